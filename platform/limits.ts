@@ -1,0 +1,40 @@
+/** Every maximum of the system, with its unit and its reason. */
+export const limits = {
+  /** RocketMQ 5's limit for one message body (reference rocketmq-v2, 1.11). */
+  messageBodyBytesMax: 4 * 1024 * 1024,
+  /** Keys, tag and user properties of one message together (reference rocketmq-v2, 1.11). */
+  messagePropertiesBytesMax: 16 * 1024,
+  messagePropertiesCountMax: 128,
+  /** One entry of the commit log, a whole batch; bounds the buffers of every reader. */
+  entryBytesMax: 32 * 1024 * 1024,
+  entryMessagesMax: 65_536,
+  /** A gRPC request: the largest entry and some framing. */
+  grpcMessageBytesMax: 33 * 1024 * 1024,
+  /** Default size of one segment file of the commit log. */
+  segmentBytes: 1024 * 1024 * 1024,
+  /** Zero-written ahead of the tail, so that fdatasync need not commit a new file size. */
+  preallocateStrideBytes: 16 * 1024 * 1024,
+  /** Entries in one value of the consume-queue index. */
+  consumeQueueBlockEntries: 512,
+  /** Messages in one ReceiveMessage answer (reference rocketmq-v2, 1.13). */
+  receiveBatchMax: 32,
+  /** A broker answer stops growing here; client caches hold 64 MiB. */
+  receiveBytesMax: 8 * 1024 * 1024,
+  topicQueuesMax: 1024,
+  topicNameMax: 127,
+  groupNameMax: 120,
+  /** Rows of one arrangement chunk, the unit that a snapshot pins (DESIGN section 7). */
+  chunkRows: 4096,
+  /** Rows that one step takes in at most; bounds a step's time and memory. */
+  stepRowsMax: 65_536,
+  stepBytesMax: 16 * 1024 * 1024,
+  /** Slice of replay or of an ad-hoc query between two steps. */
+  sliceMs: 5,
+  sqlTextBytesMax: 1024 * 1024,
+  /** Nesting of expressions and subqueries; keeps recursion off the end of the stack. */
+  sqlDepthMax: 200,
+  /** Digits of a NUMERIC; values are 128-bit as in Arrow's Decimal128. */
+  numericDigitsMax: 38,
+  /** Free space below which publishing is refused. */
+  diskReserveBytes: 256 * 1024 * 1024,
+} as const;

@@ -1,0 +1,46 @@
+import type { AppendRequest, Entry } from '../store.ts';
+
+/**
+ * One physical partition of the commit log: an append-only stream of entries in segment files,
+ * with its own writer and group commit. `position` is the byte position in the whole stream; a
+ * segment's name and header carry the position of its first byte.
+ */
+export interface PlacedRequest extends AppendRequest {
+  /** Assigned by the caller in append order (storage/queues). */
+  readonly baseOffset: number;
+}
+
+export interface PlacedEntry {
+  readonly position: number;
+  readonly length: number;
+  readonly storeTimeMs: number;
+}
+
+/** Header fields of an entry met while scanning; the body is read only when asked for. */
+export interface ScannedEntry extends Omit<Entry, 'body'> {
+  readonly tagHash: number;
+}
+
+export interface LogPartition {
+  readonly number: number;
+  /** Everything below is fdatasync'ed. Moves only forward, only after fdatasync returned. */
+  readonly durableEnd: number;
+  /** First position that is still on disk. */
+  readonly start: number;
+  /**
+   * Places the entry synchronously (positions are assigned in call order) and copies the body.
+   * Rejects with IO or DISK_FULL when its group commit failed: then it is in no reader's sight.
+   */
+  append(request: PlacedRequest): { readonly placed: PlacedEntry; readonly durable: Promise<void> };
+  /** Entry at `position`; from memory for the newest group commits, else from the file. */
+  read(position: number, length: number): Promise<Entry>;
+  /** Calls `visit` for each whole entry in [from, durableEnd), in order, header and body checked. */
+  scan(from: number, visit: (entry: ScannedEntry) => void): Promise<void>;
+  /**
+   * Runs after each group commit, before its appends resolve: positions [previousEnd, durableEnd)
+   * became durable.
+   */
+  onCommit(listener: (durableEnd: number) => void): void;
+  readonly stats: { appends: number; appendedBytes: number; groupCommits: number };
+  close(): Promise<void>;
+}

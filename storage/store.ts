@@ -1,0 +1,130 @@
+import type { IndexRows } from './queues/index-rows.ts';
+
+/**
+ * What storage promises to the layers above. One `Store` owns a data directory: the commit log
+ * (one physical partition for now; everything carries the partition number), the consume queues
+ * over it, and the `index/` database.
+ *
+ * Invariants
+ * - An append resolves only after its bytes are fdatasync'ed. A rejected append is in no reader's
+ *   sight, now or after a restart, or its error says that its fate is unknown (IO).
+ * - Nothing at or past a partition's `durableEnd` is returned by any read.
+ * - Offsets of a logical queue are dense, from 0, in log order; a batch takes `count` of them.
+ * - Topic id 0, queue 0 is the system topic: the catalogue's changes.
+ */
+export const systemTopicId = 0;
+
+/** What the body of an entry is. Numbers are on disk: never reuse one. */
+export const entryKinds = {
+  /** Body = a SendMessageRequest as the client sent it: field 1, repeated Message. */
+  messages: 1,
+  /** Body = UTF-8 JSON, one catalogue record (engine/broker/system-topic.ts). */
+  catalogue: 2,
+  /** Body = resolved rows of one DML statement (engine/views/row-entry.ts). */
+  rows: 3,
+} as const;
+export type EntryKind = (typeof entryKinds)[keyof typeof entryKinds];
+
+export interface AppendRequest {
+  readonly topicId: number;
+  readonly queueId: number;
+  readonly kind: EntryKind;
+  /** Messages in the body, from 1 to limits.entryMessagesMax. */
+  readonly count: number;
+  /** Copied before `append` returns to its caller; the caller may reuse it. */
+  readonly body: Uint8Array;
+  /** 32-bit hash of the first message id, 0 where there is none (DESIGN section 5, duplicates). */
+  readonly firstIdHash: number;
+  /**
+   * 32-bit hash of the tag that all messages of the entry share; `tagNone` when none has a tag,
+   * `tagMixed` when they differ. Kept in the index so that a filtered read can skip an entry.
+   */
+  readonly tagHash: number;
+}
+export const tagNone = 0;
+export const tagMixed = 0xffffffff;
+
+export interface Appended {
+  readonly partition: number;
+  /** Byte position of the entry's header in its partition. */
+  readonly position: number;
+  /** Header and body, bytes. */
+  readonly length: number;
+  readonly baseOffset: number;
+  readonly storeTimeMs: number;
+}
+
+/** One entry read back. `body` is a view that stays valid; nobody writes to it. */
+export interface Entry {
+  readonly kind: EntryKind;
+  readonly topicId: number;
+  readonly queueId: number;
+  readonly baseOffset: number;
+  readonly count: number;
+  readonly storeTimeMs: number;
+  readonly partition: number;
+  readonly position: number;
+  readonly length: number;
+  readonly body: Uint8Array;
+}
+
+export interface QueueRange {
+  /** First retained offset. */
+  readonly minOffset: number;
+  /** One past the last durable offset. */
+  readonly maxOffset: number;
+}
+
+export interface StoreStats {
+  readonly appends: number;
+  readonly appendedMessages: number;
+  readonly appendedBytes: number;
+  readonly groupCommits: number;
+  readonly durableEnd: number;
+}
+
+export interface Store {
+  /** Names this data directory; part of every file's header. 16 bytes, lower-case hex. */
+  readonly serverId: string;
+  /** Throws TOPIC... nothing: any topic id is legal here; existence is the broker's business. */
+  append(request: AppendRequest): Promise<Appended>;
+  range(topicId: number, queueId: number): QueueRange;
+  /**
+   * Index rows of the entries that hold offsets in [fromOffset, range.maxOffset), oldest first, at
+   * most `maxEntries`. The first row's entry may begin before `fromOffset` (inside a batch).
+   * Fast from memory for recent entries, else one read of the index.
+   */
+  indexRows(
+    topicId: number,
+    queueId: number,
+    fromOffset: number,
+    maxEntries: number,
+  ): Promise<IndexRows>;
+  /** Smallest offset whose store time is >= `timeMs`; range.maxOffset if there is none. */
+  offsetAtTime(topicId: number, queueId: number, timeMs: number): Promise<number>;
+  /** Reads and checks one entry. Throws CORRUPTION when its CRC or header does not fit. */
+  readEntry(partition: number, position: number, length: number): Promise<Entry>;
+  /**
+   * Calls back once per group commit, after fdatasync and after the consume queues took the
+   * entries in: one row for each new entry of all topics. Synchronous; must not throw.
+   */
+  onDurable(listener: (rows: IndexRows) => void): () => void;
+  /** Key-value pairs of the broker (group cursors): derived state beside the queues' index. */
+  readonly derived: DerivedKeys;
+  stats(): StoreStats;
+  /** Ends appends, waits for the running commit, writes the index, closes everything. */
+  close(): Promise<void>;
+}
+
+/**
+ * Small durable-on-kill values of upper layers in the `index/` database, under their own prefix.
+ * A write survives kill -9 and may be lost at power failure: callers must be right either way.
+ */
+export interface DerivedKeys {
+  put(key: string, value: Uint8Array): void;
+  delete(key: string): void;
+  /** All pairs whose key starts with `prefix`, read at start. */
+  load(prefix: string): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** Resolves when every earlier put and delete was handed to the database. */
+  settled(): Promise<void>;
+}
