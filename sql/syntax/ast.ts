@@ -1,0 +1,415 @@
+/**
+ * The syntax tree of Millrace SQL: what the text says, before names and types are known. Nodes are
+ * plain frozen data; each carries `span`, so that any later stage can point at the text.
+ * PostgreSQL's grammar is the model; streaming words follow DESIGN section 6.
+ */
+
+/** Half-open range of UTF-16 units in the statement's text. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Node {
+  readonly span: Span;
+}
+
+/** An identifier as it is meant: unquoted ones are folded to lower case. */
+export interface Identifier extends Node {
+  readonly name: string;
+  readonly quoted: boolean;
+}
+
+/** `a`, `s.a`, `c.s.a`. */
+export interface QualifiedName extends Node {
+  readonly parts: readonly Identifier[];
+}
+
+/** `numeric(10, 2)`, `character varying(20)`, `bigint[]`; `name` is PostgreSQL's short name. */
+export interface TypeName extends Node {
+  readonly name: string;
+  readonly modifiers: readonly number[];
+  readonly arrayDepth: number;
+}
+
+// ---- expressions -------------------------------------------------------------------------------
+
+export type Expression =
+  | LiteralExpression
+  | ColumnExpression
+  | StarExpression
+  | ParameterExpression
+  | UnaryExpression
+  | BinaryExpression
+  | IsExpression
+  | BetweenExpression
+  | InExpression
+  | LikeExpression
+  | CaseExpression
+  | CastExpression
+  | CallExpression
+  | SubqueryExpression
+  | ArrayExpression
+  | RowExpression;
+
+/** Numbers keep their text: nothing is rounded by reading. */
+export interface LiteralExpression extends Node {
+  readonly kind: 'literal';
+  readonly literal:
+    | { readonly type: 'null' }
+    | { readonly type: 'boolean'; readonly value: boolean }
+    | { readonly type: 'integer'; readonly text: string }
+    | { readonly type: 'decimal'; readonly text: string }
+    | { readonly type: 'string'; readonly value: string }
+    /** `INTERVAL '1' DAY`, `TIMESTAMP '...'`, `DATE '...'`: a typed constant. */
+    | {
+        readonly type: 'typed';
+        readonly typeName: TypeName;
+        readonly value: string;
+        /** Interval fields after the text, as `DAY` or `DAY TO SECOND`; upper case. */
+        readonly fields?: string;
+      };
+}
+
+/** `a`, `t.a`, `s.t.a`; the last part is the column. */
+export interface ColumnExpression extends Node {
+  readonly kind: 'column';
+  readonly parts: readonly Identifier[];
+}
+
+/** `*` or `t.*`, only in select lists, RETURNING and `count(*)`. */
+export interface StarExpression extends Node {
+  readonly kind: 'star';
+  readonly relation: readonly Identifier[];
+}
+
+/** `$1`; index from 1. */
+export interface ParameterExpression extends Node {
+  readonly kind: 'parameter';
+  readonly index: number;
+}
+
+export interface UnaryExpression extends Node {
+  readonly kind: 'unary';
+  readonly operator: '-' | '+' | 'not' | '~' | '@';
+  readonly operand: Expression;
+}
+
+/** `operator` is the symbol as PostgreSQL writes it (`<>` also for `!=`), or `and`, `or`. */
+export interface BinaryExpression extends Node {
+  readonly kind: 'binary';
+  readonly operator: string;
+  readonly operatorSpan: Span;
+  readonly left: Expression;
+  readonly right: Expression;
+}
+
+export interface IsExpression extends Node {
+  readonly kind: 'is';
+  readonly test: 'null' | 'true' | 'false' | 'unknown' | 'distinct';
+  readonly negated: boolean;
+  readonly operand: Expression;
+  /** Right side of IS [NOT] DISTINCT FROM. */
+  readonly right?: Expression;
+}
+
+export interface BetweenExpression extends Node {
+  readonly kind: 'between';
+  readonly negated: boolean;
+  readonly symmetric: boolean;
+  readonly operand: Expression;
+  readonly low: Expression;
+  readonly high: Expression;
+}
+
+export interface InExpression extends Node {
+  readonly kind: 'in';
+  readonly negated: boolean;
+  readonly operand: Expression;
+  readonly list: readonly Expression[] | Query;
+}
+
+export interface LikeExpression extends Node {
+  readonly kind: 'like';
+  readonly negated: boolean;
+  readonly flavour: 'like' | 'ilike' | 'similar';
+  readonly operand: Expression;
+  readonly pattern: Expression;
+  readonly escape?: Expression;
+}
+
+export interface CaseExpression extends Node {
+  readonly kind: 'case';
+  readonly operand?: Expression;
+  readonly branches: readonly { readonly when: Expression; readonly then: Expression }[];
+  readonly otherwise?: Expression;
+}
+
+/** `CAST(x AS t)` and `x::t`. */
+export interface CastExpression extends Node {
+  readonly kind: 'cast';
+  readonly operand: Expression;
+  readonly typeName: TypeName;
+}
+
+/** Function and aggregate calls. SQL's special forms (EXTRACT, SUBSTRING ... FROM) become calls. */
+export interface CallExpression extends Node {
+  readonly kind: 'call';
+  readonly name: QualifiedName;
+  readonly args: readonly Expression[];
+  /** `f(*)`. */
+  readonly star: boolean;
+  readonly distinct: boolean;
+  readonly orderBy: readonly OrderItem[];
+  readonly filter?: Expression;
+  readonly over?: WindowSpec;
+}
+
+export interface WindowSpec extends Node {
+  readonly partitionBy: readonly Expression[];
+  readonly orderBy: readonly OrderItem[];
+  /** The frame clause's text, parsed by the issue that evaluates windows. */
+  readonly frame?: string;
+}
+
+export interface SubqueryExpression extends Node {
+  readonly kind: 'subquery';
+  readonly form: 'scalar' | 'exists' | 'array' | 'any' | 'all';
+  readonly query: Query;
+  /** For ANY and ALL: the left operand and the comparison. */
+  readonly operand?: Expression;
+  readonly operator?: string;
+}
+
+export interface ArrayExpression extends Node {
+  readonly kind: 'array';
+  readonly items: readonly Expression[];
+}
+
+export interface RowExpression extends Node {
+  readonly kind: 'row';
+  readonly items: readonly Expression[];
+}
+
+// ---- queries -----------------------------------------------------------------------------------
+
+export interface OrderItem extends Node {
+  readonly expression: Expression;
+  readonly descending: boolean;
+  /** `undefined` where the text does not say; then NULLs are larger than everything. */
+  readonly nullsFirst: boolean | undefined;
+}
+
+export interface SelectItem extends Node {
+  readonly expression: Expression;
+  readonly alias?: Identifier;
+}
+
+export type TableExpression = RelationTable | DerivedTable | FunctionTable | JoinTable;
+
+export interface TableAlias extends Node {
+  readonly name: Identifier;
+  readonly columns: readonly Identifier[];
+}
+
+export interface RelationTable extends Node {
+  readonly kind: 'relation';
+  readonly name: QualifiedName;
+  readonly alias?: TableAlias;
+}
+
+export interface DerivedTable extends Node {
+  readonly kind: 'derived';
+  readonly query: Query;
+  readonly lateral: boolean;
+  readonly alias?: TableAlias;
+}
+
+export interface FunctionTable extends Node {
+  readonly kind: 'function';
+  readonly call: CallExpression;
+  readonly lateral: boolean;
+  readonly alias?: TableAlias;
+}
+
+export interface JoinTable extends Node {
+  readonly kind: 'join';
+  readonly type: 'inner' | 'left' | 'right' | 'full' | 'cross';
+  readonly natural: boolean;
+  readonly left: TableExpression;
+  readonly right: TableExpression;
+  readonly on?: Expression;
+  readonly using?: readonly Identifier[];
+}
+
+export interface Select extends Node {
+  readonly kind: 'select';
+  readonly distinct: 'none' | 'all' | readonly Expression[];
+  readonly items: readonly SelectItem[];
+  readonly from: readonly TableExpression[];
+  readonly where?: Expression;
+  readonly groupBy: readonly Expression[];
+  readonly having?: Expression;
+}
+
+export interface Values extends Node {
+  readonly kind: 'values';
+  readonly rows: readonly (readonly Expression[])[];
+}
+
+export interface SetOperation extends Node {
+  readonly kind: 'set';
+  readonly operator: 'union' | 'intersect' | 'except';
+  readonly all: boolean;
+  readonly left: QueryBody;
+  readonly right: QueryBody;
+}
+
+export type QueryBody = Select | Values | SetOperation | Query;
+
+export interface CommonTable extends Node {
+  readonly name: Identifier;
+  readonly columns: readonly Identifier[];
+  readonly query: Query;
+}
+
+export interface Query extends Node {
+  readonly kind: 'query';
+  readonly with: readonly CommonTable[];
+  readonly recursive: boolean;
+  readonly body: QueryBody;
+  readonly orderBy: readonly OrderItem[];
+  readonly limit?: Expression;
+  readonly offset?: Expression;
+}
+
+// ---- statements --------------------------------------------------------------------------------
+
+export interface ColumnDefinition extends Node {
+  readonly name: Identifier;
+  readonly typeName: TypeName;
+  readonly notNull: boolean;
+  readonly primaryKey: boolean;
+  readonly defaultValue?: Expression;
+}
+
+export interface WatermarkDefinition extends Node {
+  readonly column: Identifier;
+  readonly expression: Expression;
+}
+
+/** `WITH (name = value, ...)`; names lower case, values as text or as true/false. */
+export interface WithOption extends Node {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface CreateRelation extends Node {
+  readonly kind: 'create-relation';
+  readonly relation: 'source' | 'table';
+  readonly name: QualifiedName;
+  readonly ifNotExists: boolean;
+  readonly columns: readonly ColumnDefinition[];
+  /** Table-level PRIMARY KEY; empty when there is none. */
+  readonly primaryKey: readonly Identifier[];
+  readonly watermarks: readonly WatermarkDefinition[];
+  readonly appendOnly: boolean;
+  readonly options: readonly WithOption[];
+}
+
+export interface CreateView extends Node {
+  readonly kind: 'create-view';
+  readonly materialized: boolean;
+  readonly name: QualifiedName;
+  readonly ifNotExists: boolean;
+  readonly columns: readonly Identifier[];
+  readonly options: readonly WithOption[];
+  readonly query: Query;
+}
+
+export interface CreateTopic extends Node {
+  readonly kind: 'create-topic';
+  readonly name: Identifier;
+  readonly ifNotExists: boolean;
+  readonly options: readonly WithOption[];
+}
+
+export interface Drop extends Node {
+  readonly kind: 'drop';
+  readonly object: 'source' | 'table' | 'view' | 'materialized view' | 'topic';
+  readonly ifExists: boolean;
+  readonly names: readonly QualifiedName[];
+  readonly cascade: boolean;
+}
+
+export interface Insert extends Node {
+  readonly kind: 'insert';
+  readonly table: QualifiedName;
+  readonly columns: readonly Identifier[];
+  readonly source: Query;
+  readonly onConflict?: 'nothing' | 'replace';
+}
+
+export interface Assignment extends Node {
+  readonly column: Identifier;
+  /** `undefined` for DEFAULT. */
+  readonly value: Expression | undefined;
+}
+
+export interface Update extends Node {
+  readonly kind: 'update';
+  readonly table: QualifiedName;
+  readonly alias?: Identifier;
+  readonly assignments: readonly Assignment[];
+  readonly where?: Expression;
+}
+
+export interface Delete extends Node {
+  readonly kind: 'delete';
+  readonly table: QualifiedName;
+  readonly alias?: Identifier;
+  readonly where?: Expression;
+}
+
+export interface Explain extends Node {
+  readonly kind: 'explain';
+  readonly analyze: boolean;
+  readonly statement: Statement;
+}
+
+/** `SHOW TABLES`, `SHOW TOPICS`, ... : `what` in lower case, words joined by one space. */
+export interface Show extends Node {
+  readonly kind: 'show';
+  readonly what: string;
+}
+
+export interface Describe extends Node {
+  readonly kind: 'describe';
+  readonly object: 'relation' | 'topic';
+  readonly name: QualifiedName;
+}
+
+export interface Flush extends Node {
+  readonly kind: 'flush';
+}
+
+export interface SetVariable extends Node {
+  readonly kind: 'set';
+  readonly name: string;
+  readonly value: string;
+}
+
+export type Statement =
+  | Query
+  | CreateRelation
+  | CreateView
+  | CreateTopic
+  | Drop
+  | Insert
+  | Update
+  | Delete
+  | Explain
+  | Show
+  | Describe
+  | Flush
+  | SetVariable;
