@@ -1,0 +1,33 @@
+import type { Field } from '../columns/types.ts';
+import type { Expression, Query } from '../syntax/ast.ts';
+
+/** Relations as the analyzer sees them; `engine/views` implements it. */
+export type RelationKind = 'source' | 'table' | 'view' | 'materialized view' | 'system';
+
+export interface RelationColumn extends Field {
+  /** Literal-only DEFAULT of a table column, as parsed. */
+  readonly defaultValue?: Expression;
+}
+
+export interface Relation {
+  /** Never reused. */
+  readonly id: number;
+  readonly name: string;
+  readonly kind: RelationKind;
+  readonly columns: readonly RelationColumn[];
+  /** Column numbers; empty when there is none. */
+  readonly primaryKey: readonly number[];
+  /** No row is ever taken back. */
+  readonly appendOnly: boolean;
+  /** INSERT, UPDATE and DELETE are possible (a table that owns its storage). */
+  readonly writable: boolean;
+  /** A plain view's query and column names, expanded where it is used. */
+  readonly view?: { readonly query: Query; readonly text: string };
+}
+
+export interface Catalog {
+  /** `name` in lower case as the lexer folds it; one schema, `public`, for now. */
+  find(name: string): Relation | undefined;
+  /** For "did you mean" hints. */
+  names(): readonly string[];
+}

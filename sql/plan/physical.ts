@@ -1,0 +1,102 @@
+import type { Field, SqlValue } from '../columns/types.ts';
+import type { Expr } from './expr.ts';
+
+/**
+ * The incremental physical plan: what `engine/dataflow` turns into operators. Every node maps
+ * deltas to a delta. Expressions live in `map` only; joins and aggregates take column numbers of
+ * their inputs, so a `map` below them computes what they need.
+ *
+ * `fields` is the node's output row. `appendOnly` says that no weight is ever negative.
+ * `uniqueKey` lists output columns of which at most one row (of weight 1) exists per value.
+ */
+export type PlanNode = InputNode | ConstantsNode | MapNode | JoinNode | AggregateNode | UnionNode;
+
+interface PlanNodeBase {
+  readonly fields: readonly Field[];
+  readonly appendOnly: boolean;
+  readonly uniqueKey?: readonly number[];
+}
+
+/** All visible columns of a relation that exists in the catalogue, pruned to `columns`. */
+export interface InputNode extends PlanNodeBase {
+  readonly kind: 'input';
+  readonly relationId: number;
+  /** For EXPLAIN. */
+  readonly relationName: string;
+  /** Column numbers of the relation, one per output field. */
+  readonly columns: readonly number[];
+}
+
+/** VALUES, and `SELECT 1` as one row. */
+export interface ConstantsNode extends PlanNodeBase {
+  readonly kind: 'constants';
+  readonly rows: readonly (readonly SqlValue[])[];
+}
+
+/** Fused filter and projection; linear, no state. */
+export interface MapNode extends PlanNodeBase {
+  readonly kind: 'map';
+  readonly input: PlanNode;
+  /** Boolean; rows for which it is false or NULL are dropped. */
+  readonly filter?: Expr;
+  readonly outputs: readonly Expr[];
+}
+
+/**
+ * Inner equi-join: rows whose keys are equal and not NULL. Empty keys make a cross join.
+ * Bilinear, two arrangements. The residual condition is the filter of the `map` above.
+ */
+export interface JoinNode extends PlanNodeBase {
+  readonly kind: 'join';
+  readonly left: PlanNode;
+  readonly right: PlanNode;
+  readonly leftKeys: readonly number[];
+  readonly rightKeys: readonly number[];
+  /** Output columns; the rest is never copied. */
+  readonly outputs: readonly { readonly side: 'left' | 'right'; readonly column: number }[];
+}
+
+export interface AggregateCall {
+  /** Id of an AggregateSignature. */
+  readonly functionId: string;
+  /** Input column; `undefined` for count(*). */
+  readonly arg?: number;
+  /** Boolean input column: rows where it is not true do not count (FILTER). */
+  readonly filter?: number;
+  readonly distinct: boolean;
+}
+
+/**
+ * GROUP BY input columns; output = group columns, then one column per call. No calls: DISTINCT.
+ * `groupBy` empty: one global group, whose row exists even when the input is empty.
+ */
+export interface AggregateNode extends PlanNodeBase {
+  readonly kind: 'aggregate';
+  readonly input: PlanNode;
+  readonly groupBy: readonly number[];
+  readonly calls: readonly AggregateCall[];
+}
+
+/** UNION ALL. */
+export interface UnionNode extends PlanNodeBase {
+  readonly kind: 'union';
+  readonly inputs: readonly PlanNode[];
+}
+
+export interface SortKey {
+  readonly column: number;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/**
+ * A whole query: the plan and what is done once to its final rows. Output = the first
+ * `visibleColumns` of `root`; the rest are sort keys only. Ties are broken by the whole row.
+ */
+export interface QueryPlan {
+  readonly root: PlanNode;
+  readonly orderBy: readonly SortKey[];
+  readonly limit?: number;
+  readonly offset?: number;
+  readonly visibleColumns: number;
+}
