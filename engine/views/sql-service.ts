@@ -1,0 +1,63 @@
+import type { Batch } from '../../sql/columns/batch.ts';
+import type { Field } from '../../sql/columns/types.ts';
+import type { RelationKind } from '../../sql/analyze/catalog.ts';
+
+/** SQL as connectors see it. Implemented by `engine/views/sql-client.ts` over the worker. */
+export interface SqlService {
+  /**
+   * Runs every statement of `text` in order; the result is the last one's. Rejects with a
+   * MillraceError (position relative to `text`); statements before a failing one stay done.
+   * `readAfter`: the answer reflects at least these (topic name, queue, offset)s.
+   */
+  execute(text: string, options?: ExecuteOptions): Promise<SqlResult>;
+  /** Parses and analyses one statement without running it. */
+  describe(text: string): Promise<StatementDescription>;
+  /** Every relation that a user can name, sorted by name. */
+  relations(): Promise<readonly RelationInfo[]>;
+  close(): Promise<void>;
+}
+
+export interface ExecuteOptions {
+  /** Aborting cancels the query; its batches then reject with CANCELLED. */
+  readonly signal?: AbortSignal;
+  /** Progress of long work (a view's replay): rows done and rows known to remain. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+export type SqlResult = RowsResult | CommandResult;
+
+/** A query, SHOW, DESCRIBE or EXPLAIN. The consumer must drain or return the iterator. */
+export interface RowsResult {
+  readonly kind: 'rows';
+  readonly fields: readonly Field[];
+  /** All weights are 1; up to 8,192 rows a batch. Reading slowly holds the query back. */
+  readonly batches: AsyncIterable<Batch>;
+}
+
+export interface CommandResult {
+  readonly kind: 'command';
+  /** PostgreSQL's command tag: `CREATE TABLE`, `INSERT 0 3`. */
+  readonly tag: string;
+  /** Rows changed by DML; `undefined` for the rest. */
+  readonly rowsAffected?: number;
+}
+
+export interface StatementDescription {
+  /** `undefined` when the statement returns no rows. */
+  readonly fields: readonly Field[] | undefined;
+  readonly isUpdate: boolean;
+  /** Number of `$n` parameters; First light supports 0. */
+  readonly parameterCount: number;
+}
+
+export interface RelationInfo {
+  readonly name: string;
+  readonly kind: RelationKind;
+  readonly fields: readonly Field[];
+  readonly primaryKey: readonly number[];
+}
