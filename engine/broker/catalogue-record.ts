@@ -15,8 +15,6 @@ export interface TopicCreated {
   readonly name: string;
   readonly queues: number;
   readonly messageType: TopicMessageType;
-  /** True for a topic that a SQL table owns: clients neither see nor reach it. */
-  readonly internal: boolean;
   readonly timeMs: number;
 }
 
@@ -34,6 +32,8 @@ export interface RelationCreated {
   readonly sql: string;
   /** Topic that it reads (sources, tables over topics) or owns (tables). */
   readonly topicId?: number;
+  /** The topic came with the relation and goes with it: no client sees or reaches it. */
+  readonly ownsTopic?: boolean;
   readonly timeMs: number;
 }
 
@@ -41,6 +41,4 @@ export interface RelationDropped {
   readonly op: 'relation-dropped';
   /** All that one DROP ... CASCADE takes away: atomically. */
   readonly relationIds: readonly number[];
-  /** Topics owned by them, dropped with them. */
-  readonly topicIds: readonly number[];
 }

@@ -16,6 +16,8 @@ export class SystemTopic {
   readonly #store: Store;
   readonly #listeners: Listener[] = [];
   #tail: Promise<unknown> = Promise.resolve();
+  #nextTopicId = 1;
+  #nextRelationId = 1;
 
   constructor(store: Store) {
     this.#store = store;
@@ -23,6 +25,15 @@ export class SystemTopic {
 
   subscribe(listener: Listener): void {
     this.#listeners.push(listener);
+  }
+
+  /** Free ids, never used before; exact inside `change`'s decision function. */
+  get nextTopicId(): number {
+    return this.#nextTopicId;
+  }
+
+  get nextRelationId(): number {
+    return this.#nextRelationId;
   }
 
   /** Replays everything that is durable. Call once, after the listeners are registered. */
@@ -72,6 +83,12 @@ export class SystemTopic {
   }
 
   #announce(record: CatalogueRecord, offset: number): void {
+    if ('topicId' in record && record.topicId !== undefined) {
+      this.#nextTopicId = Math.max(this.#nextTopicId, record.topicId + 1);
+    }
+    if (record.op === 'relation-created') {
+      this.#nextRelationId = Math.max(this.#nextRelationId, record.relationId + 1);
+    }
     for (const listener of this.#listeners) listener(record, offset);
   }
 }

@@ -1,0 +1,93 @@
+import type { ErrorData } from '../../platform/errors.ts';
+import type { Batch } from '../../sql/columns/batch.ts';
+import type { Field } from '../../sql/columns/types.ts';
+import type { IndexRows } from '../../storage/queues/index-rows.ts';
+import type { CatalogueRecord, RelationCreated } from '../broker/catalogue-record.ts';
+import type { Progress, RelationInfo, StatementDescription } from './sql-service.ts';
+
+/**
+ * Messages between the main thread (`sql-client.ts`) and the dataflow worker (`sql-engine.ts`).
+ *
+ * Invariants
+ * - Main posts `rows` in log order, each durable entry of a followed topic exactly once, from the
+ *   moment it posts `followed`. All rows that were durable before an `execute` precede it.
+ * - Main posts each catalogue `record` once, in order, before any answer that depends on it.
+ * - Buffers in messages are transferred: the sender never touches them again.
+ */
+export type ToWorker =
+  | { readonly type: 'record'; readonly record: CatalogueRecord }
+  /** Every record that was durable at start has been posted. */
+  | { readonly type: 'catalogue-complete' }
+  | { readonly type: 'rows'; readonly rows: IndexRows }
+  /** `ranges[queueId]` = offsets before those that later `rows` will bring. */
+  | { readonly type: 'followed'; readonly topicId: number; readonly ranges: readonly QueueSpan[] }
+  /** Answer to `fetch-rows`; `error` instead when the index could not be read. */
+  | { readonly type: 'fetched-rows'; readonly requestId: number; readonly rows: IndexRows }
+  | { readonly type: 'fetch-failed'; readonly requestId: number; readonly error: ErrorData }
+  | { readonly type: 'execute'; readonly id: number; readonly text: string }
+  | { readonly type: 'describe'; readonly id: number; readonly text: string }
+  | { readonly type: 'relations'; readonly id: number }
+  | { readonly type: 'cancel'; readonly id: number }
+  /** The consumer took one batch of query `id`: the worker may send another. */
+  | { readonly type: 'credit'; readonly id: number }
+  /** Answer to `propose` or `append`; rows and records that it caused were posted before. */
+  | { readonly type: 'changed'; readonly id: number; readonly baseOffset: number }
+  | { readonly type: 'change-failed'; readonly id: number; readonly error: ErrorData }
+  /** Write a last checkpoint and answer `stopped`. */
+  | { readonly type: 'stop' };
+
+export interface QueueSpan {
+  readonly minOffset: number;
+  readonly maxOffset: number;
+}
+
+/** A catalogue change as the worker proposes it; main assigns the ids. */
+export type Proposal =
+  | {
+      readonly op: 'create-topic';
+      readonly name: string;
+      readonly queues: number;
+      readonly ifNotExists: boolean;
+    }
+  | { readonly op: 'drop-topic'; readonly topicId: number }
+  | {
+      readonly op: 'create-relation';
+      readonly record: Omit<RelationCreated, 'op' | 'relationId' | 'timeMs' | 'topicId'> & {
+        /** Topic to read; `ownsTopic` asks main for a new one instead. */
+        readonly topicId?: number;
+      };
+    }
+  | { readonly op: 'drop-relations'; readonly relationIds: readonly number[] };
+
+export type FromWorker =
+  /** The catalogue is loaded, state restored; statements are accepted from the start. */
+  | { readonly type: 'ready' }
+  /** The state database or the engine failed; the worker answers nothing any more. */
+  | { readonly type: 'fatal'; readonly error: ErrorData }
+  | { readonly type: 'follow'; readonly topicId: number }
+  | { readonly type: 'unfollow'; readonly topicId: number }
+  /** At most `maxEntries` index rows of the queue from `fromOffset` on. */
+  | {
+      readonly type: 'fetch-rows';
+      readonly requestId: number;
+      readonly topicId: number;
+      readonly queueId: number;
+      readonly fromOffset: number;
+      readonly maxEntries: number;
+    }
+  | { readonly type: 'propose'; readonly id: number; readonly proposal: Proposal }
+  | {
+      readonly type: 'append';
+      readonly id: number;
+      readonly topicId: number;
+      readonly count: number;
+      readonly body: Uint8Array;
+    }
+  | { readonly type: 'fields'; readonly id: number; readonly fields: readonly Field[] }
+  | { readonly type: 'batch'; readonly id: number; readonly batch: Batch }
+  | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
+  | { readonly type: 'done'; readonly id: number; readonly tag: string; readonly rows?: number }
+  | { readonly type: 'failed'; readonly id: number; readonly error: ErrorData }
+  | { readonly type: 'described'; readonly id: number; readonly description: StatementDescription }
+  | { readonly type: 'relation-list'; readonly id: number; readonly list: readonly RelationInfo[] }
+  | { readonly type: 'stopped' };

@@ -1,0 +1,241 @@
+import { assert } from '../../platform/assert.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { fromErrorData, MillraceError, toErrorData } from '../../platform/errors.ts';
+import type { Thread } from '../../platform/threads.ts';
+import { entryKinds, type Store, tagNone } from '../../storage/store.ts';
+import type { RelationCreated } from '../broker/catalogue-record.ts';
+import type { SystemTopic } from '../broker/system-topic.ts';
+import type { Topics } from '../broker/topics.ts';
+import { Execution } from './execution.ts';
+import { LogFeed } from './log-feed.ts';
+import type { FromWorker, Proposal, ToWorker } from './protocol.ts';
+import type {
+  ExecuteOptions,
+  RelationInfo,
+  SqlResult,
+  SqlService,
+  StatementDescription,
+} from './sql-service.ts';
+
+export interface SqlClientOptions {
+  readonly store: Store;
+  readonly systemTopic: SystemTopic;
+  readonly topics: Topics;
+  readonly thread: Thread;
+  readonly clock: Clock;
+}
+
+interface Waiter<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The main thread's half of SQL: it owns no SQL knowledge. It carries statements to the dataflow
+ * worker and answers back, feeds the worker with the log's durable entries, and makes durable what
+ * the worker asks for: catalogue records and table entries (DESIGN section 3, Threads).
+ */
+export class SqlClient implements SqlService {
+  readonly #options: SqlClientOptions;
+  readonly #feed: LogFeed;
+  readonly #executions = new Map<number, Execution>();
+  readonly #describes = new Map<number, Waiter<StatementDescription>>();
+  readonly #relationLists = new Map<number, Waiter<readonly RelationInfo[]>>();
+  readonly #ready: Promise<void>;
+  #setReady: Waiter<void> | undefined;
+  #stopped: (() => void) | undefined;
+  #failure: MillraceError | undefined;
+  #nextId = 1;
+
+  constructor(options: SqlClientOptions) {
+    this.#options = options;
+    this.#feed = new LogFeed(options.store, options.topics, (message, transfer) =>
+      this.#post(message, transfer),
+    );
+    this.#ready = new Promise((resolve, reject) => {
+      this.#setReady = { resolve, reject };
+    });
+    this.#ready.catch(() => undefined);
+    options.thread.onMessage((message) => this.#receive(message as FromWorker));
+    options.thread.ended.then(
+      () => this.#fail(new MillraceError('UNAVAILABLE', 'the SQL engine has stopped')),
+      (error) => this.#fail(fromErrorData(toErrorData(error))),
+    );
+    options.systemTopic.subscribe((record) => this.#post({ type: 'record', record }));
+  }
+
+  /** Call once the system topic was replayed. Resolves when the worker restored its state. */
+  async start(): Promise<void> {
+    this.#post({ type: 'catalogue-complete' });
+    await this.#ready;
+  }
+
+  execute(text: string, options: ExecuteOptions = {}): Promise<SqlResult> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const id = this.#nextId++;
+    const execution = new Execution(options, {
+      credit: () => this.#post({ type: 'credit', id }),
+      cancel: () => this.#post({ type: 'cancel', id }),
+      ended: () => this.#executions.delete(id),
+    });
+    this.#executions.set(id, execution);
+    this.#post({ type: 'execute', id, text });
+    return execution.result;
+  }
+
+  describe(text: string): Promise<StatementDescription> {
+    return this.#ask(this.#describes, (id) => ({ type: 'describe', id, text }));
+  }
+
+  relations(): Promise<readonly RelationInfo[]> {
+    return this.#ask(this.#relationLists, (id) => ({ type: 'relations', id }));
+  }
+
+  /** Lets the worker write its last checkpoint, then ends it. */
+  async close(): Promise<void> {
+    if (this.#failure === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#stopped = resolve;
+        this.#post({ type: 'stop' });
+        this.#options.thread.ended.then(resolve, () => resolve());
+      });
+    }
+    this.#feed.close();
+    this.#fail(new MillraceError('UNAVAILABLE', 'the server is stopping'));
+    await this.#options.thread.terminate();
+  }
+
+  #ask<T>(waiters: Map<number, Waiter<T>>, message: (id: number) => ToWorker): Promise<T> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      waiters.set(id, { resolve, reject });
+      this.#post(message(id));
+    });
+  }
+
+  #refusal(): MillraceError | undefined {
+    return this.#failure;
+  }
+
+  #post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    if (this.#failure === undefined) this.#options.thread.post(message, transfer);
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        return this.#setReady?.resolve();
+      case 'fatal':
+        return this.#fail(fromErrorData(message.error));
+      case 'follow':
+        return this.#feed.follow(message.topicId);
+      case 'unfollow':
+        return this.#feed.unfollow(message.topicId);
+      case 'fetch-rows':
+        return this.#feed.fetch(message);
+      case 'propose':
+        return this.#change(message.id, () => this.#apply(message.proposal));
+      case 'append':
+        return this.#change(message.id, () => this.#append(message));
+      case 'fields':
+        return this.#executions.get(message.id)?.onFields(message.fields);
+      case 'batch':
+        return this.#executions.get(message.id)?.onBatch(message.batch);
+      case 'progress':
+        return this.#executions.get(message.id)?.onProgress(message.progress);
+      case 'done':
+        return this.#executions.get(message.id)?.onDone(message.tag, message.rows);
+      case 'failed':
+        return this.#onFailed(message.id, fromErrorData(message.error));
+      case 'described':
+        return settle(this.#describes, message.id, message.description);
+      case 'relation-list':
+        return settle(this.#relationLists, message.id, message.list);
+      case 'stopped':
+        return this.#stopped?.();
+    }
+  }
+
+  #onFailed(id: number, error: MillraceError): void {
+    this.#executions.get(id)?.onFailed(error);
+    for (const waiters of [this.#describes, this.#relationLists] as const) {
+      waiters.get(id)?.reject(error);
+      waiters.delete(id);
+    }
+  }
+
+  /** Makes a change durable and tells the worker, after whatever the change caused was posted. */
+  #change(id: number, make: () => Promise<number>): void {
+    make().then(
+      (baseOffset) => this.#post({ type: 'changed', id, baseOffset }),
+      (error) => this.#post({ type: 'change-failed', id, error: toErrorData(error) }),
+    );
+  }
+
+  async #append(message: Extract<FromWorker, { type: 'append' }>): Promise<number> {
+    const appended = await this.#options.store.append({
+      topicId: message.topicId,
+      queueId: 0,
+      kind: entryKinds.rows,
+      count: message.count,
+      body: message.body,
+      firstIdHash: 0,
+      tagHash: tagNone,
+    });
+    return appended.baseOffset;
+  }
+
+  async #apply(proposal: Proposal): Promise<number> {
+    const { systemTopic, topics, clock } = this.#options;
+    switch (proposal.op) {
+      case 'create-topic':
+        await topics.create(proposal.name, {
+          queues: proposal.queues,
+          ifNotExists: proposal.ifNotExists,
+        });
+        return 0;
+      case 'drop-topic':
+        await topics.drop(proposal.topicId);
+        return 0;
+      case 'create-relation':
+        await systemTopic.change((): RelationCreated => {
+          const { record } = proposal;
+          const topicId = record.ownsTopic === true ? systemTopic.nextTopicId : record.topicId;
+          return {
+            ...record,
+            op: 'relation-created',
+            relationId: systemTopic.nextRelationId,
+            ...(topicId === undefined ? {} : { topicId }),
+            timeMs: clock.nowMs(),
+          };
+        });
+        return 0;
+      case 'drop-relations':
+        await systemTopic.change(() => ({
+          op: 'relation-dropped',
+          relationIds: proposal.relationIds,
+        }));
+        return 0;
+    }
+  }
+
+  #fail(error: MillraceError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#setReady?.reject(error);
+    for (const execution of [...this.#executions.values()]) execution.onFailed(error);
+    for (const waiters of [this.#describes, this.#relationLists] as const) {
+      for (const waiter of waiters.values()) waiter.reject(error);
+      waiters.clear();
+    }
+    assert(this.#executions.size === 0, 'every execution ends with the engine');
+  }
+}
+
+function settle<T>(waiters: Map<number, Waiter<T>>, id: number, value: T): void {
+  waiters.get(id)?.resolve(value);
+  waiters.delete(id);
+}
