@@ -1,0 +1,94 @@
+import { MillraceError } from './errors.ts';
+import type { FileHandle, Fs } from './fs.ts';
+
+/**
+ * Wraps a file system so that writes stay in this process's memory until fdatasync: killing the
+ * process then loses exactly what power loss could lose. Reads through the same handle see the
+ * held bytes. Another thread opens the files itself and so sees synced bytes only, which is all
+ * that it may read.
+ *
+ * `failFdatasync`: the number of the fdatasync (from 1, over all files) that fails with IO, with
+ * its held writes dropped, as a kernel may drop dirty pages after a failed sync.
+ */
+export function holdWritesUntilSync(inner: Fs, failFdatasync = 0): Fs {
+  const syncs = { done: 0, failing: failFdatasync };
+  return {
+    ...inner,
+    async open(path, mode) {
+      return new HeldFile(await inner.open(path, mode), syncs);
+    },
+  };
+}
+
+interface Held {
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+class HeldFile implements FileHandle {
+  readonly #inner: FileHandle;
+  readonly #syncs: { done: number; readonly failing: number };
+  #held: Held[] = [];
+
+  constructor(inner: FileHandle, syncs: { done: number; readonly failing: number }) {
+    this.#inner = inner;
+    this.#syncs = syncs;
+  }
+
+  get path(): string {
+    return this.#inner.path;
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    return this.#overlay(target, position, await this.#inner.read(target, position));
+  }
+
+  readSync(target: Uint8Array, position: number): number {
+    return this.#overlay(target, position, this.#inner.readSync(target, position));
+  }
+
+  async write(source: Uint8Array, position: number): Promise<void> {
+    this.#held.push({ position, bytes: source.slice() });
+  }
+
+  async fdatasync(): Promise<void> {
+    const held = this.#held;
+    this.#held = [];
+    this.#syncs.done++;
+    if (this.#syncs.done === this.#syncs.failing) {
+      throw new MillraceError('IO', `fdatasync failed on ${this.path}: injected`);
+    }
+    for (const { position, bytes } of held) await this.#inner.write(bytes, position);
+    await this.#inner.fdatasync();
+  }
+
+  async truncate(lengthBytes: number): Promise<void> {
+    this.#held = this.#held.filter(({ position }) => position < lengthBytes);
+    await this.#inner.truncate(lengthBytes);
+  }
+
+  async size(): Promise<number> {
+    const ends = this.#held.map(({ position, bytes }) => position + bytes.length);
+    return Math.max(await this.#inner.size(), ...ends);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  #overlay(target: Uint8Array, position: number, count: number): number {
+    let end = position + count;
+    for (const held of this.#held) {
+      const from = Math.max(position, held.position);
+      const to = Math.min(position + target.length, held.position + held.bytes.length);
+      if (from >= to) continue;
+      if (from > end) target.fill(0, end - position, from - position);
+      target.set(
+        held.bytes.subarray(from - held.position, to - held.position),
+        from - position,
+      );
+      end = Math.max(end, to);
+    }
+    return end - position;
+  }
+}

@@ -1,0 +1,140 @@
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
+import { MillraceError } from './errors.ts';
+import type { FileHandle, Fs, OpenMode } from './fs.ts';
+
+const read = promisify(fs.read);
+const write = promisify(fs.write);
+const fdatasync = promisify(fs.fdatasync);
+const flags: Record<OpenMode, string> = { read: 'r', write: 'r+', create: 'wx+' };
+
+/** The operating system's file system. */
+export const nodeFs: Fs = {
+  async open(path, mode) {
+    return new NodeFile(path, await named('open', path, promisify(fs.open)(path, flags[mode])));
+  },
+
+  openSync(path, mode) {
+    try {
+      return new NodeFile(path, fs.openSync(path, flags[mode]));
+    } catch (error) {
+      throw toMillraceError('open', path, error);
+    }
+  },
+
+  async makeDirectory(path) {
+    await named('mkdir', path, fs.promises.mkdir(path, { recursive: true }));
+  },
+
+  async list(path) {
+    return (await named('readdir', path, fs.promises.readdir(path))).sort();
+  },
+
+  exists(path) {
+    return fs.promises.access(path).then(
+      () => true,
+      () => false,
+    );
+  },
+
+  async rename(from, to) {
+    await named('rename', from, fs.promises.rename(from, to));
+  },
+
+  async unlink(path) {
+    await named('unlink', path, fs.promises.unlink(path));
+  },
+
+  async syncDirectory(path) {
+    const handle = await named('open', path, fs.promises.open(path, 'r'));
+    try {
+      await named('fsync', path, handle.sync());
+    } finally {
+      await handle.close();
+    }
+  },
+
+  async freeBytes(path) {
+    const { bavail, bsize } = await named('statfs', path, fs.promises.statfs(path));
+    return bavail * bsize;
+  },
+};
+
+class NodeFile implements FileHandle {
+  readonly path: string;
+  readonly #fd: number;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    const done = read(this.#fd, target, 0, target.length, position);
+    return (await named('read', this.path, done)).bytesRead;
+  }
+
+  readSync(target: Uint8Array, position: number): number {
+    try {
+      return fs.readSync(this.#fd, target, 0, target.length, position);
+    } catch (error) {
+      throw toMillraceError('read', this.path, error);
+    }
+  }
+
+  async write(source: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < source.length; ) {
+      const rest = source.length - done;
+      const { bytesWritten } = await named(
+        'write',
+        this.path,
+        write(this.#fd, source, done, rest, position + done),
+      );
+      done += bytesWritten;
+    }
+  }
+
+  async fdatasync(): Promise<void> {
+    await named('fdatasync', this.path, fdatasync(this.#fd));
+  }
+
+  async truncate(lengthBytes: number): Promise<void> {
+    await named('truncate', this.path, promisify(fs.ftruncate)(this.#fd, lengthBytes));
+  }
+
+  async size(): Promise<number> {
+    return (await named('stat', this.path, promisify(fs.fstat)(this.#fd))).size;
+  }
+
+  async close(): Promise<void> {
+    await named('close', this.path, promisify(fs.close)(this.#fd));
+  }
+}
+
+function named<T>(operation: string, path: string, done: Promise<T>): Promise<T> {
+  return done.catch((error: unknown) => {
+    throw toMillraceError(operation, path, error);
+  });
+}
+
+/** The operating system's error as one of ours, naming operation and path. */
+export function toMillraceError(operation: string, path: string, error: unknown): MillraceError {
+  const { code } = error as NodeJS.ErrnoException;
+  const cause = { cause: error };
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new MillraceError('DISK_FULL', `no space left for ${operation} on ${path}`, cause);
+    case 'ENOENT':
+      return new MillraceError('NOT_FOUND', `${path} does not exist`, cause);
+    case 'EEXIST':
+      return new MillraceError('ALREADY_EXISTS', `${path} exists already`, cause);
+    case 'EACCES':
+    case 'EROFS':
+    case 'EPERM':
+      return new MillraceError('IO', `${operation} on ${path} is not permitted (${code})`, cause);
+    default:
+      return new MillraceError('IO', `${operation} failed on ${path}: ${code ?? error}`, cause);
+  }
+}
+
