@@ -35,6 +35,7 @@ export interface Fs {
   makeDirectory(path: string): Promise<void>;
   /** Names in the directory, sorted. */
   list(path: string): Promise<readonly string[]>;
+  listSync(path: string): readonly string[];
   exists(path: string): Promise<boolean>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;

@@ -30,6 +30,14 @@ export const nodeFs: Fs = {
     return (await named('readdir', path, fs.promises.readdir(path))).sort();
   },
 
+  listSync(path) {
+    try {
+      return fs.readdirSync(path).sort();
+    } catch (error) {
+      throw toMillraceError('readdir', path, error);
+    }
+  },
+
   exists(path) {
     return fs.promises.access(path).then(
       () => true,

@@ -41,6 +41,11 @@ export interface LogPartition {
    * became durable.
    */
   onCommit(listener: (durableEnd: number) => void): void;
+  /**
+   * Runs synchronously when a commit failed and every position past `durableEnd` was taken back:
+   * the caller must take its offsets back too, before its next append.
+   */
+  onAbandon(listener: () => void): void;
   readonly stats: { appends: number; appendedBytes: number; groupCommits: number };
   close(): Promise<void>;
 }
