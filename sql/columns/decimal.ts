@@ -1,0 +1,107 @@
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import type { Decimal } from './types.ts';
+
+/**
+ * Exact decimals of up to limits.numericDigitsMax digits: a 128-bit unscaled integer and a scale.
+ * The scale is PostgreSQL's display scale: kept for printing, ignored by comparison.
+ */
+const powers: bigint[] = [];
+for (let exponent = 0; exponent <= 2 * limits.numericDigitsMax + 2; exponent++) {
+  powers.push(10n ** BigInt(exponent));
+}
+
+export function powerOfTen(exponent: number): bigint {
+  return powers[exponent] ?? 10n ** BigInt(exponent);
+}
+
+const unscaledMax = powerOfTen(limits.numericDigitsMax);
+
+/** Throws SQL_RUNTIME 22003 when the value has too many digits; gives it back otherwise. */
+export function checkedDecimal(unscaled: bigint, scale: number): Decimal {
+  if (unscaled >= unscaledMax || unscaled <= -unscaledMax || scale > limits.numericDigitsMax) {
+    throw new MillraceError(
+      'SQL_RUNTIME',
+      `numeric value has more than ${limits.numericDigitsMax} digits`,
+      { sqlState: '22003' },
+    );
+  }
+  return { unscaled, scale };
+}
+
+export function writeDecimal(unscaled: bigint, words: Int32Array, row: number): void {
+  const at = 4 * row;
+  words[at] = Number(BigInt.asIntN(32, unscaled));
+  words[at + 1] = Number(BigInt.asIntN(32, unscaled >> 32n));
+  words[at + 2] = Number(BigInt.asIntN(32, unscaled >> 64n));
+  words[at + 3] = Number(BigInt.asIntN(32, unscaled >> 96n));
+}
+
+export function unscaledAt(words: Int32Array, row: number): bigint {
+  const at = 4 * row;
+  const low = (BigInt(words[at + 1]! >>> 0) << 32n) | BigInt(words[at]! >>> 0);
+  const sign = words[at + 1]! >> 31;
+  // Most values fit 64 bits: then the upper words repeat the sign.
+  if (words[at + 2] === sign && words[at + 3] === sign) return BigInt.asIntN(64, low);
+  const high = (BigInt(words[at + 3]!) << 32n) | BigInt(words[at + 2]! >>> 0);
+  return (high << 64n) | low;
+}
+
+/** Rounds half away from zero, as PostgreSQL's numeric does. */
+export function rescale({ unscaled, scale }: Decimal, target: number): Decimal {
+  if (target === scale) return { unscaled, scale };
+  if (target > scale) return { unscaled: unscaled * powerOfTen(target - scale), scale: target };
+  return { unscaled: divideRounded(unscaled, powerOfTen(scale - target)), scale: target };
+}
+
+/** Quotient rounded half away from zero; `divisor` is not 0. */
+export function divideRounded(dividend: bigint, divisor: bigint): bigint {
+  const negative = dividend < 0n !== divisor < 0n;
+  const left = dividend < 0n ? -dividend : dividend;
+  const right = divisor < 0n ? -divisor : divisor;
+  const quotient = (2n * left + right) / (2n * right);
+  return negative ? -quotient : quotient;
+}
+
+export function compareDecimals(left: Decimal, right: Decimal): number {
+  let a = left.unscaled;
+  let b = right.unscaled;
+  if (left.scale < right.scale) a *= powerOfTen(right.scale - left.scale);
+  else if (right.scale < left.scale) b *= powerOfTen(left.scale - right.scale);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Without trailing zeros: equal numbers have one form. For hashing and keys. */
+export function normalized({ unscaled, scale }: Decimal): Decimal {
+  while (scale > 0 && unscaled % 10n === 0n) {
+    unscaled /= 10n;
+    scale--;
+  }
+  return { unscaled, scale };
+}
+
+export function decimalToText({ unscaled, scale }: Decimal): string {
+  const negative = unscaled < 0n;
+  const digits = (negative ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
+  const whole = digits.slice(0, digits.length - scale);
+  const text = scale === 0 ? whole : `${whole}.${digits.slice(digits.length - scale)}`;
+  return negative ? `-${text}` : text;
+}
+
+/** `undefined` when the text is not a number. Throws 22003 when it has too many digits. */
+export function decimalFromText(text: string): Decimal | undefined {
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/.exec(text);
+  if (match === null) return undefined;
+  const [, sign, whole = '', fraction = '', exponentText] = match;
+  if (whole === '' && fraction === '') return undefined;
+  const exponent = exponentText === undefined ? 0 : Number(exponentText);
+  const scale = fraction.length - exponent;
+  if (scale < -limits.numericDigitsMax) {
+    if (/^0*$/.test(whole + fraction)) return { unscaled: 0n, scale: 0 };
+    return checkedDecimal(unscaledMax, 0);
+  }
+  let unscaled = BigInt(whole + fraction);
+  if (sign === '-') unscaled = -unscaled;
+  if (scale < 0) return checkedDecimal(unscaled * powerOfTen(-scale), 0);
+  return checkedDecimal(unscaled, scale);
+}
