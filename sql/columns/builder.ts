@@ -2,8 +2,14 @@ import { assert } from '../../platform/assert.ts';
 import type { Batch, Column } from './batch.ts';
 import { writeDecimal } from './decimal.ts';
 import { splitBigint } from './i64.ts';
-import { type Decimal, type Field, type Interval, type SqlType, type SqlValue } from './types.ts';
-import { layoutOf } from './types.ts';
+import {
+  type Decimal,
+  type Field,
+  type Interval,
+  layoutOf,
+  type SqlType,
+  type SqlValue,
+} from './types.ts';
 
 const encoder = new TextEncoder();
 
