@@ -1,0 +1,289 @@
+import { MillraceError } from './errors.ts';
+import type { FileHandle, Fs, OpenMode } from './fs.ts';
+import type { Random } from './random.ts';
+
+/**
+ * A file system in memory that can lose power.
+ *
+ * - A file is two byte arrays: what the process sees, and what the disk surely has. A write marks
+ *   the 512-byte sectors it touches as unsynced; fdatasync copies them to the disk's side.
+ * - A directory is two maps of names likewise; `syncDirectory` copies the names. Creating,
+ *   renaming and unlinking are unsynced until then. Directories themselves are durable at once:
+ *   nothing in Millrace depends on the name of a directory before it wrote files into it.
+ * - `crashClone(random)` is the disk after power loss: each unsynced sector is kept or lost by
+ *   itself (so writes tear and reorder), each unsynced name likewise. The size of a file is that
+ *   of its last kept sector. The original stays usable, so that one run serves many crashes.
+ *
+ * Operations that change the disk are numbered from 1 over all files; tests crash before, or fail,
+ * operation N for every N.
+ */
+export const memoryFsOperations = [
+  'create',
+  'write',
+  'fdatasync',
+  'truncate',
+  'rename',
+  'unlink',
+  'syncDirectory',
+] as const;
+export type MemoryFsOperation = (typeof memoryFsOperations)[number];
+
+export interface MemoryFsOptions {
+  /** Called before operation number `n` is done; throwing fails it, leaving the disk unchanged. */
+  readonly onOperation?: (n: number, operation: MemoryFsOperation, path: string) => void;
+}
+
+const sectorBytes = 512;
+
+interface File {
+  /** What reads see. */
+  live: Uint8Array;
+  /** What surely survives. */
+  synced: Uint8Array;
+  /** Sectors in which the two may differ. */
+  readonly unsynced: Set<number>;
+}
+
+interface Directory {
+  readonly live: Map<string, File>;
+  readonly synced: Map<string, File>;
+}
+
+export class MemoryFs implements Fs {
+  readonly #directories = new Map<string, Directory>();
+  readonly #counts = new Map<MemoryFsOperation, number>();
+  readonly #onOperation: NonNullable<MemoryFsOptions['onOperation']>;
+  #operations = 0;
+  /** What `freeBytes` answers. */
+  free = Number.MAX_SAFE_INTEGER;
+
+  constructor(options: MemoryFsOptions = {}) {
+    this.#onOperation = options.onOperation ?? (() => undefined);
+  }
+
+  /** Operations begun so far: all, or of one kind. */
+  operations(kind?: MemoryFsOperation): number {
+    return kind === undefined ? this.#operations : (this.#counts.get(kind) ?? 0);
+  }
+
+  /** The disk after power loss now; each unsynced sector and name survives by the coin. */
+  crashClone(random: Random, options: MemoryFsOptions = {}): MemoryFs {
+    const clone = new MemoryFs(options);
+    const survivors = new Map<File, File>();
+    const survivor = (file: File): File => {
+      let copy = survivors.get(file);
+      if (copy === undefined) {
+        copy = crashedFile(file, random);
+        survivors.set(file, copy);
+      }
+      return copy;
+    };
+    for (const [path, { live, synced }] of this.#directories) {
+      const names = new Map<string, File>();
+      for (const name of new Set([...synced.keys(), ...live.keys()])) {
+        const before = synced.get(name);
+        const after = live.get(name);
+        const file = before === after || random.below(2) === 0 ? before : after;
+        if (file !== undefined) names.set(name, survivor(file));
+      }
+      clone.#directories.set(path, { live: new Map(names), synced: names });
+    }
+    clone.free = this.free;
+    return clone;
+  }
+
+  async open(path: string, mode: OpenMode): Promise<FileHandle> {
+    if (mode !== 'create') return this.#opened(path);
+    const { directory, name } = this.#locate(path);
+    if (directory.live.has(name))
+      throw new MillraceError('ALREADY_EXISTS', `${path} exists already`);
+    this.#begin('create', path);
+    directory.live.set(name, {
+      live: new Uint8Array(0),
+      synced: new Uint8Array(0),
+      unsynced: new Set(),
+    });
+    return this.#opened(path);
+  }
+
+  openSync(path: string): FileHandle {
+    return this.#opened(path);
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    for (let at = path; at !== '' && !this.#directories.has(at); at = parentOf(at)) {
+      this.#directories.set(at, { live: new Map(), synced: new Map() });
+    }
+  }
+
+  async list(path: string): Promise<readonly string[]> {
+    return this.listSync(path);
+  }
+
+  listSync(path: string): readonly string[] {
+    const children = [...this.#directories.keys()].filter((other) => parentOf(other) === path);
+    const names = children.map((child) => child.slice(path.length + 1));
+    return [...names, ...this.#directory(path).live.keys()].sort();
+  }
+
+  async exists(path: string): Promise<boolean> {
+    if (this.#directories.has(path)) return true;
+    return this.#directories.get(parentOf(path))?.live.has(nameOf(path)) === true;
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const source = this.#locate(from);
+    const target = this.#locate(to);
+    const file = source.directory.live.get(source.name);
+    if (file === undefined) throw notFound(from);
+    this.#begin('rename', from);
+    source.directory.live.delete(source.name);
+    target.directory.live.set(target.name, file);
+  }
+
+  async unlink(path: string): Promise<void> {
+    const { directory, name } = this.#locate(path);
+    if (!directory.live.has(name)) throw notFound(path);
+    this.#begin('unlink', path);
+    directory.live.delete(name);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    const { live, synced } = this.#directory(path);
+    this.#begin('syncDirectory', path);
+    synced.clear();
+    for (const [name, file] of live) synced.set(name, file);
+  }
+
+  async freeBytes(): Promise<number> {
+    return this.free;
+  }
+
+  #opened(path: string): FileHandle {
+    const { directory, name } = this.#locate(path);
+    const file = directory.live.get(name);
+    if (file === undefined) throw notFound(path);
+    return new MemoryFile(path, file, (operation) => this.#begin(operation, path));
+  }
+
+  #begin(operation: MemoryFsOperation, path: string): void {
+    this.#operations++;
+    this.#counts.set(operation, (this.#counts.get(operation) ?? 0) + 1);
+    this.#onOperation(this.#operations, operation, path);
+  }
+
+  #locate(path: string): { readonly directory: Directory; readonly name: string } {
+    return { directory: this.#directory(parentOf(path)), name: nameOf(path) };
+  }
+
+  #directory(path: string): Directory {
+    const directory = this.#directories.get(path);
+    if (directory === undefined) throw notFound(path);
+    return directory;
+  }
+}
+
+class MemoryFile implements FileHandle {
+  readonly path: string;
+  readonly #file: File;
+  readonly #begin: (operation: MemoryFsOperation) => void;
+
+  constructor(path: string, file: File, begin: (operation: MemoryFsOperation) => void) {
+    this.path = path;
+    this.#file = file;
+    this.#begin = begin;
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    return this.readSync(target, position);
+  }
+
+  readSync(target: Uint8Array, position: number): number {
+    const part = this.#file.live.subarray(position, position + target.length);
+    target.set(part);
+    return part.length;
+  }
+
+  async write(source: Uint8Array, position: number): Promise<void> {
+    this.#begin('write');
+    const file = this.#file;
+    const end = position + source.length;
+    // A write past the end makes zeros in between; those sectors are as unsynced as the rest.
+    const from = Math.min(position, file.live.length);
+    if (end > file.live.length) file.live = resized(file.live, end);
+    file.live.set(source, position);
+    for (let sector = sectorOf(from); sector * sectorBytes < end; sector++) {
+      file.unsynced.add(sector);
+    }
+  }
+
+  async fdatasync(): Promise<void> {
+    this.#begin('fdatasync');
+    const file = this.#file;
+    file.synced = resized(file.synced, file.live.length);
+    for (const sector of file.unsynced) copySector(file.live, file.synced, sector);
+    file.unsynced.clear();
+  }
+
+  async truncate(lengthBytes: number): Promise<void> {
+    this.#begin('truncate');
+    const file = this.#file;
+    const from = Math.min(lengthBytes, file.live.length);
+    const to = Math.max(lengthBytes, file.live.length);
+    file.live = resized(file.live, lengthBytes);
+    for (let sector = sectorOf(from); sector * sectorBytes < to; sector++) {
+      file.unsynced.add(sector);
+    }
+  }
+
+  async size(): Promise<number> {
+    return this.#file.live.length;
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** The file's bytes after power loss. */
+function crashedFile(file: File, random: Random): File {
+  let bytes = file.synced.slice();
+  for (const sector of [...file.unsynced].sort((a, b) => a - b)) {
+    if (random.below(2) === 0) continue;
+    const end = Math.min((sector + 1) * sectorBytes, file.live.length);
+    if (end <= sector * sectorBytes) {
+      bytes = bytes.slice(0, Math.min(bytes.length, sector * sectorBytes));
+      continue;
+    }
+    if (end > bytes.length) bytes = resized(bytes, end);
+    copySector(file.live, bytes, sector);
+  }
+  return { live: bytes, synced: bytes.slice(), unsynced: new Set() };
+}
+
+function copySector(from: Uint8Array, to: Uint8Array, sector: number): void {
+  const start = sector * sectorBytes;
+  const part = from.subarray(start, start + sectorBytes);
+  if (start < to.length) to.set(part.subarray(0, to.length - start), start);
+}
+
+function resized(bytes: Uint8Array, length: number): Uint8Array {
+  if (length <= bytes.length) return bytes.slice(0, length);
+  const grown = new Uint8Array(length);
+  grown.set(bytes);
+  return grown;
+}
+
+function sectorOf(position: number): number {
+  return Math.floor(position / sectorBytes);
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function notFound(path: string): MillraceError {
+  return new MillraceError('NOT_FOUND', `${path} does not exist`);
+}
