@@ -36,27 +36,27 @@ export function intervalFromText(text: string, defaultUnit = 'second'): Interval
   if (ago) rest = rest.replace(/\s+ago$/, '');
   if (rest === '') throw badInterval(text);
   while (rest !== '') {
-    let match = /^([+-]?)(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,6})\d*)?)?\s*/.exec(rest);
-    if (match !== null) {
-      const [, sign, h, m, s = '0', f = ''] = match;
+    const time = /^([+-]?)(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,6})\d*)?)?\s*/.exec(rest);
+    const yearMonth = /^([+-]?)(\d+)-(\d+)\s*/.exec(rest);
+    const amount = /^([+-]?\d*(?:\.\d*)?)\s*([a-z]*)\s*/.exec(rest);
+    if (time !== null) {
+      const [, sign, h, m, s = '0', f = ''] = time;
       const seconds = BigInt(h!) * 3600n + BigInt(m!) * 60n + BigInt(s);
       const value = seconds * 1_000_000n + BigInt(f.padEnd(6, '0'));
       micros += sign === '-' ? -value : value;
-    } else if ((match = /^([+-]?)(\d+)-(\d+)\s*/.exec(rest)) !== null) {
-      const value = Number(match[2]) * 12 + Number(match[3]);
-      months += match[1] === '-' ? -value : value;
+    } else if (yearMonth !== null) {
+      const value = Number(yearMonth[2]) * 12 + Number(yearMonth[3]);
+      months += yearMonth[1] === '-' ? -value : value;
     } else {
-      match = /^([+-]?\d*(?:\.\d*)?)\s*([a-z]*)\s*/.exec(rest);
-      const number = match?.[1] ?? '';
-      if (match === null || !/\d/.test(number)) throw badInterval(text);
-      const unit = unitOf(match[2] === '' ? defaultUnit.toLowerCase() : match[2]!);
-      if (unit === undefined) throw badInterval(text);
+      const [, number = '', name = ''] = amount ?? [];
+      const unit = unitOf(name === '' ? defaultUnit.toLowerCase() : name);
+      if (unit === undefined || !/\d/.test(number)) throw badInterval(text);
       const added = scaled(Number(number), unit);
       months += added.months;
       days += added.days;
       micros += added.micros;
     }
-    rest = rest.slice(match[0].length);
+    rest = rest.slice((time ?? yearMonth ?? amount)![0].length);
   }
   return ago ? { months: -months, days: -days, micros: -micros } : { months, days, micros };
 }
