@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+
+/** Where commands write: data to `out`, everything else to `error`. */
+export interface Screen {
+  /** Resolves when the stream takes more; data waits for a slow reader instead of piling up. */
+  out(text: string): Promise<void>;
+  error(text: string): void;
+  readonly outIsTerminal: boolean;
+  readonly errorIsTerminal: boolean;
+  /** Cells per line of the terminal behind `out`; `undefined` when it is none. */
+  width(): number | undefined;
+  readonly color: boolean;
+}
+
+/** The process's own streams. Colours only on a terminal and without NO_COLOR (no-color.org). */
+export function processScreen(): Screen {
+  const { stdout, stderr, env } = process;
+  // A reader that went away (`| head`) ends the program quietly.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  return {
+    out: (text) => written(stdout, text),
+    error: (text) => {
+      stderr.write(text);
+    },
+    outIsTerminal: stdout.isTTY === true,
+    errorIsTerminal: stderr.isTTY === true,
+    width: () => (stdout.isTTY === true ? stdout.columns : undefined),
+    color: stdout.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
+  };
+}
+
+async function written(stream: Writable, text: string): Promise<void> {
+  if (!stream.write(text)) await once(stream, 'drain');
+}
