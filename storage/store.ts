@@ -20,7 +20,7 @@ export const entryKinds = {
   messages: 1,
   /** Body = UTF-8 JSON, one catalogue record (engine/broker/system-topic.ts). */
   catalogue: 2,
-  /** Body = resolved rows of one DML statement (engine/views/row-entry.ts). */
+  /** Body = resolved rows of one DML statement (engine/formats/row-block.ts). */
   rows: 3,
 } as const;
 export type EntryKind = (typeof entryKinds)[keyof typeof entryKinds];

@@ -228,7 +228,9 @@ export class JsonRowParser {
     if (escaped || length !== undefined) {
       const text = escaped ? this.#unescaped(start, end) : this.#utf8(start, end);
       if (length !== undefined && [...text].length > length) {
-        throw new BadRow(`"${column.field.name}": value too long for ${typeName(column.field.type)}`);
+        throw new BadRow(
+          `"${column.field.name}": value too long for ${typeName(column.field.type)}`,
+        );
       }
       if (escaped) return this.#keep(column, row, new TextEncoder().encode(text));
     }
@@ -239,7 +241,9 @@ export class JsonRowParser {
 
   #keep(column: DecodedColumn, row: number, bytes: Uint8Array): void {
     if (this.#extraLength + bytes.length > this.#extra.length) {
-      const grown = new Uint8Array(Math.max(2 * this.#extra.length, this.#extraLength + bytes.length));
+      const grown = new Uint8Array(
+        Math.max(2 * this.#extra.length, this.#extraLength + bytes.length),
+      );
       grown.set(this.#extra);
       this.#extra = grown;
     }
@@ -355,7 +359,8 @@ export class JsonRowParser {
       this.#skip(depth + 1);
       this.#space();
       const next = this.#peek();
-      if (next !== 44 && next !== close) this.#bad(`expected "," or "${String.fromCharCode(close)}"`);
+      if (next !== 44 && next !== close)
+        this.#bad(`expected "," or "${String.fromCharCode(close)}"`);
       this.#at++;
       if (next === close) return;
     }

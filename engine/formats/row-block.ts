@@ -3,8 +3,9 @@ import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { type Field, layoutOf } from '../../sql/columns/types.ts';
 
 /**
- * Body of a `rows` entry: the resolved rows of one DML statement (DESIGN section 6, Tables).
- * Weight +1 puts the row under its key, -1 deletes the key; rows apply in order.
+ * A batch as bytes. It is the body of a `rows` entry, the resolved rows of one DML statement
+ * (DESIGN section 6, Tables), where weight +1 puts the row under its key and -1 deletes the key,
+ * in order; and it is how checkpoints keep the rows of a chunk (dataflow/row-table.ts).
  *
  * | bytes | field                                                                  |
  * |-------|------------------------------------------------------------------------|
@@ -68,7 +69,7 @@ function columnParts(column: Column, rows: number): Uint8Array[] {
   }
 }
 
-/** `fields` are the table's columns. Throws CORRUPTION when the bytes do not fit them. */
+/** `fields` are the columns to expect. Throws CORRUPTION when the bytes do not fit them. */
 export function decodeRows(body: Uint8Array, fields: readonly Field[]): Batch {
   // Copied: typed arrays need alignment, and the columns outlive the entry.
   const reader = new Reader(body);
@@ -76,7 +77,7 @@ export function decodeRows(body: Uint8Array, fields: readonly Field[]): Batch {
   reader.byte();
   const columnCount = reader.byte() + 256 * reader.byte();
   if (columnCount !== fields.length) {
-    throw corrupt(`${columnCount} columns, the table has ${fields.length}`);
+    throw corrupt(`${columnCount} columns, ${fields.length} are declared`);
   }
   const [rowCount] = new Uint32Array(reader.take(4).buffer);
   const rows = rowCount!;
@@ -160,5 +161,5 @@ function concatenate(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function corrupt(what: string): MillraceError {
-  return new MillraceError('CORRUPTION', `a table's rows entry is damaged: ${what}`);
+  return new MillraceError('CORRUPTION', `a block of rows is damaged: ${what}`);
 }

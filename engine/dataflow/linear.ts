@@ -1,0 +1,119 @@
+import type { MillraceError } from '../../platform/errors.ts';
+import type { Batch } from '../../sql/columns/batch.ts';
+import { noBatches, type Operator } from './operator.ts';
+import type { StateTable } from './table.ts';
+
+/** Linear operators hold no state: f(a + b) = f(a) + f(b), so each delta maps alone. */
+
+/** Where a plan reads a relation: its owner puts the relation's delta here before each step. */
+export class InputOperator implements Operator {
+  readonly relationId: number;
+  readonly #columns: readonly number[];
+  #pending: readonly Batch[] = noBatches;
+
+  constructor(relationId: number, columns: readonly number[]) {
+    this.relationId = relationId;
+    this.#columns = columns;
+  }
+
+  /** Batches of the whole relation; they are narrowed to the plan's columns. */
+  feed(batches: readonly Batch[]): void {
+    this.#pending = batches;
+  }
+
+  step(): readonly Batch[] {
+    const batches = this.#pending;
+    this.#pending = noBatches;
+    return batches.map(({ rowCount, weights, columns }) => ({
+      rowCount,
+      weights,
+      columns: this.#columns.map((column) => columns[column]!),
+    }));
+  }
+
+  stateTables(): readonly StateTable[] {
+    return [];
+  }
+}
+
+/** Rows that are there from the first step on. */
+export class ConstantsOperator implements Operator {
+  readonly #rows: Batch;
+  readonly #given: OnceFlag;
+
+  constructor(rows: Batch, given: OnceFlag) {
+    this.#rows = rows;
+    this.#given = given;
+  }
+
+  step(): readonly Batch[] {
+    if (this.#given.isSet) return noBatches;
+    this.#given.isSet = true;
+    return [this.#rows];
+  }
+
+  stateTables(): readonly StateTable[] {
+    return [];
+  }
+}
+
+/**
+ * Set once a plan's constants were given out. A plan restored from a checkpoint has given them:
+ * its owner sets the flag.
+ */
+export interface OnceFlag {
+  isSet: boolean;
+}
+
+/** A row that an expression failed on. */
+export interface RowError {
+  readonly error: MillraceError;
+}
+export type CompiledMap = (batch: Batch) => {
+  readonly batch: Batch;
+  readonly errors: readonly RowError[];
+};
+
+/** Filter and projection in one generated loop. Weights pass through. */
+export class MapOperator implements Operator {
+  readonly #input: Operator;
+  readonly #map: CompiledMap;
+  readonly #onErrors: (errors: readonly RowError[]) => void;
+
+  constructor(input: Operator, map: CompiledMap, onErrors: (errors: readonly RowError[]) => void) {
+    this.#input = input;
+    this.#map = map;
+    this.#onErrors = onErrors;
+  }
+
+  step(): readonly Batch[] {
+    const results: Batch[] = [];
+    for (const delta of this.#input.step()) {
+      const { batch, errors } = this.#map(delta);
+      if (batch.rowCount > 0) results.push(batch);
+      if (errors.length > 0) this.#onErrors(errors);
+    }
+    return results;
+  }
+
+  stateTables(): readonly StateTable[] {
+    return this.#input.stateTables();
+  }
+}
+
+/** UNION ALL: the sum of its inputs' deltas. */
+export class UnionOperator implements Operator {
+  readonly #inputs: readonly Operator[];
+
+  constructor(inputs: readonly Operator[]) {
+    this.#inputs = inputs;
+  }
+
+  step(): readonly Batch[] {
+    return this.#inputs.flatMap((input) => input.step());
+  }
+
+  stateTables(): readonly StateTable[] {
+    return this.#inputs.flatMap((input) => input.stateTables());
+  }
+}

@@ -1,0 +1,18 @@
+import type { Batch } from '../../sql/columns/batch.ts';
+import type { StateTable } from './table.ts';
+
+/**
+ * One node of a running plan: maps the deltas of its inputs to its own delta (DESIGN section 7).
+ *
+ * Contract
+ * - `step` takes what the inputs have for this step and returns this operator's change; each step
+ *   calls it once. The accumulated output depends only on the accumulated input.
+ * - Returned batches are never changed later.
+ */
+export interface Operator {
+  step(): readonly Batch[];
+  /** State that a checkpoint keeps, own and inputs', in an order that never changes. */
+  stateTables(): readonly StateTable[];
+}
+
+export const noBatches: readonly Batch[] = [];

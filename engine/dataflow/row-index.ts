@@ -1,0 +1,156 @@
+import { assert } from '../../platform/assert.ts';
+import { limits } from '../../platform/limits.ts';
+import type { Column } from '../../sql/columns/batch.ts';
+import { grown } from '../../sql/columns/builder.ts';
+import { layoutOf } from '../../sql/columns/types.ts';
+import { type CellsEqual, cellsEqual, type Equality, hashRows } from './hashing.ts';
+import type { RowTable } from './row-table.ts';
+
+const chunkMask = limits.chunkRows - 1;
+const none = -1;
+
+/**
+ * Finds rows of a RowTable by some of their columns: an open-addressing hash table with linear
+ * probing. Each slot holds one key's newest row; rows of the same key are linked in both
+ * directions, so that any of them leaves in constant time. Hashes are stored per row, and keys
+ * are compared on every match. All arrays are typed: nothing here for the garbage collector.
+ *
+ * Deletion moves later entries back (Knuth, TAOCP 6.4, algorithm R): there are no tombstones, and
+ * lookups do not slow down with age.
+ */
+export class RowIndex {
+  readonly #table: RowTable;
+  readonly #keys: readonly number[];
+  readonly #equal: readonly CellsEqual[];
+  /** Row id + 1, or 0. */
+  #slots = new Int32Array(1024);
+  #slotsUsed = 0;
+  #hashes = new Int32Array(0);
+  #next = new Int32Array(0);
+  #previous = new Int32Array(0);
+
+  /** `keys`: columns of the table. No keys: all rows are under one key. */
+  constructor(table: RowTable, keys: readonly number[], equality: Equality) {
+    this.#table = table;
+    this.#keys = keys;
+    this.#equal = keys.map((key) => cellsEqual(layoutOf(table.fields[key]!.type), equality));
+  }
+
+  /** Newest row whose key equals row `row` of `keyColumns`, or -1. */
+  first(keyColumns: readonly Column[], row: number, hash: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const id = this.#slots[slot]! - 1;
+      if (id < 0) return none;
+      if (this.#hashes[id] === hash && this.#matches(id, keyColumns, row)) return id;
+    }
+  }
+
+  /** The next row of the same key, or -1. */
+  next(id: number): number {
+    return this.#next[id]!;
+  }
+
+  /** Adds row `id` of the table; `head` is what `first` said for its key. */
+  add(id: number, hash: number, head: number): void {
+    if (id >= this.#hashes.length) this.#reserve(id + 1);
+    this.#hashes[id] = hash;
+    this.#previous[id] = none;
+    this.#next[id] = head;
+    if (head !== none) {
+      this.#previous[head] = id;
+      this.#slots[this.#slotOf(head)] = id + 1;
+      return;
+    }
+    if (2 * (this.#slotsUsed + 1) > this.#slots.length) this.#grow();
+    this.#place(id, hash);
+    this.#slotsUsed++;
+  }
+
+  remove(id: number): void {
+    const next = this.#next[id]!;
+    const previous = this.#previous[id]!;
+    if (next !== none) this.#previous[next] = previous;
+    if (previous !== none) {
+      this.#next[previous] = next;
+    } else if (next !== none) {
+      this.#slots[this.#slotOf(id)] = next + 1;
+    } else {
+      this.#close(this.#slotOf(id));
+      this.#slotsUsed--;
+    }
+  }
+
+  /** Indexes every row of the table anew. */
+  rebuild(): void {
+    this.#slots = new Int32Array(1024);
+    this.#slotsUsed = 0;
+    const hash = new Int32Array(limits.chunkRows);
+    let hashed = none;
+    for (const id of this.#table.ids()) {
+      const chunk = this.#table.chunk(id);
+      const columns = this.#keys.map((key) => chunk.columns[key]!);
+      if (hashed !== id - (id & chunkMask)) {
+        hashed = id - (id & chunkMask);
+        hashRows(columns, chunk.used, hash);
+      }
+      const local = id & chunkMask;
+      this.add(id, hash[local]!, this.first(columns, local, hash[local]!));
+    }
+  }
+
+  #matches(id: number, keyColumns: readonly Column[], row: number): boolean {
+    const { columns } = this.#table.chunk(id);
+    const local = id & chunkMask;
+    for (let k = 0; k < this.#keys.length; k++) {
+      if (!this.#equal[k]!(columns[this.#keys[k]!]!, local, keyColumns[k]!, row)) return false;
+    }
+    return true;
+  }
+
+  /** Slot that holds exactly this row, the head of its key. */
+  #slotOf(id: number): number {
+    const mask = this.#slots.length - 1;
+    let slot = this.#hashes[id]! & mask;
+    while (this.#slots[slot] !== id + 1) {
+      assert(this.#slots[slot] !== 0, 'the head of a key has a slot');
+      slot = (slot + 1) & mask;
+    }
+    return slot;
+  }
+
+  #place(id: number, hash: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = id + 1;
+  }
+
+  /** Empties a slot and moves back those after it that no longer find their way. */
+  #close(slot: number): void {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let hole = slot;
+    for (let at = (hole + 1) & mask; slots[at] !== 0; at = (at + 1) & mask) {
+      const home = this.#hashes[slots[at]! - 1]! & mask;
+      const reachesPastHole = ((at - home) & mask) >= ((at - hole) & mask);
+      if (!reachesPastHole) continue;
+      slots[hole] = slots[at]!;
+      hole = at;
+    }
+    slots[hole] = 0;
+  }
+
+  #reserve(count: number): void {
+    const capacity = Math.max(count, 2 * this.#hashes.length, 1024);
+    this.#hashes = grown(this.#hashes, capacity, Int32Array);
+    this.#next = grown(this.#next, capacity, Int32Array);
+    this.#previous = grown(this.#previous, capacity, Int32Array);
+  }
+
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = new Int32Array(2 * old.length);
+    for (const entry of old) if (entry !== 0) this.#place(entry - 1, this.#hashes[entry - 1]!);
+  }
+}

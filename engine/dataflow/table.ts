@@ -1,0 +1,18 @@
+/** One piece of a table's checkpoint: a chunk as a whole, or its changed rows. */
+export interface ChunkWrite {
+  /** Number of the chunk in its table. */
+  readonly chunk: number;
+  /** 0: the whole chunk, replacing all before; n: the n-th delta on top. */
+  readonly delta: number;
+  readonly bytes: Uint8Array;
+}
+
+/** State that a checkpoint keeps. After a restart it is restored before anything reads it. */
+export interface StateTable {
+  /** What changed since the last call. */
+  checkpoint(): ChunkWrite[];
+  /** Takes one piece back; of each chunk the whole comes first, then its deltas in order. */
+  restore(write: ChunkWrite): void;
+  /** Every piece was restored: rebuilds what is derived. */
+  restored(): void;
+}
