@@ -83,10 +83,7 @@ class HeldFile implements FileHandle {
       const to = Math.min(position + target.length, held.position + held.bytes.length);
       if (from >= to) continue;
       if (from > end) target.fill(0, end - position, from - position);
-      target.set(
-        held.bytes.subarray(from - held.position, to - held.position),
-        from - position,
-      );
+      target.set(held.bytes.subarray(from - held.position, to - held.position), from - position);
       end = Math.max(end, to);
     }
     return end - position;

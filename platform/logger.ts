@@ -12,9 +12,7 @@ export function createLogger(least: LogLevel): Logger {
     log(level, message, details = {}) {
       if (order.indexOf(level) < order.indexOf(least)) return;
       const pairs = Object.entries(details).map(([key, value]) => ` ${key}=${show(value)}`);
-      process.stderr.write(
-        `${new Date().toISOString()} ${level} ${message}${pairs.join('')}\n`,
-      );
+      process.stderr.write(`${new Date().toISOString()} ${level} ${message}${pairs.join('')}\n`);
     },
   };
 }

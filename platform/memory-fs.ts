@@ -220,7 +220,9 @@ class MemoryFile implements FileHandle {
   async fdatasync(): Promise<void> {
     this.#begin('fdatasync');
     const file = this.#file;
-    file.synced = resized(file.synced, file.live.length);
+    if (file.synced.length !== file.live.length) {
+      file.synced = resized(file.synced, file.live.length);
+    }
     for (const sector of file.unsynced) copySector(file.live, file.synced, sector);
     file.unsynced.clear();
   }
@@ -245,7 +247,7 @@ class MemoryFile implements FileHandle {
 
 /** The file's bytes after power loss. */
 function crashedFile(file: File, random: Random): File {
-  let bytes = file.synced.slice();
+  let bytes = resized(file.synced, file.synced.length);
   for (const sector of [...file.unsynced].sort((a, b) => a - b)) {
     if (random.below(2) === 0) continue;
     const end = Math.min((sector + 1) * sectorBytes, file.live.length);

@@ -145,4 +145,3 @@ export function toMillraceError(operation: string, path: string, error: unknown)
       return new MillraceError('IO', `${operation} failed on ${path}: ${code ?? error}`, cause);
   }
 }
-

@@ -1,4 +1,10 @@
-import { isMainThread, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
+import {
+  isMainThread,
+  type MessagePort,
+  parentPort,
+  Worker,
+  workerData,
+} from 'node:worker_threads';
 import type { Port, Thread, ThreadMain, ThreadOptions, Threads } from './threads.ts';
 
 /** Threads of node:worker_threads. */

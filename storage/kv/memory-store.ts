@@ -17,8 +17,8 @@ export class MemoryKv implements KvOpener {
     if (this.#open.has(path)) {
       throw new MillraceError('DIRECTORY_LOCKED', `${path} is open already`);
     }
-    let data = this.#databases.get(path);
-    if (data === undefined) this.#databases.set(path, (data = new Map()));
+    const data = this.#databases.get(path) ?? new Map<string, Uint8Array>();
+    this.#databases.set(path, data);
     this.#open.add(path);
     return new MemoryStore(data, () => this.#open.delete(path));
   }

@@ -23,10 +23,7 @@ export interface RecoveredTail {
 
 const readAheadBytes = 4 * 1024 * 1024;
 
-export async function recoverTail(
-  file: FileHandle,
-  header: SegmentHeader,
-): Promise<RecoveredTail> {
+export async function recoverTail(file: FileHandle, header: SegmentHeader): Promise<RecoveredTail> {
   const size = await file.size();
   let at = segmentHeaderBytes;
   let commit = 0;

@@ -1,5 +1,5 @@
-import type { PlacedRequest } from './partition.ts';
 import { encodeEntry, entryHeaderBytes } from './entry-format.ts';
+import type { PlacedRequest } from './partition.ts';
 
 /** One group commit in the making: entries back to back, and who waits for them. */
 export class Slab {
