@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 /** Where commands write: data to `out`, everything else to `error`. */
 export interface Screen {
   /** Resolves when the stream takes more; data waits for a slow reader instead of piling up. */
-  out(text: string): Promise<void>;
+  out(data: string | Uint8Array): Promise<void>;
   error(text: string): void;
   readonly outIsTerminal: boolean;
   readonly errorIsTerminal: boolean;
@@ -22,7 +22,7 @@ export function processScreen(): Screen {
     throw error;
   });
   return {
-    out: (text) => written(stdout, text),
+    out: (data) => written(stdout, data),
     error: (text) => {
       stderr.write(text);
     },
@@ -33,6 +33,6 @@ export function processScreen(): Screen {
   };
 }
 
-async function written(stream: Writable, text: string): Promise<void> {
-  if (!stream.write(text)) await once(stream, 'drain');
+async function written(stream: Writable, data: string | Uint8Array): Promise<void> {
+  if (!stream.write(data)) await once(stream, 'drain');
 }

@@ -19,8 +19,8 @@ export class MemoryScreen implements Screen {
     return this.outIsTerminal ? this.#cells : undefined;
   }
 
-  async out(text: string): Promise<void> {
-    this.output += text;
+  async out(data: string | Uint8Array): Promise<void> {
+    this.output += typeof data === 'string' ? data : new TextDecoder().decode(data);
   }
 
   error(text: string): void {

@@ -1,0 +1,83 @@
+import type { Field } from '../../sql/columns/types.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { TextRow } from './table.ts';
+
+/** What the commands need of a server: SQL and messages, however they are carried. */
+export interface Services {
+  sql(endpoint: Endpoint): SqlConnection;
+  messaging(endpoint: Endpoint): Messaging;
+  /** Rejects with PORT_IN_USE or DIRECTORY_LOCKED, among others. */
+  startServer(options: ServerOptions): Promise<RunningServer>;
+}
+
+export interface SqlConnection {
+  /** Runs every statement of `text`; the answer is the last one's. Positions are relative to it. */
+  execute(text: string, options?: SqlOptions): Promise<SqlAnswer>;
+  close(): Promise<void>;
+}
+
+export interface SqlOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+export type SqlAnswer =
+  | {
+      readonly kind: 'rows';
+      readonly fields: readonly Pick<Field, 'name' | 'type'>[];
+      readonly rows: AsyncIterable<TextRow>;
+    }
+  | { readonly kind: 'command'; readonly tag: string; readonly rowsAffected?: number | undefined };
+
+export interface OutgoingMessage {
+  readonly body: Uint8Array;
+  readonly tag?: string;
+  readonly keys?: readonly string[];
+}
+
+export interface StoredMessage {
+  readonly body: Uint8Array;
+  readonly keys: readonly string[];
+  readonly offset: number;
+}
+
+/** A message that a consumer group holds until it is acknowledged or its time runs out. */
+export interface HeldMessage {
+  readonly body: Uint8Array;
+  acknowledge(): Promise<void>;
+}
+
+/** Offsets in [min, max) are readable. */
+export interface QueueOffsets {
+  readonly queue: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Messaging {
+  /** One batch, one entry of one queue; resolves when it is durable. */
+  publish(topic: string, messages: readonly OutgoingMessage[]): Promise<void>;
+  /** Waits for messages for some seconds; may give none. */
+  receive(topic: string, group: string, max: number): Promise<readonly HeldMessage[]>;
+  /** Messages from `offset` on, in order; none at the end of the queue. */
+  pull(
+    topic: string,
+    queue: number,
+    offset: number,
+    max: number,
+  ): Promise<readonly StoredMessage[]>;
+  queueOffsets(topic: string): Promise<readonly QueueOffsets[]>;
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly dataDirectory: string;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface RunningServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,68 @@
+import type {
+  HeldMessage,
+  Messaging,
+  OutgoingMessage,
+  QueueOffsets,
+  StoredMessage,
+} from '../../../connectors/cli/services.ts';
+import type { Random } from '../../../platform/random.ts';
+
+/** Topics in memory; a batch goes whole to one queue, or is lost with its acknowledgement. */
+export class MemoryTopics implements Messaging {
+  /** Chance that a batch does not arrive. */
+  lossShare = 0;
+  pulled = 0;
+  mostInFlight = 0;
+  readonly entrySizes: number[] = [];
+  readonly #queueCount: number;
+  readonly #random: Random | undefined;
+  readonly #topics = new Map<string, StoredMessage[][]>();
+  #inFlight = 0;
+  #turn = 0;
+
+  constructor(queueCount: number, random?: Random) {
+    this.#queueCount = queueCount;
+    this.#random = random;
+  }
+
+  all(topic: string): StoredMessage[] {
+    return this.#queues(topic).flat();
+  }
+
+  async publish(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+    this.mostInFlight = Math.max(this.mostInFlight, ++this.#inFlight);
+    for (let hops = this.#random?.below(4) ?? 1; hops > 0; hops--) await Promise.resolve();
+    this.#inFlight--;
+    const lost = this.#random !== undefined && this.#random.float() < this.lossShare;
+    if (lost) throw new Error('lost');
+    const turn = this.#random?.below(this.#queueCount) ?? this.#turn++ % this.#queueCount;
+    const queue = this.#queues(topic)[turn]!;
+    this.entrySizes.push(messages.length);
+    for (const { body, keys = [] } of messages) queue.push({ body, keys, offset: queue.length });
+  }
+
+  async pull(topic: string, queue: number, offset: number, max: number): Promise<StoredMessage[]> {
+    const messages = this.#queues(topic)[queue]!.slice(offset, offset + Math.min(max, 100));
+    this.pulled += messages.length;
+    return messages;
+  }
+
+  async queueOffsets(topic: string): Promise<QueueOffsets[]> {
+    return this.#queues(topic).map((queue, i) => ({ queue: i, min: 0, max: queue.length }));
+  }
+
+  async receive(): Promise<HeldMessage[]> {
+    return [];
+  }
+
+  async close(): Promise<void> {}
+
+  #queues(topic: string): StoredMessage[][] {
+    let queues = this.#topics.get(topic);
+    if (queues === undefined) {
+      queues = Array.from({ length: this.#queueCount }, () => []);
+      this.#topics.set(topic, queues);
+    }
+    return queues;
+  }
+}
