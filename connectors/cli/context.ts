@@ -1,0 +1,22 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Fs } from '../../platform/fs.ts';
+import type { Screen } from './screen.ts';
+import type { Services } from './services.ts';
+
+/** Everything a command touches besides its arguments. */
+export interface CliContext {
+  readonly screen: Screen;
+  readonly clock: Clock;
+  readonly fs: Fs;
+  readonly input: NodeJS.ReadStream;
+  readonly services: Services;
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly interrupted: AbortSignal;
+  /** What to type to run this program, for lines to copy. */
+  readonly programText: string;
+  /** The home directory, for the history of the shell. */
+  readonly homeDirectory: string | undefined;
+}
+
+/** 0 done; 1 an error, which was printed; 2 wrong usage; 130 ended by Ctrl-C. */
+export type ExitCode = 0 | 1 | 2 | 130;
