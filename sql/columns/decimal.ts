@@ -63,6 +63,39 @@ export function divideRounded(dividend: bigint, divisor: bigint): bigint {
   return negative ? -quotient : quotient;
 }
 
+/**
+ * PostgreSQL's scale of a quotient (numeric.c, select_div_scale): at least 16 significant digits,
+ * reckoned in its base-10000 digits, and no fewer than either operand shows.
+ */
+export function quotientScale(dividend: Decimal, divisor: Decimal): number {
+  const left = leadingDigit(dividend);
+  const right = leadingDigit(divisor);
+  let weight = left.weight - right.weight;
+  if (left.digit <= right.digit) weight--;
+  return Math.max(16 - 4 * weight, dividend.scale, divisor.scale, 0);
+}
+
+/** First nonzero base-10000 digit and its power of 10000. */
+function leadingDigit({ unscaled, scale }: Decimal): { weight: number; digit: number } {
+  if (unscaled === 0n) return { weight: 0, digit: 0 };
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString();
+  const exponent = digits.length - scale - 1;
+  const weight = Math.floor(exponent / 4);
+  const shown = exponent - 4 * weight + 1;
+  return { weight, digit: Number(digits.slice(0, shown).padEnd(shown, '0')) };
+}
+
+/** `divisor` is not 0. Throws 22003 when the quotient has too many digits. */
+export function divideDecimals(dividend: Decimal, divisor: Decimal): Decimal {
+  const scale = quotientScale(dividend, divisor);
+  const shift = scale + divisor.scale - dividend.scale;
+  const unscaled =
+    shift >= 0
+      ? divideRounded(dividend.unscaled * powerOfTen(shift), divisor.unscaled)
+      : divideRounded(dividend.unscaled, divisor.unscaled * powerOfTen(-shift));
+  return checkedDecimal(unscaled, scale);
+}
+
 export function compareDecimals(left: Decimal, right: Decimal): number {
   let a = left.unscaled;
   let b = right.unscaled;

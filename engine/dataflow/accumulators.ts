@@ -1,0 +1,336 @@
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import type { Batch, Column } from '../../sql/columns/batch.ts';
+import { ColumnBuilder } from '../../sql/columns/builder.ts';
+import {
+  checkedDecimal,
+  divideDecimals,
+  powerOfTen,
+  unscaledAt,
+  writeDecimal,
+} from '../../sql/columns/decimal.ts';
+import { bigintAt, isExactAt, numberAt, splitBigint, splitNumber } from '../../sql/columns/i64.ts';
+import { valueAt } from '../../sql/columns/read.ts';
+import type { Field, Interval, SqlType, SqlValue } from '../../sql/columns/types.ts';
+import { type ChunkColumn, storeBytes, type TextColumn } from './chunk.ts';
+import { addFloat, floatSum, floatSumBytes } from './float-sum.ts';
+import type { RowTable } from './row-table.ts';
+
+const mask = limits.chunkRows - 1;
+
+/** The rows of a batch that one aggregate call counts, each with its group. */
+export interface CountedRows {
+  readonly batch: Batch;
+  readonly count: number;
+  readonly rows: Int32Array;
+  /** Row id of the group in the group table, per counted row. */
+  readonly groups: Int32Array;
+  /** The argument's column; `undefined` for count(*). */
+  readonly arg: Column | undefined;
+}
+
+/**
+ * An aggregate whose state is a few columns of the group's row, that can add a row and take it
+ * away again: count, sum, avg and the like. `first` is the table column of `stateFields[0]`.
+ */
+export interface Accumulator {
+  readonly stateFields: readonly Field[];
+  /** The groups' chunks are writable already. Arguments that are NULL do not come here. */
+  update(table: RowTable, first: number, counted: CountedRows): void;
+  /** The aggregate's value for group `id`. May throw SQL_RUNTIME when it does not fit its type. */
+  value(table: RowTable, first: number, id: number): SqlValue;
+}
+
+const countField: Field = { name: 'count', type: { kind: 'bigint' }, nullable: false };
+const bigints: Field = { name: 'sum', type: { kind: 'bigint' }, nullable: false };
+const decimals: Field = { name: 'sum', type: { kind: 'numeric' }, nullable: false };
+
+function cell(table: RowTable, id: number, column: number): ChunkColumn {
+  return table.chunk(id).columns[column]!;
+}
+
+/** Adds `by` to a bigint cell; exact beyond 2^53 too. */
+export function addToCount(column: ChunkColumn, local: number, by: number): void {
+  const { words } = column as Extract<ChunkColumn, { layout: 'i64' }>;
+  const sum = numberAt(words, local) + by;
+  if (isExactAt(words, local) && Math.abs(sum) <= Number.MAX_SAFE_INTEGER) {
+    splitNumber(sum, words, local);
+  } else {
+    splitBigint(bigintAt(words, local) + BigInt(by), words, local);
+  }
+}
+
+export function countOf(table: RowTable, column: number, id: number): bigint {
+  return bigintAt(
+    (cell(table, id, column) as Extract<ChunkColumn, { layout: 'i64' }>).words,
+    id & mask,
+  );
+}
+
+function updateCount(table: RowTable, first: number, counted: CountedRows): void {
+  const { rows, groups, count, batch } = counted;
+  for (let i = 0; i < count; i++) {
+    addToCount(cell(table, groups[i]!, first), groups[i]! & mask, batch.weights[rows[i]!]!);
+  }
+}
+
+const countRows: Accumulator = {
+  stateFields: [countField],
+  update: updateCount,
+  value: countOf,
+};
+
+/** Integers into a 128-bit sum: state is (count, sum). */
+function sumOfIntegers(finish: (sum: bigint, count: bigint) => SqlValue): Accumulator {
+  return {
+    stateFields: [countField, decimals],
+    update(table, first, counted) {
+      updateCount(table, first, counted);
+      const { rows, groups, count, batch, arg } = counted;
+      for (let i = 0; i < count; i++) {
+        const row = rows[i]!;
+        const column = cell(table, groups[i]!, first + 1) as Extract<
+          ChunkColumn,
+          { layout: 'decimal' }
+        >;
+        const weight = batch.weights[row]!;
+        if (arg!.layout === 'i64') {
+          if (isExactAt(arg.words, row)) {
+            addNumber(column.words, groups[i]! & mask, numberAt(arg.words, row), weight);
+          } else {
+            addBigint(column.words, groups[i]! & mask, bigintAt(arg.words, row) * BigInt(weight));
+          }
+        } else {
+          const { values } = arg as Extract<Column, { layout: 'i32' }>;
+          addNumber(column.words, groups[i]! & mask, values[row]!, weight);
+        }
+      }
+    },
+    value(table, first, id) {
+      const count = countOf(table, first, id);
+      if (count === 0n) return null;
+      const { words } = cell(table, id, first + 1) as Extract<ChunkColumn, { layout: 'decimal' }>;
+      return finish(unscaledAt(words, id & mask), count);
+    },
+  };
+}
+
+function addNumber(words: Int32Array, row: number, value: number, weight: number): void {
+  const at = 4 * row;
+  const product = value * weight;
+  const low = words[at + 1]! * 4294967296 + (words[at]! >>> 0);
+  const sum = low + product;
+  const sign = words[at + 1]! >> 31;
+  const fits =
+    words[at + 2] === sign &&
+    words[at + 3] === sign &&
+    Math.abs(low) <= Number.MAX_SAFE_INTEGER &&
+    Math.abs(product) <= Number.MAX_SAFE_INTEGER &&
+    Math.abs(sum) <= Number.MAX_SAFE_INTEGER;
+  if (!fits) {
+    addBigint(words, row, BigInt(value) * BigInt(weight));
+    return;
+  }
+  words[at] = sum | 0;
+  words[at + 1] = Math.floor(sum / 4294967296);
+  words[at + 2] = words[at + 3] = sum < 0 ? -1 : 0;
+}
+
+function addBigint(words: Int32Array, row: number, value: bigint): void {
+  writeDecimal(unscaledAt(words, row) + value, words, row);
+}
+
+/** Numerics: state is (count, sum); the sum shows the largest scale that it has met. */
+function sumOfDecimals(average: boolean): Accumulator {
+  return {
+    stateFields: [countField, decimals],
+    update(table, first, counted) {
+      updateCount(table, first, counted);
+      const { rows, groups, count, batch } = counted;
+      const arg = counted.arg as Extract<Column, { layout: 'decimal' }>;
+      for (let i = 0; i < count; i++) {
+        const row = rows[i]!;
+        const local = groups[i]! & mask;
+        const state = cell(table, groups[i]!, first + 1) as typeof arg;
+        let value = unscaledAt(arg.words, row) * BigInt(batch.weights[row]!);
+        const scale = arg.scales[row]!;
+        const shown = state.scales[local]!;
+        if (scale > shown) {
+          const sum = unscaledAt(state.words, local) * powerOfTen(scale - shown);
+          writeDecimal(sum, state.words, local);
+          state.scales[local] = scale;
+        } else if (scale < shown) {
+          value *= powerOfTen(shown - scale);
+        }
+        addBigint(state.words, local, value);
+      }
+    },
+    value(table, first, id) {
+      const count = countOf(table, first, id);
+      if (count === 0n) return null;
+      const { words, scales } = cell(table, id, first + 1) as Extract<
+        ChunkColumn,
+        { layout: 'decimal' }
+      >;
+      const sum = checkedDecimal(unscaledAt(words, id & mask), scales[id & mask]!);
+      return average ? divideDecimals(sum, { unscaled: count, scale: 0 }) : sum;
+    },
+  };
+}
+
+const floatScratch = new Int32Array(floatSumBytes / 4);
+const floatScratchBytes = new Uint8Array(floatScratch.buffer);
+
+/** Doubles and reals: state is (count, exact sum). */
+function sumOfFloats(finish: (sum: number, count: number) => number): Accumulator {
+  return {
+    stateFields: [countField, { name: 'sum', type: { kind: 'bytea' }, nullable: false }],
+    update(table, first, counted) {
+      updateCount(table, first, counted);
+      const { rows, groups, count, batch } = counted;
+      const { values } = counted.arg as Extract<Column, { layout: 'f64' }>;
+      for (let i = 0; i < count; i++) {
+        const local = groups[i]! & mask;
+        const state = cell(table, groups[i]!, first + 1) as TextColumn;
+        loadFloatSum(state, local);
+        addFloat(floatScratch, values[rows[i]!]!, batch.weights[rows[i]!]!);
+        if (state.lengths[local] === floatSumBytes) {
+          state.arena.set(floatScratchBytes, state.starts[local]!);
+        } else {
+          storeBytes(state, local, floatScratchBytes, 0, floatSumBytes);
+        }
+      }
+    },
+    value(table, first, id) {
+      const count = countOf(table, first, id);
+      if (count === 0n) return null;
+      loadFloatSum(cell(table, id, first + 1) as TextColumn, id & mask);
+      return finish(floatSum(floatScratch), Number(count));
+    },
+  };
+}
+
+function loadFloatSum(state: TextColumn, local: number): void {
+  if (state.lengths[local] !== floatSumBytes) {
+    floatScratch.fill(0);
+    return;
+  }
+  const start = state.starts[local]!;
+  floatScratchBytes.set(state.arena.subarray(start, start + floatSumBytes));
+}
+
+/** Intervals: state is (count, months, days, microseconds). */
+function sumOfIntervals(average: boolean): Accumulator {
+  return {
+    stateFields: [countField, bigints, bigints, bigints],
+    update(table, first, counted) {
+      updateCount(table, first, counted);
+      const { rows, groups, count, batch, arg } = counted;
+      for (let i = 0; i < count; i++) {
+        const { months, days, micros } = valueAt(arg!, rows[i]!) as Interval;
+        const weight = BigInt(batch.weights[rows[i]!]!);
+        const local = groups[i]! & mask;
+        for (const [k, part] of [BigInt(months), BigInt(days), micros].entries()) {
+          const { words } = cell(table, groups[i]!, first + 1 + k) as Extract<
+            ChunkColumn,
+            { layout: 'i64' }
+          >;
+          splitBigint(bigintAt(words, local) + part * weight, words, local);
+        }
+      }
+    },
+    value(table, first, id) {
+      const count = countOf(table, first, id);
+      if (count === 0n) return null;
+      const [months, days, micros] = [1, 2, 3].map((k) => countOf(table, first + k, id));
+      if (!average) return { months: Number(months), days: Number(days), micros: micros! };
+      return averageInterval(Number(months), Number(days), Number(micros), Number(count));
+    },
+  };
+}
+
+/** Remainders cascade downwards, as PostgreSQL's interval division does. */
+function averageInterval(months: number, days: number, micros: number, count: number): Interval {
+  const wholeMonths = Math.trunc(months / count);
+  const allDays = days / count + ((months % count) / count) * 30;
+  const wholeDays = Math.trunc(allDays);
+  const rest = Math.round((allDays - wholeDays) * 86_400_000_000 + micros / count);
+  return { months: wholeMonths, days: wholeDays, micros: BigInt(rest) };
+}
+
+/** bool_and, bool_or: state is (count of true, count of false). */
+function booleans(finish: (trues: bigint, falses: bigint) => boolean): Accumulator {
+  return {
+    stateFields: [countField, countField],
+    update(table, first, { rows, groups, count, batch, arg }) {
+      const { values } = arg as Extract<Column, { layout: 'bool' }>;
+      for (let i = 0; i < count; i++) {
+        const column = first + (values[rows[i]!] === 1 ? 0 : 1);
+        addToCount(cell(table, groups[i]!, column), groups[i]! & mask, batch.weights[rows[i]!]!);
+      }
+    },
+    value(table, first, id) {
+      const trues = countOf(table, first, id);
+      const falses = countOf(table, first + 1, id);
+      return trues === 0n && falses === 0n ? null : finish(trues, falses);
+    },
+  };
+}
+
+/** By the ids of sql/functions; `undefined` for min and max, which need more than an accumulator. */
+export function accumulatorOf(functionId: string): Accumulator | undefined {
+  switch (functionId) {
+    case 'count_star':
+    case 'count':
+      return countRows;
+    case 'sum:smallint':
+    case 'sum:integer':
+      return sumOfIntegers((sum) => inInt64(sum));
+    case 'sum:bigint':
+      return sumOfIntegers((sum) => checkedDecimal(sum, 0));
+    case 'avg:smallint':
+    case 'avg:integer':
+    case 'avg:bigint':
+      return sumOfIntegers((sum, count) =>
+        divideDecimals({ unscaled: sum, scale: 0 }, { unscaled: count, scale: 0 }),
+      );
+    case 'sum:numeric':
+      return sumOfDecimals(false);
+    case 'avg:numeric':
+      return sumOfDecimals(true);
+    case 'sum:real':
+      return sumOfFloats((sum) => Math.fround(sum));
+    case 'sum:double':
+      return sumOfFloats((sum) => sum);
+    case 'avg:real':
+    case 'avg:double':
+      return sumOfFloats((sum, count) => sum / count);
+    case 'sum:interval':
+      return sumOfIntervals(false);
+    case 'avg:interval':
+      return sumOfIntervals(true);
+    case 'bool_and':
+      return booleans((_, falses) => falses === 0n);
+    case 'bool_or':
+      return booleans((trues) => trues > 0n);
+    default:
+      return undefined;
+  }
+}
+
+function inInt64(sum: bigint): bigint {
+  if (BigInt.asIntN(64, sum) === sum) return sum;
+  throw new MillraceError('SQL_RUNTIME', 'bigint out of range', { sqlState: '22003' });
+}
+
+/** One column of the call's values for the groups. */
+export function outputColumn(
+  type: SqlType,
+  ids: Int32Array,
+  count: number,
+  value: (id: number) => SqlValue,
+): Column {
+  const builder = new ColumnBuilder(type);
+  for (let i = 0; i < count; i++) builder.push(value(ids[i]!));
+  return builder.finish();
+}

@@ -1,0 +1,72 @@
+import type { Column } from '../../sql/columns/batch.ts';
+import { compareDecimals, unscaledAt } from '../../sql/columns/decimal.ts';
+import { intervalSpan } from '../../sql/columns/interval.ts';
+import { valueAt } from '../../sql/columns/read.ts';
+import type { Interval, Layout } from '../../sql/columns/types.ts';
+
+/**
+ * PostgreSQL's btree order of two cells that are not NULL: negative, 0 or positive. Text compares
+ * by bytes (the C collation), NaN is the greatest double, numerics compare by value.
+ */
+export type CompareCells = (a: Column, i: number, b: Column, j: number) => number;
+
+type Of<L extends Layout> = Extract<Column, { layout: L }>;
+
+export function compareCells(layout: Layout): CompareCells {
+  switch (layout) {
+    case 'bool':
+    case 'i32':
+      return compareInts as CompareCells;
+    case 'i64':
+      return compareWords as CompareCells;
+    case 'f64':
+      return compareDoubles as CompareCells;
+    case 'bytes':
+      return compareBytes as CompareCells;
+    case 'decimal':
+      return compareNumerics as CompareCells;
+    case 'interval':
+      return compareIntervals as CompareCells;
+  }
+}
+
+function compareInts(a: Of<'i32'>, i: number, b: Of<'i32'>, j: number): number {
+  return a.values[i]! - b.values[j]!;
+}
+
+function compareWords(a: Of<'i64'>, i: number, b: Of<'i64'>, j: number): number {
+  const high = a.words[2 * i + 1]! - b.words[2 * j + 1]!;
+  return high !== 0 ? high : (a.words[2 * i]! >>> 0) - (b.words[2 * j]! >>> 0);
+}
+
+function compareDoubles(a: Of<'f64'>, i: number, b: Of<'f64'>, j: number): number {
+  const x = a.values[i]!;
+  const y = b.values[j]!;
+  if (x < y) return -1;
+  if (x > y) return 1;
+  return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
+}
+
+function compareBytes(a: Of<'bytes'>, i: number, b: Of<'bytes'>, j: number): number {
+  const shorter = Math.min(a.lengths[i]!, b.lengths[j]!);
+  const p = a.starts[i]!;
+  const q = b.starts[j]!;
+  for (let k = 0; k < shorter; k++) {
+    const difference = a.arena[p + k]! - b.arena[q + k]!;
+    if (difference !== 0) return difference;
+  }
+  return a.lengths[i]! - b.lengths[j]!;
+}
+
+function compareNumerics(a: Of<'decimal'>, i: number, b: Of<'decimal'>, j: number): number {
+  return compareDecimals(
+    { unscaled: unscaledAt(a.words, i), scale: a.scales[i]! },
+    { unscaled: unscaledAt(b.words, j), scale: b.scales[j]! },
+  );
+}
+
+function compareIntervals(a: Of<'interval'>, i: number, b: Of<'interval'>, j: number): number {
+  const left = intervalSpan(valueAt(a, i) as Interval);
+  const right = intervalSpan(valueAt(b, j) as Interval);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
