@@ -86,7 +86,8 @@ function sumOfIntegers(finish: (sum: bigint, count: bigint) => SqlValue): Accumu
     stateFields: [countField, decimals],
     update(table, first, counted) {
       updateCount(table, first, counted);
-      const { rows, groups, count, batch, arg } = counted;
+      const { rows, groups, count, batch } = counted;
+      const arg = counted.arg as Extract<Column, { layout: 'i64' | 'i32' }>;
       for (let i = 0; i < count; i++) {
         const row = rows[i]!;
         const column = cell(table, groups[i]!, first + 1) as Extract<
@@ -94,15 +95,14 @@ function sumOfIntegers(finish: (sum: bigint, count: bigint) => SqlValue): Accumu
           { layout: 'decimal' }
         >;
         const weight = batch.weights[row]!;
-        if (arg!.layout === 'i64') {
+        if (arg.layout === 'i64') {
           if (isExactAt(arg.words, row)) {
             addNumber(column.words, groups[i]! & mask, numberAt(arg.words, row), weight);
           } else {
             addBigint(column.words, groups[i]! & mask, bigintAt(arg.words, row) * BigInt(weight));
           }
         } else {
-          const { values } = arg as Extract<Column, { layout: 'i32' }>;
-          addNumber(column.words, groups[i]! & mask, values[row]!, weight);
+          addNumber(column.words, groups[i]! & mask, arg.values[row]!, weight);
         }
       }
     },

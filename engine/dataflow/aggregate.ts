@@ -3,7 +3,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { grown } from '../../sql/columns/builder.ts';
-import { gatherBatch } from '../../sql/columns/gather.ts';
+import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
 import { type Field, layoutOf, type SqlType, type SqlValue } from '../../sql/columns/types.ts';
 import type { AggregateCall, AggregateNode } from '../../sql/plan/physical.ts';
 import {
@@ -43,9 +43,9 @@ export class AggregateOperator implements Operator {
   readonly #countColumn: number;
   readonly #outputEqual;
   readonly #onErrors: (errors: readonly RowError[]) => void;
-  /** By group id: the last step that touched it; negative once its row is known not to change. */
+  /** By group id: the last step that touched it. */
   #stamps = new Int32Array(1024);
-  /** By group id: its row in the batch of old rows at hand, plus 1. */
+  /** By group id: its row among the old rows, plus 1; all 0 between steps. */
   #oldAt = new Int32Array(1024);
   #stepNumber = 0;
 
@@ -198,7 +198,10 @@ export class AggregateOperator implements Operator {
       ),
     );
     const weights = new Int32Array(count).fill(1);
-    return { ids, batch: { rowCount: count, columns: [...keys, ...values], weights } };
+    return {
+      ids: ids.subarray(0, count),
+      batch: { rowCount: count, columns: [...keys, ...values], weights },
+    };
   }
 
   #valueOf(call: Call, id: number): SqlValue {
@@ -222,32 +225,23 @@ export class AggregateOperator implements Operator {
   }
 
   /** New rows minus old ones, without those that did not change. */
-  #changes(before: readonly GroupRows[], after: GroupRows): readonly Batch[] {
-    const changed = new Int32Array(after.batch.rowCount);
-    let changedCount = 0;
-    const results: Batch[] = [];
-    for (const { ids, batch } of before) {
-      for (let row = 0; row < batch.rowCount; row++) this.#oldAt[ids[row]!] = row + 1;
-      const kept = new Uint8Array(batch.rowCount);
-      for (let row = 0; row < after.batch.rowCount; row++) {
-        const old = this.#oldAt[after.ids[row]!]! - 1;
-        if (old >= 0 && this.#sameRow(batch, old, after.batch, row)) kept[old] = 1;
-      }
-      results.push(...retracted(batch, kept));
-      for (let row = 0; row < after.batch.rowCount; row++) {
-        const old = this.#oldAt[after.ids[row]!]! - 1;
-        if (old >= 0 && kept[old] === 1) this.#stamps[after.ids[row]!] = -this.#stepNumber;
-      }
-      for (let row = 0; row < batch.rowCount; row++) this.#oldAt[ids[row]!] = 0;
+  #changes(before: readonly GroupRows[], { ids, batch }: GroupRows): readonly Batch[] {
+    if (before.length === 0) return batch.rowCount === 0 ? noBatches : [batch];
+    const old = concatenated(before.map((rows) => rows.batch));
+    const oldIds = Int32Array.from(before.flatMap((rows) => [...rows.ids]));
+    for (let row = 0; row < old.rowCount; row++) this.#oldAt[oldIds[row]!] = row + 1;
+    const isKept = new Uint8Array(old.rowCount);
+    const changed = new Int32Array(batch.rowCount);
+    let count = 0;
+    for (let row = 0; row < batch.rowCount; row++) {
+      const oldRow = this.#oldAt[ids[row]!]! - 1;
+      if (oldRow >= 0 && this.#sameRow(old, oldRow, batch, row)) isKept[oldRow] = 1;
+      else changed[count++] = row;
     }
-    for (let row = 0; row < after.batch.rowCount; row++) {
-      if (this.#stamps[after.ids[row]!] === this.#stepNumber) changed[changedCount++] = row;
-    }
-    if (changedCount === after.batch.rowCount) {
-      if (changedCount > 0) results.push(after.batch);
-    } else if (changedCount > 0) {
-      results.push(gatherBatch(after.batch, changed, changedCount));
-    }
+    for (let row = 0; row < old.rowCount; row++) this.#oldAt[oldIds[row]!] = 0;
+    const results = retracted(old, isKept);
+    if (count > 0)
+      results.push(count === batch.rowCount ? batch : gatherBatch(batch, changed, count));
     return results;
   }
 
