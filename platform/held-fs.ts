@@ -13,10 +13,18 @@ import type { FileHandle, Fs } from './fs.ts';
 export function holdWritesUntilSync(inner: Fs, failFdatasync = 0): Fs {
   const syncs = { done: 0, failing: failFdatasync };
   return {
-    ...inner,
     async open(path, mode) {
       return new HeldFile(await inner.open(path, mode), syncs);
     },
+    openSync: (path, mode) => inner.openSync(path, mode),
+    makeDirectory: (path) => inner.makeDirectory(path),
+    list: (path) => inner.list(path),
+    listSync: (path) => inner.listSync(path),
+    exists: (path) => inner.exists(path),
+    rename: (from, to) => inner.rename(from, to),
+    unlink: (path) => inner.unlink(path),
+    syncDirectory: (path) => inner.syncDirectory(path),
+    freeBytes: (path) => inner.freeBytes(path),
   };
 }
 
@@ -63,7 +71,12 @@ class HeldFile implements FileHandle {
   }
 
   async truncate(lengthBytes: number): Promise<void> {
-    this.#held = this.#held.filter(({ position }) => position < lengthBytes);
+    this.#held = this.#held
+      .filter(({ position }) => position < lengthBytes)
+      .map(({ position, bytes }) => ({
+        position,
+        bytes: bytes.subarray(0, lengthBytes - position),
+      }));
     await this.#inner.truncate(lengthBytes);
   }
 

@@ -28,6 +28,8 @@ import type { AppendRequest, Entry, EntryKind } from '../store.ts';
  * commit's start tells recovery whether bytes before an entry had been synced (recovery.ts).
  */
 export const entryHeaderBytes = 64;
+/** Where the tag hash lies in the header. */
+export const tagHashAt = 60;
 export const entryMagic = Uint8Array.of(0x4d, 0x4c, 0x52, 0x45);
 const formatVersion = 1;
 
@@ -74,7 +76,7 @@ export function encodeEntry(
   target.writeDoubleLE(stamp.baseOffset, at + 40);
   target.writeDoubleLE(stamp.storeTimeMs, at + 48);
   target.writeUInt32LE(request.firstIdHash >>> 0, at + 56);
-  target.writeUInt32LE(request.tagHash >>> 0, at + 60);
+  target.writeUInt32LE(request.tagHash >>> 0, at + tagHashAt);
   target.set(request.body, at + entryHeaderBytes);
   target.writeUInt32LE(checksum(target, at, length), at + 12);
   return length;
@@ -111,7 +113,7 @@ export function decodeHeader(bytes: Buffer, at: number): EntryHeader | undefined
     baseOffset: bytes.readDoubleLE(at + 40),
     storeTimeMs: bytes.readDoubleLE(at + 48),
     firstIdHash: bytes.readUInt32LE(at + 56),
-    tagHash: bytes.readUInt32LE(at + 60),
+    tagHash: bytes.readUInt32LE(at + tagHashAt),
   };
 }
 

@@ -4,16 +4,11 @@ import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Entry } from '../store.ts';
-import { claimedLength, decodeEntry, entryHeaderBytes } from './entry-format.ts';
+import { claimedLength, decodeEntry, entryHeaderBytes, tagHashAt } from './entry-format.ts';
+import { type OpenSegments, openSegments } from './open-segments.ts';
 import type { LogPartition, PlacedEntry, PlacedRequest, ScannedEntry } from './partition.ts';
 import { recoverTail } from './recovery.ts';
-import {
-  checkSegmentOwner,
-  decodeSegmentHeader,
-  parseSegmentFileName,
-  type SegmentHeader,
-  segmentHeaderBytes,
-} from './segment-format.ts';
+import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { Slab } from './slab.ts';
 
@@ -28,11 +23,13 @@ export interface PartitionOptions {
 }
 
 interface Segment {
-  readonly start: number;
+  readonly header: SegmentHeader;
   readonly file: FileHandle;
 }
 
 const slabBytesMin = 64 * 1024;
+/** A new slab is made as large as the last one was, up to this. */
+const slabBytesHintMax = 4 * 1024 * 1024;
 /** Newest group commits kept in memory for tail reads. */
 const recentCommits = 16;
 const recentBytesMax = 32 * 1024 * 1024;
@@ -45,36 +42,15 @@ const scanBytes = 4 * 1024 * 1024;
 export async function openPartition(options: PartitionOptions): Promise<LogPartition> {
   const { fs, directory, serverId, partition } = options;
   await fs.makeDirectory(directory);
-  const names = (await fs.list(directory)).flatMap((name) => {
-    const parsed = parseSegmentFileName(name);
-    return parsed === undefined ? [] : [{ ...parsed, path: `${directory}/${name}` }];
-  });
-  const segments: Segment[] = [];
-  let last: { header: SegmentHeader; file: FileHandle } | undefined;
-  for (const [index, name] of names.entries()) {
-    const file = await fs.open(name.path, 'write');
-    const bytes = Buffer.alloc(segmentHeaderBytes + entryHeaderBytes);
-    await file.read(bytes, 0);
-    const header = decodeSegmentHeader(bytes.subarray(0, segmentHeaderBytes), name.path);
-    if (header === undefined) {
-      const isTornCreation =
-        index === names.length - 1 && claimedLength(bytes, segmentHeaderBytes) === 0;
-      await file.close();
-      if (!isTornCreation) {
-        throw new MillraceError('CORRUPTION', `${name.path} has a damaged header`);
-      }
-      // Its creation was interrupted: no entry was ever written to it.
-      await fs.unlink(name.path);
-      await fs.syncDirectory(directory);
-      continue;
-    }
-    checkSegmentOwner(header, name.path, serverId, partition);
-    segments.push({ start: header.start, file });
-    last = { header, file };
+  const opened = await openSegments(fs, directory, serverId, partition);
+  try {
+    const log = new FilePartition(options, opened.segments);
+    await log.recover(opened);
+    return log;
+  } catch (error) {
+    for (const { file } of opened.segments) await file.close();
+    throw error;
   }
-  const log = new FilePartition(options, segments);
-  await log.recover(last);
-  return log;
 }
 
 /**
@@ -84,7 +60,8 @@ export async function openPartition(options: PartitionOptions): Promise<LogParti
  *
  * When a commit fails, so does everything placed after it: the positions are taken back, and the
  * next commit opens a new segment at the last durable position. A failed fdatasync is never
- * retried on the same file.
+ * retried on the same file. The appends are rejected once what the commit left behind lies outside
+ * every segment's range or is cut off; where neither can be done, the error says so.
  */
 class FilePartition implements LogPartition {
   readonly number: number;
@@ -107,35 +84,48 @@ class FilePartition implements LogPartition {
   #spaceCheckedMs = Number.NEGATIVE_INFINITY;
   #hasSpace = true;
 
-  constructor(options: PartitionOptions, segments: Segment[]) {
+  constructor(options: PartitionOptions, segments: readonly Segment[]) {
     this.number = options.partition;
     this.#options = options;
-    this.#segments = segments;
+    this.#segments = [...segments];
     this.#segmentOptions = {
       strideBytes: options.strideBytes ?? limits.preallocateStrideBytes,
       segmentBytes: options.segmentBytes ?? limits.segmentBytes,
     };
   }
 
-  async recover(last: { header: SegmentHeader; file: FileHandle } | undefined): Promise<void> {
+  async recover({ segments, syncedEnd }: OpenSegments): Promise<void> {
+    const last = segments.at(-1);
     if (last === undefined) {
+      if (syncedEnd > 0) throw this.#lost(0, syncedEnd);
       this.#filling = new Slab(1, 0, slabBytesMin);
-      return;
+    } else {
+      await this.#recoverTail(last, syncedEnd);
     }
-    const { header, file } = last;
+    await this.#checkSpace();
+  }
+
+  async #recoverTail({ header, file }: Segment, syncedEnd: number): Promise<void> {
     const tail = await recoverTail(file, header);
+    if (tail.end < syncedEnd) throw this.#lost(tail.end, syncedEnd);
     const written = segmentHeaderBytes + tail.end - header.start;
-    if (tail.tornBytes > 0) {
-      // What was cut must not come back after the next crash: zero it, durably, before serving.
-      await zeroFill(file, written, tail.tornBytes);
-      await file.fdatasync();
-    }
+    // What was cut must not come back after the next crash: zero it, durably, before serving.
+    // What was kept may be in the page cache only, when the process and not the machine died.
+    await zeroFill(file, written, tail.tornBytes);
+    await file.fdatasync();
     const size = await file.size();
     this.#writer = new SegmentWriter(file, header, written, size, this.#segmentOptions);
     this.#nextSequence = header.sequence + 1;
     this.#durableEnd = tail.end;
     this.#filling = new Slab(tail.commit + 1, tail.end, slabBytesMin);
-    await this.#checkSpace();
+  }
+
+  #lost(end: number, syncedEnd: number): MillraceError {
+    return new MillraceError(
+      'CORRUPTION',
+      `the log ${this.#options.directory} ends at position ${end}, but was synced up to ` +
+        `${syncedEnd}. Nothing was changed`,
+    );
   }
 
   get durableEnd(): number {
@@ -143,7 +133,7 @@ class FilePartition implements LogPartition {
   }
 
   get start(): number {
-    return this.#segments[0]?.start ?? 0;
+    return this.#segments[0]?.header.start ?? 0;
   }
 
   onCommit(listener: (durableEnd: number) => void): void {
@@ -188,20 +178,23 @@ class FilePartition implements LogPartition {
         return this.#checked(bytes, position - start, position);
       }
     }
-    const { file, start } = this.#segmentOf(position);
-    const bytes = Buffer.allocUnsafeSlow(length);
-    const count = await file.read(bytes, segmentHeaderBytes + position - start);
-    return this.#checked(bytes.subarray(0, count), 0, position);
+    const bytes = await readBytes(this.#segmentOf(position), position, length);
+    return this.#checked(bytes, 0, position);
   }
 
-  async scan(from: number, visit: (entry: ScannedEntry) => void): Promise<void> {
+  async scan(
+    from: number,
+    visit: (entry: ScannedEntry) => void,
+    until = this.#durableEnd,
+  ): Promise<number> {
+    const stop = Math.min(until, this.#durableEnd);
     let position = Math.max(from, this.start);
-    while (position < this.#durableEnd) {
+    while (position < stop) {
       const index = this.#segmentIndexOf(position);
-      const { file, start } = this.#segments[index]!;
-      const end = Math.min(this.#segments[index + 1]?.start ?? Infinity, this.#durableEnd);
-      position = await this.#scanSegment(file, start, position, end, visit);
+      const end = Math.min(this.#segments[index + 1]?.header.start ?? Infinity, this.#durableEnd);
+      position = await this.#scanPiece(this.#segments[index]!, position, end, stop, visit);
     }
+    return position;
   }
 
   async close(): Promise<void> {
@@ -213,35 +206,24 @@ class FilePartition implements LogPartition {
     for (const { file } of this.#segments) if (!closed.has(file)) await file.close();
   }
 
-  async #scanSegment(
-    file: FileHandle,
-    start: number,
-    from: number,
+  /** Visits what one read brings, at least one entry; returns the position after it. */
+  async #scanPiece(
+    segment: Segment,
+    position: number,
     end: number,
+    stop: number,
     visit: (entry: ScannedEntry) => void,
   ): Promise<number> {
-    let position = from;
-    while (position < end) {
-      let bytes = Buffer.allocUnsafeSlow(Math.min(scanBytes, end - position));
-      await file.read(bytes, segmentHeaderBytes + position - start);
-      const claimed = claimedLength(bytes, 0);
-      if (claimed > bytes.length) {
-        bytes = Buffer.allocUnsafeSlow(claimed);
-        await file.read(bytes, segmentHeaderBytes + position - start);
-      }
-      let at = 0;
-      while (at < bytes.length) {
-        const length = claimedLength(bytes, at);
-        const isCutByRead = bytes.length - at < Math.max(length, entryHeaderBytes);
-        if (at > 0 && isCutByRead) break;
-        const entry = this.#checked(bytes, at, position + at);
-        const tagHash = bytes.readUInt32LE(at + 60);
-        visit({ ...entry, tagHash });
-        at += entry.length;
-      }
-      position += at;
-    }
-    return position;
+    let bytes = await readBytes(segment, position, Math.min(scanBytes, end - position));
+    const claimed = claimedLength(bytes, 0);
+    if (claimed > bytes.length) bytes = await readBytes(segment, position, claimed);
+    let at = 0;
+    do {
+      const entry = this.#checked(bytes, at, position + at);
+      visit({ ...entry, tagHash: bytes.readUInt32LE(at + tagHashAt) });
+      at += entry.length;
+    } while (position + at < stop && isWhole(bytes, at));
+    return position + at;
   }
 
   #checked(bytes: Buffer, at: number, position: number): Entry {
@@ -264,7 +246,7 @@ class FilePartition implements LogPartition {
     let high = this.#segments.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.#segments[middle]!.start <= position) low = middle;
+      if (this.#segments[middle]!.header.start <= position) low = middle;
       else high = middle - 1;
     }
     assert(this.#segments[low] !== undefined, 'a position lies in a segment');
@@ -276,12 +258,14 @@ class FilePartition implements LogPartition {
     await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
     while (this.#filling.entryCount > 0) {
       const slab = this.#filling;
-      this.#filling = new Slab(slab.commit + 1, slab.end, Math.max(slabBytesMin, slab.length));
+      const sizeHint = Math.min(Math.max(slabBytesMin, slab.length), slabBytesHintMax);
+      this.#filling = new Slab(slab.commit + 1, slab.end, sizeHint);
+      let writer: SegmentWriter | undefined;
       try {
-        const writer = await this.#writerFor(slab);
+        writer = await this.#writerFor(slab);
         await writer.commit(slab.bytes, slab.start);
       } catch (error) {
-        await this.#abandon(slab, error);
+        await this.#abandon(slab, writer, error);
         continue;
       }
       this.#onSynced(slab);
@@ -302,22 +286,27 @@ class FilePartition implements LogPartition {
   }
 
   /** Fails the commit and all that was placed after it; the next one starts a new segment. */
-  async #abandon(slab: Slab, error: unknown): Promise<void> {
+  async #abandon(slab: Slab, writer: SegmentWriter | undefined, error: unknown): Promise<void> {
     const later = this.#filling;
     this.#retire();
     this.#filling = new Slab(later.commit + 1, this.#durableEnd, slabBytesMin);
-    for (const listener of this.#abandonListeners) listener();
-    // So that no reader and no restart ever meets the bytes of the failed commit.
-    try {
-      this.#writer = await this.#createSegment();
-    } catch {
-      // Tried again by the next append.
-    }
-    slab.reject(error);
-    later.reject(error);
     if (error instanceof MillraceError && error.code === 'DISK_FULL') {
       this.#hasSpace = false;
       this.#spaceCheckedMs = this.#options.clock.monotonicMs();
+    }
+    for (const listener of this.#abandonListeners) listener();
+    const isGone = writer === undefined || (await this.#startSegment()) || (await writer.cutBack());
+    slab.reject(isGone ? error : fateUnknown(error));
+    later.reject(error);
+  }
+
+  /** Tries to put a new segment in place of what a failed commit left; the next append may too. */
+  async #startSegment(): Promise<boolean> {
+    try {
+      this.#writer = await this.#createSegment(this.#filling.commit);
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -329,21 +318,22 @@ class FilePartition implements LogPartition {
   async #writerFor(slab: Slab): Promise<SegmentWriter> {
     if (this.#writer?.hasRoom(slab.length) === true) return this.#writer;
     this.#retire();
-    const writer = await this.#createSegment();
+    const writer = await this.#createSegment(slab.commit);
     this.#writer = writer;
     return writer;
   }
 
-  async #createSegment(): Promise<SegmentWriter> {
+  async #createSegment(firstCommit: number): Promise<SegmentWriter> {
     const header = {
       sequence: this.#nextSequence++,
+      firstCommit,
       start: this.#durableEnd,
       partition: this.number,
       serverId: this.#options.serverId,
     };
     const { fs, directory } = this.#options;
     const writer = await SegmentWriter.create(fs, directory, header, this.#segmentOptions);
-    this.#segments.push({ start: header.start, file: writer.file });
+    this.#segments.push({ header, file: writer.file });
     return writer;
   }
 
@@ -374,6 +364,27 @@ class FilePartition implements LogPartition {
       this.#hasSpace = true;
     }
   }
+}
+
+/** The bytes of the stream at `position`; fewer where the file ends early. */
+async function readBytes(segment: Segment, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  const at = segmentHeaderBytes + position - segment.header.start;
+  const count = await segment.file.read(bytes, at);
+  return bytes.subarray(0, count);
+}
+
+/** Whether a whole entry, or something that is no entry at all, lies at `at`. */
+function isWhole(bytes: Buffer, at: number): boolean {
+  const length = Math.max(claimedLength(bytes, at), entryHeaderBytes);
+  return bytes.length - at >= length;
+}
+
+function fateUnknown(error: unknown): MillraceError {
+  const { message } = error as Error;
+  return new MillraceError('IO', `${message}; the append may appear after a restart`, {
+    cause: error,
+  });
 }
 
 async function zeroFill(file: FileHandle, at: number, length: number): Promise<void> {

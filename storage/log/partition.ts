@@ -34,8 +34,12 @@ export interface LogPartition {
   append(request: PlacedRequest): { readonly placed: PlacedEntry; readonly durable: Promise<void> };
   /** Entry at `position`; from memory for the newest group commits, else from the file. */
   read(position: number, length: number): Promise<Entry>;
-  /** Calls `visit` for each whole entry in [from, durableEnd), in order, header and body checked. */
-  scan(from: number, visit: (entry: ScannedEntry) => void): Promise<void>;
+  /**
+   * Calls `visit` for each entry in [from, durableEnd), in order, header and body checked. Stops
+   * after the entry that reaches `until`. Returns the position after the last one visited.
+   * Throws CORRUPTION, IO.
+   */
+  scan(from: number, visit: (entry: ScannedEntry) => void, until?: number): Promise<number>;
   /**
    * Runs after each group commit, before its appends resolve: positions [previousEnd, durableEnd)
    * became durable.

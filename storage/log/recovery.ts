@@ -15,7 +15,7 @@ import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
 export interface RecoveredTail {
   /** Position after the last whole entry. */
   readonly end: number;
-  /** Highest group-commit number met; 0 when there is none. */
+  /** Highest group-commit number used so far. */
   readonly commit: number;
   /** Bytes after `end` that are not zero: what the crash tore. */
   readonly tornBytes: number;
@@ -26,7 +26,7 @@ const readAheadBytes = 4 * 1024 * 1024;
 export async function recoverTail(file: FileHandle, header: SegmentHeader): Promise<RecoveredTail> {
   const size = await file.size();
   let at = segmentHeaderBytes;
-  let commit = 0;
+  let commit = header.firstCommit - 1;
   let bytes = await readAt(file, at, readAheadBytes);
   let bytesStart = at;
   for (;;) {

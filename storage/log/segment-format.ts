@@ -14,7 +14,8 @@ import { MillraceError } from '../../platform/errors.ts';
  * | 16     | 16    | server id                                                   |
  * | 32     | 8     | position of the first entry in the stream, float64          |
  * | 40     | 8     | sequence number of the segment, float64                     |
- * | 48     | 16    | reserved, 0                                                 |
+ * | 48     | 8     | number of its first group commit, float64                   |
+ * | 56     | 8     | reserved, 0                                                 |
  *
  * Its name is `SSSSSSSSSS-PPPPPPPPPPPPPPPPPPPP.seg`: sequence number and first position. The
  * stream's bytes [first position, next segment's first position) are this file's. After a failed
@@ -32,6 +33,7 @@ export interface SegmentName {
 
 export interface SegmentHeader extends SegmentName {
   readonly partition: number;
+  readonly firstCommit: number;
   readonly serverId: string;
 }
 
@@ -53,6 +55,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.write(header.serverId, 16, 16, 'hex');
   bytes.writeDoubleLE(header.start, 32);
   bytes.writeDoubleLE(header.sequence, 40);
+  bytes.writeDoubleLE(header.firstCommit, 48);
   bytes.writeUInt32LE(headerChecksum(bytes), 12);
   return bytes;
 }
@@ -60,7 +63,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 /** `undefined` when the bytes are no segment header at all (torn or damaged). */
 export function decodeSegmentHeader(bytes: Buffer, path: string): SegmentHeader | undefined {
   if (bytes.length < segmentHeaderBytes || !bytes.subarray(0, 8).equals(magic)) return undefined;
-  if (bytes.readUInt32LE(12) !== headerChecksum(bytes)) return undefined;
+  // The version first: another version may check itself in another way.
   const version = bytes.readUInt16LE(8);
   if (version !== formatVersion) {
     throw new MillraceError(
@@ -68,11 +71,13 @@ export function decodeSegmentHeader(bytes: Buffer, path: string): SegmentHeader 
       `${path} has format version ${version}; this server reads version ${formatVersion}`,
     );
   }
+  if (bytes.readUInt32LE(12) !== headerChecksum(bytes)) return undefined;
   return {
     partition: bytes.readUInt16LE(10),
     serverId: bytes.toString('hex', 16, 32),
     start: bytes.readDoubleLE(32),
     sequence: bytes.readDoubleLE(40),
+    firstCommit: bytes.readDoubleLE(48),
   };
 }
 

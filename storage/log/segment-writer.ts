@@ -27,6 +27,8 @@ export class SegmentWriter {
   #written: number;
   /** File offset up to which the file is at least zero. */
   #zeroed: number;
+  /** An fdatasync runs, or failed. */
+  #isSyncing = false;
   #zeroing: Promise<void> | undefined;
   /** The piece being zeroed now. */
   #piece: { readonly start: number; readonly done: Promise<void> } | undefined;
@@ -53,10 +55,18 @@ export class SegmentWriter {
     header: SegmentHeader,
     options: { readonly strideBytes: number; readonly segmentBytes: number },
   ): Promise<SegmentWriter> {
-    const file = await fs.open(`${directory}/${segmentFileName(header)}`, 'create');
-    await file.write(encodeSegmentHeader(header), 0);
-    await file.fdatasync();
-    await fs.syncDirectory(directory);
+    const path = `${directory}/${segmentFileName(header)}`;
+    const file = await fs.open(path, 'create');
+    try {
+      await file.write(encodeSegmentHeader(header), 0);
+      await file.fdatasync();
+      await fs.syncDirectory(directory);
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      // Should it stay behind, recovery knows it for what it is: a header and nothing else.
+      await fs.unlink(path).catch(() => undefined);
+      throw error;
+    }
     return new SegmentWriter(file, header, segmentHeaderBytes, segmentHeaderBytes, options);
   }
 
@@ -72,13 +82,31 @@ export class SegmentWriter {
   /** Writes one group commit at `position` of the stream and syncs it. */
   async commit(bytes: Uint8Array, position: number): Promise<void> {
     const at = segmentHeaderBytes + position - this.header.start;
-    while (this.#piece !== undefined && at + bytes.length > this.#piece.start) {
-      await this.#piece.done;
-    }
-    this.#zeroed = Math.max(this.#zeroed, at + bytes.length);
+    const end = at + bytes.length;
+    // First of all, so that the next piece of zeros begins past this commit.
+    this.#zeroed = Math.max(this.#zeroed, end);
+    if (this.#piece !== undefined && this.#piece.start < end) await this.#piece.done;
     await this.#file.write(bytes, at);
+    this.#isSyncing = true;
     await this.#file.fdatasync();
-    this.#written = at + bytes.length;
+    this.#isSyncing = false;
+    this.#written = end;
+  }
+
+  /**
+   * Durably removes what a commit left behind whose *write* failed. Says whether that is certain:
+   * after a failed fdatasync it never is, for nothing that this file answers can be relied upon.
+   */
+  async cutBack(): Promise<boolean> {
+    if (this.#isSyncing) return false;
+    try {
+      await this.#zeroing;
+      await this.#file.truncate(this.#written);
+      await this.#file.fdatasync();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Starts writing zeros ahead in the background, if it is time. Never rejects. */
