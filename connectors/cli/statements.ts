@@ -20,7 +20,7 @@ export interface SplitText {
 
 // The empty group at the end of a quote tells that its closing mark is missing.
 const tokens =
-  /(?<blank>\s+|--[^\n]*)|(?<comment>\/\*)|[eE]'(?:[^'\\]|\\[\s\S]|'')*(?<e>'?)|'(?:[^']|'')*(?<s>'?)|"(?:[^"]|"")*(?<d>"?)|`(?:[^`]|``)*(?<b>`?)|(?<dollar>\$(?:[A-Za-z_]\w*)?\$)|[\w$]+|(?<end>;)|[\s\S]/y;
+  /(?<blank>\s+|--[^\n]*)|(?<comment>\/\*)|[eE]'[^'\\]*(?:(?:\\[\s\S]|'')[^'\\]*)*(?<e>'?)|'[^']*(?:''[^']*)*(?<s>'?)|"[^"]*(?:""[^"]*)*(?<d>"?)|`[^`]*(?:``[^`]*)*(?<b>`?)|(?<dollar>\$(?:[A-Za-z_]\w*)?\$)|[\w$]+|(?<end>;)|[\s\S]/y;
 
 export function splitStatements(text: string): SplitText {
   const statements: StatementText[] = [];

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { version } from '../../connectors/cli/version.ts';
 import {
   exactVersions,
   importDirection,
@@ -76,6 +77,10 @@ describe('the repository', () => {
     expect(undocumentedDependencies(read('package.json'), read('docs/dependencies.md'))).toEqual(
       [],
     );
+  });
+
+  test('the command tells the version of the package', () => {
+    expect((JSON.parse(read('package.json')) as { version: string }).version).toBe(version);
   });
 
   test('.ci/run runs the test command of the README', () => {

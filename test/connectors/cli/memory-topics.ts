@@ -51,7 +51,7 @@ export class MemoryTopics implements Messaging {
     return this.#queues(topic).map((queue, i) => ({ queue: i, min: 0, max: queue.length }));
   }
 
-  async receive(): Promise<HeldMessage[]> {
+  async receive(_topic: string, _group: string, _max: number): Promise<HeldMessage[]> {
     return [];
   }
 

@@ -1,0 +1,36 @@
+import { MessagingClient } from '../client/messaging-client.ts';
+import { FlightSqlClient } from '../flight/flight-client.ts';
+import { startServer } from '../server.ts';
+import { endpointText } from './endpoint.ts';
+import type { Services } from './services.ts';
+
+/** Time that a held message stays with us before it goes to another member of the group. */
+const invisibleMs = 30_000;
+/** Time that a receive waits for a message; also how long Ctrl-C may take. */
+const waitMs = 1000;
+
+/** The real services: Flight SQL and the messaging protocol over gRPC. */
+export const grpcServices: Services = {
+  sql: (endpoint) => new FlightSqlClient(endpointText(endpoint)),
+
+  messaging(endpoint) {
+    const client = new MessagingClient(endpointText(endpoint));
+    return {
+      async publish(topic, messages) {
+        await client.publish(topic, messages);
+      },
+      async receive(topic, group, max) {
+        const messages = await client.receive(topic, group, { max, invisibleMs, waitMs });
+        return messages.map((message) => ({
+          body: message.body,
+          acknowledge: () => client.ack(topic, group, message),
+        }));
+      },
+      pull: (topic, queue, offset, max) => client.pull(topic, queue, offset, max),
+      queueOffsets: (topic) => client.queueOffsets(topic),
+      close: () => client.close(),
+    };
+  },
+
+  startServer,
+};

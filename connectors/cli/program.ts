@@ -1,0 +1,244 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import type { CliContext, ExitCode } from './context.ts';
+import { runDemo } from './demo/demo.ts';
+import { defaultEndpoint, type Endpoint, parseEndpoint, parsePort } from './endpoint.ts';
+import { errorText } from './error-text.ts';
+import { publishCommand, subscribeCommand } from './message-commands.ts';
+import { serverCommand } from './server-command.ts';
+import { sqlCommand, submitCommand } from './sql-commands.ts';
+import type { TableStyle } from './table.ts';
+import { topicCreate, topicDescribe, topicList } from './topic-commands.ts';
+
+/** Runs one command line, given without the program's own name. Never rejects. */
+export async function runCommandLine(
+  context: CliContext,
+  version: string,
+  args: readonly string[],
+): Promise<ExitCode> {
+  const { screen } = context;
+  let exitCode: ExitCode = 0;
+  const program = createProgram(context, version, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (context.interrupted.aborted) return 130;
+    screen.error(errorText(error, undefined, screen.color));
+    return 1;
+  }
+}
+
+function createProgram(
+  context: CliContext,
+  version: string,
+  exit: (code: ExitCode) => void,
+): Command {
+  const { screen } = context;
+  const program = new Command('millrace')
+    .description('A stream-processing database with a message broker inside')
+    .version(version)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => void screen.out(text),
+      writeErr: (text) => screen.error(text),
+      getOutHasColors: () => screen.color,
+    });
+  addServerCommands(program, context, exit);
+  addSqlCommands(program, context, exit);
+  addTopicCommands(program, context, exit);
+  addMessageCommands(program, context, exit);
+  return program;
+}
+
+function addServerCommands(
+  program: Command,
+  context: CliContext,
+  exit: (code: ExitCode) => void,
+): void {
+  program
+    .command('server')
+    .description('serve until Ctrl-C')
+    .requiredOption('--data <dir>', 'data directory; created when missing')
+    .option('--port <port>', 'gRPC port; 0 lets the system choose', checked(parsePort), 8081)
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .action(async (options: { data: string; port: number; host: string }) => {
+      const { data, port, host } = options;
+      exit(await serverCommand(context, { dataDirectory: data, port, host }));
+    });
+  program
+    .command('demo')
+    .description('serve, publish Nexmark events, and show views that follow them')
+    .requiredOption('--data <dir>', 'data directory; created when missing')
+    .option('--port <port>', 'gRPC port', checked(parsePort), 8081)
+    .option('--rate <events>', 'events per second', positive, 2000)
+    .option('--events <count>', 'stop after this many events instead of at Ctrl-C', positive)
+    .action(async (options: { data: string; port: number; rate: number; events?: number }) => {
+      const { data, port, rate, events } = options;
+      const demo = { dataDirectory: data, port, eventsPerSecond: rate, events };
+      exit(await runDemo(context, demo));
+    });
+}
+
+interface SqlFlags {
+  readonly endpoint: Endpoint;
+  readonly format?: TableStyle;
+}
+
+function addSqlCommands(
+  program: Command,
+  context: CliContext,
+  exit: (code: ExitCode) => void,
+): void {
+  program
+    .command('sql')
+    .description('run SQL: one text, standard input, or a shell on a terminal')
+    .option('-c, --command <text>', 'the statements to run')
+    .addOption(endpointOption())
+    .addOption(formatOption())
+    .action(async (options: SqlFlags & { command?: string }) => {
+      exit(await sqlCommand(context, options.command, sqlOptions(options)));
+    });
+  program
+    .command('submit')
+    .description('run a file of SQL statements')
+    .argument('<file>')
+    .addOption(endpointOption())
+    .addOption(formatOption())
+    .action(async (file: string, options: SqlFlags) => {
+      exit(await submitCommand(context, file, sqlOptions(options)));
+    });
+}
+
+function addTopicCommands(
+  program: Command,
+  context: CliContext,
+  exit: (code: ExitCode) => void,
+): void {
+  const topic = program.command('topic').description('administer topics');
+  const queues = checked((text) => {
+    const count = positive(text);
+    if (count > limits.topicQueuesMax) {
+      throw new InvalidArgumentError(`at most ${limits.topicQueuesMax}`);
+    }
+    return count;
+  });
+  topic
+    .command('create')
+    .argument('<name>')
+    .option('--queues <count>', 'number of logical queues', queues, 4)
+    .option('--if-not-exists', 'do nothing when it is there already', false)
+    .addOption(endpointOption())
+    .action(async (name: string, options: SqlFlags & { queues: number; ifNotExists: boolean }) => {
+      const { queues: count, ifNotExists } = options;
+      exit(await topicCreate(context, name, count, ifNotExists, sqlOptions(options)));
+    });
+  topic
+    .command('list')
+    .addOption(endpointOption())
+    .addOption(formatOption())
+    .action(async (options: SqlFlags) => {
+      exit(await topicList(context, sqlOptions(options)));
+    });
+  topic
+    .command('describe')
+    .argument('<name>')
+    .addOption(endpointOption())
+    .addOption(formatOption())
+    .action(async (name: string, options: SqlFlags) => {
+      exit(await topicDescribe(context, name, sqlOptions(options)));
+    });
+}
+
+function addMessageCommands(
+  program: Command,
+  context: CliContext,
+  exit: (code: ExitCode) => void,
+): void {
+  program
+    .command('pub')
+    .description('publish one message; returns when it is durable')
+    .argument('<topic>')
+    .argument('<body>')
+    .option('--tag <tag>')
+    .option('--key <key>')
+    .addOption(endpointOption())
+    .action(
+      async (
+        topic: string,
+        body: string,
+        options: { endpoint: Endpoint; tag?: string; key?: string },
+      ) => {
+        const { endpoint, tag, key } = options;
+        exit(await publishCommand(context, topic, body, { endpoint, tag, key }));
+      },
+    );
+  program
+    .command('sub')
+    .description('print the messages of a topic as they come, one per line')
+    .argument('<topic>')
+    .addOption(
+      new Option('--group <group>', 'consume and acknowledge as a member of this group').conflicts(
+        'fromBeginning',
+      ),
+    )
+    .option('--from-beginning', 'start with the oldest message', false)
+    .option('--max <count>', 'stop after this many messages', positive)
+    .addOption(endpointOption())
+    .action(
+      async (
+        topic: string,
+        options: { endpoint: Endpoint; group?: string; fromBeginning: boolean; max?: number },
+      ) => {
+        const { endpoint, group, fromBeginning, max } = options;
+        exit(await subscribeCommand(context, topic, { endpoint, group, fromBeginning, max }));
+      },
+    );
+}
+
+function sqlOptions({ endpoint, format }: SqlFlags): {
+  endpoint: Endpoint;
+  style: TableStyle | undefined;
+} {
+  return { endpoint, style: format };
+}
+
+function endpointOption(): Option {
+  return new Option('--endpoint <host:port>', 'server to talk to')
+    .argParser(checked(parseEndpoint))
+    .default(parseEndpoint(defaultEndpoint), defaultEndpoint);
+}
+
+function formatOption(): Option {
+  return new Option('--format <style>', 'auto on a terminal, else tsv').choices([
+    'auto',
+    'table',
+    'vertical',
+    'tsv',
+  ]);
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || !Number.isSafeInteger(number)) {
+    throw new InvalidArgumentError('not a positive whole number');
+  }
+  return number;
+}
+
+/** A parser whose MillraceErrors count as wrong usage. */
+function checked<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof MillraceError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+  };
+}
