@@ -8,7 +8,9 @@ export interface CliContext {
   readonly screen: Screen;
   readonly clock: Clock;
   readonly fs: Fs;
-  readonly input: NodeJS.ReadStream;
+  /** Standard input, and where the shell's line editor draws. */
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly editorOutput: NodeJS.WritableStream;
   readonly services: Services;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;

@@ -31,6 +31,7 @@ process.exitCode = await runCommandLine(
     clock: systemClock,
     fs: nodeFs,
     input: process.stdin,
+    editorOutput: process.stdout,
     services: grpcServices,
     interrupted: interruption.signal,
     programText: script.endsWith('.js') ? `node ${relative('', script)}` : 'millrace',

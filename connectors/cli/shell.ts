@@ -21,7 +21,8 @@ export async function runShell(context: CliContext, options: SqlCommandOptions):
   const history = await readHistory(context);
   const lines = createInterface({
     input: context.input,
-    output: process.stdout,
+    output: context.editorOutput,
+    terminal: true,
     history: [...history],
     historySize: 500,
     removeHistoryDuplicates: true,
@@ -134,7 +135,7 @@ class Shell {
     this.#pending = '';
     this.#lines.write(null, { ctrl: true, name: 'e' });
     this.#lines.write(null, { ctrl: true, name: 'u' });
-    process.stdout.write('^C\n');
+    this.#context.editorOutput.write('^C\n');
     this.#prompt();
   }
 

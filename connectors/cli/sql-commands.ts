@@ -1,4 +1,4 @@
-import { buffer } from 'node:stream/consumers';
+import { text as readAll } from 'node:stream/consumers';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { CliContext, ExitCode } from './context.ts';
@@ -22,7 +22,7 @@ export async function sqlCommand(
 ): Promise<ExitCode> {
   if (text !== undefined) return runScript(context, text, options);
   if (context.input.isTTY !== true) {
-    return runScript(context, (await buffer(context.input)).toString('utf8'), options);
+    return runScript(context, await readAll(context.input), options);
   }
   return runShell(context, options);
 }

@@ -5,6 +5,9 @@ import { defaultNexmarkConfig } from '../../../connectors/cli/demo/nexmark/confi
 import { Draws, eventDomain } from '../../../connectors/cli/demo/nexmark/draws.ts';
 import { nexmarkEvent } from '../../../connectors/cli/demo/nexmark/event.ts';
 import { philox4x32 } from '../../../connectors/cli/demo/nexmark/philox.ts';
+import { demoTopics } from '../../../connectors/cli/demo/window-publisher.ts';
+import { JsonDecoder } from '../../../engine/formats/json-decoder.ts';
+import type { Field } from '../../../sql/columns/types.ts';
 
 const config = defaultNexmarkConfig;
 
@@ -90,6 +93,25 @@ describe('one event', () => {
     expect(bodies(shuffled)).not.toEqual(bodies(config));
     expect(bodies(shuffled).sort()).toEqual(bodies(config).sort());
   });
+});
+
+test.each(demoTopics)('every %s takes the fast path of the JSON decoder', (kind) => {
+  const types = { BIGINT: 'bigint', VARCHAR: 'varchar', TIMESTAMP: 'timestamp' } as const;
+  const fields: Field[] = nexmarkColumns[kind].split(', ').map((column) => {
+    const [name, type] = column.split(' ') as [string, keyof typeof types];
+    return { name, type: { kind: types[type] }, nullable: true };
+  });
+  const bodies = Array.from({ length: 20_000 }, (_, n) => nexmarkEvent(config, n))
+    .filter((event) => event.kind === kind)
+    .map((event) => event.body);
+  const starts = new Int32Array(bodies.length);
+  const lengths = Int32Array.from(bodies, (body) => body.length);
+  for (let i = 1; i < bodies.length; i++) starts[i] = starts[i - 1]! + lengths[i - 1]!;
+  const buffer = new TextEncoder().encode(bodies.join(''));
+  const decoded = new JsonDecoder(fields).decode(buffer, starts, lengths, bodies.length);
+  expect(decoded.undecodable).toEqual([]);
+  expect(decoded.slowRows).toBe(0);
+  expect(decoded.batch.rowCount).toBe(bodies.length);
 });
 
 describe('the stream', () => {

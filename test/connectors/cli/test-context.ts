@@ -22,6 +22,10 @@ export interface TestContext extends CliContext {
 
 export interface TestContextOptions {
   readonly terminal?: boolean;
+  readonly input?: CliContext['input'];
+  readonly editorOutput?: NodeJS.WritableStream;
+  readonly homeDirectory?: string;
+  readonly fs?: MemoryFs;
   readonly topics?: Messaging;
   readonly answer?: (text: string, options: SqlOptions) => SqlAnswer | Promise<SqlAnswer>;
   readonly startServer?: Services['startServer'];
@@ -43,12 +47,13 @@ export function testContext(options: TestContextOptions = {}): TestContext {
   return {
     screen: new MemoryScreen({ terminal: options.terminal ?? false }),
     clock: systemClock,
-    fs: new MemoryFs(),
-    input: process.stdin,
+    fs: options.fs ?? new MemoryFs(),
+    input: options.input ?? process.stdin,
+    editorOutput: options.editorOutput ?? process.stdout,
+    homeDirectory: options.homeDirectory,
     interrupted: interruption.signal,
     interruption,
     programText: 'millrace',
-    homeDirectory: undefined,
     statements,
     endpoints,
     open,
