@@ -58,6 +58,7 @@ export class MemoryFs implements Fs {
   free = Number.MAX_SAFE_INTEGER;
 
   constructor(options: MemoryFsOptions = {}) {
+    this.#directories.set('/', { live: new Map(), synced: new Map() });
     this.#onOperation = options.onOperation ?? (() => undefined);
   }
 
@@ -111,7 +112,7 @@ export class MemoryFs implements Fs {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    for (let at = path; at !== '' && !this.#directories.has(at); at = parentOf(at)) {
+    for (let at = path; !this.#directories.has(at); at = parentOf(at)) {
       this.#directories.set(at, { live: new Map(), synced: new Map() });
     }
   }
@@ -121,9 +122,11 @@ export class MemoryFs implements Fs {
   }
 
   listSync(path: string): readonly string[] {
-    const children = [...this.#directories.keys()].filter((other) => parentOf(other) === path);
-    const names = children.map((child) => child.slice(path.length + 1));
-    return [...names, ...this.#directory(path).live.keys()].sort();
+    const files = this.#directory(path).live.keys();
+    const children = [...this.#directories.keys()].filter(
+      (other) => other !== '/' && parentOf(other) === path,
+    );
+    return [...children.map(nameOf), ...files].sort();
   }
 
   async exists(path: string): Promise<boolean> {
@@ -279,7 +282,7 @@ function sectorOf(position: number): number {
 }
 
 function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+  return path.slice(0, path.lastIndexOf('/')) || '/';
 }
 
 function nameOf(path: string): string {

@@ -27,7 +27,7 @@ export async function recoverTail(file: FileHandle, header: SegmentHeader): Prom
   const size = await file.size();
   let at = segmentHeaderBytes;
   let commit = header.firstCommit - 1;
-  let bytes = await readAt(file, at, readAheadBytes);
+  let bytes = await readAt(file, at, Math.min(readAheadBytes, size - at));
   let bytesStart = at;
   for (;;) {
     const local = at - bytesStart;
@@ -36,7 +36,7 @@ export async function recoverTail(file: FileHandle, header: SegmentHeader): Prom
       bytes.length - local < Math.max(entryHeaderBytes, claimed) &&
       bytesStart + bytes.length < size;
     if (missing) {
-      bytes = await readAt(file, at, Math.max(readAheadBytes, claimed));
+      bytes = await readAt(file, at, Math.min(Math.max(readAheadBytes, claimed), size - at));
       bytesStart = at;
       continue;
     }
@@ -54,7 +54,7 @@ async function examineRest(file: FileHandle, from: number, size: number): Promis
   let lastNonZero = from - 1;
   let bytes: Buffer;
   for (let at = from; at < size; at += Math.max(1, bytes.length)) {
-    bytes = await readAt(file, at, readAheadBytes);
+    bytes = await readAt(file, at, Math.min(readAheadBytes, size - at));
     if (bytes.length === 0) break;
     for (let i = bytes.length - 1; i >= 0; i--) {
       if (bytes[i] !== 0) {

@@ -1,0 +1,42 @@
+import { col, type IndexRows, indexRowWidth } from './index-rows.ts';
+
+/** Index rows of entries that are placed but not yet durable, in log order. */
+export class PendingRows {
+  #values = new Float64Array(64 * indexRowWidth);
+  #count = 0;
+
+  get rowCount(): number {
+    return this.#count;
+  }
+
+  /** Appends a row; `row` has the order of `indexColumns`. */
+  push(row: readonly number[]): void {
+    const at = this.#count * indexRowWidth;
+    if (at === this.#values.length) {
+      const grown = new Float64Array(2 * at);
+      grown.set(this.#values);
+      this.#values = grown;
+    }
+    this.#values.set(row, at);
+    this.#count++;
+  }
+
+  /** Removes and returns the rows of the entries that lie below `position`. */
+  takeBelow(position: number): IndexRows {
+    let rowCount = 0;
+    while (
+      rowCount < this.#count &&
+      this.#values[rowCount * indexRowWidth + col.position]! < position
+    ) {
+      rowCount++;
+    }
+    const values = this.#values.slice(0, rowCount * indexRowWidth);
+    this.#values.copyWithin(0, values.length, this.#count * indexRowWidth);
+    this.#count -= rowCount;
+    return { rowCount, values };
+  }
+
+  clear(): void {
+    this.#count = 0;
+  }
+}
