@@ -1,0 +1,321 @@
+import type {
+  BinaryExpression,
+  CaseExpression,
+  Expression,
+  InExpression,
+  LikeExpression,
+  Query,
+  RowExpression,
+} from './ast.ts';
+import { parsePrimary } from './primaries.ts';
+import { parseQuery, startsQuery } from './queries.ts';
+import type { TokenStream } from './token-stream.ts';
+import { parseTypeName } from './type-names.ts';
+
+/** Binding strength, as in PostgreSQL's documentation 4.1.6. Larger binds tighter. */
+const strength = {
+  or: 1,
+  and: 2,
+  not: 3,
+  is: 4,
+  comparison: 5,
+  range: 6,
+  other: 7,
+  add: 8,
+  multiply: 9,
+  power: 10,
+  atTimeZone: 11,
+  collate: 12,
+  sign: 13,
+  cast: 15,
+} as const;
+
+const comparisons = new Set(['<', '>', '=', '<=', '>=', '<>']);
+
+export function parseExpression(stream: TokenStream): Expression {
+  return parseAbove(stream, 0);
+}
+
+/** Precedence climbing: operators that bind tighter than `least`. */
+function parseAbove(stream: TokenStream, least: number): Expression {
+  return stream.nested(() => {
+    const mark = stream.mark();
+    let left = parsePrefix(stream);
+    /** After a comparison another of its kind is an error: they do not associate. */
+    let nonAssociative = Number.POSITIVE_INFINITY;
+    for (;;) {
+      const operator = infixStrength(stream);
+      if (operator <= least) return left;
+      if (operator === nonAssociative) throw stream.expected('no second comparison');
+      left = parseInfix(stream, left, operator, mark);
+      // IN ends in a parenthesis: what follows it is not ambiguous.
+      const isNonAssociative =
+        operator === strength.comparison || (operator === strength.range && left.kind !== 'in');
+      nonAssociative = isNonAssociative ? operator : Number.POSITIVE_INFINITY;
+    }
+  });
+}
+
+function parsePrefix(stream: TokenStream): Expression {
+  const mark = stream.mark();
+  if (stream.acceptWord('not')) {
+    const operand = parseAbove(stream, strength.not - 0.5);
+    return { kind: 'unary', operator: 'not', operand, span: stream.span(mark) };
+  }
+  const token = stream.peek();
+  if (token.kind !== 'operator') return parsePrimary(stream);
+  if (token.text === '-' || token.text === '+') {
+    stream.next();
+    const operand = parseAbove(stream, strength.sign - 0.5);
+    return { kind: 'unary', operator: token.text, operand, span: stream.span(mark) };
+  }
+  if (token.text === '~' || token.text === '@') {
+    stream.next();
+    const operand = parseAbove(stream, strength.other);
+    return { kind: 'unary', operator: token.text, operand, span: stream.span(mark) };
+  }
+  return parsePrimary(stream);
+}
+
+/** Strength of the operator that comes next; 0 when none does. */
+function infixStrength(stream: TokenStream): number {
+  const token = stream.peek();
+  if (token.kind === 'operator') {
+    if (comparisons.has(token.text)) return strength.comparison;
+    switch (token.text) {
+      case '+':
+      case '-':
+        return strength.add;
+      case '*':
+      case '/':
+      case '%':
+        return strength.multiply;
+      case '^':
+        return strength.power;
+      case '::':
+        return strength.cast;
+      case '(':
+      case ')':
+      case ']':
+      case ',':
+      case ';':
+      case '.':
+      case ':':
+      case ':=':
+        return 0;
+      case '[':
+        throw stream.unsupported('a subscript');
+      default:
+        return strength.other;
+    }
+  }
+  if (token.kind !== 'word') return 0;
+  switch (token.text) {
+    case 'or':
+      return strength.or;
+    case 'and':
+      return strength.and;
+    case 'is':
+    case 'isnull':
+    case 'notnull':
+      return strength.is;
+    case 'in':
+    case 'between':
+    case 'like':
+    case 'ilike':
+    case 'similar':
+      return strength.range;
+    case 'not': {
+      const after = stream.peek(1);
+      const isRange = ['in', 'between', 'like', 'ilike', 'similar'].includes(after.text);
+      return after.kind === 'word' && isRange ? strength.range : 0;
+    }
+    case 'at':
+      return stream.isWord('at', 'time', 'zone') ? strength.atTimeZone : 0;
+    case 'collate':
+      return strength.collate;
+    case 'operator':
+    case 'overlaps':
+      throw stream.unsupported(token.text.toUpperCase());
+    default:
+      return 0;
+  }
+}
+
+function parseInfix(
+  stream: TokenStream,
+  left: Expression,
+  operator: number,
+  mark: number,
+): Expression {
+  const token = stream.peek();
+  switch (operator) {
+    case strength.is:
+      return parseIs(stream, left, mark);
+    case strength.range:
+      return parseRange(stream, left, mark);
+    case strength.cast: {
+      stream.next();
+      const typeName = parseTypeName(stream);
+      return { kind: 'cast', operand: left, typeName, span: stream.span(mark) };
+    }
+    case strength.atTimeZone: {
+      stream.next();
+      stream.next();
+      stream.next();
+      const zone = parseAbove(stream, operator);
+      const span = stream.span(mark);
+      const name = { parts: [{ name: 'timezone', quoted: false, span }], span };
+      const args = [zone, left];
+      return { kind: 'call', name, args, star: false, distinct: false, orderBy: [], span };
+    }
+    case strength.collate:
+      throw stream.unsupported('COLLATE');
+    default: {
+      stream.next();
+      const operatorSpan = { start: token.start, end: token.end };
+      const isQuantified = token.kind === 'operator' && stream.isOneOf('any', 'some', 'all');
+      if (isQuantified) return parseQuantified(stream, left, token.text, mark);
+      const right = parseAbove(stream, operator);
+      const span = stream.span(mark);
+      const binary: BinaryExpression = {
+        kind: 'binary',
+        operator: token.text,
+        operatorSpan,
+        left,
+        right,
+        span,
+      };
+      return binary;
+    }
+  }
+}
+
+function parseIs(stream: TokenStream, operand: Expression, mark: number): Expression {
+  const word = stream.next().text;
+  if (word === 'isnull' || word === 'notnull') {
+    const negated = word === 'notnull';
+    return { kind: 'is', test: 'null', negated, operand, span: stream.span(mark) };
+  }
+  const negated = stream.acceptWord('not');
+  if (stream.acceptWord('distinct', 'from')) {
+    const right = parseAbove(stream, strength.is);
+    return { kind: 'is', test: 'distinct', negated, operand, right, span: stream.span(mark) };
+  }
+  for (const test of ['null', 'true', 'false', 'unknown'] as const) {
+    if (stream.acceptWord(test)) {
+      return { kind: 'is', test, negated, operand, span: stream.span(mark) };
+    }
+  }
+  throw stream.expected('NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM');
+}
+
+function parseRange(stream: TokenStream, operand: Expression, mark: number): Expression {
+  const negated = stream.acceptWord('not');
+  const word = stream.next().text;
+  switch (word) {
+    case 'between': {
+      const symmetric = stream.acceptWord('symmetric');
+      if (!symmetric) stream.acceptWord('asymmetric');
+      // b_expr: neither AND nor another range may stand in the lower bound without parentheses.
+      const low = parseAbove(stream, strength.range);
+      stream.expectWord('and');
+      const high = parseAbove(stream, strength.range);
+      const span = stream.span(mark);
+      return { kind: 'between', negated, symmetric, operand, low, high, span };
+    }
+    case 'in': {
+      const list = parseInList(stream);
+      const node: InExpression = { kind: 'in', negated, operand, list, span: stream.span(mark) };
+      return node;
+    }
+    default:
+      return parseLike(stream, operand, negated, word, mark);
+  }
+}
+
+function parseInList(stream: TokenStream): readonly Expression[] | Query {
+  if (startsQuery(stream)) {
+    stream.expectOperator('(');
+    const query = parseQuery(stream);
+    stream.expectOperator(')');
+    return query;
+  }
+  return stream.list(() => parseExpression(stream));
+}
+
+function parseLike(
+  stream: TokenStream,
+  operand: Expression,
+  negated: boolean,
+  word: string,
+  mark: number,
+): LikeExpression {
+  if (word === 'similar') stream.expectWord('to');
+  const flavour = word as LikeExpression['flavour'];
+  if (stream.isOneOf('any', 'some', 'all')) throw stream.unsupported('LIKE with ANY or ALL');
+  const pattern = parseAbove(stream, strength.range);
+  const escape = stream.acceptWord('escape') ? parseAbove(stream, strength.range) : undefined;
+  const span = stream.span(mark);
+  const base = { kind: 'like', negated, flavour, operand, pattern, span } as const;
+  return escape === undefined ? base : { ...base, escape };
+}
+
+function parseQuantified(
+  stream: TokenStream,
+  operand: Expression,
+  operator: string,
+  mark: number,
+): Expression {
+  const form = stream.next().text === 'all' ? 'all' : 'any';
+  if (!startsQuery(stream)) throw stream.unsupported('a comparison with the items of an array');
+  stream.expectOperator('(');
+  const query = parseQuery(stream);
+  stream.expectOperator(')');
+  return { kind: 'subquery', form, query, operand, operator, span: stream.span(mark) };
+}
+
+export function parseCase(stream: TokenStream): CaseExpression {
+  const mark = stream.mark();
+  stream.expectWord('case');
+  const operand = stream.isWord('when') ? undefined : parseExpression(stream);
+  const branches: { when: Expression; then: Expression }[] = [];
+  while (stream.acceptWord('when')) {
+    const when = parseExpression(stream);
+    stream.expectWord('then');
+    branches.push({ when, then: parseExpression(stream) });
+  }
+  if (branches.length === 0) throw stream.expected('WHEN');
+  const otherwise = stream.acceptWord('else') ? parseExpression(stream) : undefined;
+  stream.expectWord('end');
+  return {
+    kind: 'case',
+    branches,
+    ...(operand === undefined ? {} : { operand }),
+    ...(otherwise === undefined ? {} : { otherwise }),
+    span: stream.span(mark),
+  };
+}
+
+/** After "(": an expression in parentheses, a row, or a scalar subquery. */
+export function parseParenthesised(stream: TokenStream): Expression {
+  const mark = stream.mark();
+  if (startsQuery(stream)) {
+    stream.expectOperator('(');
+    const query = parseQuery(stream);
+    stream.expectOperator(')');
+    return { kind: 'subquery', form: 'scalar', query, span: stream.span(mark) };
+  }
+  stream.expectOperator('(');
+  const first = parseExpression(stream);
+  if (!stream.isOperator(',')) {
+    stream.expectOperator(')');
+    if (stream.isOperator('.')) throw stream.unsupported('a field of a composite value');
+    return first;
+  }
+  const items = [first];
+  while (stream.acceptOperator(',')) items.push(parseExpression(stream));
+  stream.expectOperator(')');
+  const row: RowExpression = { kind: 'row', items, span: stream.span(mark) };
+  return row;
+}

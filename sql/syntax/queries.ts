@@ -1,0 +1,387 @@
+import type {
+  CommonTable,
+  Expression,
+  Identifier,
+  OrderItem,
+  Query,
+  QueryBody,
+  Select,
+  SelectItem,
+  TableAlias,
+  TableExpression,
+  Values,
+} from './ast.ts';
+import { parseExpression } from './expressions.ts';
+import { needsAs } from './keywords.ts';
+import type { TokenStream } from './token-stream.ts';
+
+/** "(" and then a query, through any number of further parentheses. */
+export function startsQuery(stream: TokenStream): boolean {
+  let ahead = 0;
+  while (stream.isOperator('(', ahead)) ahead++;
+  if (ahead === 0) return false;
+  const { kind, text } = stream.peek(ahead);
+  return kind === 'word' && ['select', 'values', 'with', 'table'].includes(text);
+}
+
+/** A whole query: WITH, set operations, ORDER BY, LIMIT. */
+export function parseQuery(stream: TokenStream): Query {
+  return stream.nested(() => {
+    const mark = stream.mark();
+    let recursive = false;
+    let withs: CommonTable[] = [];
+    if (stream.acceptWord('with')) {
+      recursive = stream.acceptWord('recursive');
+      withs = stream.items(() => parseCommonTable(stream));
+    }
+    const body = parseSetOperations(stream, 0);
+    const orderBy = stream.isWord('order') ? parseOrderBy(stream) : [];
+    const { limit, offset } = parseLimit(stream);
+    if (stream.isWord('for')) throw stream.unsupported('a locking clause');
+    return {
+      kind: 'query',
+      with: withs,
+      recursive,
+      body,
+      orderBy,
+      ...(limit === undefined ? {} : { limit }),
+      ...(offset === undefined ? {} : { offset }),
+      span: stream.span(mark),
+    };
+  });
+}
+
+function parseCommonTable(stream: TokenStream): CommonTable {
+  const mark = stream.mark();
+  const name = stream.identifier('a name');
+  const columns = stream.isOperator('(')
+    ? stream.list(() => stream.identifier('a column name'))
+    : [];
+  stream.expectWord('as');
+  if (stream.acceptWord('not')) stream.expectWord('materialized');
+  else stream.acceptWord('materialized');
+  stream.expectOperator('(');
+  const query = parseQuery(stream);
+  stream.expectOperator(')');
+  return { name, columns, query, span: stream.span(mark) };
+}
+
+/** UNION and EXCEPT bind alike and to the left, INTERSECT tighter. */
+function parseSetOperations(stream: TokenStream, least: number): QueryBody {
+  const mark = stream.mark();
+  let left = parseQueryTerm(stream);
+  for (;;) {
+    const token = stream.peek();
+    const strength =
+      token.kind !== 'word'
+        ? 0
+        : token.text === 'intersect'
+          ? 2
+          : token.text === 'union' || token.text === 'except'
+            ? 1
+            : 0;
+    if (strength <= least) return left;
+    stream.next();
+    const operator = token.text as 'union' | 'intersect' | 'except';
+    const all = stream.acceptWord('all');
+    if (!all) stream.acceptWord('distinct');
+    const right = parseSetOperations(stream, strength);
+    left = { kind: 'set', operator, all, left, right, span: stream.span(mark) };
+  }
+}
+
+function parseQueryTerm(stream: TokenStream): QueryBody {
+  if (stream.isOperator('(')) {
+    stream.next();
+    const query = parseQuery(stream);
+    stream.expectOperator(')');
+    return query;
+  }
+  if (stream.isWord('values')) return parseValues(stream);
+  if (stream.isWord('select')) return parseSelect(stream);
+  if (stream.isWord('table')) throw stream.unsupported('TABLE as a query');
+  throw stream.expected('SELECT or VALUES');
+}
+
+function parseValues(stream: TokenStream): Values {
+  const mark = stream.mark();
+  stream.expectWord('values');
+  const rows = stream.items(() => stream.list(() => parseExpression(stream)));
+  return { kind: 'values', rows, span: stream.span(mark) };
+}
+
+function parseSelect(stream: TokenStream): Select {
+  const mark = stream.mark();
+  stream.expectWord('select');
+  const distinct = parseDistinct(stream);
+  const items = startsClause(stream) ? [] : stream.items(() => parseSelectItem(stream));
+  if (stream.isWord('into')) throw stream.unsupported('SELECT INTO');
+  const from = stream.acceptWord('from') ? stream.items(() => parseTable(stream)) : [];
+  const where = stream.acceptWord('where') ? parseExpression(stream) : undefined;
+  const groupBy = parseGroupBy(stream);
+  const having = stream.acceptWord('having') ? parseExpression(stream) : undefined;
+  if (stream.isWord('window')) throw stream.unsupported('a WINDOW clause');
+  return {
+    kind: 'select',
+    distinct,
+    items,
+    from,
+    ...(where === undefined ? {} : { where }),
+    groupBy,
+    ...(having === undefined ? {} : { having }),
+    span: stream.span(mark),
+  };
+}
+
+function parseDistinct(stream: TokenStream): Select['distinct'] {
+  if (!stream.acceptWord('distinct')) {
+    stream.acceptWord('all');
+    return 'none';
+  }
+  if (!stream.acceptWord('on')) return 'all';
+  return stream.list(() => parseExpression(stream));
+}
+
+/** PostgreSQL allows an empty select list. */
+function startsClause(stream: TokenStream): boolean {
+  const { kind, text } = stream.peek();
+  if (kind === 'end') return true;
+  if (kind === 'operator') return text === ')' || text === ';';
+  const clauses = [
+    'from',
+    'where',
+    'group',
+    'having',
+    'order',
+    'limit',
+    'union',
+    'offset',
+    'fetch',
+  ];
+  return kind === 'word' && clauses.includes(text);
+}
+
+function parseSelectItem(stream: TokenStream): SelectItem {
+  const mark = stream.mark();
+  if (stream.acceptOperator('*')) {
+    const span = stream.span(mark);
+    return { expression: { kind: 'star', relation: [], span }, span };
+  }
+  const expression = parseExpression(stream);
+  const alias = parseColumnAlias(stream, expression);
+  const span = stream.span(mark);
+  return alias === undefined ? { expression, span } : { expression, alias, span };
+}
+
+function parseColumnAlias(stream: TokenStream, expression: Expression): Identifier | undefined {
+  if (expression.kind === 'star') return undefined;
+  if (stream.acceptWord('as')) return stream.label('a column alias after AS');
+  const token = stream.peek();
+  const isBare = token.kind === 'quoted' || (token.kind === 'word' && !needsAs.has(token.text));
+  return isBare ? stream.label('a column alias') : undefined;
+}
+
+function parseGroupBy(stream: TokenStream): Expression[] {
+  if (!stream.acceptWord('group')) return [];
+  stream.expectWord('by');
+  if (stream.isOneOf('all', 'distinct')) throw stream.unsupported('GROUP BY ALL or DISTINCT');
+  return stream.items(() => {
+    const isSet =
+      stream.isWord('grouping', 'sets') ||
+      (stream.isOneOf('cube', 'rollup') && stream.isOperator('(', 1));
+    if (isSet) throw stream.unsupported('GROUPING SETS, CUBE or ROLLUP');
+    if (stream.isOperator('(') && stream.isOperator(')', 1)) {
+      throw stream.unsupported('an empty grouping set');
+    }
+    return parseExpression(stream);
+  });
+}
+
+export function parseOrderBy(stream: TokenStream): OrderItem[] {
+  stream.expectWord('order');
+  stream.expectWord('by');
+  return stream.items(() => {
+    const mark = stream.mark();
+    const expression = parseExpression(stream);
+    if (stream.isWord('using')) throw stream.unsupported('ORDER BY ... USING');
+    const descending = stream.acceptWord('desc');
+    if (!descending) stream.acceptWord('asc');
+    let nullsFirst: boolean | undefined;
+    if (stream.acceptWord('nulls', 'first')) nullsFirst = true;
+    else if (stream.acceptWord('nulls', 'last')) nullsFirst = false;
+    return { expression, descending, nullsFirst, span: stream.span(mark) };
+  });
+}
+
+/** LIMIT and OFFSET in either order, and the standard's FETCH FIRST. */
+function parseLimit(stream: TokenStream): { limit?: Expression; offset?: Expression } {
+  let limit: Expression | undefined;
+  let offset: Expression | undefined;
+  let isLimited = false;
+  for (;;) {
+    if (!isLimited && stream.acceptWord('limit')) {
+      isLimited = true;
+      if (!stream.acceptWord('all')) limit = parseExpression(stream);
+    } else if (offset === undefined && stream.acceptWord('offset')) {
+      offset = parseExpression(stream);
+      if (!stream.acceptWord('rows')) stream.acceptWord('row');
+    } else if (!isLimited && stream.acceptWord('fetch')) {
+      isLimited = true;
+      limit = parseFetch(stream);
+    } else {
+      return {
+        ...(limit === undefined ? {} : { limit }),
+        ...(offset === undefined ? {} : { offset }),
+      };
+    }
+  }
+}
+
+function parseFetch(stream: TokenStream): Expression {
+  const mark = stream.mark();
+  if (!stream.acceptWord('first')) stream.expectWord('next');
+  const one: Expression = {
+    kind: 'literal',
+    literal: { type: 'integer', text: '1' },
+    span: stream.span(mark),
+  };
+  const limit = stream.isOneOf('row', 'rows') ? one : parseExpression(stream);
+  if (!stream.acceptWord('rows')) stream.expectWord('row');
+  if (stream.isWord('with')) throw stream.unsupported('FETCH ... WITH TIES');
+  stream.expectWord('only');
+  return limit;
+}
+
+// ---- FROM --------------------------------------------------------------------------------------
+
+function parseTable(stream: TokenStream): TableExpression {
+  return stream.nested(() => {
+    const mark = stream.mark();
+    let left = parseTableTerm(stream);
+    for (;;) {
+      const join = parseJoinWords(stream);
+      if (join === undefined) return left;
+      const right = parseJoinRight(stream, join);
+      const condition = parseJoinCondition(stream, join);
+      left = { kind: 'join', ...join, left, right, ...condition, span: stream.span(mark) };
+    }
+  });
+}
+
+interface JoinWords {
+  readonly type: 'inner' | 'left' | 'right' | 'full' | 'cross';
+  readonly natural: boolean;
+}
+
+function parseJoinWords(stream: TokenStream): JoinWords | undefined {
+  if (stream.acceptWord('cross')) {
+    stream.expectWord('join');
+    return { type: 'cross', natural: false };
+  }
+  const natural = stream.acceptWord('natural');
+  for (const type of ['left', 'right', 'full'] as const) {
+    if (!stream.acceptWord(type)) continue;
+    stream.acceptWord('outer');
+    stream.expectWord('join');
+    return { type, natural };
+  }
+  if (stream.acceptWord('inner')) {
+    stream.expectWord('join');
+    return { type: 'inner', natural };
+  }
+  if (stream.acceptWord('join')) return { type: 'inner', natural };
+  if (natural) throw stream.expected('JOIN');
+  return undefined;
+}
+
+/** `a JOIN b JOIN c ON x ON y` nests: a second join before ON belongs to the right side. */
+function parseJoinRight(stream: TokenStream, join: JoinWords): TableExpression {
+  const mark = stream.mark();
+  let right = parseTableTerm(stream);
+  if (join.natural || join.type === 'cross') return right;
+  while (!stream.isOneOf('on', 'using')) {
+    const inner = parseJoinWords(stream);
+    if (inner === undefined) throw stream.expected('ON or USING');
+    const innerRight = parseJoinRight(stream, inner);
+    const condition = parseJoinCondition(stream, inner);
+    right = {
+      kind: 'join',
+      ...inner,
+      left: right,
+      right: innerRight,
+      ...condition,
+      span: stream.span(mark),
+    };
+  }
+  return right;
+}
+
+function parseJoinCondition(
+  stream: TokenStream,
+  join: JoinWords,
+): { on?: Expression; using?: readonly Identifier[] } {
+  if (join.natural || join.type === 'cross') return {};
+  if (stream.acceptWord('using')) {
+    const using = stream.list(() => stream.identifier('a column name'));
+    if (stream.isWord('as')) throw stream.unsupported('an alias of USING');
+    return { using };
+  }
+  stream.expectWord('on');
+  return { on: parseExpression(stream) };
+}
+
+function parseTableTerm(stream: TokenStream): TableExpression {
+  const mark = stream.mark();
+  const lateral = stream.acceptWord('lateral');
+  if (stream.isOperator('(')) {
+    if (startsQuery(stream)) {
+      const before = stream.mark();
+      const derived = parseDerived(stream, lateral, mark);
+      if (derived !== undefined) return derived;
+      stream.reset(before);
+    }
+    stream.expectOperator('(');
+    const table = parseTable(stream);
+    stream.expectOperator(')');
+    if (stream.isWord('as') || stream.canBeAlias()) {
+      throw stream.unsupported('an alias of a join in parentheses');
+    }
+    return table;
+  }
+  if (stream.isWord('only')) throw stream.unsupported('ONLY');
+  if (stream.isOperator('(', 1) || (stream.isOperator('.', 1) && stream.isOperator('(', 3))) {
+    const call = parseExpression(stream);
+    if (call.kind !== 'call') throw stream.unsupported('this function in FROM', mark);
+    if (stream.isWord('with', 'ordinality')) throw stream.unsupported('WITH ORDINALITY');
+    return { kind: 'function', call, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
+  }
+  if (lateral) throw stream.expected('a subquery or a function after LATERAL');
+  const name = stream.qualifiedName('a table name');
+  stream.acceptOperator('*');
+  const alias = parseTableAlias(stream);
+  if (stream.isWord('tablesample')) throw stream.unsupported('TABLESAMPLE');
+  return { kind: 'relation', name, ...alias, span: stream.span(mark) };
+}
+
+/** `undefined` when the parentheses hold a join that begins with a subquery. */
+function parseDerived(
+  stream: TokenStream,
+  lateral: boolean,
+  mark: number,
+): TableExpression | undefined {
+  stream.expectOperator('(');
+  const query = parseQuery(stream);
+  if (!stream.acceptOperator(')')) return undefined;
+  return { kind: 'derived', query, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
+}
+
+function parseTableAlias(stream: TokenStream): { alias?: TableAlias } {
+  const mark = stream.mark();
+  const hasAs = stream.acceptWord('as');
+  if (!hasAs && !stream.canBeAlias()) return {};
+  const name = stream.identifier('a table alias');
+  const columns = stream.isOperator('(')
+    ? stream.list(() => stream.identifier('a column name'))
+    : [];
+  return { alias: { name, columns, span: stream.span(mark) } };
+}
