@@ -255,10 +255,10 @@ function parseLike(
   const flavour = word as LikeExpression['flavour'];
   if (stream.isOneOf('any', 'some', 'all')) throw stream.unsupported('LIKE with ANY or ALL');
   const pattern = parseAbove(stream, strength.range);
-  const escape = stream.acceptWord('escape') ? parseAbove(stream, strength.range) : undefined;
+  const escaped = stream.acceptWord('escape') ? parseAbove(stream, strength.range) : undefined;
   const span = stream.span(mark);
   const base = { kind: 'like', negated, flavour, operand, pattern, span } as const;
-  return escape === undefined ? base : { ...base, escape };
+  return escaped === undefined ? base : { ...base, escape: escaped };
 }
 
 function parseQuantified(

@@ -1,0 +1,34 @@
+import type { Expression, Statement } from './ast.ts';
+import { parseExpression as expression } from './expressions.ts';
+import { parseOne } from './statements.ts';
+import { TokenStream } from './token-stream.ts';
+
+/** A script: statements separated by ";". Throws SQL_SYNTAX, UNSUPPORTED, RESOURCE_LIMIT. */
+export function parseStatements(text: string): readonly Statement[] {
+  const stream = new TokenStream(text);
+  const statements: Statement[] = [];
+  for (;;) {
+    while (stream.acceptOperator(';'));
+    if (stream.peek().kind === 'end') return statements;
+    statements.push(parseOne(stream));
+    if (stream.peek().kind !== 'end' && !stream.isOperator(';')) {
+      throw stream.expected('";" or the end of the statement');
+    }
+  }
+}
+
+/** Exactly one statement, with or without a ";" at its end. */
+export function parseStatement(text: string): Statement {
+  const stream = new TokenStream(text);
+  const statement = parseOne(stream);
+  while (stream.acceptOperator(';'));
+  if (stream.peek().kind !== 'end') throw stream.expected('the end of the statement');
+  return statement;
+}
+
+export function parseExpression(text: string): Expression {
+  const stream = new TokenStream(text);
+  const parsed = expression(stream);
+  if (stream.peek().kind !== 'end') throw stream.expected('the end of the expression');
+  return parsed;
+}
