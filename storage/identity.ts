@@ -32,7 +32,12 @@ export async function readOrCreateIdentity(
   random: Random,
 ): Promise<string> {
   const path = `${directory}/identity`;
-  if (await fs.exists(path)) return readIdentity(fs, path);
+  if (await fs.exists(path)) {
+    const serverId = await readIdentity(fs, path);
+    // The process that gave the file its name may have died before the name was durable.
+    await fs.syncDirectory(directory);
+    return serverId;
+  }
   const log = `${directory}/log/p0`;
   if ((await fs.exists(log)) && (await fs.list(log)).length > 0) {
     throw new MillraceError('CORRUPTION', `${path} is missing, but there is a log beside it`);

@@ -46,13 +46,16 @@ const catchUpBytes = 64 * 1024 * 1024;
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { fs, clock, random, directory } = options;
   const logPath = `${directory}/log/p0`;
-  await makeDurable(fs, directory);
+  if (!(await fs.exists(directory))) {
+    await fs.makeDirectory(directory);
+    await fs.syncDirectory(dirname(directory));
+  }
   const indexPath = `${directory}/index`;
   const kv = await openReopening(options.kv, indexPath);
   let log: LogPartition | undefined;
   try {
-    await makeDurable(fs, dirname(logPath));
-    await makeDurable(fs, logPath);
+    await fs.makeDirectory(logPath);
+    await fs.syncDirectory(dirname(logPath));
     const serverId = await readOrCreateIdentity(fs, directory, random);
     await claimIndex(kv, indexPath, serverId);
     log = await openPartition({
@@ -69,13 +72,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await kv.close();
     throw error;
   }
-}
-
-/** Creates a directory whose name survives power loss. */
-async function makeDurable(fs: Fs, path: string): Promise<void> {
-  if (await fs.exists(path)) return;
-  await fs.makeDirectory(path);
-  await fs.syncDirectory(dirname(path));
 }
 
 async function claimIndex(kv: KvStore, path: string, serverId: string): Promise<void> {
