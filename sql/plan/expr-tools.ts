@@ -1,0 +1,80 @@
+import { typeName } from '../columns/type-name.ts';
+import type { SqlType, SqlValue } from '../columns/types.ts';
+import type { ColumnExpr, Expr } from './expr.ts';
+
+/** Small functions over expression trees. */
+
+export function columnExpr(index: number, type: SqlType): ColumnExpr {
+  return { kind: 'column', index, type };
+}
+
+/** The tree with every column replaced by what `replace` gives for it. */
+export function mapColumns(expr: Expr, replace: (column: ColumnExpr) => Expr): Expr {
+  switch (expr.kind) {
+    case 'column':
+      return replace(expr);
+    case 'constant':
+      return expr;
+    case 'call':
+      return { ...expr, args: expr.args.map((arg) => mapColumns(arg, replace)) };
+    case 'case':
+      return {
+        ...expr,
+        branches: expr.branches.map(({ when, then }) => ({
+          when: mapColumns(when, replace),
+          then: mapColumns(then, replace),
+        })),
+        otherwise: mapColumns(expr.otherwise, replace),
+      };
+  }
+}
+
+export function eachColumn(expr: Expr, visit: (column: ColumnExpr) => void): void {
+  mapColumns(expr, (column) => {
+    visit(column);
+    return column;
+  });
+}
+
+export function columnsOf(expr: Expr): Set<number> {
+  const columns = new Set<number>();
+  eachColumn(expr, ({ index }) => columns.add(index));
+  return columns;
+}
+
+/** Same meaning by structure; spans do not count. */
+export function sameExpr(a: Expr, b: Expr): boolean {
+  return exprKey(a) === exprKey(b);
+}
+
+/** A text that two expressions share exactly when they are the same. */
+export function exprKey(expr: Expr): string {
+  switch (expr.kind) {
+    case 'column':
+      return `#${expr.index}`;
+    case 'constant':
+      return `${typeName(expr.type)}:${valueKey(expr.value)}`;
+    case 'call':
+      return `${expr.functionId}[${typeName(expr.type)}](${expr.args.map(exprKey).join(',')})`;
+    case 'case': {
+      const branches = expr.branches.map(({ when, then }) => `${exprKey(when)}?${exprKey(then)}`);
+      return `case(${branches.join(',')}:${exprKey(expr.otherwise)})`;
+    }
+  }
+}
+
+function valueKey(value: SqlValue): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+  return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `${part}n` : part));
+}
+
+/** `a AND b AND c` as its parts. */
+export function conjunctsOf(expr: Expr): readonly Expr[] {
+  if (expr.kind !== 'call' || expr.functionId !== 'and') return [expr];
+  return expr.args.flatMap(conjunctsOf);
+}
+
+export function conjunction(parts: readonly Expr[]): Expr | undefined {
+  if (parts.length <= 1) return parts[0];
+  return { kind: 'call', functionId: 'and', args: parts, type: { kind: 'boolean' } };
+}
