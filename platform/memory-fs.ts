@@ -14,6 +14,8 @@ import type { Random } from './random.ts';
  *   itself (so writes tear and reorder), each unsynced name likewise. The size of a file is that
  *   of its last kept sector. The original stays usable, so that one run serves many crashes.
  *
+ * - `killClone()` is what a killed process leaves: all that it wrote, still unsynced.
+ *
  * Operations that change the disk are numbered from 1 over all files; tests crash before, or fail,
  * operation N for every N.
  */
@@ -29,7 +31,10 @@ export const memoryFsOperations = [
 export type MemoryFsOperation = (typeof memoryFsOperations)[number];
 
 export interface MemoryFsOptions {
-  /** Called before operation number `n` is done; throwing fails it, leaving the disk unchanged. */
+  /**
+   * Called before operation number `n` is done. Throwing fails it and leaves the disk unchanged,
+   * but for a write, of which the first half is done: real ones fail half-way too.
+   */
   readonly onOperation?: (n: number, operation: MemoryFsOperation, path: string) => void;
 }
 
@@ -69,28 +74,30 @@ export class MemoryFs implements Fs {
 
   /** The disk after power loss now; each unsynced sector and name survives by the coin. */
   crashClone(random: Random, options: MemoryFsOptions = {}): MemoryFs {
-    const clone = new MemoryFs(options);
-    const survivors = new Map<File, File>();
-    const survivor = (file: File): File => {
-      let copy = survivors.get(file);
-      if (copy === undefined) {
-        copy = crashedFile(file, random);
-        survivors.set(file, copy);
-      }
-      return copy;
-    };
-    for (const [path, { live, synced }] of this.#directories) {
-      const names = new Map<string, File>();
+    const namesLeft = ({ live, synced }: Directory): Directory => {
+      const names = new Map(synced);
       for (const name of new Set([...synced.keys(), ...live.keys()])) {
-        const before = synced.get(name);
-        const after = live.get(name);
-        const file = before === after || random.below(2) === 0 ? before : after;
-        if (file !== undefined) names.set(name, survivor(file));
+        const file = live.get(name);
+        if (synced.get(name) === file || random.below(2) === 0) continue;
+        if (file === undefined) names.delete(name);
+        else names.set(name, file);
       }
-      clone.#directories.set(path, { live: new Map(names), synced: names });
-    }
-    clone.free = this.free;
-    return clone;
+      return { live: names, synced: names };
+    };
+    return this.#clone(options, namesLeft, (file) => crashedFile(file, random));
+  }
+
+  /** The disk as a process leaves it that is killed now. */
+  killClone(options: MemoryFsOptions = {}): MemoryFs {
+    return this.#clone(
+      options,
+      (directory) => directory,
+      ({ live, synced, unsynced }) => ({
+        live: live.slice(),
+        synced: synced.slice(),
+        unsynced: new Set(unsynced),
+      }),
+    );
   }
 
   async open(path: string, mode: OpenMode): Promise<FileHandle> {
@@ -162,6 +169,28 @@ export class MemoryFs implements Fs {
     return this.free;
   }
 
+  #clone(
+    options: MemoryFsOptions,
+    copyNames: (directory: Directory) => Directory,
+    copyFile: (file: File) => File,
+  ): MemoryFs {
+    const clone = new MemoryFs(options);
+    const copies = new Map<File, File>();
+    const copyOf = (file: File): File => {
+      const copy = copies.get(file) ?? copyFile(file);
+      copies.set(file, copy);
+      return copy;
+    };
+    const copyMap = (names: ReadonlyMap<string, File>) =>
+      new Map([...names].map(([name, file]) => [name, copyOf(file)]));
+    for (const [path, directory] of this.#directories) {
+      const { live, synced } = copyNames(directory);
+      clone.#directories.set(path, { live: copyMap(live), synced: copyMap(synced) });
+    }
+    clone.free = this.free;
+    return clone;
+  }
+
   #opened(path: string): FileHandle {
     const { directory, name } = this.#locate(path);
     const file = directory.live.get(name);
@@ -208,16 +237,13 @@ class MemoryFile implements FileHandle {
   }
 
   async write(source: Uint8Array, position: number): Promise<void> {
-    this.#begin('write');
-    const file = this.#file;
-    const end = position + source.length;
-    // A write past the end makes zeros in between; those sectors are as unsynced as the rest.
-    const from = Math.min(position, file.live.length);
-    if (end > file.live.length) file.live = resized(file.live, end);
-    file.live.set(source, position);
-    for (let sector = sectorOf(from); sector * sectorBytes < end; sector++) {
-      file.unsynced.add(sector);
+    try {
+      this.#begin('write');
+    } catch (error) {
+      this.#put(source.subarray(0, source.length >> 1), position);
+      throw error;
     }
+    this.#put(source, position);
   }
 
   async fdatasync(): Promise<void> {
@@ -246,6 +272,18 @@ class MemoryFile implements FileHandle {
   }
 
   async close(): Promise<void> {}
+
+  #put(source: Uint8Array, position: number): void {
+    const file = this.#file;
+    const end = position + source.length;
+    // A write past the end makes zeros in between; those sectors are as unsynced as the rest.
+    const from = Math.min(position, file.live.length);
+    if (end > file.live.length) file.live = resized(file.live, end);
+    file.live.set(source, position);
+    for (let sector = sectorOf(from); sector * sectorBytes < end; sector++) {
+      file.unsynced.add(sector);
+    }
+  }
 }
 
 /** The file's bytes after power loss. */
