@@ -1,0 +1,329 @@
+import { decimalFromText } from '../columns/decimal.ts';
+import { int64Max } from '../columns/i64.ts';
+import { intervalFromText } from '../columns/interval.ts';
+import { typeName } from '../columns/type-name.ts';
+import type { SqlType } from '../columns/types.ts';
+import {
+  candidates,
+  isAggregateName,
+  resolveFunction,
+  resolveOperator,
+} from '../functions/resolve.ts';
+import type { ResolvedCall } from '../functions/signature.ts';
+import type { Expr } from '../plan/expr.ts';
+import type {
+  BetweenExpression,
+  BinaryExpression,
+  CallExpression,
+  CaseExpression,
+  Expression,
+  InExpression,
+  IsExpression,
+  LikeExpression,
+  LiteralExpression,
+  Span,
+} from '../syntax/ast.ts';
+import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
+import { type Context, complain, resolveType, unsupported } from './context.ts';
+import { findColumn, type Scope } from './scope.ts';
+
+const boolean: SqlType = { kind: 'boolean' };
+
+/** What the place of an expression decides. */
+export interface ExpressionPlace {
+  readonly context: Context;
+  readonly scope: Scope;
+  /** Takes an aggregate call; absent where aggregates may not stand. */
+  readonly aggregate?: (call: CallExpression) => Expr;
+  /** For the message, e.g. `WHERE`. */
+  readonly clause: string;
+}
+
+/** Types an expression; every implicit cast becomes explicit. May return type `unknown`. */
+export function analyzeExpression(place: ExpressionPlace, node: Expression): Expr {
+  const { context } = place;
+  switch (node.kind) {
+    case 'literal':
+      return literal(context, node);
+    case 'column': {
+      const { field: _, ...column } = findColumn(context, place.scope, node);
+      return column;
+    }
+    case 'unary': {
+      const operand = analyzeExpression(place, node.operand);
+      if (node.operator === 'not') {
+        return call('not', [asBoolean(context, operand, 'NOT')], boolean, node.span);
+      }
+      const negative = node.operator === '-' ? negativeLiteral(node.operand, node.span) : undefined;
+      if (negative !== undefined) return negative;
+      return operator(context, node.operator, [operand], node.span, node.span);
+    }
+    case 'binary':
+      return binary(place, node);
+    case 'is':
+      return isTest(place, node);
+    case 'between':
+      return between(place, node);
+    case 'in':
+      return inList(place, node);
+    case 'like':
+      return like(place, node);
+    case 'case':
+      return caseExpression(place, node);
+    case 'cast': {
+      const type = resolveType(context, node.typeName);
+      const operand = analyzeExpression(place, node.operand);
+      return { ...coerce(context, operand, type, 'explicit'), span: node.span };
+    }
+    case 'call':
+      return functionCall(place, node);
+    case 'star':
+      throw complain(context, node.span, '"*" is not an expression', { sqlState: '42601' });
+    case 'parameter':
+      throw unsupported(context, node.span, 'a parameter');
+    case 'subquery':
+      throw unsupported(context, node.span, 'a subquery in an expression');
+    case 'array':
+      throw unsupported(context, node.span, 'an array');
+    case 'row':
+      throw unsupported(context, node.span, 'a row value');
+  }
+}
+
+function call(functionId: string, args: readonly Expr[], type: SqlType, span: Span): Expr {
+  return { kind: 'call', functionId, args, type, span };
+}
+
+function literal(context: Context, { literal: value, span }: LiteralExpression): Expr {
+  switch (value.type) {
+    case 'null':
+      return { kind: 'constant', type: { kind: 'unknown' }, value: null, span };
+    case 'boolean':
+      return { kind: 'constant', type: boolean, value: value.value, span };
+    case 'string':
+      return { kind: 'constant', type: { kind: 'unknown' }, value: value.value, span };
+    case 'integer':
+      return number(BigInt(value.text), span) ?? numeric(context, value.text, span);
+    case 'decimal':
+      return numeric(context, value.text, span);
+    case 'typed': {
+      const type = resolveType(context, value.typeName);
+      if (type.kind !== 'interval' || value.fields === undefined) {
+        return typedConstant(context, value.value, type, span);
+      }
+      const unit = value.fields.split(' ').at(-1)!;
+      return { kind: 'constant', type, value: intervalFromText(value.value, unit), span };
+    }
+  }
+}
+
+/** integer where it fits, else bigint, else `undefined`. */
+function number(value: bigint, span: Span): Expr | undefined {
+  if (value >= -(2n ** 31n) && value < 2n ** 31n) {
+    return { kind: 'constant', type: { kind: 'integer' }, value: Number(value), span };
+  }
+  if (value > int64Max || value < -int64Max - 1n) return undefined;
+  return { kind: 'constant', type: { kind: 'bigint' }, value, span };
+}
+
+function numeric(context: Context, text: string, span: Span): Expr {
+  const value = decimalFromText(text);
+  if (value === undefined) {
+    throw complain(context, span, `"${text}" is not a number`, { sqlState: '42601' });
+  }
+  return { kind: 'constant', type: { kind: 'numeric' }, value, span };
+}
+
+/** `-5` as a constant: shorter plans, and the smallest integers stay integers. */
+function negativeLiteral(operand: Expression, span: Span): Expr | undefined {
+  if (operand.kind !== 'literal' || operand.literal.type !== 'integer') return undefined;
+  const value = BigInt(operand.literal.text);
+  // PostgreSQL types the digits first: -2147483648 is a bigint there.
+  const positive = number(value, span);
+  if (positive === undefined || positive.kind !== 'constant') return undefined;
+  return { ...positive, value: positive.type.kind === 'integer' ? Number(-value) : -value };
+}
+
+function binary(place: ExpressionPlace, node: BinaryExpression): Expr {
+  const { context } = place;
+  const left = analyzeExpression(place, node.left);
+  const right = analyzeExpression(place, node.right);
+  if (node.operator === 'and' || node.operator === 'or') {
+    const where = node.operator.toUpperCase();
+    const args = [left, right].map((arg) => asBoolean(context, arg, where));
+    return call(node.operator, args, boolean, node.span);
+  }
+  return operator(context, node.operator, [left, right], node.operatorSpan, node.span);
+}
+
+/** Looks the operator up by its operands' types and casts them. */
+function operator(
+  context: Context,
+  symbol: string,
+  operands: readonly Expr[],
+  symbolSpan: Span,
+  span: Span,
+): Expr {
+  const right = operands.at(-1)!;
+  const left = operands.length === 2 ? operands[0]! : undefined;
+  const resolved = resolveOperator(symbol, left?.type, right.type);
+  if (resolved === undefined) {
+    const shown =
+      left === undefined
+        ? `${symbol} ${typeName(right.type)}`
+        : `${typeName(left.type)} ${symbol} ${typeName(right.type)}`;
+    throw complain(context, symbolSpan, `operator does not exist: ${shown}`, {
+      sqlState: '42883',
+      hint: 'No operator matches the given name and argument types. You might need to add explicit type casts.',
+    });
+  }
+  return applied(context, resolved, operands, span);
+}
+
+function applied(
+  context: Context,
+  { signature, argCasts, result }: ResolvedCall,
+  operands: readonly Expr[],
+  span: Span,
+): Expr {
+  const args = operands.map((operand, index) => {
+    const wanted = signature.args[index] ?? signature.args.at(-1)!;
+    const isLiteral = operand.kind === 'constant' && operand.type.kind === 'unknown';
+    if (isLiteral) return coerce(context, operand, wanted, 'implicit');
+    const cast = argCasts[index];
+    return cast === undefined ? operand : call(cast, [operand], wanted, operand.span ?? span);
+  });
+  return call(signature.id, args, result, span);
+}
+
+function isTest(place: ExpressionPlace, node: IsExpression): Expr {
+  const { context } = place;
+  const operand = analyzeExpression(place, node.operand);
+  let test: Expr;
+  switch (node.test) {
+    case 'null':
+      test = call('isNull', [operand], boolean, node.span);
+      break;
+    case 'unknown':
+      test = call('isNull', [asBoolean(context, operand, 'IS UNKNOWN')], boolean, node.span);
+      break;
+    case 'true':
+      test = call('isTrue', [asBoolean(context, operand, 'IS TRUE')], boolean, node.span);
+      break;
+    case 'false':
+      test = call('isFalse', [asBoolean(context, operand, 'IS FALSE')], boolean, node.span);
+      break;
+    case 'distinct': {
+      const right = analyzeExpression(place, node.right!);
+      const args = coerceAll(context, [operand, right], 'IS DISTINCT FROM');
+      test = call('isDistinct', args, boolean, node.span);
+    }
+  }
+  return node.negated ? call('not', [test], boolean, node.span) : test;
+}
+
+function between(place: ExpressionPlace, node: BetweenExpression): Expr {
+  const { context } = place;
+  const [operand, low, high] = [node.operand, node.low, node.high].map((part) =>
+    analyzeExpression(place, part),
+  ) as [Expr, Expr, Expr];
+  const compare = (symbol: string, a: Expr, b: Expr) =>
+    operator(context, symbol, [a, b], node.span, node.span);
+  const within = (from: Expr, to: Expr) =>
+    call('and', [compare('>=', operand, from), compare('<=', operand, to)], boolean, node.span);
+  let test = within(low, high);
+  if (node.symmetric) test = call('or', [test, within(high, low)], boolean, node.span);
+  return node.negated ? call('not', [test], boolean, node.span) : test;
+}
+
+function inList(place: ExpressionPlace, node: InExpression): Expr {
+  const { context } = place;
+  if (!Array.isArray(node.list)) throw unsupported(context, node.span, 'IN with a subquery');
+  const operand = analyzeExpression(place, node.operand);
+  const items = (node.list as readonly Expression[]).map((item) => analyzeExpression(place, item));
+  const [left, ...rights] = coerceAll(context, [operand, ...items], 'IN') as [Expr, ...Expr[]];
+  const tests = rights.map((right) => operator(context, '=', [left, right], node.span, node.span));
+  const test = tests.length === 1 ? tests[0]! : call('or', tests, boolean, node.span);
+  return node.negated ? call('not', [test], boolean, node.span) : test;
+}
+
+function like(place: ExpressionPlace, node: LikeExpression): Expr {
+  const { context } = place;
+  if (node.flavour === 'similar') throw unsupported(context, node.span, 'SIMILAR TO');
+  const parts = [node.operand, node.pattern, ...(node.escape === undefined ? [] : [node.escape])];
+  const args = parts.map((part) => {
+    const expr = analyzeExpression(place, part);
+    return coerce(context, expr, { kind: 'text' }, 'implicit');
+  });
+  const test = call(node.flavour, args, boolean, node.span);
+  return node.negated ? call('not', [test], boolean, node.span) : test;
+}
+
+function caseExpression(place: ExpressionPlace, node: CaseExpression): Expr {
+  const { context } = place;
+  const operand = node.operand === undefined ? undefined : analyzeExpression(place, node.operand);
+  const whens = node.branches.map(({ when }) => {
+    const condition = analyzeExpression(place, when);
+    if (operand === undefined) return asBoolean(context, condition, 'CASE/WHEN');
+    return operator(context, '=', [operand, condition], when.span, when.span);
+  });
+  const otherwise: Expr =
+    node.otherwise === undefined
+      ? { kind: 'constant', type: { kind: 'unknown' }, value: null, span: node.span }
+      : analyzeExpression(place, node.otherwise);
+  const results = node.branches.map(({ then }) => analyzeExpression(place, then));
+  const coerced = coerceAll(context, [...results, otherwise], 'CASE');
+  const branches = whens.map((when, index) => ({ when, then: coerced[index]! }));
+  const last = coerced.at(-1)!;
+  return { kind: 'case', branches, otherwise: last, type: last.type, span: node.span };
+}
+
+const sameTyped = new Set(['coalesce', 'greatest', 'least']);
+
+function functionCall(place: ExpressionPlace, node: CallExpression): Expr {
+  const { context } = place;
+  const name = node.name.parts.at(-1)!.name;
+  if (node.over !== undefined) throw unsupported(context, node.span, 'a window function');
+  if (isAggregateName(name)) {
+    if (place.aggregate !== undefined) return place.aggregate(node);
+    throw complain(context, node.span, `aggregate functions are not allowed in ${place.clause}`, {
+      sqlState: '42803',
+    });
+  }
+  if (node.star || node.distinct || node.filter !== undefined || node.orderBy.length > 0) {
+    throw complain(context, node.span, `${name} is not an aggregate function`, {
+      sqlState: '42809',
+    });
+  }
+  const args = node.args.map((arg) => analyzeExpression(place, arg));
+  if (sameTyped.has(name)) {
+    const coerced = coerceAll(context, args, name.toUpperCase());
+    return call(name, coerced, coerced[0]!.type, node.span);
+  }
+  if (name === 'nullif' && args.length === 2) {
+    const coerced = coerceAll(context, args, 'NULLIF');
+    return call('nullif', coerced, coerced[0]!.type, node.span);
+  }
+  const resolved = resolveFunction(
+    name,
+    args.map((arg) => arg.type),
+  );
+  if (resolved === undefined) throw noFunction(context, name, args, node.span);
+  return applied(context, resolved, args, node.span);
+}
+
+function noFunction(context: Context, name: string, args: readonly Expr[], span: Span) {
+  const known = candidates(name);
+  return complain(
+    context,
+    span,
+    `function ${name}(${args.map(({ type }) => typeName(type)).join(', ')}) does not exist`,
+    {
+      sqlState: '42883',
+      hint:
+        known.length === 0
+          ? 'No function matches the given name.'
+          : `There is ${known.join(', ')}. You might need to add explicit type casts.`,
+    },
+  );
+}
