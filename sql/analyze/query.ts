@@ -1,0 +1,214 @@
+import { assert } from '../../platform/assert.ts';
+import type { Field, SqlValue } from '../columns/types.ts';
+import { commonType } from '../functions/resolve.ts';
+import type { Expr } from '../plan/expr.ts';
+import { columnExpr } from '../plan/expr-tools.ts';
+import { aggregateNode, constantsNode, mapNode, unionNode } from '../plan/nodes.ts';
+import type { PlanNode, QueryPlan } from '../plan/physical.ts';
+import type { Expression, Query, QueryBody, SetOperation, Values } from '../syntax/ast.ts';
+import { coerce, coerceAll, settled } from './coerce.ts';
+import { type Context, complain, unsupported } from './context.ts';
+import { analyzeExpression } from './expressions.ts';
+import { emptyScope } from './scope.ts';
+import { analyzeSelect, type SelectPlan, sortKey } from './select.ts';
+
+/**
+ * A whole query. `use` says what becomes of it: only the rows of a `statement` have an order, so
+ * elsewhere ORDER BY alone is dropped and LIMIT is refused for now.
+ */
+export function analyzeQuery(
+  outer: Context,
+  query: Query,
+  use: 'statement' | 'view' | 'derived',
+): QueryPlan {
+  if (query.recursive) throw unsupported(outer, query.span, 'WITH RECURSIVE');
+  let context = outer;
+  for (const table of query.with) {
+    context = { ...context, commonTables: [...context.commonTables, { table, context }] };
+  }
+  const body = unwrapped(query.body);
+  if (use !== 'statement') {
+    const bound = query.limit ?? query.offset;
+    if (bound !== undefined) {
+      throw unsupported(
+        context,
+        bound.span,
+        `LIMIT or OFFSET in a ${use === 'view' ? 'view' : 'derived table'}`,
+      );
+    }
+  }
+  if (body.kind === 'select') {
+    const orderBy = use === 'statement' ? query.orderBy : [];
+    return withLimits(context, query, analyzeSelect(context, body, orderBy));
+  }
+  const root = analyzeBody(context, body);
+  const keys = (use === 'statement' ? query.orderBy : []).map((item) => {
+    const { expression } = item;
+    let column = -1;
+    if (expression.kind === 'column' && expression.parts.length === 1) {
+      column = root.fields.findIndex(({ name }) => name === expression.parts[0]!.name);
+    } else if (expression.kind === 'literal' && expression.literal.type === 'integer') {
+      column = Number(expression.literal.text) - 1;
+    }
+    if (root.fields[column] === undefined) {
+      throw complain(
+        context,
+        item.span,
+        'ORDER BY of a set operation or VALUES takes output columns only',
+        { sqlState: '42P10', hint: 'Use a column name or number of the result.' },
+      );
+    }
+    return sortKey(item, column);
+  });
+  return withLimits(context, query, { root, visibleColumns: root.fields.length, orderBy: keys });
+}
+
+/** Parentheses around a query that adds nothing. */
+function unwrapped(body: QueryBody): QueryBody {
+  const isBare =
+    body.kind === 'query' &&
+    body.with.length === 0 &&
+    body.orderBy.length === 0 &&
+    body.limit === undefined &&
+    body.offset === undefined;
+  return isBare ? unwrapped(body.body) : body;
+}
+
+function withLimits(context: Context, query: Query, plan: SelectPlan): QueryPlan {
+  const limit = rowCount(context, query.limit, 'LIMIT');
+  const offset = rowCount(context, query.offset, 'OFFSET');
+  return {
+    ...plan,
+    ...(limit === undefined ? {} : { limit }),
+    ...(offset === undefined ? {} : { offset }),
+  };
+}
+
+function rowCount(context: Context, node: Expression | undefined, clause: string) {
+  if (node === undefined) return undefined;
+  const place = { context, scope: emptyScope, clause };
+  const expr = coerce(context, analyzeExpression(place, node), { kind: 'bigint' }, 'implicit');
+  const constant = expr.kind === 'call' ? expr.args[0]! : expr;
+  if (constant.kind !== 'constant')
+    throw unsupported(context, node.span, `${clause} with an expression`);
+  if (constant.value === null) return undefined;
+  const count = Number(constant.value);
+  if (count < 0) {
+    throw complain(context, node.span, `${clause} must not be negative`, {
+      sqlState: clause === 'LIMIT' ? '2201W' : '2201X',
+    });
+  }
+  return count;
+}
+
+function analyzeBody(context: Context, body: QueryBody): PlanNode {
+  switch (body.kind) {
+    case 'select':
+      return analyzeSelect(context, body, []).root;
+    case 'query':
+      return analyzeQuery(context, body, 'derived').root;
+    case 'values':
+      return analyzeValues(context, body);
+    case 'set':
+      return analyzeSetOperation(context, body);
+  }
+}
+
+function analyzeSetOperation(context: Context, node: SetOperation): PlanNode {
+  if (node.operator !== 'union') {
+    throw unsupported(context, node.span, node.operator.toUpperCase());
+  }
+  const sides = [node.left, node.right].map((side) => analyzeBody(context, side));
+  const [left, right] = sides as [PlanNode, PlanNode];
+  if (left.fields.length !== right.fields.length) {
+    throw complain(
+      context,
+      node.right.span,
+      'each UNION query must have the same number of columns',
+      { sqlState: '42601' },
+    );
+  }
+  const fields = left.fields.map(({ name, type, nullable }, index): Field => {
+    const other = right.fields[index]!;
+    const common = commonType([type, other.type]);
+    if (common === undefined) {
+      throw complain(
+        context,
+        node.right.span,
+        `UNION types of column "${name}" cannot be matched`,
+        {
+          sqlState: '42804',
+        },
+      );
+    }
+    return { name, type: common, nullable: nullable || other.nullable };
+  });
+  const union = unionNode(
+    sides.map((side) => cast(context, side, fields)),
+    fields,
+  );
+  if (node.all) return union;
+  return aggregateNode(
+    union,
+    fields.map((_, index) => index),
+    [],
+    [],
+  );
+}
+
+function cast(context: Context, node: PlanNode, fields: readonly Field[]): PlanNode {
+  const outputs = fields.map((field, index) =>
+    coerce(context, columnExpr(index, node.fields[index]!.type), field.type, 'implicit'),
+  );
+  return mapNode(
+    node,
+    fields.map(({ name }) => name),
+    outputs,
+  );
+}
+
+/** Constant rows become constants; others are one map of a single row each. */
+export function analyzeValues(context: Context, values: Values): PlanNode {
+  const width = values.rows[0]!.length;
+  const rows = values.rows.map((row) => {
+    if (row.length !== width) {
+      throw complain(context, row[0]!.span, 'VALUES lists must all be the same length', {
+        sqlState: '42601',
+      });
+    }
+    const place = { context, scope: emptyScope, clause: 'VALUES' };
+    return row.map((item) => analyzeExpression(place, item));
+  });
+  const columns = Array.from({ length: width }, (_, column) =>
+    coerceAll(
+      context,
+      rows.map((row) => row[column]!),
+      'VALUES',
+    ).map((expr) => settled(context, expr)),
+  );
+  const names = columns.map((_, index) => `column${index + 1}`);
+  const table = rows.map((_, row) => columns.map((column) => column[row]!));
+  return rowsNode(table, names);
+}
+
+function rowsNode(rows: readonly (readonly Expr[])[], names: readonly string[]): PlanNode {
+  const first = rows[0]!;
+  const fields = first.map(({ type }, index): Field => {
+    return { name: names[index]!, type, nullable: true };
+  });
+  const isConstant = rows.every((row) => row.every((expr) => expr.kind === 'constant'));
+  if (isConstant) {
+    const values = rows.map((row) =>
+      row.map((expr): SqlValue => {
+        assert(expr.kind === 'constant', 'all are constants');
+        return expr.value;
+      }),
+    );
+    return constantsNode(fields, values);
+  }
+  const single = constantsNode([], [[]]);
+  return unionNode(
+    rows.map((row) => mapNode(single, names, row)),
+    fields,
+  );
+}
