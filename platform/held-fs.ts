@@ -81,24 +81,27 @@ class HeldFile implements FileHandle {
   }
 
   async size(): Promise<number> {
-    const ends = this.#held.map(({ position, bytes }) => position + bytes.length);
-    return Math.max(await this.#inner.size(), ...ends);
+    return Math.max(await this.#inner.size(), this.#heldEnd());
   }
 
   close(): Promise<void> {
     return this.#inner.close();
   }
 
+  /** Puts the held writes over the `count` bytes that the file itself had at `position`. */
   #overlay(target: Uint8Array, position: number, count: number): number {
-    let end = position + count;
+    const end = Math.min(position + target.length, this.#heldEnd());
+    if (end > position + count) target.fill(0, count, end - position);
     for (const held of this.#held) {
       const from = Math.max(position, held.position);
-      const to = Math.min(position + target.length, held.position + held.bytes.length);
+      const to = Math.min(end, held.position + held.bytes.length);
       if (from >= to) continue;
-      if (from > end) target.fill(0, end - position, from - position);
       target.set(held.bytes.subarray(from - held.position, to - held.position), from - position);
-      end = Math.max(end, to);
     }
-    return end - position;
+    return Math.max(count, end - position);
+  }
+
+  #heldEnd(): number {
+    return Math.max(0, ...this.#held.map(({ position, bytes }) => position + bytes.length));
   }
 }

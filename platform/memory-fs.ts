@@ -8,27 +8,24 @@ import type { Random } from './random.ts';
  * - A file is two byte arrays: what the process sees, and what the disk surely has. A write marks
  *   the 512-byte sectors it touches as unsynced; fdatasync copies them to the disk's side.
  * - A directory is two maps of names likewise; `syncDirectory` copies the names. Creating,
- *   renaming and unlinking are unsynced until then. Directories themselves are durable at once:
- *   nothing in Millrace depends on the name of a directory before it wrote files into it.
+ *   renaming and unlinking are unsynced until then. Directories themselves are durable at once.
  * - `crashClone(random)` is the disk after power loss: each unsynced sector is kept or lost by
- *   itself (so writes tear and reorder), each unsynced name likewise. The size of a file is that
- *   of its last kept sector. The original stays usable, so that one run serves many crashes.
- *
+ *   itself (so writes tear and reorder), each unsynced name likewise. A file is as long as its last
+ *   kept sector makes it; an unsynced truncation is kept or lost, too. The original stays usable,
+ *   so that one run serves many crashes.
  * - `killClone()` is what a killed process leaves: all that it wrote, still unsynced.
  *
  * Operations that change the disk are numbered from 1 over all files; tests crash before, or fail,
  * operation N for every N.
  */
-export const memoryFsOperations = [
-  'create',
-  'write',
-  'fdatasync',
-  'truncate',
-  'rename',
-  'unlink',
-  'syncDirectory',
-] as const;
-export type MemoryFsOperation = (typeof memoryFsOperations)[number];
+export type MemoryFsOperation =
+  | 'create'
+  | 'write'
+  | 'fdatasync'
+  | 'truncate'
+  | 'rename'
+  | 'unlink'
+  | 'syncDirectory';
 
 export interface MemoryFsOptions {
   /**
@@ -288,14 +285,11 @@ class MemoryFile implements FileHandle {
 
 /** The file's bytes after power loss. */
 function crashedFile(file: File, random: Random): File {
-  let bytes = resized(file.synced, file.synced.length);
-  for (const sector of [...file.unsynced].sort((a, b) => a - b)) {
-    if (random.below(2) === 0) continue;
+  const isCut = file.live.length < file.synced.length && random.below(2) === 1;
+  let bytes = resized(file.synced, isCut ? file.live.length : file.synced.length);
+  for (const sector of file.unsynced) {
     const end = Math.min((sector + 1) * sectorBytes, file.live.length);
-    if (end <= sector * sectorBytes) {
-      bytes = bytes.slice(0, Math.min(bytes.length, sector * sectorBytes));
-      continue;
-    }
+    if (end <= sector * sectorBytes || random.below(2) === 0) continue;
     if (end > bytes.length) bytes = resized(bytes, end);
     copySector(file.live, bytes, sector);
   }
