@@ -121,7 +121,7 @@ describe(`consume queues (seed ${seed})`, () => {
     const store = await open({ ...parts, clock });
     const times: number[] = [];
     for (let i = 0; i < 1800; i++) {
-      nowMs += random.below(40) - 15;
+      nowMs += i % 300 === 299 ? -20_000 : random.below(40) - 5;
       times.push(nowMs);
       const appended = append(store);
       if (i % 100 === 99) await appended;
@@ -208,6 +208,8 @@ describe(`consume queues (seed ${seed})`, () => {
 class FullKv implements KvOpener {
   readonly inner = new MemoryKv();
   isFull = false;
+  /** Writes wait for it. */
+  gate: Promise<void> | undefined;
   writes = 0;
   opens = 0;
 
@@ -217,6 +219,7 @@ class FullKv implements KvOpener {
     let hasFailed = false;
     const write = async (puts: readonly KvPut[]) => {
       this.writes++;
+      await this.gate;
       hasFailed ||= this.isFull;
       if (hasFailed) throw new MillraceError('DISK_FULL', 'no space left');
       await store.write(puts);
@@ -261,6 +264,25 @@ describe('a database that is full', () => {
     expect([...(await again.derived.load('group/')).keys()]).toEqual(['group/a', 'group/b']);
     expect((await again.indexRows(1, 0, 0, 5000)).rowCount).toBe(1202);
     await again.close();
+  });
+
+  test('that is slow: its queues stay in memory, however idle, until they are written', async () => {
+    const kv = new FullKv();
+    const parts = { ...world(), kv };
+    const store = await open(parts);
+    let letThrough: () => void = () => undefined;
+    kv.gate = new Promise((resolve) => {
+      letThrough = resolve;
+    });
+    await append(store);
+    parts.clock.advance(1500);
+    parts.clock.advance(300_000);
+    expect((await store.indexRows(1, 0, 0, 10)).rowCount).toBe(1);
+    letThrough();
+    await turn();
+    parts.clock.advance(300_000);
+    expect((await store.indexRows(1, 0, 0, 10)).rowCount).toBe(1);
+    await store.close();
   });
 
   test('closing says so, releases everything, and the index is rebuilt', async () => {
