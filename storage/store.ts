@@ -86,7 +86,11 @@ export interface StoreStats {
 export interface Store {
   /** Names this data directory; part of every file's header. 16 bytes, lower-case hex. */
   readonly serverId: string;
-  /** Throws TOPIC... nothing: any topic id is legal here; existence is the broker's business. */
+  /**
+   * Any topic id is legal here, and any queue id below limits.topicQueuesMax: existence is the
+   * broker's business. Rejects with MESSAGE_TOO_LARGE, DISK_FULL, RESOURCE_LIMIT (more waits for
+   * the disk than memory should hold), IO, UNAVAILABLE (closed).
+   */
   append(request: AppendRequest): Promise<Appended>;
   range(topicId: number, queueId: number): QueueRange;
   /**
@@ -106,13 +110,17 @@ export interface Store {
   readEntry(partition: number, position: number, length: number): Promise<Entry>;
   /**
    * Calls back once per group commit, after fdatasync and after the consume queues took the
-   * entries in: one row for each new entry of all topics. Synchronous; must not throw.
+   * entries in: one row for each new entry of all topics. Synchronous; must not throw. The rows
+   * are shared by all listeners: copy what is to be transferred.
    */
   onDurable(listener: (rows: IndexRows) => void): () => void;
   /** Key-value pairs of the broker (group cursors): derived state beside the queues' index. */
   readonly derived: DerivedKeys;
   stats(): StoreStats;
-  /** Ends appends, waits for the running commit, writes the index, closes everything. */
+  /**
+   * Ends appends, waits for the running commit, writes the index, closes everything. Rejects, with
+   * everything closed, when the index could not be written; the next start brings it up to date.
+   */
   close(): Promise<void>;
 }
 

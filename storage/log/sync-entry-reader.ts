@@ -4,6 +4,12 @@ import type { Entry } from '../store.ts';
 import { decodeEntry } from './entry-format.ts';
 import { parseSegmentFileName, type SegmentName, segmentHeaderBytes } from './segment-format.ts';
 
+interface Segment extends SegmentName {
+  readonly path: string;
+  /** Where the next segment starts. */
+  readonly end: number;
+}
+
 /**
  * Reads durable entries of one partition on another thread than its writer's: blocking reads of
  * the segment files, which the page cache serves. Finds segments by their names alone.
@@ -12,7 +18,7 @@ export class SyncEntryReader {
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #partition: number;
-  #segments: readonly (SegmentName & { readonly path: string })[] = [];
+  #segments: readonly Segment[] = [];
   readonly #files = new Map<string, FileHandle>();
 
   constructor(fs: Fs, directory: string, partition: number) {
@@ -22,12 +28,27 @@ export class SyncEntryReader {
   }
 
   /**
-   * The entries of [position, end), which begins and ends at entry boundaries inside one segment,
-   * below the durable end. Bodies share one new buffer. Throws CORRUPTION, IO.
+   * The entries of [position, end), which begins and ends at entry boundaries below the durable
+   * end; it may run over several segments. Bodies share one new buffer. Throws CORRUPTION, IO.
    */
   readRange(position: number, end: number): readonly Entry[] {
-    const segment = this.#segmentOf(position);
     const bytes = Buffer.allocUnsafeSlow(end - position);
+    const entries: Entry[] = [];
+    for (let local = 0; local < bytes.length; ) {
+      const segment = this.#segmentOf(position + local);
+      const length = Math.min(end, segment.end) - (position + local);
+      this.#readPart(segment, position + local, bytes.subarray(local, local + length), entries);
+      local += length;
+    }
+    return entries;
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files.values()) await file.close();
+    this.#files.clear();
+  }
+
+  #readPart(segment: Segment, position: number, bytes: Buffer, entries: Entry[]): void {
     const at = segmentHeaderBytes + position - segment.start;
     let done = 0;
     while (done < bytes.length) {
@@ -35,7 +56,6 @@ export class SyncEntryReader {
       if (count === 0) break;
       done += count;
     }
-    const entries: Entry[] = [];
     for (let local = 0; local < bytes.length; ) {
       const entry = decodeEntry(bytes.subarray(0, done), local, this.#partition, position + local);
       if (entry === undefined) {
@@ -47,22 +67,13 @@ export class SyncEntryReader {
       entries.push(entry);
       local += entry.length;
     }
-    return entries;
   }
 
-  async close(): Promise<void> {
-    for (const file of this.#files.values()) await file.close();
-    this.#files.clear();
-  }
-
-  #segmentOf(position: number): SegmentName & { readonly path: string } {
+  #segmentOf(position: number): Segment {
     let found = this.#find(position);
     // A position in the newest known segment may belong to one created since.
     if (found === undefined || found === this.#segments.at(-1)) {
-      this.#segments = this.#fs.listSync(this.#directory).flatMap((name) => {
-        const parsed = parseSegmentFileName(name);
-        return parsed === undefined ? [] : [{ ...parsed, path: `${this.#directory}/${name}` }];
-      });
+      this.#list();
       found = this.#find(position);
     }
     if (found === undefined) {
@@ -71,8 +82,16 @@ export class SyncEntryReader {
     return found;
   }
 
+  #list(): void {
+    const names = this.#fs.listSync(this.#directory).flatMap((name) => {
+      const parsed = parseSegmentFileName(name);
+      return parsed === undefined ? [] : [{ ...parsed, path: `${this.#directory}/${name}` }];
+    });
+    this.#segments = names.map((name, i) => ({ ...name, end: names[i + 1]?.start ?? Infinity }));
+  }
+
   /** The last segment, by sequence, that begins at or before the position. */
-  #find(position: number): (SegmentName & { readonly path: string }) | undefined {
+  #find(position: number): Segment | undefined {
     return this.#segments.findLast(({ start }) => start <= position);
   }
 

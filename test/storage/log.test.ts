@@ -136,6 +136,10 @@ describe(`a partition (seed ${seed})`, () => {
       const [entry] = reader.readRange(position, position + length);
       expect(Buffer.compare(entry!.body, bodies[i]!)).toBe(0);
     }
+    // One range over all segments, and one that was cut short.
+    const all = reader.readRange(0, log.durableEnd);
+    expect(all.map(({ position }) => position)).toEqual(placed.map((at) => at.position));
+    expect(() => reader.readRange(0, log.durableEnd - 1)).toThrow('fails its check');
     await reader.close();
     expect((await fs.list(directory)).length).toBeGreaterThan(3);
     await log.close();
