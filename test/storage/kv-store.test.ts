@@ -74,6 +74,27 @@ describe.each(openers)('%s', (name, opener) => {
     await kv.close();
   });
 
+  test('closing waits for the reads and writes that run', async () => {
+    const kv = await opener.open(path('closing'));
+    const key = (i: number) => bytes(i >> 8, i & 255);
+    const puts = Array.from({ length: 5000 }, (_, i) => ({ key: key(i), value: key(i) }));
+    await kv.write(puts);
+    const scan = kv.scan({ from: bytes(0), to: bytes(0xff) });
+    const gets = kv.getMany([key(7), key(8)]);
+    const write = kv.write([{ key: bytes(0xee), value: bytes(1) }]);
+    const close = kv.close();
+    expect((await gets).map(plain)).toEqual([
+      [0, 7],
+      [0, 8],
+    ]);
+    expect((await scan).length).toBeGreaterThanOrEqual(5000);
+    await write;
+    await close;
+    const again = await opener.open(path('closing'));
+    expect(plain(await again.get(bytes(0xee)))).toEqual([1]);
+    await again.close();
+  });
+
   test('a second opener is refused until the first closed', async () => {
     const first = await opener.open(path('lock'));
     await expect(opener.open(path('lock'))).rejects.toMatchObject({ code: 'DIRECTORY_LOCKED' });
