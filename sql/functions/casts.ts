@@ -8,7 +8,7 @@ import { inBigint, roundHalfEven } from './arithmetic.ts';
 import { runtimeError, type ScalarFunction } from './function.ts';
 
 /**
- * Casts, with ids `cast:<from>:<to>`. What is allowed where follows pg_cast; a cast to a type with
+ * Casts, with ids `cast:<from>:<to>` and `assign:<from>:varchar`. What is allowed where follows pg_cast; a cast to a type with
  * a length or precision applies it.
  */
 type Level = 'implicit' | 'assignment' | 'explicit';
@@ -56,11 +56,13 @@ export function castId(from: SqlType, to: SqlType, context: Level): string | und
   if (typeName(from) === typeName(to) || ((isText || from.kind === to.kind) && isPlain)) {
     return 'none';
   }
-  return `cast:${from.kind}:${to.kind}`;
+  // Only an explicit cast cuts a text to its length; an assignment refuses it.
+  const verb = to.kind === 'varchar' && context !== 'explicit' ? 'assign' : 'cast';
+  return `${verb}:${from.kind}:${to.kind}`;
 }
 
 export function castFunction(id: string): ScalarFunction {
-  const [, from, to] = id.split(':') as [string, TypeKind, TypeKind];
+  const [verb, from, to] = id.split(':') as [string, TypeKind, TypeKind];
   const source = { kind: from } as SqlType;
   return {
     signature: {
@@ -72,7 +74,10 @@ export function castFunction(id: string): ScalarFunction {
       volatile: false,
       fails: true,
     },
-    evaluate: ([value], type) => castValue(source, type, value!),
+    evaluate: ([value], type) => {
+      if (verb === 'cast' || type.kind !== 'varchar') return castValue(source, type, value!);
+      return fitText(type, castValue(source, { kind: 'text' }, value!) as string);
+    },
   };
 }
 
@@ -112,7 +117,7 @@ function castValue(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
     }
     default:
       assert(from.kind === to.kind, `a cast from ${from.kind} to ${to.kind} exists`);
-      return to.kind === 'varchar' ? fitText(to, value as string) : value;
+      return value;
   }
 }
 

@@ -1,0 +1,222 @@
+import { civilFromDays, daysFromCivil, splitTimestamp } from '../columns/datetime.ts';
+import { isoWeek } from './dates.ts';
+
+const months = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
+const weekdays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
+const romans = ['I', 'II', 'III', 'IV', 'V', 'VI', 'VII', 'VIII', 'IX', 'X', 'XI', 'XII'];
+
+interface Parts {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  readonly days: number;
+  readonly hour: number;
+  readonly minute: number;
+  readonly second: number;
+  readonly micros: number;
+}
+
+/** What a pattern writes; `width` pads numbers with zeros unless FM stands before it. */
+interface Pattern {
+  readonly name: string;
+  readonly width?: number;
+  readonly write: (parts: Parts) => number | string;
+}
+
+const weekday = ({ days }: Parts) => (((days + 4) % 7) + 7) % 7;
+const twelve = ({ hour }: Parts) => (hour % 12 === 0 ? 12 : hour % 12);
+const shownYear = ({ year }: Parts) => (year > 0 ? year : 1 - year);
+const am = (dots: boolean) => (parts: Parts) => {
+  const letter = parts.hour < 12 ? 'A' : 'P';
+  return dots ? `${letter}.M.` : `${letter}M`;
+};
+const monthName = (parts: Parts) => months[parts.month - 1]!;
+const dayName = (parts: Parts) => weekdays[weekday(parts)]!;
+
+/** PostgreSQL 16, table 9.28. The longest name that fits is taken. */
+const patterns: readonly Pattern[] = (
+  [
+    { name: 'HH24', width: 2, write: (p) => p.hour },
+    { name: 'HH12', width: 2, write: twelve },
+    { name: 'HH', width: 2, write: twelve },
+    { name: 'MI', width: 2, write: (p) => p.minute },
+    { name: 'SSSSS', write: (p) => p.hour * 3600 + p.minute * 60 + p.second },
+    { name: 'SSSS', write: (p) => p.hour * 3600 + p.minute * 60 + p.second },
+    { name: 'SS', width: 2, write: (p) => p.second },
+    { name: 'MS', width: 3, write: (p) => Math.floor(p.micros / 1000) },
+    { name: 'US', width: 6, write: (p) => p.micros },
+    { name: 'FF1', width: 1, write: (p) => Math.floor(p.micros / 100_000) },
+    { name: 'FF2', width: 2, write: (p) => Math.floor(p.micros / 10_000) },
+    { name: 'FF3', width: 3, write: (p) => Math.floor(p.micros / 1000) },
+    { name: 'FF4', width: 4, write: (p) => Math.floor(p.micros / 100) },
+    { name: 'FF5', width: 5, write: (p) => Math.floor(p.micros / 10) },
+    { name: 'FF6', width: 6, write: (p) => p.micros },
+    { name: 'AM', write: am(false) },
+    { name: 'PM', write: am(false) },
+    { name: 'A.M.', write: am(true) },
+    { name: 'P.M.', write: am(true) },
+    { name: 'am', write: (p) => am(false)(p).toLowerCase() },
+    { name: 'pm', write: (p) => am(false)(p).toLowerCase() },
+    { name: 'a.m.', write: (p) => am(true)(p).toLowerCase() },
+    { name: 'p.m.', write: (p) => am(true)(p).toLowerCase() },
+    {
+      name: 'Y,YYY',
+      write: (p) =>
+        `${Math.floor(shownYear(p) / 1000)},${String(shownYear(p) % 1000).padStart(3, '0')}`,
+    },
+    { name: 'YYYY', width: 4, write: shownYear },
+    { name: 'YYY', width: 3, write: (p) => shownYear(p) % 1000 },
+    { name: 'YY', width: 2, write: (p) => shownYear(p) % 100 },
+    { name: 'Y', width: 1, write: (p) => shownYear(p) % 10 },
+    { name: 'IYYY', width: 4, write: (p) => isoWeek(p.days).year },
+    { name: 'IYY', width: 3, write: (p) => isoWeek(p.days).year % 1000 },
+    { name: 'IY', width: 2, write: (p) => isoWeek(p.days).year % 100 },
+    { name: 'I', width: 1, write: (p) => isoWeek(p.days).year % 10 },
+    { name: 'BC', write: (p) => (p.year > 0 ? 'AD' : 'BC') },
+    { name: 'AD', write: (p) => (p.year > 0 ? 'AD' : 'BC') },
+    { name: 'bc', write: (p) => (p.year > 0 ? 'ad' : 'bc') },
+    { name: 'ad', write: (p) => (p.year > 0 ? 'ad' : 'bc') },
+    { name: 'MONTH', width: 9, write: (p) => monthName(p).toUpperCase() },
+    { name: 'Month', width: 9, write: monthName },
+    { name: 'month', width: 9, write: (p) => monthName(p).toLowerCase() },
+    { name: 'MON', write: (p) => monthName(p).slice(0, 3).toUpperCase() },
+    { name: 'Mon', write: (p) => monthName(p).slice(0, 3) },
+    { name: 'mon', write: (p) => monthName(p).slice(0, 3).toLowerCase() },
+    { name: 'MM', width: 2, write: (p) => p.month },
+    { name: 'DAY', width: 9, write: (p) => dayName(p).toUpperCase() },
+    { name: 'Day', width: 9, write: dayName },
+    { name: 'day', width: 9, write: (p) => dayName(p).toLowerCase() },
+    { name: 'DY', write: (p) => dayName(p).slice(0, 3).toUpperCase() },
+    { name: 'Dy', write: (p) => dayName(p).slice(0, 3) },
+    { name: 'dy', write: (p) => dayName(p).slice(0, 3).toLowerCase() },
+    {
+      name: 'DDD',
+      width: 3,
+      write: (p) => p.days - daysFromCivil({ year: p.year, month: 1, day: 1 }) + 1,
+    },
+    {
+      name: 'IDDD',
+      width: 3,
+      write: (p) => (isoWeek(p.days).week - 1) * 7 + ((weekday(p) + 6) % 7) + 1,
+    },
+    { name: 'DD', width: 2, write: (p) => p.day },
+    { name: 'ID', write: (p) => ((weekday(p) + 6) % 7) + 1 },
+    { name: 'D', write: (p) => weekday(p) + 1 },
+    {
+      name: 'WW',
+      width: 2,
+      write: (p) =>
+        Math.floor((p.days - daysFromCivil({ year: p.year, month: 1, day: 1 })) / 7) + 1,
+    },
+    { name: 'W', write: (p) => Math.floor((p.day - 1) / 7) + 1 },
+    { name: 'IW', width: 2, write: (p) => isoWeek(p.days).week },
+    { name: 'CC', width: 2, write: (p) => Math.ceil(shownYear(p) / 100) },
+    { name: 'J', write: (p) => p.days + 2_440_588 },
+    { name: 'Q', write: (p) => Math.ceil(p.month / 3) },
+    { name: 'RM', width: 4, write: (p) => romans[p.month - 1]! },
+    { name: 'rm', width: 4, write: (p) => romans[p.month - 1]!.toLowerCase() },
+    { name: 'TZH', write: () => '+00' },
+    { name: 'TZM', write: () => '00' },
+    { name: 'TZ', write: () => 'UTC' },
+    { name: 'tz', write: () => 'utc' },
+    { name: 'OF', write: () => '+00' },
+  ] satisfies Pattern[]
+).toSorted((a, b) => b.name.length - a.name.length);
+
+/** Names that PostgreSQL knows in any case because their output has no letters. */
+const digitsOnly = ['D', 'ID', 'W', 'J', 'Q', 'SSSS', 'SSSSS', 'TZH', 'TZM', 'OF', 'Y,YYY'];
+const anyCase = new Set([
+  ...patterns
+    .filter(({ name, width }) => width !== undefined && !/^(month|day|rm)$/i.test(name))
+    .map(({ name }) => name),
+  ...digitsOnly,
+]);
+
+/** to_char(timestamp, format), PostgreSQL 16 section 9.8. */
+export function timestampToChar(timestamp: bigint, format: string): string {
+  const { days, time } = splitTimestamp(timestamp);
+  const seconds = Number(time / 1_000_000n);
+  const parts: Parts = {
+    ...civilFromDays(days),
+    days,
+    hour: Math.floor(seconds / 3600),
+    minute: Math.floor(seconds / 60) % 60,
+    second: seconds % 60,
+    micros: Number(time % 1_000_000n),
+  };
+  let text = '';
+  for (let at = 0; at < format.length; ) {
+    if (format[at] === '"') {
+      const end = closingQuote(format, at);
+      text += format.slice(at + 1, end).replaceAll('\\"', '"');
+      at = end + 1;
+      continue;
+    }
+    if (format[at] === '\\' && format[at + 1] === '"') {
+      text += '"';
+      at += 2;
+      continue;
+    }
+    let fill = true;
+    let start = at;
+    while (/^(FM|fm|TM|tm)/.test(format.slice(start))) {
+      if (/^fm/i.test(format.slice(start))) fill = false;
+      start += 2;
+    }
+    const pattern = patternAt(format, start);
+    if (pattern === undefined) {
+      // FM before no pattern changes nothing and writes nothing.
+      if (start > at) at = start;
+      else text += format[at++];
+      continue;
+    }
+    at = start + pattern.name.length;
+    const value = pattern.write(parts);
+    text += filled(value, pattern, fill);
+    const suffix = /^(TH|th)/.exec(format.slice(at))?.[0];
+    if (suffix !== undefined && typeof value === 'number') {
+      text += suffix === 'TH' ? ordinal(value).toUpperCase() : ordinal(value);
+      at += 2;
+    }
+  }
+  return text;
+}
+
+function closingQuote(format: string, open: number): number {
+  for (let at = open + 1; at < format.length; at++) {
+    if (format[at] === '\\') at++;
+    else if (format[at] === '"') return at;
+  }
+  return format.length;
+}
+
+function patternAt(format: string, at: number): Pattern | undefined {
+  const rest = format.slice(at, at + 6);
+  const upper = rest.toUpperCase();
+  return patterns.find(
+    ({ name }) => rest.startsWith(name) || (anyCase.has(name) && upper.startsWith(name)),
+  );
+}
+
+function filled(value: number | string, { width }: Pattern, fill: boolean): string {
+  if (!fill || width === undefined) return String(value);
+  return typeof value === 'number' ? String(value).padStart(width, '0') : value.padEnd(width);
+}
+
+function ordinal(value: number): string {
+  if (value % 100 >= 11 && value % 100 <= 13) return 'th';
+  return ['th', 'st', 'nd', 'rd'][value % 10] ?? 'th';
+}
