@@ -1,0 +1,39 @@
+import { MillraceError } from '../../platform/errors.ts';
+import type { Batch } from '../columns/batch.ts';
+import type { Expr } from '../plan/expr.ts';
+import { interpret } from './interpreter.ts';
+
+const noColumns: Batch = { rowCount: 1, columns: [], weights: Int32Array.of(1) };
+
+/**
+ * Constant folding: calls over constants alone become constants. What fails stays as it is, since
+ * it may stand where no row ever evaluates it.
+ */
+export function foldConstant(expr: Expr): Expr {
+  switch (expr.kind) {
+    case 'column':
+    case 'constant':
+      return expr;
+    case 'case':
+      return {
+        ...expr,
+        branches: expr.branches.map(({ when, then }) => ({
+          when: foldConstant(when),
+          then: foldConstant(then),
+        })),
+        otherwise: foldConstant(expr.otherwise),
+      };
+    case 'call': {
+      const folded = { ...expr, args: expr.args.map(foldConstant) };
+      if (!folded.args.every(({ kind }) => kind === 'constant')) return folded;
+      try {
+        const value = interpret(folded, noColumns, 0);
+        const span = expr.span === undefined ? {} : { span: expr.span };
+        return { kind: 'constant', type: expr.type, value, ...span };
+      } catch (error) {
+        if (error instanceof MillraceError) return folded;
+        throw error;
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { assert } from '../../platform/assert.ts';
+import type { SqlType, SqlValue } from '../columns/types.ts';
+import { arithmetic } from './arithmetic.ts';
+import { castFunction } from './casts.ts';
+import { compareValues, comparisons } from './compare.ts';
+import { dates } from './dates.ts';
+import { type ScalarFunction, t } from './function.ts';
+import { strings } from './strings.ts';
+
+/** Every scalar function: what resolution chooses from and what evaluates a call. */
+
+/** Forms that take any type: the analyzer makes their calls itself. Not strict, any arity. */
+function form(
+  id: string,
+  evaluate: (args: readonly SqlValue[], type: SqlType) => SqlValue,
+): ScalarFunction {
+  return {
+    signature: {
+      id,
+      name: id,
+      args: [],
+      result: t('unknown'),
+      strict: false,
+      volatile: false,
+      fails: false,
+    },
+    evaluate,
+  };
+}
+
+const forms: readonly ScalarFunction[] = [
+  // Three-valued: false wins for AND, true for OR, then NULL. Callers stop at the first winner.
+  form('and', (args) => (args.includes(false) ? false : args.includes(null) ? null : true)),
+  form('or', (args) => (args.includes(true) ? true : args.includes(null) ? null : false)),
+  form('not', ([a]) => (a === null ? null : a !== true)),
+  form('isNull', ([a]) => a === null),
+  form('isTrue', ([a]) => a === true),
+  form('isFalse', ([a]) => a === false),
+  form('coalesce', (args) => args.find((arg) => arg !== null) ?? null),
+];
+
+/** Forms whose comparison depends on the type of their arguments. */
+export const typedForms: Readonly<
+  Record<string, (type: SqlType, args: readonly SqlValue[]) => SqlValue>
+> = {
+  isDistinct: (type, [a, b]) =>
+    a === null || b === null ? a !== b : compareValues(type.kind, a!, b!) !== 0,
+  '=': (type, [a, b]) => (a === null || b === null ? null : compareValues(type.kind, a!, b!) === 0),
+  nullif: (type, [a, b]) =>
+    a !== null && b !== null && compareValues(type.kind, a!, b!) === 0 ? null : a!,
+  greatest: (type, args) => extreme(type, args, 1),
+  least: (type, args) => extreme(type, args, -1),
+};
+
+function extreme(type: SqlType, args: readonly SqlValue[], sign: number): SqlValue {
+  let best: SqlValue = null;
+  for (const arg of args) {
+    if (arg === null) continue;
+    if (best === null || sign * compareValues(type.kind, arg, best) > 0) best = arg;
+  }
+  return best;
+}
+
+export const scalarFunctions: readonly ScalarFunction[] = [
+  ...comparisons,
+  ...arithmetic,
+  ...dates,
+  ...strings,
+];
+
+const byId = new Map<string, ScalarFunction>(
+  [...forms, ...scalarFunctions].map((item) => [item.signature.id, item]),
+);
+
+export function scalarById(id: string): ScalarFunction {
+  let found = byId.get(id);
+  if (found === undefined && /^(cast|assign):/.test(id)) {
+    found = castFunction(id);
+    byId.set(id, found);
+  }
+  assert(found !== undefined, `there is a function ${id}`);
+  return found;
+}
+
+/** True for calls whose arguments must not all be evaluated. */
+export function isLazy(id: string): boolean {
+  return id === 'and' || id === 'or' || id === 'coalesce';
+}
