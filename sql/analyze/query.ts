@@ -1,4 +1,5 @@
 import { assert } from '../../platform/assert.ts';
+import { foldConstant } from '../codegen/fold.ts';
 import type { Field, SqlValue } from '../columns/types.ts';
 import { commonType } from '../functions/resolve.ts';
 import type { Expr } from '../plan/expr.ts';
@@ -167,8 +168,15 @@ function cast(context: Context, node: PlanNode, fields: readonly Field[]): PlanN
   );
 }
 
-/** Constant rows become constants; others are one map of a single row each. */
-export function analyzeValues(context: Context, values: Values): PlanNode {
+/**
+ * Constant rows become constants; others are one map of a single row each. `typed` may give an
+ * item as a value of the column that it is meant for.
+ */
+export function analyzeValues(
+  context: Context,
+  values: Values,
+  typed?: (item: Expression, position: number) => Expr | undefined,
+): PlanNode {
   const width = values.rows[0]!.length;
   const rows = values.rows.map((row) => {
     if (row.length !== width) {
@@ -177,7 +185,7 @@ export function analyzeValues(context: Context, values: Values): PlanNode {
       });
     }
     const place = { context, scope: emptyScope, clause: 'VALUES' };
-    return row.map((item) => analyzeExpression(place, item));
+    return row.map((item, index) => typed?.(item, index) ?? analyzeExpression(place, item));
   });
   const columns = Array.from({ length: width }, (_, column) =>
     coerceAll(
@@ -191,7 +199,8 @@ export function analyzeValues(context: Context, values: Values): PlanNode {
   return rowsNode(table, names);
 }
 
-function rowsNode(rows: readonly (readonly Expr[])[], names: readonly string[]): PlanNode {
+function rowsNode(table: readonly (readonly Expr[])[], names: readonly string[]): PlanNode {
+  const rows = table.map((row) => row.map(foldConstant));
   const first = rows[0]!;
   const fields = first.map(({ type }, index): Field => {
     return { name: names[index]!, type, nullable: true };

@@ -1,0 +1,105 @@
+import { toText } from '../columns/text.ts';
+import { typeName } from '../columns/type-name.ts';
+import type { SqlType, SqlValue } from '../columns/types.ts';
+import type { Expr } from './expr.ts';
+import type { PlanNode, QueryPlan } from './physical.ts';
+
+/** The plan as an indented tree, one operator a line, for EXPLAIN. */
+export function explainPlan(plan: QueryPlan): string[] {
+  const lines: string[] = [];
+  let depth = 0;
+  const { fields } = plan.root;
+  const bounds = [
+    plan.limit === undefined ? [] : [`limit ${plan.limit}`],
+    plan.offset === undefined ? [] : [`offset ${plan.offset}`],
+  ].flat();
+  if (bounds.length > 0) lines.push(`${'  '.repeat(depth++)}Limit: ${bounds.join(', ')}`);
+  if (plan.orderBy.length > 0) {
+    const keys = plan.orderBy.map(({ column, descending, nullsFirst }) => {
+      const direction = descending ? ' desc' : '';
+      const nulls = nullsFirst === descending ? '' : nullsFirst ? ' nulls first' : ' nulls last';
+      return `${fields[column]!.name}${direction}${nulls}`;
+    });
+    lines.push(`${'  '.repeat(depth++)}Sort: ${keys.join(', ')}`);
+  }
+  explainNode(plan.root, depth, lines);
+  return lines;
+}
+
+function explainNode(node: PlanNode, depth: number, lines: string[]): void {
+  const nameOf = (input: PlanNode) => (column: number) => input.fields[column]!.name;
+  const add = (text: string) => {
+    const growing = node.appendOnly ? '' : ' [retracts]';
+    lines.push(`${'  '.repeat(depth)}${text}${growing}`);
+  };
+  switch (node.kind) {
+    case 'input':
+      add(`Input: ${node.relationName} (${node.fields.map(({ name }) => name).join(', ')})`);
+      return;
+    case 'constants':
+      add(`Constants: ${node.rows.length} rows`);
+      return;
+    case 'map': {
+      const name = nameOf(node.input);
+      const filter = node.filter === undefined ? '' : ` where ${explainExpr(node.filter, name)}`;
+      const outputs = node.outputs.map((expr) => explainExpr(expr, name));
+      add(`Map: ${outputs.join(', ')}${filter}`);
+      explainNode(node.input, depth + 1, lines);
+      return;
+    }
+    case 'join': {
+      const keys = node.leftKeys.map(
+        (key, index) => `${nameOf(node.left)(key)} = ${nameOf(node.right)(node.rightKeys[index]!)}`,
+      );
+      add(`Join: ${keys.length === 0 ? 'cross' : keys.join(' and ')}; state: both inputs`);
+      explainNode(node.left, depth + 1, lines);
+      explainNode(node.right, depth + 1, lines);
+      return;
+    }
+    case 'aggregate': {
+      const name = nameOf(node.input);
+      const calls = node.calls.map(({ functionId, arg, filter }) => {
+        const of = arg === undefined ? '' : ` ${name(arg)}`;
+        return `${functionId}${of}${filter === undefined ? '' : ` filter ${name(filter)}`}`;
+      });
+      const by = node.groupBy.length === 0 ? 'all rows' : node.groupBy.map(name).join(', ');
+      add(`Aggregate: ${calls.join(', ') || 'distinct'}; by ${by}; state: one row per group`);
+      explainNode(node.input, depth + 1, lines);
+      return;
+    }
+    case 'union':
+      add('Union');
+      for (const input of node.inputs) explainNode(input, depth + 1, lines);
+  }
+}
+
+function explainExpr(expr: Expr, name: (column: number) => string): string {
+  switch (expr.kind) {
+    case 'column':
+      return name(expr.index);
+    case 'constant':
+      return explainValue(expr.type, expr.value);
+    case 'call': {
+      const args = expr.args.map((arg) => explainExpr(arg, name));
+      const [symbol] = expr.functionId.split(':');
+      if (symbol === 'cast') return `${args[0]}::${typeName(expr.type)}`;
+      const isInfix =
+        args.length > 1 && (/^\W+$/.test(symbol!) || symbol === 'and' || symbol === 'or');
+      return isInfix ? `(${args.join(` ${symbol} `)})` : `${symbol}(${args.join(', ')})`;
+    }
+    case 'case': {
+      const branches = expr.branches.map(
+        ({ when, then }) => `when ${explainExpr(when, name)} then ${explainExpr(then, name)}`,
+      );
+      return `case ${branches.join(' ')} else ${explainExpr(expr.otherwise, name)} end`;
+    }
+  }
+}
+
+function explainValue(type: SqlType, value: SqlValue): string {
+  if (value === null) return 'null';
+  const text = toText(type, value);
+  return ['text', 'varchar', 'timestamp', 'timestamptz', 'date', 'interval'].includes(type.kind)
+    ? `'${text}'`
+    : text;
+}
