@@ -14,6 +14,16 @@ const nowhere: Span = { start: 0, end: 0 };
 /** The expression as a value of `type`; the cast becomes part of the tree. */
 export function coerce(context: Context, expr: Expr, type: SqlType, how: CastContext): Expr {
   if (expr.kind === 'constant' && expr.type.kind === 'unknown') {
+    if (how === 'explicit' && type.kind === 'varchar' && type.length !== undefined) {
+      const asText: Expr = { ...expr, type: { kind: 'text' } };
+      return {
+        kind: 'call',
+        functionId: 'cast:text:varchar',
+        args: [asText],
+        type,
+        ...spanOf(expr),
+      };
+    }
     return typedConstant(context, expr.value as string | null, type, expr.span ?? nowhere);
   }
   const id = castId(expr.type, type, how);

@@ -106,8 +106,18 @@ function parseQueryTerm(stream: TokenStream): QueryBody {
 function parseValues(stream: TokenStream): Values {
   const mark = stream.mark();
   stream.expectWord('values');
-  const rows = stream.items(() => stream.list(() => parseExpression(stream)));
+  const rows = stream.items(() =>
+    stream.list(() => parseDefault(stream) ?? parseExpression(stream)),
+  );
   return { kind: 'values', rows, span: stream.span(mark) };
+}
+
+/** DEFAULT in the VALUES of an INSERT: a column of that name, which cannot be meant otherwise. */
+function parseDefault(stream: TokenStream): Expression | undefined {
+  if (!stream.isWord('default')) return undefined;
+  const { start, end } = stream.next();
+  const span = { start, end };
+  return { kind: 'column', parts: [{ name: 'default', quoted: false, span }], span };
 }
 
 function parseSelect(stream: TokenStream): Select {

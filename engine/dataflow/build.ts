@@ -1,0 +1,72 @@
+import { compileMap } from '../../sql/codegen/compile-map.ts';
+import { batchOf } from '../../sql/columns/builder.ts';
+import type { PlanNode } from '../../sql/plan/physical.ts';
+import { AggregateOperator } from './aggregate.ts';
+import { JoinOperator } from './join.ts';
+import {
+  ConstantsOperator,
+  InputOperator,
+  MapOperator,
+  type OnceFlag,
+  type RowError,
+  UnionOperator,
+} from './linear.ts';
+import type { Operator } from './operator.ts';
+
+export interface DataflowOptions {
+  /** `fail`: a failing row throws. `collect`: it is left out and given to `onErrors`. */
+  readonly mode: 'fail' | 'collect';
+  readonly onErrors?: (errors: readonly RowError[]) => void;
+  /** The statement, so that run-time errors can point. */
+  readonly text?: string;
+}
+
+/** A plan as running operators. */
+export interface Dataflow {
+  readonly root: Operator;
+  readonly inputs: readonly InputOperator[];
+  /** Set when constants were given out already: a plan restored from a checkpoint. */
+  readonly constantsGiven: OnceFlag;
+}
+
+export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflow {
+  const inputs: InputOperator[] = [];
+  const flags: OnceFlag[] = [];
+  const onErrors = options.onErrors ?? (() => undefined);
+  const build = (node: PlanNode): Operator => {
+    switch (node.kind) {
+      case 'input': {
+        const input = new InputOperator(node.relationId, node.columns);
+        inputs.push(input);
+        return input;
+      }
+      case 'constants': {
+        const flag = { isSet: false };
+        flags.push(flag);
+        return new ConstantsOperator(batchOf(node.fields, node.rows), flag);
+      }
+      case 'map':
+        return new MapOperator(
+          build(node.input),
+          compileMap(node, options.mode, options.text),
+          onErrors,
+        );
+      case 'join':
+        return new JoinOperator(node, build(node.left), build(node.right));
+      case 'aggregate':
+        return new AggregateOperator(node, build(node.input), onErrors);
+      case 'union':
+        return new UnionOperator(node.inputs.map(build));
+    }
+  };
+  const root = build(plan);
+  const constantsGiven: OnceFlag = {
+    get isSet() {
+      return flags.every((flag) => flag.isSet);
+    },
+    set isSet(value) {
+      for (const flag of flags) flag.isSet = value;
+    },
+  };
+  return { root, inputs, constantsGiven };
+}
