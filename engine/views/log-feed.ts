@@ -43,10 +43,9 @@ export class LogFeed {
     this.#store.indexRows(topicId, queueId, fromOffset, maxEntries).then(
       (rows) => {
         const values = rows.values.slice(0, rows.rowCount * indexRowWidth);
-        this.#post(
-          { type: 'fetched-rows', requestId, rows: { rowCount: rows.rowCount, values } },
-          [values.buffer as ArrayBuffer],
-        );
+        this.#post({ type: 'fetched-rows', requestId, rows: { rowCount: rows.rowCount, values } }, [
+          values.buffer as ArrayBuffer,
+        ]);
       },
       (error) => this.#post({ type: 'fetch-failed', requestId, error: toErrorData(error) }),
     );

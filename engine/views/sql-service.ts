@@ -1,6 +1,6 @@
+import type { RelationKind } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import type { Field } from '../../sql/columns/types.ts';
-import type { RelationKind } from '../../sql/analyze/catalog.ts';
 
 /** SQL as connectors see it. Implemented by `engine/views/sql-client.ts` over the worker. */
 export interface SqlService {

@@ -1,0 +1,103 @@
+import type { Clock } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import type { CatalogueRecord, TopicCreated } from './catalogue-record.ts';
+import type { SystemTopic } from './system-topic.ts';
+
+export interface TopicOptions {
+  readonly queues: number;
+  readonly ifNotExists: boolean;
+}
+
+/** The topics that clients see, and how many queues every topic has; kept from the system topic. */
+export class Topics {
+  readonly #systemTopic: SystemTopic;
+  readonly #clock: Clock;
+  readonly #byName = new Map<string, TopicCreated>();
+  readonly #byId = new Map<number, TopicCreated>();
+
+  constructor(systemTopic: SystemTopic, clock: Clock) {
+    this.#systemTopic = systemTopic;
+    this.#clock = clock;
+    systemTopic.subscribe((record) => this.#apply(record));
+  }
+
+  find(name: string): TopicCreated | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Throws TOPIC_NOT_FOUND. */
+  get(name: string): TopicCreated {
+    const topic = this.#byName.get(name);
+    if (topic === undefined) {
+      throw new MillraceError('TOPIC_NOT_FOUND', `topic "${name}" does not exist`, {
+        sqlState: '42704',
+        hint: `Create it with: CREATE TOPIC "${name}".`,
+      });
+    }
+    return topic;
+  }
+
+  list(): readonly TopicCreated[] {
+    return [...this.#byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Topics that tables own have one queue and are not listed. */
+  queueCount(topicId: number): number {
+    return this.#byId.get(topicId)?.queues ?? 1;
+  }
+
+  /** Throws ALREADY_EXISTS, INVALID_ARGUMENT. */
+  async create(name: string, { queues, ifNotExists }: TopicOptions): Promise<void> {
+    checkName(name);
+    if (!Number.isInteger(queues) || queues < 1 || queues > limits.topicQueuesMax) {
+      throw new MillraceError(
+        'INVALID_ARGUMENT',
+        `a topic has 1 to ${limits.topicQueuesMax} queues, not ${queues}`,
+      );
+    }
+    await this.#systemTopic.change((): TopicCreated | undefined => {
+      if (this.#byName.has(name)) {
+        if (ifNotExists) return undefined;
+        throw new MillraceError('ALREADY_EXISTS', `topic "${name}" already exists`, {
+          sqlState: '42710',
+        });
+      }
+      return {
+        op: 'topic-created',
+        topicId: this.#systemTopic.nextTopicId,
+        name,
+        queues,
+        messageType: 'NORMAL',
+        timeMs: this.#clock.nowMs(),
+      };
+    });
+  }
+
+  async drop(topicId: number): Promise<void> {
+    await this.#systemTopic.change(() =>
+      this.#byId.has(topicId) ? { op: 'topic-dropped', topicId } : undefined,
+    );
+  }
+
+  #apply(record: CatalogueRecord): void {
+    if (record.op === 'topic-created') {
+      this.#byName.set(record.name, record);
+      this.#byId.set(record.topicId, record);
+    } else if (record.op === 'topic-dropped') {
+      const topic = this.#byId.get(record.topicId);
+      if (topic === undefined) return;
+      this.#byId.delete(record.topicId);
+      this.#byName.delete(topic.name);
+    }
+  }
+}
+
+/** RocketMQ's rule for topic names (reference rocketmq-v2, 1.11). */
+export function checkName(name: string): void {
+  if (name.length <= limits.topicNameMax && /^[%a-zA-Z0-9_-]+$/.test(name)) return;
+  throw new MillraceError(
+    'INVALID_ARGUMENT',
+    `"${name}" is not a topic name: 1 to ${limits.topicNameMax} letters, digits and %_-`,
+  );
+}
