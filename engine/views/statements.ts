@@ -1,0 +1,412 @@
+import type { MillraceError } from '../../platform/errors.ts';
+import type { Relation } from '../../sql/analyze/catalog.ts';
+import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
+import { batchOf } from '../../sql/columns/builder.ts';
+import { typeName } from '../../sql/columns/type-name.ts';
+import type { Field, SqlValue } from '../../sql/columns/types.ts';
+import { explainPlan } from '../../sql/plan/explain.ts';
+import type { QueryPlan } from '../../sql/plan/physical.ts';
+import { newContext, planQuery } from '../../sql/plan/planner.ts';
+import type {
+  CreateRelation,
+  CreateTopic,
+  CreateView,
+  Drop,
+  QualifiedName,
+  Query,
+  Statement,
+} from '../../sql/syntax/ast.ts';
+import { parseStatements } from '../../sql/syntax/parser.ts';
+import { runOnce } from './ad-hoc.ts';
+import { type Catalogue, TrackingCatalog } from './catalogue.ts';
+import { checkOptions, defineRelation, defineView } from './definitions.ts';
+import { runDml } from './dml.ts';
+import type { Answer } from './result-streams.ts';
+import type { SqlEngine } from './sql-engine.ts';
+import type { StatementDescription } from './sql-service.ts';
+import { undecodableName } from './undecodable.ts';
+
+const text = { kind: 'text' } as const;
+const showFields: readonly Field[] = [
+  { name: 'name', type: text, nullable: false },
+  { name: 'kind', type: text, nullable: false },
+];
+const topicFields: readonly Field[] = [
+  { name: 'name', type: text, nullable: false },
+  { name: 'queues', type: { kind: 'integer' }, nullable: false },
+];
+const describeFields: readonly Field[] = [
+  { name: 'name', type: text, nullable: false },
+  { name: 'type', type: text, nullable: false },
+  { name: 'detail', type: text, nullable: false },
+];
+const explainFields: readonly Field[] = [{ name: 'plan', type: text, nullable: false }];
+
+/** Runs statements one after another; the engine runs one text at a time. */
+export class Statements {
+  readonly #engine: SqlEngine;
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine;
+  }
+
+  async run(script: string, answer: Answer): Promise<void> {
+    const statements = parseStatements(script);
+    if (statements.length === 0) return answer.done('');
+    for (const [index, statement] of statements.entries()) {
+      this.#engine.drain();
+      const isLast = index === statements.length - 1;
+      const quiet: Answer = { ...answer, isCancelled: false, rows: () => {}, done: () => {} };
+      await this.#one(statement, script, isLast ? answer : quiet);
+    }
+  }
+
+  async #one(statement: Statement, script: string, answer: Answer): Promise<void> {
+    const { catalogue } = this.#engine;
+    const context = newContext({ catalog: catalogue, text: script });
+    switch (statement.kind) {
+      case 'query':
+        return this.#query(statement, script, answer);
+      case 'create-topic':
+        return this.#createTopic(context, statement, answer);
+      case 'create-relation':
+        return this.#createRelation(context, statement, script, answer);
+      case 'create-view':
+        return this.#createView(context, statement, script, answer);
+      case 'drop':
+        return this.#drop(context, statement, answer);
+      case 'insert':
+      case 'update':
+      case 'delete': {
+        const count = await runDml(this.#engine, statement, script);
+        const verb = statement.kind === 'insert' ? 'INSERT 0' : statement.kind.toUpperCase();
+        return answer.done(`${verb} ${count}`, count);
+      }
+      case 'flush':
+        return answer.done('FLUSH');
+      case 'explain': {
+        const lines = explain(catalogue, statement.statement, context, statement.analyze);
+        return reply(
+          answer,
+          explainFields,
+          lines.map((line) => [line]),
+          'EXPLAIN',
+        );
+      }
+      case 'show':
+        return reply(answer, ...show(catalogue, statement.what, context, statement.span), 'SHOW');
+      case 'describe': {
+        const rows =
+          statement.object === 'topic'
+            ? describeTopic(catalogue, statement.name, context)
+            : describeRelation(catalogue, statement.name, context);
+        return reply(answer, describeFields, rows, 'DESCRIBE');
+      }
+      case 'set':
+        throw unsupported(context, statement.span, `the setting "${statement.name}"`);
+    }
+  }
+
+  async #query(query: Query, script: string, answer: Answer): Promise<void> {
+    const plan = planAdHoc(this.#engine.catalogue, query, script);
+    const batches = await runOnce(
+      plan,
+      (id) => this.#engine.contents(id),
+      script,
+      () => answer.isCancelled,
+    );
+    const fields = plan.root.fields.slice(0, plan.visibleColumns);
+    const count = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
+    answer.rows(fields, batches, `SELECT ${count}`);
+  }
+
+  async #createTopic(context: Context, node: CreateTopic, answer: Answer): Promise<void> {
+    checkOptions(context, node.options, ['queues']);
+    const queues = Number(node.options.find(({ name }) => name === 'queues')?.value ?? 4);
+    const { ifNotExists } = node;
+    const proposal = { op: 'create-topic', name: node.name.name, queues, ifNotExists } as const;
+    await this.#engine.client.propose(proposal);
+    answer.done('CREATE TOPIC');
+  }
+
+  async #createRelation(
+    context: Context,
+    node: CreateRelation,
+    script: string,
+    answer: Answer,
+  ): Promise<void> {
+    const tag = `CREATE ${node.relation.toUpperCase()}`;
+    const name = newName(this.#engine.catalogue, node.name, node.ifNotExists, context);
+    if (name === undefined) return answer.done(tag);
+    const { topic } = defineRelation(context, node);
+    const sql = script.slice(node.span.start, node.span.end);
+    if (topic === undefined) return this.#adopt({ name, sql, ownsTopic: true }, tag, answer);
+    const info = this.#engine.catalogue.topics.get(topic);
+    if (info === undefined) {
+      const { span } = node.options.find((option) => option.name === 'topic')!;
+      throw complain(context, span, `topic "${topic}" does not exist`, {
+        code: 'TOPIC_NOT_FOUND',
+        sqlState: '42704',
+        hint: `Create it first: CREATE TOPIC "${topic}".`,
+      });
+    }
+    return this.#adopt({ name, sql, topicId: info.topicId }, tag, answer);
+  }
+
+  async #createView(
+    context: Context,
+    node: CreateView,
+    script: string,
+    answer: Answer,
+  ): Promise<void> {
+    const tag = node.materialized ? 'CREATE MATERIALIZED VIEW' : 'CREATE VIEW';
+    const name = newName(this.#engine.catalogue, node.name, node.ifNotExists, context);
+    if (name === undefined) return answer.done(tag);
+    defineView(this.#engine.catalogue, script, node);
+    return this.#adopt({ name, sql: script.slice(node.span.start, node.span.end) }, tag, answer);
+  }
+
+  async #adopt(
+    record: { name: string; sql: string; topicId?: number; ownsTopic?: boolean },
+    tag: string,
+    answer: Answer,
+  ): Promise<void> {
+    await this.#engine.client.propose({ op: 'create-relation', record });
+    await this.#engine.adopt((done, total) => answer.progress(done, total));
+    answer.done(tag);
+  }
+
+  async #drop(context: Context, node: Drop, answer: Answer): Promise<void> {
+    const tag = `DROP ${node.object.toUpperCase()}`;
+    if (node.object === 'topic') return this.#dropTopics(context, node, answer);
+    const { catalogue } = this.#engine;
+    const ids = new Set<number>();
+    for (const name of node.names) {
+      const relation = catalogue.find(name.parts.at(-1)!.name);
+      if (relation === undefined && node.ifExists) continue;
+      if (relation?.kind !== node.object)
+        throw notA(context, name, node.object, relation, catalogue);
+      ids.add(relation.id);
+      const dependants = catalogue.dependants(relation.id);
+      if (node.cascade) for (const id of dependants) ids.add(id);
+    }
+    for (const id of ids) {
+      const left = catalogue.dependants(id).filter((dependant) => !ids.has(dependant));
+      if (left.length === 0) continue;
+      throw complain(
+        context,
+        node.span,
+        `cannot drop "${catalogue.nameOf(id)}" because ${left.map((other) => `"${catalogue.nameOf(other)}"`).join(', ')} depend on it`,
+        { code: 'DEPENDENCY', sqlState: '2BP01', hint: 'Use DROP ... CASCADE to drop them too.' },
+      );
+    }
+    if (ids.size > 0) {
+      await this.#engine.client.propose({ op: 'drop-relations', relationIds: [...ids] });
+    }
+    answer.done(tag);
+  }
+
+  async #dropTopics(context: Context, node: Drop, answer: Answer): Promise<void> {
+    const { catalogue, client } = this.#engine;
+    for (const { parts, span } of node.names) {
+      const name = parts[0]!.name;
+      const topic = catalogue.topics.get(name);
+      if (topic === undefined && node.ifExists) continue;
+      if (topic === undefined) throw noTopic(context, name, span, catalogue);
+      const reader = [...catalogue.nodes.values()].find((item) => item.topicId === topic.topicId);
+      if (reader !== undefined) {
+        throw complain(
+          context,
+          span,
+          `cannot drop topic "${name}" because "${reader.relation.name}" reads it`,
+          { code: 'DEPENDENCY', sqlState: '2BP01', hint: `Drop "${reader.relation.name}" first.` },
+        );
+      }
+      await client.propose({ op: 'drop-topic', topicId: topic.topicId });
+    }
+    answer.done('DROP TOPIC');
+  }
+}
+
+/** Ad-hoc inputs only ever grow while the query runs, whatever the relation does. */
+function planAdHoc(catalogue: Catalogue, query: Query, script: string): QueryPlan {
+  const growing = (relation: Relation): Relation => ({ ...relation, appendOnly: true });
+  const catalog = new TrackingCatalog(catalogue, growing);
+  return planQuery(query, 'statement', { catalog, text: script });
+}
+
+function reply(
+  answer: Answer,
+  fields: readonly Field[],
+  rows: readonly (readonly SqlValue[])[],
+  tag: string,
+): void {
+  answer.rows(fields, [batchOf(fields, rows)], tag);
+}
+
+/** `undefined` when it exists and that is fine. */
+function newName(
+  catalogue: Catalogue,
+  { parts, span }: QualifiedName,
+  ifNotExists: boolean,
+  context: Context,
+): string | undefined {
+  const { name } = parts.at(-1)!;
+  if (name.includes('$')) {
+    throw complain(context, span, `"${name}": "$" is reserved in relation names`, {
+      sqlState: '42602',
+    });
+  }
+  if (catalogue.find(name) === undefined) return name;
+  if (ifNotExists) return undefined;
+  throw complain(context, span, `relation "${name}" already exists`, {
+    code: 'ALREADY_EXISTS',
+    sqlState: '42P07',
+    hint: 'Use IF NOT EXISTS, or drop it first.',
+  });
+}
+
+function notA(
+  context: Context,
+  { parts, span }: QualifiedName,
+  kind: string,
+  found: Relation | undefined,
+  catalogue: Catalogue,
+): MillraceError {
+  const { name } = parts.at(-1)!;
+  if (found === undefined) {
+    return complain(context, span, `${kind} "${name}" does not exist`, {
+      code: 'NOT_FOUND',
+      sqlState: '42P01',
+      hint: didYouMean(name, catalogue.names()),
+    });
+  }
+  return complain(context, span, `"${name}" is not a ${kind}`, {
+    sqlState: '42809',
+    hint: `Use DROP ${found.kind.toUpperCase()} to remove it.`,
+  });
+}
+
+function noTopic(
+  context: Context,
+  name: string,
+  span: { start: number; end: number },
+  catalogue: Catalogue,
+): MillraceError {
+  return complain(context, span, `topic "${name}" does not exist`, {
+    code: 'TOPIC_NOT_FOUND',
+    sqlState: '42704',
+    hint: didYouMean(name, [...catalogue.topics.keys()]),
+  });
+}
+
+const shownKinds: Readonly<Record<string, readonly string[]>> = {
+  relations: ['source', 'table', 'view', 'materialized view'],
+  all: ['source', 'table', 'view', 'materialized view'],
+  sources: ['source'],
+  tables: ['table'],
+  views: ['view'],
+  'materialized views': ['materialized view'],
+};
+
+function show(
+  catalogue: Catalogue,
+  what: string,
+  context: Context,
+  span: { start: number; end: number },
+): [readonly Field[], readonly (readonly SqlValue[])[]] {
+  if (what === 'topics') {
+    const topics = [...catalogue.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [topicFields, topics.map(({ name, queues }) => [name, queues])];
+  }
+  const kinds = Object.hasOwn(shownKinds, what) ? shownKinds[what]! : undefined;
+  if (kinds === undefined) {
+    const known = ['topics', ...Object.keys(shownKinds)];
+    throw complain(context, span, `cannot show "${what}"`, {
+      sqlState: '42704',
+      hint: `There is SHOW ${known.join(', ')}.`.toUpperCase(),
+    });
+  }
+  const relations = catalogue.relations().filter(({ kind }) => kinds.includes(kind));
+  return [showFields, relations.map(({ name, kind }) => [name, kind])];
+}
+
+function describeRelation(catalogue: Catalogue, { parts, span }: QualifiedName, context: Context) {
+  const { name } = parts.at(-1)!;
+  const relation = catalogue.find(name);
+  if (relation === undefined) {
+    throw complain(context, span, `relation "${name}" does not exist`, {
+      sqlState: '42P01',
+      hint: didYouMean(name, catalogue.names()),
+    });
+  }
+  const rows = relation.columns.map((column, index) => {
+    const key = relation.primaryKey.includes(index) ? ['primary key'] : [];
+    const required = column.nullable ? [] : ['not null'];
+    return [column.name, typeName(column.type), [...key, ...required].join(', ')];
+  });
+  const node = relation.id < 0 ? undefined : catalogue.node(relation.id);
+  rows.push(['', relation.kind, '']);
+  if (node?.rowCount !== undefined) rows.push(['', 'rows', String(node.rowCount)]);
+  if (node?.undecodable !== undefined) {
+    const { count } = node.undecodable;
+    const where = count === 0 ? '' : `, readable in "${undecodableName(name)}"`;
+    rows.push(['', 'undecodable messages', `${count}${where}`]);
+  }
+  if ((node?.failedRows ?? 0) > 0) rows.push(['', 'failed rows', String(node!.failedRows)]);
+  return rows;
+}
+
+function describeTopic(catalogue: Catalogue, { parts, span }: QualifiedName, context: Context) {
+  const { name } = parts.at(-1)!;
+  const topic = catalogue.topics.get(name);
+  if (topic === undefined) throw noTopic(context, name, span, catalogue);
+  const readers = [...catalogue.nodes.values()]
+    .filter(({ topicId }) => topicId === topic.topicId)
+    .map(({ relation }) => relation.name);
+  return [
+    ['queues', 'integer', String(topic.queues)],
+    ['read by', 'relations', readers.join(', ')],
+  ];
+}
+
+function explain(
+  catalogue: Catalogue,
+  statement: Statement,
+  context: Context,
+  analyze: boolean,
+): string[] {
+  if (analyze) throw unsupported(context, statement.span, 'EXPLAIN ANALYZE');
+  if (statement.kind === 'query') {
+    return explainPlan(planAdHoc(catalogue, statement, context.text));
+  }
+  if (statement.kind === 'create-view') {
+    return explainPlan(defineView(catalogue, context.text, statement).plan);
+  }
+  throw unsupported(context, statement.span, 'EXPLAIN of this statement');
+}
+
+/** Fields of the last statement's result, without running anything. */
+export function describeStatement(catalogue: Catalogue, script: string): StatementDescription {
+  const statement = parseStatements(script).at(-1);
+  const isUpdate =
+    statement?.kind === 'insert' || statement?.kind === 'update' || statement?.kind === 'delete';
+  return { fields: fieldsOf(catalogue, statement, script), isUpdate, parameterCount: 0 };
+}
+
+function fieldsOf(catalogue: Catalogue, statement: Statement | undefined, script: string) {
+  switch (statement?.kind) {
+    case 'query': {
+      const plan = planAdHoc(catalogue, statement, script);
+      return plan.root.fields.slice(0, plan.visibleColumns);
+    }
+    case 'show':
+      return statement.what === 'topics' ? topicFields : showFields;
+    case 'describe':
+      return describeFields;
+    case 'explain':
+      return explainFields;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,24 @@
+import { nodeFs } from '../../platform/node-fs.ts';
+import type { Port } from '../../platform/threads.ts';
+import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
+import { SqlEngine } from './sql-engine.ts';
+
+/** What the worker is started with. */
+export interface WorkerData {
+  /** The server's data directory. */
+  readonly directory: string;
+}
+
+/** The dataflow worker's thread (DESIGN section 3, Threads). */
+export function main(port: Port, data: unknown): void {
+  const { directory } = data as WorkerData;
+  const readers = new Map<number, SyncEntryReader>();
+  new SqlEngine(port, (partition) => {
+    let reader = readers.get(partition);
+    if (reader === undefined) {
+      reader = new SyncEntryReader(nodeFs, `${directory}/log/p${partition}`, partition);
+      readers.set(partition, reader);
+    }
+    return reader;
+  });
+}
