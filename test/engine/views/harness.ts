@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SystemTopic } from '../../../engine/broker/system-topic.ts';
+import { Topics } from '../../../engine/broker/topics.ts';
+import { SqlClient } from '../../../engine/views/sql-client.ts';
+import type { SqlResult } from '../../../engine/views/sql-service.ts';
+import { main } from '../../../engine/views/worker.ts';
+import { connectedPorts } from '../../../platform/inline-threads.ts';
+import { nodeFs } from '../../../platform/node-fs.ts';
+import { systemClock } from '../../../platform/system-clock.ts';
+import { systemRandom } from '../../../platform/system-random.ts';
+import { valueAt } from '../../../sql/columns/read.ts';
+import { toText } from '../../../sql/columns/text.ts';
+import { MemoryKv } from '../../../storage/kv/memory-store.ts';
+import { openStore } from '../../../storage/open-store.ts';
+import { entryKinds, type Store, tagNone } from '../../../storage/store.ts';
+
+/** The engine over a real log in a temporary directory, its worker on this thread. */
+export interface Engine {
+  readonly sql: SqlClient;
+  readonly store: Store;
+  readonly topics: Topics;
+  /** Cells of the last statement's result as text, or its tag. */
+  run(text: string): Promise<string[][] | string>;
+  publish(topic: string, bodies: readonly string[]): Promise<void>;
+  /** Stops everything and starts again on the same files. */
+  restart(): Promise<Engine>;
+  close(): Promise<void>;
+}
+
+export async function openEngine(given?: { directory: string; kv: MemoryKv }): Promise<Engine> {
+  const directory = given?.directory ?? (await mkdtemp(join(tmpdir(), 'millrace-')));
+  const kv = given?.kv ?? new MemoryKv();
+  const store = await openStore({
+    fs: nodeFs,
+    clock: systemClock,
+    random: systemRandom,
+    kv,
+    directory,
+    segmentBytes: 1 << 20,
+    strideBytes: 1 << 16,
+  });
+  const systemTopic = new SystemTopic(store);
+  const topics = new Topics(systemTopic, systemClock);
+  const [thread, theirs] = connectedPorts();
+  main(theirs, { directory });
+  const sql = new SqlClient({ store, systemTopic, topics, thread, clock: systemClock });
+  await systemTopic.open();
+  await sql.start();
+  let queue = 0;
+  const stop = async () => {
+    await sql.close();
+    await store.close();
+  };
+  return {
+    sql,
+    store,
+    topics,
+    run: async (text) => cells(await sql.execute(text)),
+    async publish(name, bodies) {
+      const { topicId, queues } = topics.get(name);
+      await store.append({
+        topicId,
+        queueId: queue++ % queues,
+        kind: entryKinds.messages,
+        count: bodies.length,
+        body: sendMessageRequest(name, bodies),
+        firstIdHash: 0,
+        tagHash: tagNone,
+      });
+    },
+    async restart() {
+      await stop();
+      return openEngine({ directory, kv });
+    },
+    async close() {
+      await stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function cells(result: SqlResult): Promise<string[][] | string> {
+  if (result.kind === 'command') return result.tag;
+  const rows: string[][] = [];
+  for await (const batch of result.batches) {
+    for (let row = 0; row < batch.rowCount; row++) {
+      rows.push(
+        batch.columns.map((column) => {
+          const value = valueAt(column, row);
+          return value === null ? 'NULL' : toText(column.type, value);
+        }),
+      );
+    }
+  }
+  return rows;
+}
+
+/** A SendMessageRequest as a client writes it: messages = 1 { topic = 1 { name = 2 }, body = 4 }. */
+export function sendMessageRequest(topic: string, bodies: readonly string[]): Buffer {
+  const field = (number: number, bytes: Buffer) =>
+    Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes]);
+  const name = field(1, field(2, Buffer.from(topic)));
+  return Buffer.concat(
+    bodies.map((body) => field(1, Buffer.concat([name, field(4, Buffer.from(body))]))),
+  );
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (; value > 127; value >>>= 7) bytes.push((value & 127) | 128);
+  bytes.push(value);
+  return Buffer.from(bytes);
+}
