@@ -31,7 +31,7 @@ import { toText } from '../../sql/columns/text.ts';
 
 /** A numeric without precision goes as text (arrow-schema.ts); other columns stay as they are. */
 export function wireColumn(column: Column, rowCount: number): Column {
-  if (column.layout !== 'decimal' || column.type.precision !== undefined) return column;
+  if (column.type.kind !== 'numeric' || column.type.precision !== undefined) return column;
   const builder = new ColumnBuilder({ kind: 'text' });
   for (let row = 0; row < rowCount; row++) {
     const value = valueAt(column, row);
@@ -70,7 +70,7 @@ export function bufferLengths(column: Column, from: number, to: number, nulls: n
   }
 }
 
-/** `offsets` are where the buffers of `bufferLengths` begin; memory there is not yet zeroed. */
+/** `offsets` are where the buffers of `bufferLengths` begin; memory there is zero. */
 export function writeBuffers(
   column: Column,
   from: number,
