@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { encode, fromMillis } from './codec.ts';
+import type { ScannedMessage } from './scan.ts';
+import { delimited } from './wire.ts';
+
+/** What the server adds to a message that it hands out. */
+export interface DeliveryFields {
+  readonly queueId: number;
+  readonly offset: number;
+  readonly storeTimeMs: number;
+  readonly receiptHandle?: string;
+  readonly invisibleMs?: number;
+  readonly attempt?: number;
+}
+
+/**
+ * A stored message with the server's own system properties. The stored bytes are copied; the new
+ * fields go to the end of the same length-delimited SystemProperties field, because not every
+ * client merges a field that comes twice (DESIGN section 4).
+ */
+export function deliveredMessage(
+  request: Buffer,
+  message: ScannedMessage,
+  delivery: DeliveryFields,
+): Buffer {
+  const { start, end, systemStart, systemEnd } = message;
+  const added = encode('SystemProperties', {
+    queue_id: delivery.queueId,
+    queue_offset: delivery.offset,
+    store_timestamp: fromMillis(delivery.storeTimeMs),
+    store_host: 'millrace',
+    ...(delivery.receiptHandle === undefined ? {} : { receipt_handle: delivery.receiptHandle }),
+    ...(delivery.invisibleMs === undefined
+      ? {}
+      : { invisible_duration: fromMillis(delivery.invisibleMs) }),
+    ...(delivery.attempt === undefined ? {} : { delivery_attempt: delivery.attempt }),
+    ...(message.hasDigest ? {} : { body_digest: digestOf(request, message) }),
+  });
+  const system = delimited(3, [request.subarray(systemStart, systemEnd), added]);
+  if (systemEnd === 0) return Buffer.concat([request.subarray(start, end), system]);
+  // Tag and length of the old field stand right before its bytes.
+  const headerLength = delimitedHeaderLength(systemEnd - systemStart);
+  return Buffer.concat([
+    request.subarray(start, systemStart - headerLength),
+    system,
+    request.subarray(systemEnd, end),
+  ]);
+}
+
+/** Some clients reject a message without one; MD5 in upper case suits all of them. */
+function digestOf(request: Buffer, { bodyStart, bodyEnd }: ScannedMessage) {
+  const hash = createHash('md5').update(request.subarray(bodyStart, bodyEnd));
+  return { type: 'MD5', checksum: hash.digest('hex').toUpperCase() };
+}
+
+function delimitedHeaderLength(length: number): number {
+  let bytes = 2;
+  for (let rest = length; rest > 127; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
