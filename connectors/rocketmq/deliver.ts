@@ -23,7 +23,7 @@ export function deliveredMessage(
   message: ScannedMessage,
   delivery: DeliveryFields,
 ): Buffer {
-  const { start, end, systemStart, systemEnd } = message;
+  const { start, end, systemStart, systemTag, systemEnd } = message;
   const added = encode('SystemProperties', {
     queue_id: delivery.queueId,
     queue_offset: delivery.offset,
@@ -38,10 +38,8 @@ export function deliveredMessage(
   });
   const system = delimited(3, [request.subarray(systemStart, systemEnd), added]);
   if (systemEnd === 0) return Buffer.concat([request.subarray(start, end), system]);
-  // Tag and length of the old field stand right before its bytes.
-  const headerLength = delimitedHeaderLength(systemEnd - systemStart);
   return Buffer.concat([
-    request.subarray(start, systemStart - headerLength),
+    request.subarray(start, systemTag),
     system,
     request.subarray(systemEnd, end),
   ]);
@@ -51,10 +49,4 @@ export function deliveredMessage(
 function digestOf(request: Buffer, { bodyStart, bodyEnd }: ScannedMessage) {
   const hash = createHash('md5').update(request.subarray(bodyStart, bodyEnd));
   return { type: 'MD5', checksum: hash.digest('hex').toUpperCase() };
-}
-
-function delimitedHeaderLength(length: number): number {
-  let bytes = 2;
-  for (let rest = length; rest > 127; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
 }

@@ -12,6 +12,8 @@ export interface ScannedMessage {
   readonly bodyEnd: number;
   /** Bytes of the SystemProperties field; start = end = 0 when there is none. */
   readonly systemStart: number;
+  /** Where the field's tag begins: lengths may be written longer than needed. */
+  readonly systemTag: number;
   readonly systemEnd: number;
   readonly propertyCount: number;
   readonly propertyBytes: number;
@@ -37,6 +39,7 @@ function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage 
   let bodyStart = 0;
   let bodyEnd = 0;
   let systemStart = 0;
+  let systemTag = 0;
   let systemEnd = 0;
   let propertyCount = 0;
   let propertyBytes = 0;
@@ -51,6 +54,7 @@ function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage 
         throw new MillraceError('MALFORMED', 'a message has its system properties twice');
       }
       systemStart = reader.start;
+      systemTag = reader.tagStart;
       systemEnd = reader.stop;
     } else if (reader.is(4)) {
       bodyStart = reader.start;
@@ -65,6 +69,7 @@ function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage 
     bodyStart,
     bodyEnd,
     systemStart,
+    systemTag,
     systemEnd,
     propertyCount,
     propertyBytes,

@@ -8,6 +8,8 @@ export class WireReader {
   /** Of the field that `next` found. */
   field = 0;
   wireType = 0;
+  /** Where its tag begins. */
+  tagStart = 0;
   /** Start and end of a length-delimited field's bytes. */
   start = 0;
   stop = 0;
@@ -21,6 +23,7 @@ export class WireReader {
   /** Moves to the next field; false at the end. Throws MALFORMED. */
   next(): boolean {
     if (this.at >= this.end) return false;
+    this.tagStart = this.at;
     const tag = this.varint();
     this.field = Math.floor(tag / 8);
     this.wireType = tag % 8;
