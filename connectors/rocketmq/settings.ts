@@ -1,0 +1,67 @@
+import { limits } from '../../platform/limits.ts';
+import { type Fields, fromMillis } from './codec.ts';
+
+/** A client's Settings as decoded; unknown parts are echoed. */
+export interface ClientSettings extends Fields {
+  readonly client_type?: string;
+  readonly publishing?: Fields;
+  readonly subscription?: Fields;
+  readonly access_point?: Fields;
+  readonly user_agent?: { readonly language?: string; readonly version?: string };
+}
+
+const retryDelaysMs = [
+  1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200,
+].map((seconds) => seconds * 1000);
+
+/**
+ * The server's answer to a client's settings, with what each language needs to start and to behave
+ * (reference rocketmq-v2, 1.8, its table of client traps).
+ */
+export function answerSettings(settings: ClientSettings): Fields {
+  const { language, version } = settings.user_agent ?? {};
+  const metric = needsMetric(language, version)
+    ? { on: true, endpoints: settings.access_point }
+    : { on: false };
+  if (settings.publishing !== undefined) {
+    return {
+      ...settings,
+      metric,
+      backoff_policy: exponential(3, 10, 1000),
+      publishing: {
+        ...settings.publishing,
+        max_body_size: limits.messageBodyBytesMax,
+        validate_message_type: true,
+      },
+    };
+  }
+  return {
+    ...settings,
+    metric,
+    // Node's client ignores the customized form, and takes the seconds of this one for ms.
+    backoff_policy:
+      language === 'NODE_JS'
+        ? exponential(17, 1_000_000, 7_200_000_000)
+        : { max_attempts: 17, customized_backoff: { next: retryDelaysMs.map(fromMillis) } },
+    subscription: {
+      ...settings.subscription,
+      fifo: false,
+      receive_batch_size: limits.receiveBatchMax,
+      long_polling_timeout: fromMillis(20_000),
+      lite_subscription_quota: 2000,
+      max_lite_topic_size: 64,
+    },
+  };
+}
+
+function exponential(attempts: number, initialMs: number, maxMs: number): Fields {
+  const backoff = { initial: fromMillis(initialMs), max: fromMillis(maxMs), multiplier: 2 };
+  return { max_attempts: attempts, exponential_backoff: backoff };
+}
+
+/** Python's client up to 5.1.0 hangs at start-up unless metrics are on. */
+function needsMetric(language: string | undefined, version: string | undefined): boolean {
+  if (language !== 'PYTHON') return false;
+  const [major = 0, minor = 0, patch = 0] = (version ?? '').split('.').map(Number);
+  return major < 5 || (major === 5 && (minor < 1 || (minor === 1 && patch === 0)));
+}

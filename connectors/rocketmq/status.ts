@@ -1,0 +1,34 @@
+import { type ErrorCode, MillraceError } from '../../platform/errors.ts';
+
+/** Codes of `apache.rocketmq.v2.Code` that Millrace answers (docs/protocol-codes.md). */
+export interface Status {
+  readonly code: number;
+  readonly message: string;
+}
+
+export const ok: Status = { code: 20000, message: 'OK' };
+export const multipleResults: Status = { code: 30000, message: 'MULTIPLE_RESULTS' };
+export const noNewMessage: Status = { code: 40401, message: 'no new message' };
+
+const codes: Partial<Record<ErrorCode, number>> = {
+  INVALID_ARGUMENT: 40000,
+  MALFORMED: 40016,
+  TOPIC_NOT_FOUND: 40402,
+  NOT_FOUND: 40400,
+  MESSAGE_TOO_LARGE: 41301,
+  MESSAGE_EMPTY: 41302,
+  RECEIPT_HANDLE_EXPIRED: 40013,
+  DEADLINE: 40800,
+  RESOURCE_LIMIT: 42900,
+  UNSUPPORTED: 50500,
+  DISK_FULL: 50002,
+  UNAVAILABLE: 50002,
+  IO: 50001,
+  CORRUPTION: 50001,
+};
+
+/** Business errors travel as a Status in the body (DESIGN section 8). */
+export function statusOf(error: unknown): Status {
+  if (!(error instanceof MillraceError)) return { code: 50001, message: String(error) };
+  return { code: codes[error.code] ?? 50001, message: error.message };
+}
