@@ -1,4 +1,6 @@
+import type { RecordBatch as ArrowRecordBatch } from 'apache-arrow';
 import { BufferRegion, FieldNode, Message, RecordBatch } from 'apache-arrow/ipc/metadata/message';
+import { VectorAssembler } from 'apache-arrow/visitor/vectorassembler';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { bufferLengths, nullCount, wireColumn, writeBuffers } from './arrow-columns.ts';
 
@@ -80,23 +82,47 @@ function rangeMessage(
   to: number,
   { nodes, regions, bodyBytes }: RangePlan,
 ): Buffer {
-  const recordBatch = new RecordBatch(to - from, [...nodes], regions.flat(), null);
-  const header = Message.encode(Message.from(recordBatch, bodyBytes));
-  const prefix = Buffer.concat([
-    lengthPrefix(headerTag, header.length),
-    header,
-    lengthPrefix(bodyTag, bodyBytes),
-  ]);
-  // Some bytes are left free in front so that the body begins at a multiple of 8.
-  const bodyStart = padded(prefix.length);
-  const memory = new ArrayBuffer(bodyStart + bodyBytes);
-  const message = Buffer.from(memory, bodyStart - prefix.length);
-  message.set(prefix);
+  const metadata = new RecordBatch(to - from, [...nodes], regions.flat(), null);
+  const { message, memory, bodyStart } = frame(metadata, bodyBytes);
   for (const [index, column] of columns.entries()) {
     const offsets = regions[index]!.map((region) => bodyStart + region.offset);
     writeBuffers(column, from, to, memory, offsets, nodes[index]!.nullCount);
   }
   return message;
+}
+
+/** A record batch that apache-arrow built: for the few answers with types that SQL has not. */
+export function arrowBatchMessage(batch: ArrowRecordBatch): Buffer {
+  const parts = VectorAssembler.assemble(batch);
+  const metadata = new RecordBatch(batch.numRows, parts.nodes, parts.bufferRegions, null);
+  const { message, memory, bodyStart } = frame(metadata, parts.byteLength);
+  for (const [index, buffer] of parts.buffers.entries()) {
+    const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    new Uint8Array(memory).set(bytes, bodyStart + parts.bufferRegions[index]!.offset);
+  }
+  return message;
+}
+
+interface Frame {
+  /** The whole FlightData; its last bytes are the body, still zero. */
+  readonly message: Buffer;
+  readonly memory: ArrayBuffer;
+  /** Where the body begins in `memory`: a multiple of 8, for typed arrays. */
+  readonly bodyStart: number;
+}
+
+function frame(metadata: RecordBatch, bodyBytes: number): Frame {
+  const header = Message.encode(Message.from(metadata, bodyBytes));
+  const prefix = Buffer.concat([
+    lengthPrefix(headerTag, header.length),
+    header,
+    lengthPrefix(bodyTag, bodyBytes),
+  ]);
+  const bodyStart = padded(prefix.length);
+  const memory = new ArrayBuffer(bodyStart + bodyBytes);
+  const message = Buffer.from(memory, bodyStart - prefix.length);
+  message.set(prefix);
+  return { message, memory, bodyStart };
 }
 
 function padded(bytes: number): number {

@@ -37,7 +37,7 @@ const statuses: Record<ErrorCode, status> = {
 };
 
 /** HTTP/2 peers bound all headers together, often at 16 KiB; a longer text is cut. */
-const textUnitsMax = 2000;
+const textUnitsMax = 1000;
 
 /** Anything thrown, as a gRPC status; the rest of the error goes in trailing `millrace-error-*`. */
 export function toStatus(error: unknown): Partial<StatusObject> & { readonly code: status } {
@@ -86,7 +86,9 @@ export function fromStatus(error: unknown): MillraceError {
 
 /** For a status that grpc-js made itself: no server there, a deadline, a server of another kind. */
 function codeOfStatus(code: status | undefined): ErrorCode {
-  return errorCodes.find((candidate) => statuses[candidate] === code) ?? 'INTERNAL';
+  if (code === undefined) return 'INTERNAL';
+  const sameName = errorCodes.find((candidate) => candidate === status[code]);
+  return sameName ?? errorCodes.find((candidate) => statuses[candidate] === code) ?? 'INTERNAL';
 }
 
 /** The form of `grpc-message`: printable ASCII stays, the rest becomes %XX of its UTF-8 bytes. */
