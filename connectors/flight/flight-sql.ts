@@ -1,0 +1,240 @@
+import { MessageHeader, type Schema } from 'apache-arrow';
+import { Message } from 'apache-arrow/ipc/metadata/message';
+import type { SqlService, StatementDescription } from '../../engine/views/sql-service.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import { packAny, unpackAny } from './any.ts';
+import { arrowSchema, encapsulatedSchema, plainArrowSchema, schemaHeader } from './arrow-schema.ts';
+import { catalogueAnswer } from './catalogue.ts';
+import { arrowBatchMessage, batchMessages, headerMessage } from './flight-data.ts';
+import {
+  bindResult,
+  cancelRequest,
+  cancelResult,
+  type FlightData,
+  type FlightDescriptor,
+  type FlightInfo,
+  statementHandle,
+  updateResult,
+} from './messages.ts';
+import { sqlInfoBatch, sqlInfoSchema } from './sql-info.ts';
+import { statementMessages } from './statement-stream.ts';
+
+const cancelStatusCancelled = 1;
+const cancelStatusNotCancellable = 3;
+
+/**
+ * Flight SQL without its transport: commands and tickets in, messages out. GetFlightInfo only
+ * describes; a statement runs when its ticket is read, so that one sent as a query by a client
+ * that does not tell DDL from SELECT runs once. Tickets and prepared statements hold the text
+ * itself: nothing is kept between calls but the running statements.
+ */
+export class FlightSql {
+  readonly #sql: SqlService;
+  /** Running statements by their ticket. */
+  readonly #running = new Map<string, Set<AbortController>>();
+  #executions = 0;
+
+  constructor(sql: SqlService) {
+    this.#sql = sql;
+  }
+
+  async flightInfo(descriptor: FlightDescriptor): Promise<FlightInfo> {
+    const { schema, ticket } = await this.#plan(descriptor.cmd);
+    return {
+      schema: encapsulatedSchema(schema),
+      flightDescriptor: descriptor,
+      endpoint: [{ ticket: { ticket } }],
+      totalRecords: -1,
+      totalBytes: -1,
+    };
+  }
+
+  async schema(descriptor: FlightDescriptor): Promise<Uint8Array> {
+    return encapsulatedSchema((await this.#plan(descriptor.cmd)).schema);
+  }
+
+  /** FlightData messages of a ticket; `controller` cancels them, here or in its owner's hands. */
+  async *read(
+    ticket: Uint8Array,
+    controller: AbortController,
+    sendAhead: (message: Buffer) => void,
+  ): AsyncGenerator<Buffer> {
+    const command = unpackAny(ticket);
+    if (command.name === 'TicketStatementQuery') {
+      const handle = statementHandle.decode(command.value.statementHandle);
+      const key = keyOf(ticket);
+      this.#started(key, controller);
+      try {
+        yield* statementMessages(this.#sql, handle, controller.signal, sendAhead);
+      } finally {
+        this.#ended(key, controller);
+      }
+      return;
+    }
+    if (command.name === 'CommandGetSqlInfo') {
+      yield headerMessage(schemaHeader(sqlInfoSchema));
+      yield arrowBatchMessage(sqlInfoBatch(command.value.info));
+      return;
+    }
+    const answer = catalogueAnswer(command, await this.#sql.relations());
+    if (answer === undefined) throw unsupported(command.name, 'DoGet');
+    yield headerMessage(schemaHeader(plainArrowSchema(answer.fields)));
+    yield* batchMessages(answer.rows);
+  }
+
+  /** True when the client may wait for the answer before it ends its own side (reference, 1.9). */
+  runsAtOnce(descriptor: FlightDescriptor): boolean {
+    return unpackAny(descriptor.cmd).name === 'CommandStatementUpdate';
+  }
+
+  /** The app_metadata of DoPut's one result. */
+  async put(
+    descriptor: FlightDescriptor,
+    messages: readonly FlightData[],
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const command = unpackAny(descriptor.cmd);
+    switch (command.name) {
+      case 'CommandStatementUpdate':
+        return this.#update(command.value.query, signal);
+      case 'CommandPreparedStatementUpdate': {
+        rejectParameters(messages);
+        const handle = statementHandle.decode(command.value.preparedStatementHandle);
+        return this.#update(handle.query, signal);
+      }
+      case 'CommandPreparedStatementQuery':
+        rejectParameters(messages);
+        return bindResult.encode(command.value);
+      default:
+        throw unsupported(command.name, 'DoPut');
+    }
+  }
+
+  /** The bodies of DoAction's results. */
+  async act(type: string, body: Uint8Array): Promise<readonly Uint8Array[]> {
+    switch (type) {
+      case 'CreatePreparedStatement':
+        return [await this.#prepare(body)];
+      case 'ClosePreparedStatement':
+        return [];
+      case 'CancelFlightInfo': {
+        const ticket = cancelRequest.decode(body).info?.endpoint[0]?.ticket?.ticket;
+        const cancelled = ticket !== undefined && this.#cancel(keyOf(ticket));
+        const status = cancelled ? cancelStatusCancelled : cancelStatusNotCancellable;
+        return [cancelResult.encode({ status })];
+      }
+      default:
+        throw new MillraceError('UNSUPPORTED', `Flight action ${type} is not supported`);
+    }
+  }
+
+  /** Cancels what is running. */
+  close(): void {
+    for (const key of this.#running.keys()) this.#cancel(key);
+  }
+
+  async #plan(cmd: Uint8Array): Promise<{ schema: Schema; ticket: Uint8Array }> {
+    const command = unpackAny(cmd);
+    switch (command.name) {
+      case 'CommandStatementQuery':
+        return this.#planQuery(command.value.query);
+      case 'CommandPreparedStatementQuery':
+        return this.#planQuery(statementHandle.decode(command.value.preparedStatementHandle).query);
+      case 'CommandGetSqlInfo':
+        return { schema: sqlInfoSchema, ticket: cmd };
+    }
+    const answer = catalogueAnswer(command, []);
+    if (answer === undefined) throw unsupported(command.name, 'GetFlightInfo');
+    return { schema: plainArrowSchema(answer.fields), ticket: cmd };
+  }
+
+  async #planQuery(query: string): Promise<{ schema: Schema; ticket: Uint8Array }> {
+    const { fields } = await this.#describe(query);
+    const execution = ++this.#executions;
+    const statement = statementHandle.encode({ query, execution, progress: false });
+    const ticket = packAny('TicketStatementQuery', { statementHandle: statement });
+    return { schema: arrowSchema(fields ?? []), ticket };
+  }
+
+  async #prepare(body: Uint8Array): Promise<Uint8Array> {
+    const request = unpackAny(body);
+    if (request.name !== 'ActionCreatePreparedStatementRequest') {
+      throw unsupported(request.name, 'CreatePreparedStatement');
+    }
+    const { query } = request.value;
+    const { fields } = await this.#describe(query);
+    return packAny('ActionCreatePreparedStatementResult', {
+      preparedStatementHandle: statementHandle.encode({ query, execution: 0, progress: false }),
+      datasetSchema:
+        fields === undefined ? new Uint8Array(0) : encapsulatedSchema(arrowSchema(fields)),
+      parameterSchema: encapsulatedSchema(arrowSchema([])),
+      isUpdate: fields === undefined,
+    });
+  }
+
+  async #describe(query: string): Promise<StatementDescription> {
+    const description = await this.#sql.describe(query);
+    if (description.parameterCount > 0) throw parametersUnsupported();
+    return description;
+  }
+
+  /** DDL changes 0 rows. */
+  async #update(query: string, signal: AbortSignal): Promise<Uint8Array> {
+    const result = await this.#sql.execute(query, { signal });
+    if (result.kind === 'command') {
+      return updateResult.encode({ recordCount: result.rowsAffected ?? 0 });
+    }
+    await result.batches[Symbol.asyncIterator]().return?.();
+    throw new MillraceError('INVALID_ARGUMENT', 'the statement returns rows', {
+      hint: 'Send it as a query.',
+    });
+  }
+
+  #started(key: string, controller: AbortController): void {
+    const controllers = this.#running.get(key) ?? new Set();
+    this.#running.set(key, controllers.add(controller));
+  }
+
+  #ended(key: string, controller: AbortController): void {
+    const controllers = this.#running.get(key);
+    controllers?.delete(controller);
+    if (controllers?.size === 0) this.#running.delete(key);
+  }
+
+  #cancel(key: string): boolean {
+    const controllers = this.#running.get(key) ?? [];
+    for (const controller of controllers) controller.abort();
+    return this.#running.has(key);
+  }
+}
+
+function keyOf(ticket: Uint8Array): string {
+  return Buffer.from(ticket).toString('latin1');
+}
+
+/** Clients send an empty schema, and an empty batch after it, where there is nothing to bind. */
+function rejectParameters(messages: readonly FlightData[]): void {
+  for (const { dataHeader } of messages) {
+    if (dataHeader.length === 0) continue;
+    const message = decodedHeader(dataHeader);
+    const schema =
+      message.headerType === MessageHeader.Schema ? (message.header() as Schema) : null;
+    if (schema !== null && schema.fields.length > 0) throw parametersUnsupported();
+  }
+}
+
+function decodedHeader(header: Uint8Array): Message {
+  try {
+    return Message.decode(header);
+  } catch (error) {
+    throw new MillraceError('MALFORMED', 'not an Arrow message', { cause: error });
+  }
+}
+
+function parametersUnsupported(): MillraceError {
+  return new MillraceError('UNSUPPORTED', 'statements with parameters are not supported');
+}
+
+function unsupported(command: string, method: string): MillraceError {
+  return new MillraceError('UNSUPPORTED', `Flight SQL ${command} is not supported in ${method}`);
+}
