@@ -1,8 +1,9 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
+import { MillraceError } from '../../platform/errors.ts';
 
 /**
- * Writes messages as fast as the client takes them and ends the stream. A cancelled call ends the
- * source too (its `finally` runs) and is not an error here: nobody listens any more.
+ * Writes messages as fast as the client takes them and ends the stream. Rejects with CANCELLED
+ * when `signal` aborts; the source is ended then (its `finally` runs).
  */
 export async function sendAll(
   call: ServerWritableStream<Buffer, Buffer>,
@@ -10,7 +11,7 @@ export async function sendAll(
   signal: AbortSignal,
 ): Promise<void> {
   for await (const message of messages) {
-    if (signal.aborted) return;
+    if (signal.aborted) throw new MillraceError('CANCELLED', 'the statement was cancelled');
     if (!call.write(message)) await drained(call, signal);
   }
   call.end();
