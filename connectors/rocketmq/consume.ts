@@ -35,6 +35,8 @@ export class ConsumeMethods {
   readonly #consumers: Consumers;
   readonly #clock: Clock;
   readonly #closing: AbortSignal;
+  /** Long polls under way, by client id. */
+  readonly #polls = new Map<string, Set<AbortController>>();
 
   constructor({ consumers, clock }: MessagingOptions, closing: AbortSignal) {
     this.#consumers = consumers;
@@ -63,9 +65,7 @@ export class ConsumeMethods {
       request.auto_renew === true
         ? defaultInvisibleMs
         : Math.min(millisOf(request.invisible_duration) ?? defaultInvisibleMs, invisibleMsMax);
-    const left = new AbortController();
-    call.on('cancelled', () => left.abort());
-    call.on('close', () => left.abort());
+    const left = this.#pollOf(call);
     const popped = await this.#consumers.pop({
       group: groupName(request.group),
       topic: request.message_queue?.topic?.name ?? '',
@@ -78,6 +78,28 @@ export class ConsumeMethods {
     });
     const scanned = new Map<Entry, ReturnType<typeof scanSendRequest>>();
     return popped.map((message) => deliver(message, invisibleMs, scanned));
+  }
+
+  /** The client is going: its polls end at once, and none of them takes a message. */
+  terminate(call: UnaryCall): Buffer {
+    for (const poll of this.#polls.get(clientIdOf(call)) ?? []) poll.abort();
+    return encode('NotifyClientTerminationResponse', { status: ok });
+  }
+
+  /** Aborted when the client cancels, hangs up or says that it goes. */
+  #pollOf(call: StreamCall): AbortController {
+    const left = new AbortController();
+    const clientId = clientIdOf(call);
+    const polls = this.#polls.get(clientId) ?? new Set();
+    polls.add(left);
+    this.#polls.set(clientId, polls);
+    call.on('cancelled', () => left.abort());
+    call.on('close', () => {
+      left.abort();
+      polls.delete(left);
+      if (polls.size === 0) this.#polls.delete(clientId);
+    });
+    return left;
   }
 
   #waitMs(call: StreamCall, request: ReceiveRequest): number {
@@ -120,6 +142,10 @@ export class ConsumeMethods {
     );
     return encode('ChangeInvisibleDurationResponse', { status: ok, receipt_handle: handle });
   }
+}
+
+function clientIdOf({ metadata }: UnaryCall | StreamCall): string {
+  return String(metadata.get('x-mq-client-id')[0] ?? '');
 }
 
 function attempt(run: () => void): Status {

@@ -81,8 +81,8 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     ),
     SendMessage: unary('SendMessageResponse', (call) => sendMessage(options.publisher, call)),
     Heartbeat: unary('HeartbeatResponse', () => encode('HeartbeatResponse', { status: ok })),
-    NotifyClientTermination: unary('NotifyClientTerminationResponse', () =>
-      encode('NotifyClientTerminationResponse', { status: ok }),
+    NotifyClientTermination: unary('NotifyClientTerminationResponse', (call) =>
+      consume.terminate(call),
     ),
     AckMessage: unary('AckMessageResponse', (call) => consume.ack(call)),
     ChangeInvisibleDuration: unary('ChangeInvisibleDurationResponse', (call) =>

@@ -32,3 +32,9 @@ export function statusOf(error: unknown): Status {
   if (!(error instanceof MillraceError)) return { code: 50001, message: String(error) };
   return { code: codes[error.code] ?? 50001, message: error.message };
 }
+
+/** The error that a status code stands for, for our own client. */
+export function errorCodeOf(code: number): ErrorCode {
+  const found = Object.entries(codes).find(([, known]) => known === code);
+  return (found?.[0] as ErrorCode | undefined) ?? 'INTERNAL';
+}

@@ -1,0 +1,243 @@
+import { createHash } from 'node:crypto';
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import { systemClock } from '../../platform/system-clock.ts';
+import { systemRandom } from '../../platform/system-random.ts';
+import { decode, encode, type Fields, fromMillis } from '../rocketmq/codec.ts';
+import { errorCodeOf, type Status } from '../rocketmq/status.ts';
+
+export interface OutgoingMessage {
+  readonly body: Uint8Array;
+  readonly tag?: string;
+  readonly keys?: readonly string[];
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+export interface ReceivedMessage {
+  readonly messageId: string;
+  readonly body: Uint8Array;
+  readonly tag: string | undefined;
+  readonly keys: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+  readonly queue: number;
+  readonly offset: number;
+  readonly receiptHandle: string;
+}
+
+export interface ReceiveOptions {
+  readonly max: number;
+  readonly invisibleMs: number;
+  readonly waitMs: number;
+}
+
+interface WireMessage {
+  readonly body?: Uint8Array;
+  readonly user_properties?: Readonly<Record<string, string>>;
+  readonly system_properties?: {
+    readonly message_id?: string;
+    readonly tag?: string;
+    readonly keys?: readonly string[];
+    readonly queue_id?: number;
+    readonly queue_offset?: number;
+    readonly receipt_handle?: string;
+  };
+}
+
+interface Answer {
+  readonly status?: Status;
+  readonly message?: WireMessage;
+}
+
+const path = '/apache.rocketmq.v2.MessagingService/';
+const same = (bytes: Buffer) => bytes;
+const requestTimeoutMs = 30_000;
+
+/** Publishes and consumes over `apache.rocketmq.v2`; any number of calls may be in flight. */
+export class MessagingClient {
+  readonly #client: Client;
+
+  /** `endpoint` is HOST:PORT. */
+  constructor(endpoint: string) {
+    this.#client = new Client(endpoint, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
+      'grpc.max_send_message_length': limits.grpcMessageBytesMax,
+    });
+  }
+
+  /** One batch is one entry of one queue. Resolves with the messages' ids when it is durable. */
+  async publish(topic: string, messages: readonly OutgoingMessage[]): Promise<readonly string[]> {
+    const born = fromMillis(systemClock.nowMs());
+    const request = encode('SendMessageRequest', {
+      messages: messages.map(
+        (message): Fields => ({
+          topic: { name: topic },
+          user_properties: message.properties ?? {},
+          body: message.body,
+          system_properties: {
+            ...(message.tag === undefined ? {} : { tag: message.tag }),
+            keys: message.keys ?? [],
+            message_id: Buffer.from(systemRandom.bytes(16)).toString('hex').toUpperCase(),
+            body_digest: { type: 'MD5', checksum: md5(message.body) },
+            body_encoding: 'IDENTITY',
+            message_type: 'NORMAL',
+            born_timestamp: born,
+          },
+        }),
+      ),
+    });
+    interface SendAnswer extends Answer {
+      readonly entries?: readonly { readonly message_id?: string }[];
+    }
+    const answer = await this.#unary<SendAnswer>('SendMessage', request);
+    return (answer.entries ?? []).map((entry) => entry.message_id ?? '');
+  }
+
+  /** Waits up to `waitMs` for messages; may give none. */
+  async receive(
+    topic: string,
+    group: string,
+    { max, invisibleMs, waitMs }: ReceiveOptions,
+  ): Promise<readonly ReceivedMessage[]> {
+    const request = encode('ReceiveMessageRequest', {
+      group: { name: group },
+      message_queue: { topic: { name: topic }, id: -1 },
+      batch_size: max,
+      invisible_duration: fromMillis(invisibleMs),
+      long_polling_timeout: fromMillis(waitMs),
+    });
+    const answers = await this.#stream('ReceiveMessage', request, waitMs + requestTimeoutMs);
+    return answers.flatMap(({ message }) => (message === undefined ? [] : [received(message)]));
+  }
+
+  async ack(topic: string, group: string, message: ReceivedMessage): Promise<void> {
+    const { messageId, receiptHandle } = message;
+    const request = encode('AckMessageRequest', {
+      group: { name: group },
+      topic: { name: topic },
+      entries: [{ message_id: messageId, receipt_handle: receiptHandle }],
+    });
+    await this.#unary('AckMessage', request);
+  }
+
+  /** Messages of one queue from `offset` on, in order; none at its end. */
+  async pull(
+    topic: string,
+    queue: number,
+    offset: number,
+    max: number,
+  ): Promise<readonly ReceivedMessage[]> {
+    const request = encode('PullMessageRequest', {
+      message_queue: { topic: { name: topic }, id: queue },
+      offset,
+      batch_size: max,
+    });
+    const answers = await this.#stream('PullMessage', request, requestTimeoutMs);
+    return answers.flatMap(({ message }) => (message === undefined ? [] : [received(message)]));
+  }
+
+  /** Offsets in [min, max) of each queue hold messages. */
+  async queueOffsets(
+    topic: string,
+  ): Promise<readonly { readonly queue: number; readonly min: number; readonly max: number }[]> {
+    interface RouteAnswer extends Answer {
+      readonly message_queues?: readonly { readonly id?: number }[];
+    }
+    const route = encode('QueryRouteRequest', { topic: { name: topic } });
+    const { message_queues: queues = [] } = await this.#unary<RouteAnswer>('QueryRoute', route);
+    return Promise.all(
+      queues.map(async ({ id: queue = 0 }) => ({
+        queue,
+        min: await this.#offset(topic, queue, 'BEGINNING'),
+        max: await this.#offset(topic, queue, 'END'),
+      })),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  async #offset(topic: string, queue: number, policy: string): Promise<number> {
+    const request = encode('QueryOffsetRequest', {
+      message_queue: { topic: { name: topic }, id: queue },
+      query_offset_policy: policy,
+    });
+    interface OffsetAnswer extends Answer {
+      readonly offset?: number;
+    }
+    return (await this.#unary<OffsetAnswer>('QueryOffset', request)).offset ?? 0;
+  }
+
+  #unary<T extends Answer>(method: string, request: Buffer): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const deadline = systemClock.nowMs() + requestTimeoutMs;
+      this.#client.makeUnaryRequest(
+        path + method,
+        same,
+        same,
+        request,
+        { deadline },
+        (error: ServiceError | null, bytes?: Buffer) => {
+          if (error !== null) return reject(transportError(error));
+          try {
+            resolve(checked(decode<T>(`${method}Response`, bytes!)));
+          } catch (failure) {
+            reject(failure);
+          }
+        },
+      );
+    });
+  }
+
+  #stream(method: string, request: Buffer, timeoutMs: number): Promise<Answer[]> {
+    return new Promise((resolve, reject) => {
+      const deadline = systemClock.nowMs() + timeoutMs;
+      const call = this.#client.makeServerStreamRequest(path + method, same, same, request, {
+        deadline,
+      });
+      const answers: Answer[] = [];
+      call.on('data', (bytes: Buffer) => {
+        try {
+          answers.push(checked(decode<Answer>(`${method}Response`, bytes)));
+        } catch (error) {
+          reject(error);
+        }
+      });
+      call.on('error', (error: ServiceError) => reject(transportError(error)));
+      call.on('end', () => resolve(answers));
+    });
+  }
+}
+
+function received({ body, user_properties, system_properties: system }: WireMessage) {
+  return {
+    messageId: system?.message_id ?? '',
+    body: body ?? new Uint8Array(0),
+    tag: system?.tag,
+    keys: system?.keys ?? [],
+    properties: user_properties ?? {},
+    queue: system?.queue_id ?? 0,
+    offset: system?.queue_offset ?? 0,
+    receiptHandle: system?.receipt_handle ?? '',
+  };
+}
+
+const noNewMessage = 40401;
+
+/** Throws the error that a status stands for; nothing new is not one. */
+function checked<T extends Answer>(answer: T): T {
+  const { status } = answer;
+  if (status === undefined || status.code === 20000 || status.code === noNewMessage) return answer;
+  throw new MillraceError(errorCodeOf(status.code), status.message);
+}
+
+function transportError(error: ServiceError): MillraceError {
+  return new MillraceError('UNAVAILABLE', `the server cannot be reached: ${error.details}`, {
+    cause: error,
+  });
+}
+
+function md5(body: Uint8Array): string {
+  return createHash('md5').update(body).digest('hex').toUpperCase();
+}

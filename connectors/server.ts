@@ -1,0 +1,74 @@
+import { Consumers } from '../engine/broker/consumers.ts';
+import { Publisher } from '../engine/broker/publisher.ts';
+import { SystemTopic } from '../engine/broker/system-topic.ts';
+import { Topics } from '../engine/broker/topics.ts';
+import { SqlClient } from '../engine/views/sql-client.ts';
+import { createDiskFs } from '../platform/disk-fs.ts';
+import { nodeThreads } from '../platform/node-threads.ts';
+import { systemClock } from '../platform/system-clock.ts';
+import { systemRandom } from '../platform/system-random.ts';
+import { rocksDb } from '../storage/kv/rocksdb-store.ts';
+import { openStore } from '../storage/open-store.ts';
+import { createFlightService } from './flight/service.ts';
+import { GrpcHost } from './grpc/server.ts';
+import { createMessagingService } from './rocketmq/service.ts';
+import { tagsOfEntry } from './rocketmq/tags.ts';
+
+export interface ServerOptions {
+  readonly dataDirectory: string;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface RunningServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Everything in one process: store, broker, SQL engine, and the gRPC port. What was opened is
+ * closed again when a later part fails. Throws DIRECTORY_LOCKED, PORT_IN_USE, CORRUPTION, IO.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const closers: (() => Promise<void> | void)[] = [];
+  const closeAll = async () => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    const clock = systemClock;
+    const store = await openStore({
+      fs: createDiskFs(),
+      clock,
+      random: systemRandom,
+      kv: rocksDb,
+      directory: options.dataDirectory,
+    });
+    closers.push(() => store.close());
+    const systemTopic = new SystemTopic(store);
+    const topics = new Topics(systemTopic, clock);
+    const thread = nodeThreads.spawn(new URL('../engine/views/worker.js', import.meta.url), {
+      name: 'dataflow',
+      data: { directory: options.dataDirectory },
+      youngGenerationMb: 64,
+    });
+    const sql = new SqlClient({ store, systemTopic, topics, thread, clock });
+    closers.push(() => sql.close());
+    await systemTopic.open();
+    await sql.start();
+    const consumers = new Consumers(store, topics, clock, tagsOfEntry);
+    closers.push(() => consumers.close());
+    await consumers.open();
+    const publisher = new Publisher(store, topics);
+    const host = new GrpcHost([
+      createMessagingService({ store, topics, publisher, consumers, clock }),
+      createFlightService({ sql }),
+    ]);
+    closers.push(() => host.close());
+    const port = await host.listen(options.host, options.port);
+    return { port, stop: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
