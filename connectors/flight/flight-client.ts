@@ -31,7 +31,7 @@ export type StatementAnswer =
       readonly kind: 'rows';
       readonly fields: readonly Pick<Field, 'name' | 'type'>[];
       /** To be drained or returned; returning cancels the statement. */
-      readonly rows: AsyncGenerator<TextCells>;
+      readonly rows: AsyncIterable<TextCells>;
     }
   | { readonly kind: 'command'; readonly tag: string; readonly rowsAffected?: number };
 
