@@ -27,34 +27,36 @@ const none = {
 };
 
 export function newColumns(fields: readonly Field[], capacity: number): DecodedColumn[] {
-  return fields.map((field) => {
-    const layout = layoutOf(field.type);
-    const base = { ...none, field, layout, nulls: new Uint8Array(capacity) };
-    switch (layout) {
-      case 'bool':
-        return { ...base, values: new Uint8Array(capacity) };
-      case 'i32':
-        return { ...base, values: new Int32Array(capacity) };
-      case 'f64':
-        return { ...base, values: new Float64Array(capacity) };
-      case 'i64':
-        return { ...base, words: new Int32Array(2 * capacity) };
-      case 'decimal':
-        return {
-          ...base,
-          words: new Int32Array(4 * capacity),
-          scales: new Uint8Array(capacity),
-        };
-      case 'interval':
-        return { ...base, words: new Int32Array(4 * capacity) };
-      case 'bytes':
-        return {
-          ...base,
-          starts: new Int32Array(capacity),
-          lengths: new Int32Array(capacity),
-        };
-    }
-  });
+  return fields.map((field) => newColumn(field, capacity));
+}
+
+function newColumn(field: Field, capacity: number): DecodedColumn {
+  const layout = layoutOf(field.type);
+  const base = { ...none, field, layout, nulls: new Uint8Array(capacity) };
+  switch (layout) {
+    case 'bool':
+      return { ...base, values: new Uint8Array(capacity) };
+    case 'i32':
+      return { ...base, values: new Int32Array(capacity) };
+    case 'f64':
+      return { ...base, values: new Float64Array(capacity) };
+    case 'i64':
+      return { ...base, words: new Int32Array(2 * capacity) };
+    case 'decimal':
+      return {
+        ...base,
+        words: new Int32Array(4 * capacity),
+        scales: new Uint8Array(capacity),
+      };
+    case 'interval':
+      return { ...base, words: new Int32Array(4 * capacity) };
+    case 'bytes':
+      return {
+        ...base,
+        starts: new Int32Array(capacity),
+        lengths: new Int32Array(capacity),
+      };
+  }
 }
 
 /** The first `rowCount` rows as batch columns; all text lies in `arena`. */
