@@ -38,9 +38,10 @@ export function packAny<Name extends keyof SqlMessages>(
 /** Throws MALFORMED, or UNSUPPORTED for a message that is not one of ours. */
 export function unpackAny(bytes: Uint8Array): SqlMessage {
   const { typeUrl, value } = readAny(bytes);
-  const name = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
+  const slash = typeUrl.lastIndexOf('/');
+  if (slash === -1) throw new MillraceError('MALFORMED', 'not a Flight SQL command');
+  const name = typeUrl.slice(slash + 1);
   const short = name.replace('arrow.flight.protocol.sql.', '');
-  if (typeUrl === '') throw new MillraceError('MALFORMED', 'a Flight SQL command has no type');
   if (!Object.hasOwn(codecs, short)) {
     throw new MillraceError('UNSUPPORTED', `Flight SQL command ${name} is not supported`);
   }

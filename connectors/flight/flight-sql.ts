@@ -10,6 +10,7 @@ import {
   bindResult,
   cancelRequest,
   cancelResult,
+  closeSessionResult,
   type FlightData,
   type FlightDescriptor,
   type FlightInfo,
@@ -21,6 +22,7 @@ import { statementMessages } from './statement-stream.ts';
 
 const cancelStatusCancelled = 1;
 const cancelStatusNotCancellable = 3;
+const closeSessionClosed = 1;
 
 /**
  * Flight SQL without its transport: commands and tickets in, messages out. GetFlightInfo only
@@ -123,6 +125,9 @@ export class FlightSql {
         const status = cancelled ? cancelStatusCancelled : cancelStatusNotCancellable;
         return [cancelResult.encode({ status })];
       }
+      // There are no sessions; some clients end theirs and log a refusal.
+      case 'CloseSession':
+        return [closeSessionResult.encode({ status: closeSessionClosed })];
       default:
         throw new MillraceError('UNSUPPORTED', `Flight action ${type} is not supported`);
     }

@@ -81,6 +81,9 @@ export const cancelRequest = codecOf<{ readonly info: FlightInfo | null }>(
 export const cancelResult = codecOf<{ readonly status: number }>(
   `${flight}.CancelFlightInfoResult`,
 );
+export const closeSessionResult = codecOf<{ readonly status: number }>(
+  `${flight}.CloseSessionResult`,
+);
 
 export const statementHandle = codecOf<StatementHandle>('millrace.flight.StatementHandle');
 export const statementMetadata = codecOf<StatementMetadata>('millrace.flight.StatementMetadata');

@@ -68,6 +68,10 @@ enum CancelStatus {
 }
 message CancelFlightInfoRequest { FlightInfo info = 1; }
 message CancelFlightInfoResult { CancelStatus status = 1; }
+message CloseSessionResult {
+  enum Status { UNSPECIFIED = 0; CLOSED = 1; CLOSING = 2; NOT_CLOSEABLE = 3; }
+  Status status = 1;
+}
 `;
 
 /** Commands and actions of Flight SQL (format/FlightSql.proto); they travel inside an Any. */

@@ -39,6 +39,7 @@ const actions = [
   ['CreatePreparedStatement', 'Gives a handle for a statement.'],
   ['ClosePreparedStatement', 'Ends the use of a handle.'],
   ['CancelFlightInfo', 'Cancels the statement that reads a ticket.'],
+  ['CloseSession', 'Does nothing: there are no sessions.'],
 ] as const;
 
 /** Arrow Flight SQL, for the shared gRPC port. */
