@@ -4,6 +4,7 @@ import { SystemTopic } from '../engine/broker/system-topic.ts';
 import { Topics } from '../engine/broker/topics.ts';
 import { SqlClient } from '../engine/views/sql-client.ts';
 import { createDiskFs } from '../platform/disk-fs.ts';
+import { createLogger } from '../platform/logger.ts';
 import { nodeThreads } from '../platform/node-threads.ts';
 import { systemClock } from '../platform/system-clock.ts';
 import { systemRandom } from '../platform/system-random.ts';
@@ -51,6 +52,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       name: 'dataflow',
       data: { directory: options.dataDirectory },
       youngGenerationMb: 64,
+    });
+    thread.ended.catch((error) => {
+      createLogger('warn').log('error', 'the SQL engine has stopped', { error });
     });
     const sql = new SqlClient({ store, systemTopic, topics, thread, clock });
     closers.push(() => sql.close());

@@ -9,8 +9,8 @@ import { nodeFs } from './node-fs.ts';
  * the n-th fdatasync fail.
  */
 export function createDiskFs(): Fs {
-  const failAt = Number(process.env['MILLRACE_FAIL_FDATASYNC'] ?? 0);
-  const hold = process.env['MILLRACE_HOLD_WRITES'] === '1';
+  const failAt = Number(process.env.MILLRACE_FAIL_FDATASYNC ?? 0);
+  const hold = process.env.MILLRACE_HOLD_WRITES === '1';
   if (failAt === 0 && !hold) return nodeFs;
   return holdWritesUntilSync(nodeFs, failAt);
 }
