@@ -53,7 +53,7 @@ function readAny(bytes: Uint8Array): { readonly typeUrl: string; readonly value:
   let typeUrl = '';
   let value: Uint8Array = new Uint8Array(0);
   try {
-    const reader = protobuf.Reader.create(bytes);
+    const reader = new protobuf.Reader(bytes);
     while (reader.pos < reader.len) {
       const tag = reader.uint32();
       if (tag === 10) typeUrl = reader.string();

@@ -1,4 +1,4 @@
-import { MessageHeader, type Schema } from 'apache-arrow';
+import type { Schema } from 'apache-arrow';
 import { Message } from 'apache-arrow/ipc/metadata/message';
 import type { SqlService, StatementDescription } from '../../engine/views/sql-service.ts';
 import { MillraceError } from '../../platform/errors.ts';
@@ -23,6 +23,8 @@ import { statementMessages } from './statement-stream.ts';
 const cancelStatusCancelled = 1;
 const cancelStatusNotCancellable = 3;
 const closeSessionClosed = 1;
+
+const notArrow = 'not an Arrow schema or record batch';
 
 /**
  * Flight SQL without its transport: commands and tickets in, messages out. GetFlightInfo only
@@ -221,19 +223,20 @@ function keyOf(ticket: Uint8Array): string {
 function rejectParameters(messages: readonly FlightData[]): void {
   for (const { dataHeader } of messages) {
     if (dataHeader.length === 0) continue;
-    const message = decodedHeader(dataHeader);
-    const schema =
-      message.headerType === MessageHeader.Schema ? (message.header() as Schema) : null;
-    if (schema !== null && schema.fields.length > 0) throw parametersUnsupported();
+    if (columnCount(dataHeader) > 0) throw parametersUnsupported();
   }
 }
 
-function decodedHeader(header: Uint8Array): Message {
+/** Of a schema message; 0 for a record batch, which follows its schema. Throws MALFORMED. */
+function columnCount(header: Uint8Array): number {
   try {
-    return Message.decode(header);
+    const message = Message.decode(header);
+    if (message.isSchema()) return message.header().fields.length;
+    if (message.isRecordBatch()) return 0;
   } catch (error) {
-    throw new MillraceError('MALFORMED', 'not an Arrow message', { cause: error });
+    throw new MillraceError('MALFORMED', notArrow, { cause: error });
   }
+  throw new MillraceError('MALFORMED', notArrow);
 }
 
 function parametersUnsupported(): MillraceError {

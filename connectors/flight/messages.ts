@@ -19,7 +19,9 @@ function codecOf<T extends object>(name: string): Codec<T> {
     encode: (value) => Buffer.from(type.encode(type.fromObject(value)).finish()),
     decode(bytes) {
       try {
-        return type.toObject(type.decode(bytes), { defaults: true, longs: Number }) as T;
+        // Not BufferReader, protobufjs' choice for a Buffer: it accepts strings that are cut off.
+        const reader = new protobuf.Reader(bytes);
+        return type.toObject(type.decode(reader), { defaults: true, longs: Number }) as T;
       } catch (error) {
         throw new MillraceError('MALFORMED', `not a ${name} message`, { cause: error });
       }

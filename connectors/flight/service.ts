@@ -131,7 +131,9 @@ function handshake(call: Duplex): void {
 async function doGet(flight: FlightSql, call: Stream): Promise<void> {
   const controller = cancelledWith(call);
   const { ticket } = ticketMessage.decode(call.request);
-  const messages = flight.read(ticket, controller, (message) => call.write(message));
+  const messages = flight.read(ticket, controller, (message) => {
+    if (!controller.signal.aborted) call.write(message);
+  });
   await sendAll(call, messages, controller.signal);
 }
 
