@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FlightSqlClient } from '../../../connectors/flight/flight-client.ts';
 import { MillraceError } from '../../../platform/errors.ts';
@@ -152,7 +153,9 @@ function endless(field: Field, batch: Batch) {
       try {
         for (;;) {
           if (signal?.aborted) throw new MillraceError('CANCELLED', 'the query was cancelled');
-          state.sent++;
+          // Without back-pressure the test is to fail, not to fill the memory.
+          if (++state.sent > 2000) throw new Error('nobody held the query back');
+          await setImmediate();
           yield batch;
         }
       } finally {
