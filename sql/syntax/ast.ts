@@ -348,6 +348,8 @@ export interface Insert extends Node {
   readonly columns: readonly Identifier[];
   readonly source: Query;
   readonly onConflict?: 'nothing' | 'replace';
+  /** The key as `ON CONFLICT (a, b)` names it; absent where the text does not. */
+  readonly conflictColumns?: readonly Identifier[];
 }
 
 export interface Assignment extends Node {

@@ -2,16 +2,21 @@ import type { SourcePosition } from '../../platform/errors.ts';
 
 /** The line of the text that the position lies in, and under it a caret for each character meant. */
 export function caretLines(text: string, position: SourcePosition): string {
-  const start = text.lastIndexOf('\n', position.offset - 1) + 1;
+  const start = text.slice(0, position.offset).lastIndexOf('\n') + 1;
   const newline = text.indexOf('\n', position.offset);
   const line = text.slice(start, newline < 0 ? text.length : newline).replace(/\r$/, '');
   const before = line.slice(0, position.offset - start);
   const marked = line.slice(before.length, before.length + position.length);
   const prefix = `LINE ${position.line}: `;
   // Tabs stay tabs, so that the terminal indents both lines alike; wide characters take two cells.
-  const indent = [...before].map((c) => (c === '\t' ? '\t' : isWide(c) ? '  ' : ' ')).join('');
-  const carets = [...marked].map((c) => (isWide(c) ? '^^' : '^')).join('') || '^';
+  const indent = [...before].map((c) => (c === '\t' ? '\t' : ' '.repeat(cells(c)))).join('');
+  const carets = [...marked].map((c) => '^'.repeat(cells(c))).join('') || '^';
   return `${prefix}${line}\n${' '.repeat(prefix.length)}${indent}${carets}`;
+}
+
+function cells(character: string): number {
+  if (/\p{Mark}|\p{Format}/u.test(character)) return 0;
+  return isWide(character) ? 2 : 1;
 }
 
 /** East Asian wide and fullwidth, and emoji (Unicode Annex 11, the main ranges). */

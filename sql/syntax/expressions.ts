@@ -1,3 +1,4 @@
+import { limits } from '../../platform/limits.ts';
 import type {
   BinaryExpression,
   CaseExpression,
@@ -8,7 +9,7 @@ import type {
   RowExpression,
 } from './ast.ts';
 import { parsePrimary } from './primaries.ts';
-import { parseQuery, startsQuery } from './queries.ts';
+import { parseQuery } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseTypeName } from './type-names.ts';
 
@@ -33,52 +34,93 @@ const strength = {
 const comparisons = new Set(['<', '>', '=', '<=', '>=', '<>']);
 
 export function parseExpression(stream: TokenStream): Expression {
-  return parseAbove(stream, 0);
+  return parseAbove(stream, 0, false);
+}
+
+/**
+ * PostgreSQL's b_expr, which stands where a word after it would be ambiguous (BETWEEN ... AND,
+ * POSITION(... IN), DEFAULT ... NOT NULL): operators and IS DISTINCT FROM, but no AND, OR, NOT, IN,
+ * BETWEEN, LIKE, IS NULL, AT TIME ZONE or COLLATE outside parentheses.
+ */
+export function parseRestricted(stream: TokenStream): Expression {
+  return parseAbove(stream, 0, true);
+}
+
+/** The number of FETCH FIRST: a primary, or a number with a sign. */
+export function parseSigned(stream: TokenStream): Expression {
+  const isSigned = stream.isOperator('-') || stream.isOperator('+');
+  if (isSigned && !['integer', 'decimal'].includes(stream.peek(1).kind)) {
+    throw stream.expected('a number');
+  }
+  return isSigned ? parseAbove(stream, strength.sign, false) : parsePrimary(stream);
 }
 
 /** Precedence climbing: operators that bind tighter than `least`. */
-function parseAbove(stream: TokenStream, least: number): Expression {
+function parseAbove(stream: TokenStream, least: number, restricted: boolean): Expression {
   return stream.nested(() => {
     const mark = stream.mark();
-    let left = parsePrefix(stream);
+    let left = parsePrefix(stream, restricted);
     /** After a comparison another of its kind is an error: they do not associate. */
     let nonAssociative = Number.POSITIVE_INFINITY;
-    for (;;) {
-      const operator = infixStrength(stream);
+    for (let length = 0; ; length++) {
+      const operator = infixStrength(stream, restricted);
       if (operator <= least) return left;
-      if (operator === nonAssociative) throw stream.expected('no second comparison');
-      left = parseInfix(stream, left, operator, mark);
-      // IN ends in a parenthesis: what follows it is not ambiguous.
-      const isNonAssociative =
-        operator === strength.comparison || (operator === strength.range && left.kind !== 'in');
-      nonAssociative = isNonAssociative ? operator : Number.POSITIVE_INFINITY;
+      if (operator === nonAssociative) throw twoComparisons(stream, operator);
+      if (length > chainMax) throw stream.tooLong('operators', chainMax);
+      left = parseInfix(stream, left, operator, mark, restricted);
+      nonAssociative = endsOpen(left, operator) ? operator : Number.POSITIVE_INFINITY;
     }
   });
 }
 
-function parsePrefix(stream: TokenStream): Expression {
+/** The operators that do not associate, when an operand and not a bracket or a word ends them. */
+function endsOpen(node: Expression, operator: number): boolean {
+  switch (operator) {
+    case strength.comparison:
+      return node.kind === 'binary';
+    case strength.range:
+      return node.kind !== 'in';
+    case strength.is:
+      return node.kind === 'is' && node.test === 'distinct';
+    default:
+      return false;
+  }
+}
+
+function twoComparisons(stream: TokenStream, operator: number) {
+  const hint =
+    operator === strength.comparison ? 'Write a < b AND b < c, or use parentheses.' : undefined;
+  const shown = stream.text.slice(stream.peek().start, stream.peek().end);
+  return stream.syntaxError(
+    `syntax error at "${shown}": comparisons cannot be chained without parentheses`,
+    hint,
+  );
+}
+
+function parsePrefix(stream: TokenStream, restricted: boolean): Expression {
   const mark = stream.mark();
-  if (stream.acceptWord('not')) {
-    const operand = parseAbove(stream, strength.not - 0.5);
+  if (!restricted && stream.acceptWord('not')) {
+    const operand = parseAbove(stream, strength.not - 0.5, restricted);
     return { kind: 'unary', operator: 'not', operand, span: stream.span(mark) };
   }
   const token = stream.peek();
   if (token.kind !== 'operator') return parsePrimary(stream);
   if (token.text === '-' || token.text === '+') {
     stream.next();
-    const operand = parseAbove(stream, strength.sign - 0.5);
+    const operand = parseAbove(stream, strength.sign - 0.5, restricted);
     return { kind: 'unary', operator: token.text, operand, span: stream.span(mark) };
   }
   if (token.text === '~' || token.text === '@') {
     stream.next();
-    const operand = parseAbove(stream, strength.other);
+    const operand = parseAbove(stream, strength.other, restricted);
     return { kind: 'unary', operator: token.text, operand, span: stream.span(mark) };
   }
+  if (!neverPrefix.has(token.text)) throw stream.unsupported(`the prefix operator ${token.text}`);
   return parsePrimary(stream);
 }
 
 /** Strength of the operator that comes next; 0 when none does. */
-function infixStrength(stream: TokenStream): number {
+function infixStrength(stream: TokenStream, restricted: boolean): number {
   const token = stream.peek();
   if (token.kind === 'operator') {
     if (comparisons.has(token.text)) return strength.comparison;
@@ -102,7 +144,14 @@ function infixStrength(stream: TokenStream): number {
       case '.':
       case ':':
       case ':=':
+      case '=>':
+      case '..':
         return 0;
+      case '==':
+        throw stream.syntaxError(
+          'syntax error at "==": there is no such operator',
+          'Use = to compare.',
+        );
       case '[':
         throw stream.unsupported('a subscript');
       default:
@@ -110,6 +159,7 @@ function infixStrength(stream: TokenStream): number {
     }
   }
   if (token.kind !== 'word') return 0;
+  if (restricted) return isDistinctFrom(stream) ? strength.is : 0;
   switch (token.text) {
     case 'or':
       return strength.or;
@@ -131,15 +181,28 @@ function infixStrength(stream: TokenStream): number {
       return after.kind === 'word' && isRange ? strength.range : 0;
     }
     case 'at':
+      if (stream.isWord('at', 'local')) throw stream.unsupported('AT LOCAL');
       return stream.isWord('at', 'time', 'zone') ? strength.atTimeZone : 0;
     case 'collate':
       return strength.collate;
     case 'operator':
+      if (!stream.isOperator('(', 1)) return 0;
+      throw stream.unsupported('OPERATOR');
     case 'overlaps':
-      throw stream.unsupported(token.text.toUpperCase());
+      throw stream.unsupported('OVERLAPS');
     default:
       return 0;
   }
+}
+
+/** As many operators in a row: a chain is as deep a tree as its length for all who walk it. */
+const chainMax = limits.sqlDepthMax * 10;
+
+/** What may come where an expression should begin, and is no operator before an operand. */
+const neverPrefix = new Set('( ) [ ] , ; . : :: := => .. * / % ^ < > = <= >= <> =='.split(' '));
+
+function isDistinctFrom(stream: TokenStream): boolean {
+  return stream.isWord('is', 'distinct', 'from') || stream.isWord('is', 'not', 'distinct', 'from');
 }
 
 function parseInfix(
@@ -147,11 +210,12 @@ function parseInfix(
   left: Expression,
   operator: number,
   mark: number,
+  restricted: boolean,
 ): Expression {
   const token = stream.peek();
   switch (operator) {
     case strength.is:
-      return parseIs(stream, left, mark);
+      return parseIs(stream, left, mark, restricted);
     case strength.range:
       return parseRange(stream, left, mark);
     case strength.cast: {
@@ -163,7 +227,7 @@ function parseInfix(
       stream.next();
       stream.next();
       stream.next();
-      const zone = parseAbove(stream, operator);
+      const zone = parseAbove(stream, operator, restricted);
       const span = stream.span(mark);
       const name = { parts: [{ name: 'timezone', quoted: false, span }], span };
       const args = [zone, left];
@@ -176,7 +240,7 @@ function parseInfix(
       const operatorSpan = { start: token.start, end: token.end };
       const isQuantified = token.kind === 'operator' && stream.isOneOf('any', 'some', 'all');
       if (isQuantified) return parseQuantified(stream, left, token.text, mark);
-      const right = parseAbove(stream, operator);
+      const right = parseAbove(stream, operator, restricted);
       const span = stream.span(mark);
       const binary: BinaryExpression = {
         kind: 'binary',
@@ -191,7 +255,12 @@ function parseInfix(
   }
 }
 
-function parseIs(stream: TokenStream, operand: Expression, mark: number): Expression {
+function parseIs(
+  stream: TokenStream,
+  operand: Expression,
+  mark: number,
+  restricted: boolean,
+): Expression {
   const word = stream.next().text;
   if (word === 'isnull' || word === 'notnull') {
     const negated = word === 'notnull';
@@ -199,13 +268,16 @@ function parseIs(stream: TokenStream, operand: Expression, mark: number): Expres
   }
   const negated = stream.acceptWord('not');
   if (stream.acceptWord('distinct', 'from')) {
-    const right = parseAbove(stream, strength.is);
+    const right = parseAbove(stream, strength.is, restricted);
     return { kind: 'is', test: 'distinct', negated, operand, right, span: stream.span(mark) };
   }
   for (const test of ['null', 'true', 'false', 'unknown'] as const) {
     if (stream.acceptWord(test)) {
       return { kind: 'is', test, negated, operand, span: stream.span(mark) };
     }
+  }
+  if (stream.isOneOf('document', 'json', 'normalized', 'nfc', 'nfd', 'nfkc', 'nfkd')) {
+    throw stream.unsupported(`IS ${stream.peek().text.toUpperCase()}`);
   }
   throw stream.expected('NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM');
 }
@@ -217,10 +289,9 @@ function parseRange(stream: TokenStream, operand: Expression, mark: number): Exp
     case 'between': {
       const symmetric = stream.acceptWord('symmetric');
       if (!symmetric) stream.acceptWord('asymmetric');
-      // b_expr: neither AND nor another range may stand in the lower bound without parentheses.
-      const low = parseAbove(stream, strength.range);
+      const low = parseRestricted(stream);
       stream.expectWord('and');
-      const high = parseAbove(stream, strength.range);
+      const high = parseAbove(stream, strength.range, false);
       const span = stream.span(mark);
       return { kind: 'between', negated, symmetric, operand, low, high, span };
     }
@@ -235,7 +306,7 @@ function parseRange(stream: TokenStream, operand: Expression, mark: number): Exp
 }
 
 function parseInList(stream: TokenStream): readonly Expression[] | Query {
-  if (startsQuery(stream)) {
+  if (stream.startsQuery()) {
     stream.expectOperator('(');
     const query = parseQuery(stream);
     stream.expectOperator(')');
@@ -254,8 +325,10 @@ function parseLike(
   if (word === 'similar') stream.expectWord('to');
   const flavour = word as LikeExpression['flavour'];
   if (stream.isOneOf('any', 'some', 'all')) throw stream.unsupported('LIKE with ANY or ALL');
-  const pattern = parseAbove(stream, strength.range);
-  const escaped = stream.acceptWord('escape') ? parseAbove(stream, strength.range) : undefined;
+  const pattern = parseAbove(stream, strength.range, false);
+  const escaped = stream.acceptWord('escape')
+    ? parseAbove(stream, strength.range, false)
+    : undefined;
   const span = stream.span(mark);
   const base = { kind: 'like', negated, flavour, operand, pattern, span } as const;
   return escaped === undefined ? base : { ...base, escape: escaped };
@@ -268,7 +341,8 @@ function parseQuantified(
   mark: number,
 ): Expression {
   const form = stream.next().text === 'all' ? 'all' : 'any';
-  if (!startsQuery(stream)) throw stream.unsupported('a comparison with the items of an array');
+  if (!stream.isOperator('(')) throw stream.expected('a subquery in parentheses');
+  if (!stream.startsQuery()) throw stream.unsupported('a comparison with the items of an array');
   stream.expectOperator('(');
   const query = parseQuery(stream);
   stream.expectOperator(')');
@@ -300,17 +374,18 @@ export function parseCase(stream: TokenStream): CaseExpression {
 /** After "(": an expression in parentheses, a row, or a scalar subquery. */
 export function parseParenthesised(stream: TokenStream): Expression {
   const mark = stream.mark();
-  if (startsQuery(stream)) {
+  if (stream.startsQuery()) {
     stream.expectOperator('(');
     const query = parseQuery(stream);
     stream.expectOperator(')');
+    refuseField(stream);
     return { kind: 'subquery', form: 'scalar', query, span: stream.span(mark) };
   }
   stream.expectOperator('(');
   const first = parseExpression(stream);
   if (!stream.isOperator(',')) {
     stream.expectOperator(')');
-    if (stream.isOperator('.')) throw stream.unsupported('a field of a composite value');
+    refuseField(stream);
     return first;
   }
   const items = [first];
@@ -318,4 +393,8 @@ export function parseParenthesised(stream: TokenStream): Expression {
   stream.expectOperator(')');
   const row: RowExpression = { kind: 'row', items, span: stream.span(mark) };
   return row;
+}
+
+function refuseField(stream: TokenStream): void {
+  if (stream.isOperator('.')) throw stream.unsupported('a field of a composite value');
 }

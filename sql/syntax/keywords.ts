@@ -26,3 +26,8 @@ export const needsAs = words(`
   array as char character create day except fetch filter for from grant group having hour intersect
   into isnull limit minute month national nchar notnull offset on order over overlaps precision
   returning second to union varchar varying where window with within without year`);
+
+/** Calls of functions without parentheses. */
+export const valueWords = words(`
+  current_catalog current_date current_role current_schema current_time current_timestamp
+  current_user localtime localtimestamp session_user system_user user`);

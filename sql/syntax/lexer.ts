@@ -20,7 +20,9 @@ export interface Token {
   readonly end: number;
 }
 
-const space = /\s/;
+const space = /[ \t\n\r\f\v]/;
+/** What may stand between two parts of one string: a newline, with spaces and comments to its end. */
+const continuation = /(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*(?=[\n\r]))*'/y;
 const wordStart = /[A-Za-z_\u0080-\uffff]/;
 const wordPart = /[A-Za-z0-9_$\u0080-\uffff]/;
 const digit = /[0-9]/;
@@ -56,32 +58,23 @@ class Lexer {
   run(): Token[] {
     const tokens: Token[] = [];
     for (;;) {
-      const newline = this.#skip();
+      this.#skip();
       if (this.#at >= this.#text.length) break;
-      const token = this.#next();
-      const last = tokens.at(-1);
-      // Strings with only white space and a newline between them are one string.
-      if (token.kind === 'string' && last?.kind === 'string' && newline) {
-        tokens[tokens.length - 1] = { ...last, text: last.text + token.text, end: token.end };
-      } else {
-        tokens.push(token);
-      }
+      tokens.push(this.#next());
     }
     const end = this.#text.length;
     tokens.push({ kind: 'end', text: '', start: end, end });
     return tokens;
   }
 
-  /** White space and comments; says whether a newline was among them. */
-  #skip(): boolean {
-    const start = this.#at;
+  /** White space and comments. */
+  #skip(): void {
     for (;;) {
       if (space.test(this.#peek())) this.#at++;
       else if (this.#startsWith('--')) {
-        const end = this.#text.indexOf('\n', this.#at);
-        this.#at = end < 0 ? this.#text.length : end;
+        while (this.#at < this.#text.length && !/[\n\r]/.test(this.#peek())) this.#at++;
       } else if (this.#startsWith('/*')) this.#blockComment();
-      else return this.#text.slice(start, this.#at).includes('\n');
+      else return;
     }
   }
 
@@ -106,9 +99,12 @@ class Lexer {
   #next(): Token {
     const first = this.#peek();
     const second = this.#text[this.#at + 1] ?? '';
-    if ((first === 'e' || first === 'E') && second === "'") return this.#string(1, true);
-    if ((first === 'x' || first === 'X' || first === 'b' || first === 'B') && second === "'") {
-      throw this.#error(this.#at, this.#at + 2, 'bit strings are not supported');
+    const prefix = /^(?:([eE])|[xXbBnN]|[uU]&)(?=['"])/.exec(
+      this.#text.slice(this.#at, this.#at + 3),
+    );
+    if (prefix !== null && (second === "'" || second === '&')) {
+      if (prefix[1] !== undefined) return this.#string(1, true);
+      this.#unsupportedPrefix(prefix[0]);
     }
     if (wordStart.test(first)) return this.#word();
     if (first === '"') return this.#quoted('"');
@@ -126,7 +122,11 @@ class Lexer {
   #word(): Token {
     const start = this.#at;
     while (wordPart.test(this.#peek())) this.#at++;
-    return this.#token('word', start, this.#text.slice(start, this.#at).toLowerCase());
+    // Only ASCII is folded: what else is upper case depends on the language.
+    const folded = this.#text
+      .slice(start, this.#at)
+      .replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+    return this.#token('word', start, folded);
   }
 
   #quoted(quote: string): Token {
@@ -154,13 +154,38 @@ class Lexer {
     }
   }
 
+  /** Bit strings, national strings and Unicode escapes: `X'..'` must not be read as `X '..'`. */
+  #unsupportedPrefix(prefix: string): never {
+    const start = this.#at;
+    this.#at += prefix.length;
+    this.#untilQuote(this.#peek(), 'unterminated quoted string');
+    throw new MillraceError(
+      'UNSUPPORTED',
+      `a constant with the prefix ${prefix} is not supported`,
+      {
+        position: positionAt(this.#text, start, this.#at),
+        sqlState: '0A000',
+      },
+    );
+  }
+
   #string(prefix: number, escapes: boolean): Token {
     const start = this.#at;
     this.#at += prefix;
-    const text = escapes
-      ? this.#escapedString(start)
-      : this.#untilQuote("'", 'unterminated quoted string');
+    let text = '';
+    for (;;) {
+      text += escapes
+        ? this.#escapedString(start)
+        : this.#untilQuote("'", 'unterminated quoted string');
+      // Strings with a newline and no more than white space between them are one.
+      continuation.lastIndex = this.#at;
+      if (!continuation.test(this.#text)) break;
+      this.#at = continuation.lastIndex - 1;
+    }
     if (text.includes('\0')) throw this.#error(start, this.#at, 'a string cannot contain U+0000');
+    if (/\p{Surrogate}/u.test(text)) {
+      throw this.#error(start, this.#at, 'half of a Unicode surrogate pair stands alone');
+    }
     return this.#token('string', start, text);
   }
 
@@ -184,23 +209,34 @@ class Lexer {
   }
 
   #escape(): string {
+    const start = this.#at - 1;
     const rest = this.#text.slice(this.#at, this.#at + 9);
-    const code = /^(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{1,2})|([0-7]{1,3}))/.exec(
-      rest,
-    );
-    if (code !== null) {
-      const [all, u4, u8, hex, octal] = code;
+    const [all, u4, u8] = /^(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/.exec(rest) ?? [];
+    if (all !== undefined) {
+      const value = Number.parseInt((u4 ?? u8)!, 16);
       this.#at += all.length;
-      const value =
-        octal === undefined ? Number.parseInt((u4 ?? u8 ?? hex)!, 16) : Number.parseInt(octal, 8);
-      if (value > 0x10ffff) {
-        throw this.#error(this.#at - all.length - 1, this.#at, 'invalid Unicode escape');
-      }
+      if (value === 0 || value > 0x10ffff) throw this.#badEscape(start);
       return String.fromCodePoint(value);
     }
-    this.#at++;
-    const simple: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
-    return simple[rest[0] ?? ''] ?? rest[0] ?? '';
+    if (/^[uU]/.test(rest)) throw this.#badEscape(start);
+    const [digits, hex] = /^(?:x([0-9a-fA-F]{1,2})|[0-7]{1,3})/.exec(rest) ?? [];
+    if (digits !== undefined) {
+      const value = hex === undefined ? Number.parseInt(digits, 8) : Number.parseInt(hex, 16);
+      this.#at += digits.length;
+      // Above ASCII these are the bytes of an encoding, not characters.
+      if (value > 0x7f) throw this.#badEscape(start);
+      return String.fromCharCode(value);
+    }
+    const character = String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0);
+    this.#at += character.length;
+    const simple: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+    return simple[character] ?? character;
+  }
+
+  #badEscape(start: number): MillraceError {
+    const message = 'invalid Unicode escape';
+    const hint = 'Unicode escapes are \\uXXXX and \\UXXXXXXXX; \\xXX stands for ASCII only.';
+    return syntaxError(this.#text, start, Math.max(this.#at, start + 2), message, hint);
   }
 
   #dollarString(): Token {
@@ -234,7 +270,14 @@ class Lexer {
   #parameter(): Token {
     const start = this.#at++;
     while (digit.test(this.#peek())) this.#at++;
-    return this.#token('parameter', start, this.#text.slice(start + 1, this.#at));
+    const text = this.#text.slice(start + 1, this.#at);
+    if (wordPart.test(this.#peek())) {
+      throw this.#error(start, this.#at + 1, `trailing junk after parameter "$${text}"`);
+    }
+    if (Number(text) < 1 || Number(text) > 0x7fffffff) {
+      throw this.#error(start, this.#at, `there is no parameter $${text}`);
+    }
+    return this.#token('parameter', start, text);
   }
 
   #punctuation(length: number): Token {

@@ -4,11 +4,12 @@ import type {
   Identifier,
   OrderItem,
   QualifiedName,
+  TypeName,
   WindowSpec,
 } from './ast.ts';
-import { parseCase, parseExpression, parseParenthesised } from './expressions.ts';
-import { columnNameOnly, reserved } from './keywords.ts';
-import { parseOrderBy, parseQuery, startsQuery } from './queries.ts';
+import { parseCase, parseExpression, parseParenthesised, parseRestricted } from './expressions.ts';
+import { columnNameOnly, functionOrType, reserved, valueWords } from './keywords.ts';
+import { parseOrderBy, parseQuery } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseIntervalFields, parseTypeName } from './type-names.ts';
 
@@ -65,32 +66,39 @@ function parseWord(stream: TokenStream, word: string): Expression {
       return parseCase(stream);
     case 'cast':
       return parseCast(stream);
-    case 'exists':
     case 'array':
       return parseExistsOrArray(stream, word);
+    case 'exists':
+      if (stream.isOperator('(', 1)) return parseExistsOrArray(stream, word);
+      break;
     case 'row':
       if (stream.isOperator('(', 1)) return parseRow(stream);
       break;
-    case 'current_date':
-    case 'current_time':
-    case 'current_timestamp':
-    case 'localtime':
-    case 'localtimestamp':
-    case 'current_user':
-    case 'session_user':
-    case 'user':
-    case 'current_catalog': {
-      stream.next();
-      return call(stream, mark, word, []);
-    }
     case 'any':
     case 'some':
     case 'all':
       throw stream.expected('an expression');
   }
+  if (valueWords.has(word) && !(word === 'current_schema' && stream.isOperator('(', 1))) {
+    return parseValueWord(stream, word);
+  }
   const special = stream.isOperator('(', 1) ? parseSpecialCall(stream, word) : undefined;
   if (special !== undefined) return special;
   return parseTypedConstant(stream) ?? parseName(stream);
+}
+
+/** `current_date`, `current_timestamp(3)`. */
+function parseValueWord(stream: TokenStream, word: string): Expression {
+  const mark = stream.mark();
+  stream.next();
+  const hasPrecision = /time/.test(word) && stream.isOperator('(');
+  if (!hasPrecision) return call(stream, mark, word, []);
+  const args = stream.list((): Expression => {
+    if (stream.peek().kind !== 'integer') throw stream.expected('a number of digits');
+    return parsePrimary(stream);
+  });
+  if (args.length > 1) throw stream.syntaxError(`${word} takes one number`, undefined, mark);
+  return call(stream, mark, word, args);
 }
 
 function parseCast(stream: TokenStream): Expression {
@@ -112,7 +120,7 @@ function parseExistsOrArray(stream: TokenStream, word: 'exists' | 'array'): Expr
     stream.expectOperator(']');
     return { kind: 'array', items, span: stream.span(mark) };
   }
-  if (!startsQuery(stream)) throw stream.expected('a subquery in parentheses');
+  if (!stream.startsQuery()) throw stream.expected('a subquery in parentheses');
   stream.expectOperator('(');
   const query = parseQuery(stream);
   stream.expectOperator(')');
@@ -160,7 +168,14 @@ function parseSpecialCall(stream: TokenStream, word: string): Expression | undef
       stream.next();
       stream.next();
       const field = stream.peek();
-      if (field.kind !== 'word' && field.kind !== 'string') throw stream.expected('a field name');
+      const isField =
+        field.kind === 'string' ||
+        field.kind === 'quoted' ||
+        (field.kind === 'word' &&
+          !reserved.has(field.text) &&
+          !functionOrType.has(field.text) &&
+          !columnNameOnly.has(field.text));
+      if (!isField) throw stream.expected('a field name');
       const fieldMark = stream.mark();
       stream.next();
       const name: Expression = {
@@ -176,17 +191,10 @@ function parseSpecialCall(stream: TokenStream, word: string): Expression | undef
     case 'substring': {
       stream.next();
       stream.next();
+      if (stream.isOperator(')')) return parseEmptyCall(stream, mark, word);
       const args = [expression()];
-      if (stream.isOneOf('from', 'for')) {
-        const first = stream.acceptWord('from') ? expression() : undefined;
-        const length = stream.acceptWord('for') ? expression() : undefined;
-        const one: Expression = {
-          kind: 'literal',
-          literal: { type: 'integer', text: '1' },
-          span: stream.span(mark),
-        };
-        args.push(first ?? one, ...(length === undefined ? [] : [length]));
-      } else {
+      if (stream.isOneOf('from', 'for')) args.push(...parseFromFor(stream));
+      else {
         if (stream.isWord('similar')) throw stream.unsupported('SUBSTRING ... SIMILAR');
         while (stream.acceptOperator(',')) args.push(expression());
       }
@@ -196,10 +204,9 @@ function parseSpecialCall(stream: TokenStream, word: string): Expression | undef
     case 'position': {
       stream.next();
       stream.next();
-      // `a IN b` would be read as the operator: the first operand binds tighter than IN.
-      const needle = parsePrimary(stream);
+      const needle = parseRestricted(stream);
       stream.expectWord('in');
-      const hay = expression();
+      const hay = parseRestricted(stream);
       stream.expectOperator(')');
       return call(stream, mark, 'position', [hay, needle]);
     }
@@ -209,10 +216,12 @@ function parseSpecialCall(stream: TokenStream, word: string): Expression | undef
       stream.next();
       stream.next();
       const args = [expression()];
-      for (const separator of ['placing', 'from', 'for']) {
-        if (stream.acceptWord(separator)) args.push(expression());
-      }
-      if (args.length < 3) throw stream.expected('PLACING ... FROM');
+      if (stream.acceptWord('placing')) {
+        args.push(expression());
+        stream.expectWord('from');
+        args.push(expression());
+        if (stream.acceptWord('for')) args.push(expression());
+      } else while (stream.acceptOperator(',')) args.push(expression());
       stream.expectOperator(')');
       return call(stream, mark, 'overlay', args);
     }
@@ -221,11 +230,67 @@ function parseSpecialCall(stream: TokenStream, word: string): Expression | undef
     case 'least':
     case 'nullif': {
       stream.next();
-      return call(stream, mark, word, stream.list(expression));
+      const args = stream.list(expression);
+      if (word === 'nullif' && args.length !== 2) {
+        throw stream.syntaxError('NULLIF takes two arguments', undefined, mark);
+      }
+      return call(stream, mark, word, args);
     }
+    case 'grouping':
+    case 'treat':
+    case 'json':
+    case 'json_array':
+    case 'json_arrayagg':
+    case 'json_exists':
+    case 'json_object':
+    case 'json_objectagg':
+    case 'json_query':
+    case 'json_scalar':
+    case 'json_serialize':
+    case 'json_table':
+    case 'json_value':
+    case 'merge_action':
+    case 'normalize':
+    case 'xmlattributes':
+    case 'xmlconcat':
+    case 'xmlelement':
+    case 'xmlexists':
+    case 'xmlforest':
+    case 'xmlnamespaces':
+    case 'xmlparse':
+    case 'xmlpi':
+    case 'xmlroot':
+    case 'xmlserialize':
+    case 'xmltable':
+      throw stream.unsupported(word.toUpperCase());
     default:
       return undefined;
   }
+}
+
+function parseEmptyCall(stream: TokenStream, mark: number, name: string): CallExpression {
+  stream.expectOperator(')');
+  return call(stream, mark, name, []);
+}
+
+/** `FROM start FOR count` in either order; without FROM the start is 1. */
+function parseFromFor(stream: TokenStream): Expression[] {
+  const mark = stream.mark();
+  let start: Expression | undefined;
+  let count: Expression | undefined;
+  while (stream.isOneOf('from', 'for')) {
+    if (start === undefined && stream.acceptWord('from')) start = parseExpression(stream);
+    else if (count === undefined && stream.acceptWord('for')) count = parseExpression(stream);
+    else throw stream.expected('")"');
+  }
+  if (start !== undefined) return count === undefined ? [start] : [start, count];
+  const span = stream.span(mark);
+  // As PostgreSQL's grammar: the cast keeps this from meaning substring(text, text, text).
+  const typeName: TypeName = { name: 'int4', modifiers: [], arrayDepth: 0, span };
+  return [
+    { kind: 'literal', literal: { type: 'integer', text: '1' }, span },
+    { kind: 'cast', operand: count!, typeName, span },
+  ];
 }
 
 function parseTrim(stream: TokenStream): Expression {
@@ -252,24 +317,33 @@ function parseTrim(stream: TokenStream): Expression {
   return call(stream, mark, name, args);
 }
 
+const twoWordTypes = new Set([
+  'double precision',
+  'character varying',
+  'char varying',
+  'bit varying',
+  'national character',
+  'national char',
+]);
+
 /** `TIMESTAMP '2020-01-01'`, `INTERVAL '1' DAY`: a type name right before a string. */
 function parseTypedConstant(stream: TokenStream): Expression | undefined {
   const mark = stream.mark();
   const word = stream.peek();
   if (word.kind !== 'word' || reserved.has(word.text)) return undefined;
-  const after = stream.peek(1);
-  const mayFollow =
-    after.kind === 'string' ||
-    stream.isOperator('(', 1) ||
-    ['precision', 'varying', 'with', 'without'].includes(after.text);
-  const isTypeWord = columnNameOnly.has(word.text) || word.text === 'double';
-  if (after.kind !== 'string' && !(isTypeWord && mayFollow)) return undefined;
-  const typeName = parseTypeName(stream);
+  // All that a type name may have before the string: (10, 2), PRECISION, WITH TIME ZONE.
+  let ahead = 1;
+  if (twoWordTypes.has(`${word.text} ${stream.peek(1).text}`)) ahead = 2;
+  const next = stream.isOperator('(', ahead) ? stream.afterParentheses(ahead) : stream.peek(ahead);
+  const isTime = word.text === 'time' || word.text === 'timestamp';
+  const isZone = isTime && next?.kind === 'word' && /^with(?:out)?$/.test(next.text);
+  if (next?.kind !== 'string' && !isZone) return undefined;
+  let typeName = parseTypeName(stream);
+  // A constant, unlike a column, of type char is as long as its text.
+  const isChar = word.text === 'char' || word.text === 'character';
+  if (isChar && stream.mark() === mark + 1) typeName = { ...typeName, modifiers: [] };
   const text = stream.peek();
-  if (text.kind !== 'string') {
-    stream.reset(mark);
-    return undefined;
-  }
+  if (text.kind !== 'string') throw stream.expected('a string');
   stream.next();
   const fields = typeName.name === 'interval' ? parseIntervalFields(stream) : undefined;
   return {
@@ -350,6 +424,44 @@ function parseArgument(stream: TokenStream): Expression {
   return argument;
 }
 
+/** Checks a frame clause and returns where its text ends. */
+function parseFrame(stream: TokenStream): number | undefined {
+  const mark = stream.mark();
+  if (!stream.isOneOf('rows', 'range', 'groups')) {
+    if (!stream.isOperator(')')) throw stream.unsupported('a named window');
+    return undefined;
+  }
+  stream.next();
+  const isBetween = stream.acceptWord('between');
+  const first = parseFrameBound(stream);
+  if (isBetween) stream.expectWord('and');
+  const last = isBetween ? parseFrameBound(stream) : 2;
+  if (first === 4 || last === 0 || first > last) {
+    throw stream.syntaxError('the frame ends before it starts', undefined, mark);
+  }
+  if (stream.acceptWord('exclude')) {
+    const isKnown =
+      stream.acceptWord('current', 'row') ||
+      stream.acceptWord('group') ||
+      stream.acceptWord('ties') ||
+      stream.acceptWord('no', 'others');
+    if (!isKnown) throw stream.expected('CURRENT ROW, GROUP, TIES or NO OTHERS');
+  }
+  return stream.span(mark).end;
+}
+
+/** The place of a bound: 0 unbounded preceding, 1 preceding, 2 current row, 3, 4 following. */
+function parseFrameBound(stream: TokenStream): number {
+  if (stream.acceptWord('current', 'row')) return 2;
+  const isUnbounded =
+    stream.isWord('unbounded', 'preceding') || stream.isWord('unbounded', 'following');
+  if (isUnbounded) stream.next();
+  else parseExpression(stream);
+  if (stream.acceptWord('preceding')) return isUnbounded ? 0 : 1;
+  if (stream.acceptWord('following')) return isUnbounded ? 4 : 3;
+  throw stream.expected('PRECEDING or FOLLOWING');
+}
+
 function parseWindow(stream: TokenStream): WindowSpec {
   const mark = stream.mark();
   if (!stream.isOperator('(')) throw stream.unsupported('a named window');
@@ -359,15 +471,7 @@ function parseWindow(stream: TokenStream): WindowSpec {
     : [];
   const orderBy = stream.isWord('order') ? parseOrderBy(stream) : [];
   const start = stream.peek().start;
-  let end = start;
-  for (let depth = 0; depth > 0 || !stream.isOperator(')'); ) {
-    const token = stream.peek();
-    if (token.kind === 'end') throw stream.expected('")"');
-    if (stream.isOperator('(')) depth++;
-    if (stream.isOperator(')')) depth--;
-    end = token.end;
-    stream.next();
-  }
+  const end = parseFrame(stream) ?? start;
   stream.expectOperator(')');
   const frame = stream.text.slice(start, end);
   const base = { partitionBy, orderBy, span: stream.span(mark) };

@@ -11,18 +11,10 @@ import type {
   TableExpression,
   Values,
 } from './ast.ts';
-import { parseExpression } from './expressions.ts';
-import { needsAs } from './keywords.ts';
+import { parseExpression, parseSigned } from './expressions.ts';
+import { needsAs, valueWords } from './keywords.ts';
+import { parsePrimary } from './primaries.ts';
 import type { TokenStream } from './token-stream.ts';
-
-/** "(" and then a query, through any number of further parentheses. */
-export function startsQuery(stream: TokenStream): boolean {
-  let ahead = 0;
-  while (stream.isOperator('(', ahead)) ahead++;
-  if (ahead === 0) return false;
-  const { kind, text } = stream.peek(ahead);
-  return kind === 'word' && ['select', 'values', 'with', 'table'].includes(text);
-}
 
 /** A whole query: WITH, set operations, ORDER BY, LIMIT. */
 export function parseQuery(stream: TokenStream): Query {
@@ -34,10 +26,25 @@ export function parseQuery(stream: TokenStream): Query {
       recursive = stream.acceptWord('recursive');
       withs = stream.items(() => parseCommonTable(stream));
     }
+    if (withs.length > 0 && stream.isOneOf('insert', 'update', 'delete', 'merge')) {
+      throw stream.unsupported(`WITH before ${stream.peek().text.toUpperCase()}`);
+    }
     const body = parseSetOperations(stream, 0);
+    const clauses = stream.mark();
     const orderBy = stream.isWord('order') ? parseOrderBy(stream) : [];
     const { limit, offset } = parseLimit(stream);
     if (stream.isWord('for')) throw stream.unsupported('a locking clause');
+    if (body.kind === 'query') {
+      const twice =
+        (withs.length > 0 && body.with.length > 0 && 'WITH') ||
+        (orderBy.length > 0 && body.orderBy.length > 0 && 'ORDER BY') ||
+        (limit !== undefined && body.limit !== undefined && 'LIMIT') ||
+        (offset !== undefined && body.offset !== undefined && 'OFFSET');
+      if (twice !== false) {
+        const hint = 'Name the inner query: SELECT * FROM (...) AS name.';
+        throw stream.syntaxError(`${twice} stands twice for one query`, hint, clauses);
+      }
+    }
     return {
       kind: 'query',
       with: withs,
@@ -61,8 +68,14 @@ function parseCommonTable(stream: TokenStream): CommonTable {
   if (stream.acceptWord('not')) stream.expectWord('materialized');
   else stream.acceptWord('materialized');
   stream.expectOperator('(');
+  if (stream.isOneOf('insert', 'update', 'delete', 'merge')) {
+    throw stream.unsupported(`${stream.peek().text.toUpperCase()} in WITH`);
+  }
   const query = parseQuery(stream);
   stream.expectOperator(')');
+  if (stream.isOneOf('search', 'cycle')) {
+    throw stream.unsupported(stream.peek().text.toUpperCase());
+  }
   return { name, columns, query, span: stream.span(mark) };
 }
 
@@ -99,8 +112,21 @@ function parseQueryTerm(stream: TokenStream): QueryBody {
   }
   if (stream.isWord('values')) return parseValues(stream);
   if (stream.isWord('select')) return parseSelect(stream);
-  if (stream.isWord('table')) throw stream.unsupported('TABLE as a query');
+  if (stream.isWord('table')) return parseTableQuery(stream);
   throw stream.expected('SELECT or VALUES');
+}
+
+/** `TABLE t` is `SELECT * FROM t`. */
+function parseTableQuery(stream: TokenStream): Select {
+  const mark = stream.mark();
+  stream.expectWord('table');
+  if (stream.isWord('only')) throw stream.unsupported('ONLY');
+  const nameMark = stream.mark();
+  const name = stream.qualifiedName('a table name');
+  const table: TableExpression = { kind: 'relation', name, span: stream.span(nameMark) };
+  const span = stream.span(mark);
+  const star: SelectItem = { expression: { kind: 'star', relation: [], span }, span };
+  return { kind: 'select', distinct: 'none', items: [star], from: [table], groupBy: [], span };
 }
 
 function parseValues(stream: TokenStream): Values {
@@ -124,7 +150,8 @@ function parseSelect(stream: TokenStream): Select {
   const mark = stream.mark();
   stream.expectWord('select');
   const distinct = parseDistinct(stream);
-  const items = startsClause(stream) ? [] : stream.items(() => parseSelectItem(stream));
+  const isEmpty = distinct === 'none' && startsClause(stream);
+  const items = isEmpty ? [] : stream.items(() => parseSelectItem(stream));
   if (stream.isWord('into')) throw stream.unsupported('SELECT INTO');
   const from = stream.acceptWord('from') ? stream.items(() => parseTable(stream)) : [];
   const where = stream.acceptWord('where') ? parseExpression(stream) : undefined;
@@ -165,8 +192,13 @@ function startsClause(stream: TokenStream): boolean {
     'order',
     'limit',
     'union',
+    'intersect',
+    'except',
     'offset',
     'fetch',
+    'for',
+    'into',
+    'window',
   ];
   return kind === 'word' && clauses.includes(text);
 }
@@ -184,7 +216,10 @@ function parseSelectItem(stream: TokenStream): SelectItem {
 }
 
 function parseColumnAlias(stream: TokenStream, expression: Expression): Identifier | undefined {
-  if (expression.kind === 'star') return undefined;
+  if (expression.kind === 'star') {
+    if (stream.isWord('as')) throw stream.unsupported('an alias of "*"');
+    return undefined;
+  }
   if (stream.acceptWord('as')) return stream.label('a column alias after AS');
   const token = stream.peek();
   const isBare = token.kind === 'quoted' || (token.kind === 'word' && !needsAs.has(token.text));
@@ -195,16 +230,27 @@ function parseGroupBy(stream: TokenStream): Expression[] {
   if (!stream.acceptWord('group')) return [];
   stream.expectWord('by');
   if (stream.isOneOf('all', 'distinct')) throw stream.unsupported('GROUP BY ALL or DISTINCT');
-  return stream.items(() => {
-    const isSet =
-      stream.isWord('grouping', 'sets') ||
-      (stream.isOneOf('cube', 'rollup') && stream.isOperator('(', 1));
-    if (isSet) throw stream.unsupported('GROUPING SETS, CUBE or ROLLUP');
-    if (stream.isOperator('(') && stream.isOperator(')', 1)) {
-      throw stream.unsupported('an empty grouping set');
-    }
-    return parseExpression(stream);
-  });
+  return stream
+    .items((): Expression[] => {
+      const isSet =
+        stream.isWord('grouping', 'sets') ||
+        (stream.isOneOf('cube', 'rollup') && stream.isOperator('(', 1));
+      if (isSet) throw stream.unsupported('GROUPING SETS, CUBE or ROLLUP');
+      if (stream.isOperator('(') && stream.isOperator(')', 1)) {
+        throw stream.unsupported('an empty grouping set');
+      }
+      const isParenthesised = stream.isOperator('(');
+      const expression = parseExpression(stream);
+      return isParenthesised ? groupingList(stream, expression) : [expression];
+    })
+    .flat();
+}
+
+/** `GROUP BY (a, (b, c))` groups by a, b and c; only ROW(...) is one value. */
+function groupingList(stream: TokenStream, expression: Expression): Expression[] {
+  const isList = expression.kind === 'row' && stream.text[expression.span.start] === '(';
+  if (!isList) return [expression];
+  return expression.items.flatMap((item) => groupingList(stream, item));
 }
 
 export function parseOrderBy(stream: TokenStream): OrderItem[] {
@@ -232,6 +278,9 @@ function parseLimit(stream: TokenStream): { limit?: Expression; offset?: Express
     if (!isLimited && stream.acceptWord('limit')) {
       isLimited = true;
       if (!stream.acceptWord('all')) limit = parseExpression(stream);
+      if (stream.isOperator(',')) {
+        throw stream.syntaxError('LIMIT takes one number', 'Write LIMIT count OFFSET start.');
+      }
     } else if (offset === undefined && stream.acceptWord('offset')) {
       offset = parseExpression(stream);
       if (!stream.acceptWord('rows')) stream.acceptWord('row');
@@ -255,7 +304,7 @@ function parseFetch(stream: TokenStream): Expression {
     literal: { type: 'integer', text: '1' },
     span: stream.span(mark),
   };
-  const limit = stream.isOneOf('row', 'rows') ? one : parseExpression(stream);
+  const limit = stream.isOneOf('row', 'rows') ? one : parseSigned(stream);
   if (!stream.acceptWord('rows')) stream.expectWord('row');
   if (stream.isWord('with')) throw stream.unsupported('FETCH ... WITH TIES');
   stream.expectWord('only');
@@ -306,6 +355,10 @@ function parseJoinWords(stream: TokenStream): JoinWords | undefined {
 
 /** `a JOIN b JOIN c ON x ON y` nests: a second join before ON belongs to the right side. */
 function parseJoinRight(stream: TokenStream, join: JoinWords): TableExpression {
+  return stream.nested(() => parseNestedJoins(stream, join));
+}
+
+function parseNestedJoins(stream: TokenStream, join: JoinWords): TableExpression {
   const mark = stream.mark();
   let right = parseTableTerm(stream);
   if (join.natural || join.type === 'cross') return right;
@@ -344,14 +397,11 @@ function parseTableTerm(stream: TokenStream): TableExpression {
   const mark = stream.mark();
   const lateral = stream.acceptWord('lateral');
   if (stream.isOperator('(')) {
-    if (startsQuery(stream)) {
-      const before = stream.mark();
-      const derived = parseDerived(stream, lateral, mark);
-      if (derived !== undefined) return derived;
-      stream.reset(before);
-    }
+    if (stream.startsQuery()) return parseDerived(stream, lateral, mark);
+    if (lateral) throw stream.expected('a subquery or a function after LATERAL');
     stream.expectOperator('(');
     const table = parseTable(stream);
+    if (table.kind !== 'join') throw stream.expected('JOIN');
     stream.expectOperator(')');
     if (stream.isWord('as') || stream.canBeAlias()) {
       throw stream.unsupported('an alias of a join in parentheses');
@@ -359,12 +409,11 @@ function parseTableTerm(stream: TokenStream): TableExpression {
     return table;
   }
   if (stream.isWord('only')) throw stream.unsupported('ONLY');
-  if (stream.isOperator('(', 1) || (stream.isOperator('.', 1) && stream.isOperator('(', 3))) {
-    const call = parseExpression(stream);
-    if (call.kind !== 'call') throw stream.unsupported('this function in FROM', mark);
-    if (stream.isWord('with', 'ordinality')) throw stream.unsupported('WITH ORDINALITY');
-    return { kind: 'function', call, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
+  if (stream.isWord('rows', 'from') && stream.isOperator('(', 2)) {
+    throw stream.unsupported('ROWS FROM');
   }
+  if (stream.isWord('table') && stream.isOperator('(', 1)) throw stream.unsupported('TABLE(...)');
+  if (startsCall(stream)) return parseFunctionTable(stream, lateral, mark);
   if (lateral) throw stream.expected('a subquery or a function after LATERAL');
   const name = stream.qualifiedName('a table name');
   stream.acceptOperator('*');
@@ -373,15 +422,35 @@ function parseTableTerm(stream: TokenStream): TableExpression {
   return { kind: 'relation', name, ...alias, span: stream.span(mark) };
 }
 
-/** `undefined` when the parentheses hold a join that begins with a subquery. */
-function parseDerived(
-  stream: TokenStream,
-  lateral: boolean,
-  mark: number,
-): TableExpression | undefined {
+/** A name and "(", or one of the calls that need no parentheses. */
+function startsCall(stream: TokenStream): boolean {
+  const { kind, text } = stream.peek();
+  if (kind === 'word' && valueWords.has(text)) return true;
+  let ahead = 1;
+  while (stream.isOperator('.', ahead)) ahead += 2;
+  return (kind === 'word' || kind === 'quoted') && stream.isOperator('(', ahead);
+}
+
+function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number): TableExpression {
+  const call = parsePrimary(stream);
+  if (call.kind !== 'call') throw stream.unsupported('this function in FROM', mark);
+  if (call.over !== undefined || call.filter !== undefined) {
+    throw stream.syntaxError('FILTER and OVER may not stand in FROM', undefined, mark);
+  }
+  if (stream.isWord('with', 'ordinality')) throw stream.unsupported('WITH ORDINALITY');
+  const hasAs = stream.isWord('as');
+  const isDefinition = (open: number) =>
+    stream.isOperator('(', open) && !/^[,)]$/.test(stream.peek(open + 2).text);
+  if ((hasAs && isDefinition(1)) || isDefinition(hasAs ? 2 : 1)) {
+    throw stream.unsupported('a column definition list');
+  }
+  return { kind: 'function', call, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
+}
+
+function parseDerived(stream: TokenStream, lateral: boolean, mark: number): TableExpression {
   stream.expectOperator('(');
   const query = parseQuery(stream);
-  if (!stream.acceptOperator(')')) return undefined;
+  stream.expectOperator(')');
   return { kind: 'derived', query, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
 }
 

@@ -11,13 +11,14 @@ import type {
   Identifier,
   Insert,
   QualifiedName,
+  SetVariable,
   Show,
   Statement,
   Update,
   WatermarkDefinition,
   WithOption,
 } from './ast.ts';
-import { parseExpression } from './expressions.ts';
+import { parseExpression, parseRestricted } from './expressions.ts';
 import { parseQuery } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseTypeName } from './type-names.ts';
@@ -31,6 +32,7 @@ export function parseOne(stream: TokenStream): Statement {
     case 'select':
     case 'values':
     case 'with':
+    case 'table':
       return parseQuery(stream);
     case 'create':
       return parseCreate(stream);
@@ -44,8 +46,10 @@ export function parseOne(stream: TokenStream): Statement {
       return parseDelete(stream);
     case 'explain': {
       stream.next();
-      const analyze = stream.acceptWord('analyze');
-      if (stream.isOperator('(')) throw stream.unsupported('options of EXPLAIN');
+      const analyze = stream.acceptWord('analyze') || stream.acceptWord('analyse');
+      const hasOptions = stream.isOperator('(') && !stream.startsQuery();
+      if (hasOptions || stream.isWord('verbose')) throw stream.unsupported('options of EXPLAIN');
+      if (stream.isWord('explain')) throw stream.expected('a statement to explain');
       const statement = parseOne(stream);
       return { kind: 'explain', analyze, statement, span: stream.span(mark) };
     }
@@ -57,17 +61,41 @@ export function parseOne(stream: TokenStream): Statement {
     case 'flush':
       stream.next();
       return { kind: 'flush', span: stream.span(mark) };
-    case 'set': {
-      stream.next();
-      const name = stream.label('a setting').name;
-      if (!stream.acceptOperator('=')) stream.expectWord('to');
-      return { kind: 'set', name, value: parseOptionValue(stream), span: stream.span(mark) };
-    }
+    case 'set':
+      return parseSet(stream);
     default:
+      if (foreignStatements.has(token.text)) {
+        throw stream.unsupported(token.text.toUpperCase());
+      }
       throw stream.expected(
         'a statement (SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, EXPLAIN, SHOW, DESCRIBE, FLUSH, SET)',
       );
   }
+}
+
+/** What PostgreSQL's statements begin with, and ours do not. */
+const foreignStatements = new Set(
+  `abort alter analyse analyze begin call checkpoint close cluster comment commit copy deallocate
+  declare discard do end execute fetch grant import listen load lock merge move notify prepare
+  reassign refresh reindex release reset revoke rollback savepoint security start truncate unlisten
+  vacuum`.split(/\s+/),
+);
+
+function parseSet(stream: TokenStream): SetVariable {
+  const mark = stream.mark();
+  stream.expectWord('set');
+  const isScope = stream.isOneOf('local', 'session') && !stream.isOperator('=', 1);
+  if (isScope && stream.peek(1).text !== 'to') {
+    throw stream.unsupported(`SET ${stream.peek().text.toUpperCase()}`);
+  }
+  if (stream.isWord('time', 'zone')) throw stream.unsupported('SET TIME ZONE');
+  let { name } = stream.label('a setting');
+  while (stream.acceptOperator('.')) name += `.${stream.label('a name after "."').name}`;
+  if (!stream.acceptOperator('=')) stream.expectWord('to');
+  if (stream.isWord('default')) throw stream.unsupported('SET ... TO DEFAULT');
+  const value = parseOptionValue(stream);
+  if (stream.isOperator(',')) throw stream.unsupported('a list of values');
+  return { kind: 'set', name, value, span: stream.span(mark) };
 }
 
 function parseCreate(stream: TokenStream): Statement {
@@ -81,11 +109,19 @@ function parseCreate(stream: TokenStream): Statement {
   if (stream.acceptWord('table')) return parseCreateRelation(stream, mark, 'table');
   const materialized = stream.acceptWord('materialized');
   if (stream.acceptWord('view')) return parseCreateView(stream, mark, materialized);
-  if (stream.isOneOf('index', 'sink', 'function', 'schema', 'database', 'type', 'sequence')) {
+  if (!materialized && foreignObjects.has(stream.peek().text)) {
     throw stream.unsupported(`CREATE ${stream.peek().text.toUpperCase()}`);
   }
   throw stream.expected('TOPIC, SOURCE, TABLE, VIEW or MATERIALIZED VIEW');
 }
+
+/** What PostgreSQL and RisingWave create, alter and drop, and we do not. */
+const foreignObjects = new Set(
+  `access aggregate cast collation connection conversion database default domain event extension
+  foreign function global group index language large local operator owned policy procedure
+  publication recursive role routine rule schema secret sequence server sink statistics subscription
+  tablespace text transform trigger trusted type unique user`.split(/\s+/),
+);
 
 function parseIfNotExists(stream: TokenStream): boolean {
   return stream.acceptWord('if', 'not', 'exists');
@@ -125,12 +161,17 @@ function parseCreateRelation(
       watermarks.push(parseWatermark(stream));
     } else if (stream.isOneOf('constraint', 'unique', 'check', 'foreign', 'exclude')) {
       throw stream.unsupported(`a ${stream.peek().text.toUpperCase()} constraint`);
+    } else if (stream.isWord('like')) {
+      throw stream.unsupported('LIKE another table');
     } else {
       columns.push(parseColumn(stream));
     }
   });
   const appendOnly = stream.acceptWord('append', 'only');
   const options = parseOptions(stream);
+  if (stream.isOneOf('inherits', 'partition', 'using', 'on', 'tablespace', 'without', 'format')) {
+    throw stream.unsupported(`${stream.peek().text.toUpperCase()} of a ${relation}`);
+  }
   return {
     kind: 'create-relation',
     relation,
@@ -154,6 +195,11 @@ function parseWatermark(stream: TokenStream): WatermarkDefinition {
   return { column, expression, span: stream.span(mark) };
 }
 
+const foreignConstraints =
+  'as check collate compression constraint deferrable generated initially options references storage unique'.split(
+    ' ',
+  );
+
 function parseColumn(stream: TokenStream): ColumnDefinition {
   const mark = stream.mark();
   const name = stream.identifier('a column name or PRIMARY KEY');
@@ -164,10 +210,8 @@ function parseColumn(stream: TokenStream): ColumnDefinition {
   for (;;) {
     if (stream.acceptWord('not', 'null')) notNull = true;
     else if (stream.acceptWord('primary', 'key')) primaryKey = true;
-    else if (stream.acceptWord('default')) defaultValue = parseExpression(stream);
-    else if (
-      stream.isOneOf('unique', 'check', 'references', 'generated', 'collate', 'constraint')
-    ) {
+    else if (stream.acceptWord('default')) defaultValue = parseRestricted(stream);
+    else if (stream.isOneOf(...foreignConstraints)) {
       throw stream.unsupported(`${stream.peek().text.toUpperCase()} on a column`);
     } else if (!stream.acceptWord('null')) break;
   }
@@ -215,6 +259,10 @@ function parseCreateView(stream: TokenStream, mark: number, materialized: boolea
   stream.expectWord('as');
   const query = parseQuery(stream);
   if (stream.isWord('emit')) throw stream.unsupported('EMIT');
+  if (materialized && stream.acceptWord('with')) {
+    if (stream.isWord('no', 'data')) throw stream.unsupported('WITH NO DATA');
+    stream.expectWord('data');
+  } else if (stream.isWord('with')) throw stream.unsupported('WITH CHECK OPTION');
   return {
     kind: 'create-view',
     materialized,
@@ -236,6 +284,8 @@ function parseDrop(stream: TokenStream): Drop {
     object = 'materialized view';
   } else if (stream.isOneOf('source', 'table', 'view', 'topic')) {
     object = stream.next().text as Drop['object'];
+  } else if (foreignObjects.has(stream.peek().text)) {
+    throw stream.unsupported(`DROP ${stream.peek().text.toUpperCase()}`);
   } else {
     throw stream.expected('SOURCE, TABLE, VIEW, MATERIALIZED VIEW or TOPIC');
   }
@@ -252,53 +302,85 @@ function parseDrop(stream: TokenStream): Drop {
 
 function parseInsert(stream: TokenStream): Insert {
   const mark = stream.mark();
-  stream.expectWord('insert', 'into');
+  stream.expectWord('insert');
+  const isReplace = stream.acceptWord('or', 'replace');
+  stream.expectWord('into');
   const table = stream.qualifiedName('a table name');
   if (stream.isWord('as')) throw stream.unsupported('an alias of the table');
   if (stream.isWord('default', 'values')) throw stream.unsupported('DEFAULT VALUES');
   const isColumnList = stream.isOperator('(') && !startsQueryAfterParenthesis(stream);
-  const columns = isColumnList ? stream.list(() => stream.identifier('a column name')) : [];
+  const columns = isColumnList ? stream.list(() => parseTargetColumn(stream)) : [];
   if (stream.isOneOf('overriding')) throw stream.unsupported('OVERRIDING');
   const source = parseQuery(stream);
-  const onConflict = parseOnConflict(stream);
+  const conflict = isReplace ? ({ onConflict: 'replace' } as const) : parseOnConflict(stream);
   if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
-  const base = { kind: 'insert', table, columns, source, span: stream.span(mark) } as const;
-  return onConflict === undefined ? base : { ...base, onConflict };
+  return { kind: 'insert', table, columns, source, ...conflict, span: stream.span(mark) };
+}
+
+/** A column to write to: a whole one, not a field or an element of it. */
+function parseTargetColumn(stream: TokenStream): Identifier {
+  const column = stream.identifier('a column name');
+  if (stream.isOperator('.') || stream.isOperator('[')) {
+    throw stream.unsupported('a part of a column');
+  }
+  return column;
 }
 
 function startsQueryAfterParenthesis(stream: TokenStream): boolean {
   let ahead = 1;
   while (stream.isOperator('(', ahead)) ahead++;
   const { kind, text } = stream.peek(ahead);
-  return kind === 'word' && ['select', 'values', 'with'].includes(text);
+  return kind === 'word' && ['select', 'values', 'with', 'table'].includes(text);
 }
 
-/** `ON CONFLICT [(key)] DO NOTHING`, or `DO UPDATE` of the whole row as EXCLUDED has it. */
-function parseOnConflict(stream: TokenStream): Insert['onConflict'] | undefined {
-  if (!stream.acceptWord('on', 'conflict')) return undefined;
-  if (stream.isOperator('(')) stream.list(() => stream.identifier('a column name'));
+/**
+ * `ON CONFLICT [(key)] DO NOTHING`, or `DO UPDATE` without assignments: the new row replaces the
+ * old one whole, as INSERT OR REPLACE says.
+ */
+function parseOnConflict(stream: TokenStream): Pick<Insert, 'onConflict' | 'conflictColumns'> {
+  if (!stream.acceptWord('on', 'conflict')) return {};
+  if (stream.isWord('on', 'constraint')) throw stream.unsupported('ON CONSTRAINT');
+  const columns = stream.isOperator('(') ? parseConflictColumns(stream) : undefined;
+  const key = columns === undefined ? {} : { conflictColumns: columns };
+  if (stream.isWord('where')) throw stream.unsupported('ON CONFLICT ... WHERE');
   stream.expectWord('do');
-  if (stream.acceptWord('nothing')) return 'nothing';
-  if (stream.acceptWord('replace')) return 'replace';
-  throw stream.unsupported('ON CONFLICT DO UPDATE');
+  if (stream.acceptWord('nothing')) return { onConflict: 'nothing', ...key };
+  if (!stream.acceptWord('update') && !stream.acceptWord('replace')) {
+    throw stream.expected('NOTHING or UPDATE');
+  }
+  if (stream.isWord('set')) throw stream.unsupported('ON CONFLICT DO UPDATE SET');
+  return { onConflict: 'replace', ...key };
+}
+
+function parseConflictColumns(stream: TokenStream): Identifier[] {
+  return stream.list(() => {
+    if (stream.isOperator('(') || (stream.canBeFunctionName() && stream.isOperator('(', 1))) {
+      throw stream.unsupported('an expression as the key of a conflict');
+    }
+    const column = stream.identifier('a column name');
+    if (!stream.isOperator(',') && !stream.isOperator(')')) {
+      throw stream.unsupported('more than columns as the key of a conflict');
+    }
+    return column;
+  });
 }
 
 function parseUpdate(stream: TokenStream): Update {
   const mark = stream.mark();
   stream.expectWord('update');
-  const table = stream.qualifiedName('a table name');
+  const table = parseWrittenTable(stream);
   const alias = parseAlias(stream, 'set');
   stream.expectWord('set');
   const assignments = stream.items((): Assignment => {
     const assignmentMark = stream.mark();
     if (stream.isOperator('(')) throw stream.unsupported('an assignment to several columns');
-    const column = stream.identifier('a column name');
+    const column = parseTargetColumn(stream);
     stream.expectOperator('=');
     const value = stream.acceptWord('default') ? undefined : parseExpression(stream);
     return { column, value, span: stream.span(assignmentMark) };
   });
   if (stream.isWord('from')) throw stream.unsupported('UPDATE ... FROM');
-  const where = stream.acceptWord('where') ? parseExpression(stream) : undefined;
+  const where = parseWhere(stream);
   if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
   return {
     kind: 'update',
@@ -313,10 +395,10 @@ function parseUpdate(stream: TokenStream): Update {
 function parseDelete(stream: TokenStream): Delete {
   const mark = stream.mark();
   stream.expectWord('delete', 'from');
-  const table = stream.qualifiedName('a table name');
+  const table = parseWrittenTable(stream);
   const alias = parseAlias(stream, 'where');
   if (stream.isWord('using')) throw stream.unsupported('DELETE ... USING');
-  const where = stream.acceptWord('where') ? parseExpression(stream) : undefined;
+  const where = parseWhere(stream);
   if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
   return {
     kind: 'delete',
@@ -325,6 +407,20 @@ function parseDelete(stream: TokenStream): Delete {
     ...(where === undefined ? {} : { where }),
     span: stream.span(mark),
   };
+}
+
+function parseWrittenTable(stream: TokenStream): QualifiedName {
+  if (stream.isWord('only')) throw stream.unsupported('ONLY');
+  const table = stream.qualifiedName('a table name');
+  stream.acceptOperator('*');
+  return table;
+}
+
+/** The condition of UPDATE and DELETE. */
+function parseWhere(stream: TokenStream): Expression | undefined {
+  if (!stream.acceptWord('where')) return undefined;
+  if (stream.isWord('current', 'of')) throw stream.unsupported('WHERE CURRENT OF');
+  return parseExpression(stream);
 }
 
 function parseAlias(stream: TokenStream, until: string): Identifier | undefined {
@@ -348,7 +444,10 @@ function parseDescribe(stream: TokenStream): Describe {
   const topic =
     stream.isWord('topic') && stream.peek(1).kind !== 'end' && !stream.isOperator(';', 1);
   if (topic) stream.next();
-  for (const word of ['table', 'source', 'view']) if (!topic) stream.acceptWord(word);
+  const isKind = stream.isOneOf('table', 'source', 'view', 'materialized');
+  if (isKind && ['word', 'quoted'].includes(stream.peek(1).kind)) {
+    if (stream.next().text === 'materialized') stream.expectWord('view');
+  }
   if (topic && stream.peek().kind === 'string') {
     const name = parseTopicName(stream);
     return {

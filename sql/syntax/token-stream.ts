@@ -5,10 +5,22 @@ import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 import { syntaxError, type Token, tokenize } from './lexer.ts';
 import { positionAt } from './position.ts';
 
+const queryWords = new Set(['select', 'values', 'with', 'table']);
+/** What may follow a query in parentheses when it is a part of a larger one. */
+const queryContinuations = new Set(
+  'union intersect except order limit offset fetch for'.split(' '),
+);
+
+const clauseWords = new Set(
+  'from where group having order limit offset fetch union intersect except window'.split(' '),
+);
+
 /** What the grammar files share: looking ahead, taking tokens, saying what was expected. */
 export class TokenStream {
   readonly text: string;
   readonly #tokens: readonly Token[];
+  /** For each "(" the place of its ")"; filled when first asked for. */
+  #closing: readonly number[] | undefined;
   #at = 0;
   #depth = 0;
 
@@ -96,7 +108,7 @@ export class TokenStream {
     const isName =
       token.kind === 'quoted' ||
       (token.kind === 'word' && !reserved.has(token.text) && !functionOrType.has(token.text));
-    if (!isName) throw this.expected(what);
+    if (!isName) throw this.expected(what, true);
     return this.#asIdentifier(this.next());
   }
 
@@ -117,6 +129,53 @@ export class TokenStream {
     const token = this.peek();
     if (token.kind === 'quoted') return true;
     return token.kind === 'word' && !reserved.has(token.text) && !columnNameOnly.has(token.text);
+  }
+
+  /**
+   * "(" comes next and opens a query, perhaps inside more parentheses: `((SELECT 1) UNION ...)` but
+   * not `((SELECT 1) + 1)`, `((SELECT 1), 2)` or `((SELECT 1) AS a JOIN ...)`. What follows the
+   * closing parentheses tells, so nothing is ever parsed twice.
+   */
+  startsQuery(): boolean {
+    let first = this.#at;
+    while (this.#isTextAt(first, '(')) first++;
+    const word = this.#tokens[first]!;
+    if (first === this.#at || word.kind !== 'word' || !queryWords.has(word.text)) return false;
+    // From the innermost parenthesis outwards: each must hold a query and nothing else.
+    for (let open = first - 1; open > this.#at; open--) {
+      const close = this.#closingOf(open);
+      const outer = this.#closingOf(open - 1);
+      // The error is then found while the query is parsed.
+      if (close === undefined || outer === undefined) return true;
+      const after = this.#tokens[close + 1]!;
+      const goesOn = after.kind === 'word' && queryContinuations.has(after.text);
+      if (close + 1 !== outer && !goesOn) return false;
+    }
+    return true;
+  }
+
+  /** The token after the ")" that belongs to the "(" at `ahead`. */
+  afterParentheses(ahead: number): Token | undefined {
+    const close = this.#closingOf(this.#at + ahead);
+    return close === undefined ? undefined : this.#tokens[close + 1];
+  }
+
+  #closingOf(open: number): number | undefined {
+    if (this.#closing === undefined) {
+      const closing: number[] = [];
+      const opened: number[] = [];
+      for (let index = 0; index < this.#tokens.length; index++) {
+        if (this.#isTextAt(index, '(')) opened.push(index);
+        else if (this.#isTextAt(index, ')') && opened.length > 0) closing[opened.pop()!] = index;
+      }
+      this.#closing = closing;
+    }
+    return this.#closing[open];
+  }
+
+  #isTextAt(index: number, symbol: string): boolean {
+    const token = this.#tokens[index];
+    return token?.kind === 'operator' && token.text === symbol;
   }
 
   qualifiedName(what: string): QualifiedName {
@@ -156,17 +215,26 @@ export class TokenStream {
     }
   }
 
-  expected(what: string): MillraceError {
+  tooLong(what: string, most: number): MillraceError {
+    return new MillraceError('RESOURCE_LIMIT', `more than ${most} ${what} in a row`, {
+      position: this.#positionOf(this.peek()),
+      sqlState: '54001',
+    });
+  }
+
+  /** `isName`: a name should stand here, and reserved words are none. */
+  expected(what: string, isName = false): MillraceError {
     const token = this.peek();
     const shown = this.text.slice(token.start, token.end);
     const found = token.kind === 'end' ? 'the end of the text' : `"${shown}"`;
-    return syntaxError(
-      this.text,
-      token.start,
-      token.end,
-      `syntax error at ${found}: expected ${what}`,
-      this.#hint(token),
-    );
+    const message = `syntax error at ${found}: expected ${what}`;
+    return this.syntaxError(message, this.#hint(token, isName));
+  }
+
+  /** Points at the next token, or at the ones from `mark` to the last one taken. */
+  syntaxError(message: string, hint?: string, mark = this.#at): MillraceError {
+    const { start, end } = this.span(mark);
+    return syntaxError(this.text, start, end, message, hint);
   }
 
   unsupported(what: string, mark = this.#at): MillraceError {
@@ -177,16 +245,28 @@ export class TokenStream {
     });
   }
 
-  #hint(token: Token): string | undefined {
-    const before = this.#tokens[this.#at - 1];
-    if (before?.text === ',' && token.kind === 'word' && reserved.has(token.text)) {
+  #hint(token: Token, isName: boolean): string | undefined {
+    const before = this.#at === 0 ? undefined : this.#tokens[this.#at - 1]!;
+    const shown = this.text.slice(token.start, token.end);
+    const isReserved =
+      token.kind === 'word' && (reserved.has(token.text) || functionOrType.has(token.text));
+    if (/[^\S \t\n\r\f\v]/.test(shown) && token.kind === 'word') {
+      return 'It holds a space that is not the plain one; replace that by a plain space.';
+    }
+    const isComma = before?.kind === 'operator' && before.text === ',';
+    const endsList = isReserved || token.text === ')' || token.text === ';' || token.kind === 'end';
+    if (isComma && endsList && (!isName || clauseWords.has(token.text) || !isReserved)) {
       return 'Remove the comma before it.';
     }
-    if (token.kind === 'word' && reserved.has(token.text)) {
+    if (isName && isReserved) {
       return `"${token.text}" is a reserved word; write it in double quotes to use it as a name.`;
     }
-    if (token.text === '==') return 'Use = to compare.';
-    if (token.text === '&&') return 'Use AND.';
+    const startsItem = token.kind !== 'end' && token.kind !== 'operator' && !isReserved;
+    const endsItem = before !== undefined && (before.kind !== 'operator' || before.text === ')');
+    const isKeyword = before?.kind === 'word' && reserved.has(before.text);
+    if (startsItem && endsItem && !isKeyword && !isName && this.#at > 1) {
+      return 'Is a comma, an operator or a keyword missing before it?';
+    }
     return undefined;
   }
 

@@ -408,8 +408,12 @@ function insert(node: Insert): string {
     `INSERT INTO ${qualified(node.table)}`,
     identifiers(node.columns),
     query(node.source),
-    node.onConflict === 'nothing' && 'ON CONFLICT DO NOTHING',
-    node.onConflict === 'replace' && 'ON CONFLICT DO REPLACE',
+    node.onConflict &&
+      words(
+        'ON CONFLICT',
+        node.conflictColumns && identifiers(node.conflictColumns),
+        node.onConflict === 'nothing' ? 'DO NOTHING' : 'DO UPDATE',
+      ),
   );
 }
 
