@@ -173,8 +173,9 @@ function infixStrength(stream: TokenStream, restricted: boolean): number {
     case 'between':
     case 'like':
     case 'ilike':
-    case 'similar':
       return strength.range;
+    case 'similar':
+      return stream.isWord('similar', 'to') ? strength.range : 0;
     case 'not': {
       const after = stream.peek(1);
       const isRange = ['in', 'between', 'like', 'ilike', 'similar'].includes(after.text);
@@ -239,7 +240,7 @@ function parseInfix(
       stream.next();
       const operatorSpan = { start: token.start, end: token.end };
       const isQuantified = token.kind === 'operator' && stream.isOneOf('any', 'some', 'all');
-      if (isQuantified) return parseQuantified(stream, left, token.text, mark);
+      if (isQuantified && !restricted) return parseQuantified(stream, left, token.text, mark);
       const right = parseAbove(stream, operator, restricted);
       const span = stream.span(mark);
       const binary: BinaryExpression = {

@@ -18,14 +18,17 @@ export const functionOrType = words(`
 /** Names of columns and tables, but not of functions. */
 export const columnNameOnly = words(`
   between bigint bit boolean char character coalesce dec decimal exists extract float greatest
-  grouping inout int integer interval least national nchar none normalize nullif numeric out overlay
-  position precision real row setof smallint substring time timestamp treat trim values varchar`);
+  grouping inout int integer interval json json_array json_arrayagg json_exists json_object
+  json_objectagg json_query json_scalar json_serialize json_table json_value least merge_action
+  national nchar none normalize nullif numeric out overlay position precision real row setof smallint
+  substring time timestamp treat trim values varchar xmlattributes xmlconcat xmlelement xmlexists
+  xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`);
 
 /** Words that a column alias needs AS for. */
 export const needsAs = words(`
   array as char character create day except fetch filter for from grant group having hour intersect
-  into isnull limit minute month national nchar notnull offset on order over overlaps precision
-  returning second to union varchar varying where window with within without year`);
+  into isnull limit minute month notnull offset on order over overlaps precision returning second to
+  union varying where window with within without year`);
 
 /** Calls of functions without parentheses. */
 export const valueWords = words(`

@@ -21,8 +21,8 @@ export interface Token {
 }
 
 const space = /[ \t\n\r\f\v]/;
-/** What may stand between two parts of one string: a newline, with spaces and comments to its end. */
-const continuation = /(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*(?=[\n\r]))*'/y;
+/** What stands between two parts of one string: white space with a newline. */
+const continuation = /[ \t\f\v]*[\n\r][ \t\n\r\f\v]*'/y;
 const wordStart = /[A-Za-z_\u0080-\uffff]/;
 const wordPart = /[A-Za-z0-9_$\u0080-\uffff]/;
 const digit = /[0-9]/;

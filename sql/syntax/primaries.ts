@@ -238,32 +238,14 @@ function parseSpecialCall(stream: TokenStream, word: string): Expression | undef
     }
     case 'grouping':
     case 'treat':
-    case 'json':
-    case 'json_array':
-    case 'json_arrayagg':
-    case 'json_exists':
-    case 'json_object':
-    case 'json_objectagg':
-    case 'json_query':
-    case 'json_scalar':
-    case 'json_serialize':
-    case 'json_table':
-    case 'json_value':
     case 'merge_action':
     case 'normalize':
-    case 'xmlattributes':
-    case 'xmlconcat':
-    case 'xmlelement':
-    case 'xmlexists':
-    case 'xmlforest':
-    case 'xmlnamespaces':
-    case 'xmlparse':
-    case 'xmlpi':
-    case 'xmlroot':
-    case 'xmlserialize':
-    case 'xmltable':
       throw stream.unsupported(word.toUpperCase());
     default:
+      // The standard's constructors have a grammar each.
+      if (/^(?:json|xml)/.test(word) && columnNameOnly.has(word)) {
+        throw stream.unsupported(word.toUpperCase());
+      }
       return undefined;
   }
 }
@@ -369,6 +351,10 @@ function parseName(stream: TokenStream): Expression {
     parts.push(stream.label('a name after "."'));
   }
   if (!stream.isOperator('(')) return { kind: 'column', parts, span: stream.span(mark) };
+  const [only] = parts;
+  if (parts.length === 1 && !only!.quoted && columnNameOnly.has(only!.name)) {
+    throw stream.expected('no "(": this word names no function');
+  }
   return parseCall(stream, { parts, span: stream.span(mark) }, mark);
 }
 

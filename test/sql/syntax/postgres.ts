@@ -31,6 +31,12 @@ function essence(node: unknown): unknown {
   const entries = Object.entries(node).flatMap(([key, value]): [string, unknown][] => {
     if (appearance.has(key)) return [];
     if (key === 'fval' && typeof value === 'string') return [[key, number(value)]];
+    // ASC is what an order is without a word.
+    if (value === 'SORTBY_ASC') return [[key, 'SORTBY_DEFAULT']];
+    // The constraints of a column come in any order.
+    if (key === 'constraints') {
+      return [[key, (value as unknown[]).map((item) => JSON.stringify(essence(item))).sort()]];
+    }
     if (key === 'arrayBounds') return [[key, (value as unknown[]).length]];
     if ((key === 'names' || key === 'funcname') && Array.isArray(value)) {
       const [first] = value as [{ String?: { sval?: string } }];

@@ -1,0 +1,148 @@
+SELECT 1
+select a, "B", t.c, s.t.d, * , t.* FROM t
+SELECT
+SELECT FROM t
+SELECT ALL a FROM t
+SELECT DISTINCT a, b FROM t
+SELECT DISTINCT ON (a, b + 1) a, c AS "x y" FROM t ORDER BY a, b + 1 DESC NULLS LAST
+SELECT a b, c AS select, d "from" FROM t AS x (p, q), u y
+SELECT 1 AS year, 2 AS value, 3 name, 4 type
+SELECT year, month, day, value, key FROM t
+SELECT 1 + 2 * 3 ^ 4 ^ 5 % 6 - -7 / +8
+SELECT - 2 ^ 2, -a::int, - - 1, + - a, -(1), (-1)::int, -1.5::numeric(10,2)
+SELECT a OR b AND NOT c = d, NOT NOT a, NOT a IS NULL, NOT a IN (1) OR b
+SELECT a = b IS NULL, a IS NULL = b, a IS NULL IS NULL, a < b IS NOT TRUE < c
+SELECT a < b IS NOT UNKNOWN, a IS FALSE, a ISNULL, a NOTNULL, a IS NOT FALSE
+SELECT a IS DISTINCT FROM b + 1, a IS NOT DISTINCT FROM b AND c, a IS DISTINCT FROM b < c
+SELECT a BETWEEN 1 AND 2 AND b, a NOT BETWEEN SYMMETRIC b + 1 AND c || d, a BETWEEN ASYMMETRIC 1 AND 2
+SELECT a BETWEEN b < c AND d, a BETWEEN b IS DISTINCT FROM c AND d, a BETWEEN 1 AND 2 = true
+SELECT a IN (1, 2), a NOT IN (SELECT 1), (a, b) IN ((1, 2), (3, 4)), a IN ((SELECT 1)), a IN ((SELECT 1), 2)
+SELECT a IN (1) IN (true), a IN (1) = b, a IN (1) IS NULL
+SELECT a LIKE 'x%' ESCAPE '!', a NOT ILIKE b || '%', a SIMILAR TO 'x', a NOT SIMILAR TO b ESCAPE c, a LIKE b = c
+SELECT a || b + c, a + b || c, a -> 'x' ->> 'y', a #> b = c, a @> b OR c, a <@ b, a ? 'k', a && b
+SELECT a = NOT b, a * NOT b OR c, 1 = NOT 2 = 3, a + - b, a * ~ b + c, @ a - b, ~ a * b
+SELECT a<-1, a=-1, a*-1, a>=-b, a@-1, a!=b, a<>b, a||-b, 1+-1, 2*/* c */-3, 4--comment
+SELECT a < ANY (SELECT 1), a = SOME (SELECT 1), a >= ALL (VALUES (1)), 1 < ANY (SELECT 1) < true, a <> ALL ((SELECT 1))
+SELECT a AT TIME ZONE 'UTC', a AT TIME ZONE b AT TIME ZONE c, a || b AT TIME ZONE c, - a AT TIME ZONE b
+SELECT CASE WHEN a THEN b END, CASE a WHEN 1 THEN 2 WHEN 3 THEN 4 ELSE 5 END + 1, CASE a = b WHEN true THEN 1 END
+SELECT CAST(a AS bigint), a::int::text, a::double precision, CAST(a AS character varying(10)), a::char, a::character(3), a::char varying
+SELECT a::numeric(10, -2), a::dec, a::decimal(5), a::float, a::float(24), a::float(25), a::real, a::boolean, a::bool
+SELECT a::int[], a::int[][], a::text[3], a::int array, a::int array[4], a::int4[], a::smallint
+SELECT a::timestamp, a::timestamp(3), a::timestamp with time zone, a::timestamp(3) without time zone, a::timestamptz(2), a::time with time zone, a::time(1), a::timetz
+SELECT a::interval, a::interval(3), a::mytype, a::"My Type", a::"char", a::json, a::jsonb, a::date, a::pg_catalog.int4, a::double, a::name, a::varchar, a::bytea
+SELECT DATE '2020-01-01', TIMESTAMP '2020-01-01', TIMESTAMP WITH TIME ZONE '2020', timestamptz '2020', TIME '10:00', time with time zone '10', timestamp(3) with time zone 'x'
+SELECT INTERVAL '1' DAY, INTERVAL '1 day', interval '1' year to month, interval '1' day to second, interval(3) '1 s', interval '1' hour, interval '1' minute to second, interval '1' HOUR TO MINUTE
+SELECT int '1', numeric(3,1) '1.5', varchar(3) 'abc', double precision '1', float8 '1', bool 't', json '{}', point '1,2', timestamptz(3) 'x', year '2020', char(3) 'a', real '1', mytype(1,2) 'x', character varying(3) 'y', char 'x'
+SELECT NULL, TRUE, FALSE, null::int, true AND false
+SELECT 'it''s', E'\n\u0041\x41\101\'\\\q', $$a'b$$, $tag$a$$b$tag$, '', E'\U0001F600', E'\uD83D\uDE00', e'a''b'
+SELECT 1, 1.5, .5, 1., 1e5, 1.e5, 1e-5, 1.5E+10, 99999999999999999999, 1_000, 1_0.0_1, 0x1F, 0o17, 0b101, 0xFFFF_FFFF, 9223372036854775807, 9223372036854775808, 2147483648, 007
+SELECT $1, $2 + $10, a$b, _x, é, "é""q", "select"
+SELECT count(*), count(DISTINCT a), sum(ALL a), string_agg(a, ',' ORDER BY b DESC, c), count(*) FILTER (WHERE a > 1), f(), s.f(1), c.s.f(a, b), "F"(x), "count"(*)
+SELECT row_number() OVER (PARTITION BY a, b ORDER BY c DESC), sum(a) OVER (), sum(a) FILTER (WHERE b) OVER (ORDER BY c), count(*) OVER (ORDER BY a, b NULLS FIRST)
+SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), sum(a) OVER (ROWS 1 PRECEDING), sum(a) OVER (ORDER BY b RANGE BETWEEN INTERVAL '1' DAY PRECEDING AND f(1) + 2 FOLLOWING EXCLUDE TIES), sum(a) OVER (GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING EXCLUDE NO OTHERS)
+SELECT left(a, 1), right(b, 2), replace(a, 'x', 'y'), date(a), year(b), if(a, b), text(a), name(b), abs(-1), log(2, 8)
+SELECT EXTRACT(year FROM a), EXTRACT('epoch' FROM a), extract(dow from a + b), extract(second from a), extract("x" from a)
+SELECT SUBSTRING(a FROM 1 FOR 2), SUBSTRING(a FOR 2), SUBSTRING(a FROM 2), SUBSTRING(a FOR 2 FROM 1), substring(a, 1, 2), substring(a from 'x'), substring(a)
+SELECT TRIM(a), TRIM(BOTH 'x' FROM a), TRIM(LEADING FROM a), TRIM(TRAILING 'x' FROM a), TRIM(a, 'x'), TRIM('x' FROM a), trim(both a), trim(from a)
+SELECT POSITION('a' IN b), POSITION('a' || b IN c), position(a + 1 in b), OVERLAY(a PLACING b FROM 1), OVERLAY(a PLACING b FROM 1 FOR 2), overlay(a, b, 1)
+SELECT COALESCE(a, b, 1), NULLIF(a, b), GREATEST(a, b), LEAST(a), coalesce(a) + 1
+SELECT current_date, current_time, current_timestamp, localtime, localtimestamp, current_user, session_user, user, current_catalog, current_schema, current_role, system_user
+SELECT current_timestamp(3), localtime(0), current_time(1), localtimestamp(2)
+SELECT ARRAY[1, 2], ARRAY[]::int[], ARRAY[ARRAY[1], ARRAY[2]], ARRAY(SELECT 1), ROW(1, 2), ROW(), ROW(1), (1, 2), row(a, t.*)
+SELECT EXISTS (SELECT 1), NOT EXISTS (SELECT FROM t), (SELECT 1), ((SELECT 1)), ((SELECT 1) + 1), (((SELECT 1)) + 1) * 2, ((SELECT 1) UNION (SELECT 2)), (((SELECT 1) ORDER BY 1) LIMIT 1)
+SELECT exists, row, "row"(1), interval, time, timestamp, date, char, int, values, position FROM t
+SELECT (a), ((a)), ((a + b) * c), (a) + (b), ((1), (2))
+SELECT * FROM a, b, c
+SELECT * FROM a JOIN b ON a.x = b.x LEFT JOIN c USING (y, z) RIGHT OUTER JOIN d ON true FULL JOIN e ON e.x = a.x CROSS JOIN f NATURAL JOIN g NATURAL LEFT JOIN h
+SELECT * FROM a INNER JOIN b ON x, c NATURAL INNER JOIN d, e FULL OUTER JOIN f USING (g)
+SELECT * FROM a JOIN b JOIN c ON x ON y
+SELECT * FROM a JOIN b CROSS JOIN c ON x
+SELECT * FROM a CROSS JOIN b JOIN c ON x
+SELECT * FROM a JOIN (b JOIN c ON x) ON y
+SELECT * FROM (a JOIN b ON x) JOIN c ON y, ((d CROSS JOIN e))
+SELECT * FROM (SELECT 1) x, (VALUES (1, 2), (3, 4)) AS v (a, b), (SELECT 2), LATERAL (SELECT 3) l, ((SELECT 4)) y
+SELECT * FROM ((SELECT 1) UNION (SELECT 2)) x, ((SELECT 1) a CROSS JOIN b), (((SELECT 1) a CROSS JOIN b) CROSS JOIN c)
+SELECT * FROM ((SELECT 1) ORDER BY 1) x, ((SELECT 1) LIMIT 1) y
+SELECT * FROM generate_series(1, 3) AS g, LATERAL f(a) l (x, y), s.f(1), c.s.f(2) z, unnest(ARRAY[1]) u, coalesce(1) c, left('a', 1), tumble(t, c, INTERVAL '1' HOUR)
+SELECT * FROM current_date d, current_user
+SELECT * FROM t *, s.u, c.s.v AS w, "T", year, left_table
+SELECT a FROM t WHERE a > 1 AND b GROUP BY a, b + 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 10 OFFSET 5
+SELECT a FROM t GROUP BY ROW(a, b), (a)
+SELECT a FROM t ORDER BY a ASC, b DESC NULLS FIRST, c NULLS LAST
+SELECT a FROM t OFFSET 5 ROWS FETCH FIRST 3 ROWS ONLY
+SELECT a FROM t FETCH NEXT ROW ONLY
+SELECT a FROM t FETCH FIRST (1 + 1) ROWS ONLY OFFSET 2 ROW
+SELECT a FROM t OFFSET 1 LIMIT 2
+SELECT a FROM t LIMIT $1 + 1 OFFSET (SELECT 1)
+VALUES (1, 'a'), (2, NULL)
+VALUES (1) ORDER BY 1 LIMIT 1
+SELECT 1 UNION SELECT 2 UNION ALL SELECT 3
+SELECT 1 UNION SELECT 2 INTERSECT SELECT 3 EXCEPT ALL SELECT 4
+SELECT 1 INTERSECT ALL SELECT 2 UNION DISTINCT SELECT 3
+(SELECT 1 UNION SELECT 2) INTERSECT (SELECT 3 ORDER BY 1 LIMIT 1) ORDER BY 1
+SELECT 1 UNION (SELECT 2 UNION SELECT 3) UNION VALUES (4)
+((SELECT 1))
+(SELECT 1 ORDER BY 1) LIMIT 2
+WITH a AS (SELECT 1), b (x, y) AS (VALUES (1, 2)) SELECT * FROM a, b
+WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 10) SELECT * FROM r
+WITH a AS MATERIALIZED (SELECT 1), b AS NOT MATERIALIZED (SELECT 2) SELECT 1 UNION SELECT 2 ORDER BY 1
+WITH a AS (WITH b AS (SELECT 1) SELECT * FROM b) (SELECT * FROM a)
+TABLE t
+TABLE s.t UNION TABLE u ORDER BY 1
+SELECT (TABLE t), EXISTS (TABLE t) FROM (TABLE u) x
+SELECT 'a' -- comment
+SELECT a AS b FROM t WHERE (a, b) = (1, 2) AND (a) IS NOT NULL
+SELECT a FROM t WHERE x = 'a' OR y IN ('b', 'c') AND NOT z BETWEEN 1 AND 3
+SELECT operator, overlapping FROM t
+SELECT t.select, t.from.where FROM t
+SELECT /* a /* nested */ b */ 1
+SELECT a::int + b::int * c::int, a::text || b, -a::int
+SELECT a IS NOT NULL AND b IS NULL OR c
+SELECT (a OR b) AND (c OR d), a AND b AND c AND d, a AND (b AND c), a OR b OR (c OR d)
+SELECT a <= b, a >= b
+SELECT a ~ 'x', a ~* 'x', a !~ 'x', a !~* b, a ~~ b, a | b & c # d, a << 2 >> 1
+INSERT INTO t VALUES (1, 'a'), (DEFAULT, 2)
+INSERT INTO s.t (a, b) SELECT 1, 2
+INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING
+INSERT INTO t (a) VALUES (1) ON CONFLICT (a, b) DO NOTHING
+INSERT INTO t WITH x AS (SELECT 1) SELECT * FROM x
+INSERT INTO t (SELECT 1)
+INSERT INTO t ((SELECT 1) UNION (SELECT 2))
+INSERT INTO t (a) (VALUES (1))
+INSERT INTO t TABLE u
+INSERT INTO t ("select", year) VALUES (1, 2)
+UPDATE t SET a = 1, b = DEFAULT, c = c + 1 WHERE d = 2
+UPDATE t AS x SET a = x.b
+UPDATE t x SET a = (SELECT 1)
+UPDATE s.t SET a = b WHERE true OR c
+UPDATE t * SET a = 1
+DELETE FROM t
+DELETE FROM t WHERE a = 1
+DELETE FROM s.t AS x WHERE x.a IN (1, 2)
+DELETE FROM t x
+SELECT 1; ; SELECT 2;
+EXPLAIN SELECT 1
+EXPLAIN (SELECT 1)
+EXPLAIN ((SELECT 1) UNION SELECT 2)
+EXPLAIN ANALYZE SELECT 1
+EXPLAIN UPDATE t SET a = 1
+CREATE TABLE t (a int, b text NOT NULL, PRIMARY KEY (a, b))
+CREATE TABLE IF NOT EXISTS s.t (a bigint PRIMARY KEY, b numeric(10,2) DEFAULT 0)
+CREATE TABLE t (a int DEFAULT 1 + 2, b varchar(10) DEFAULT 'x'::text)
+CREATE VIEW v AS SELECT 1
+CREATE VIEW v (a, b) AS SELECT 1, 2
+CREATE MATERIALIZED VIEW v AS SELECT a, count(*) FROM t GROUP BY a
+CREATE MATERIALIZED VIEW IF NOT EXISTS v (x) AS SELECT 1 UNION SELECT 2
+DROP TABLE a, s.b
+DROP TABLE IF EXISTS a CASCADE
+DROP VIEW a RESTRICT
+DROP MATERIALIZED VIEW IF EXISTS a, b
+SELECT a.b.c.d FROM t
+SELECT percent_rank() OVER (ORDER BY a), zone FROM t
+SELECT row_number() OVER (PARTITION BY (a, b) ORDER BY (c, d))
+SELECT count(*) FROM (SELECT 1) AS t (filter)
+SELECT a is_ok, b within_x, c without_y FROM t
+SELECT a%-b, a|-b, a@-b, 1 +/* x */ 2, É, é
+SELECT 0_1, 0x_1F, 0b_1, 0o_7, .5_0, 1_0e1_0, 0xFFe1
+SELECT coalesce, E'\v'
+SELECT operator, overlaps_x, double, char 'x'
