@@ -91,7 +91,8 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     QueryOffset: unary('QueryOffsetResponse', (call) => read.queryOffset(call)),
     ReceiveMessage: (call: StreamCall) => consume.receive(call),
     PullMessage: (call: StreamCall) => read.pull(call),
-    Telemetry: (call: ServerDuplexStream<Buffer, Buffer>) => telemetry(call, streams),
+    Telemetry: (call: ServerDuplexStream<Buffer, Buffer>) =>
+      telemetry(call, streams, options.clock),
   };
   return {
     name: 'apache.rocketmq.v2.MessagingService',
@@ -137,10 +138,18 @@ async function sendMessage(publisher: Publisher, { request }: UnaryCall): Promis
   return encode('SendMessageResponse', { status: ok, entries });
 }
 
+/**
+ * Node's client with several topics opens the stream after the first one's route and listens for
+ * the settings only when it has them all: an answer in between is lost on it, and it waits for ever
+ * (seen with rocketmq-client-nodejs 1.0.8). So it gets the answer again.
+ */
+const repeatSettingsMs = [300, 1500, 5000];
+
 /** Answers the client's settings; ends its side as soon as the client ended its own. */
 function telemetry(
   call: ServerDuplexStream<Buffer, Buffer>,
   streams: Set<ServerDuplexStream<Buffer, Buffer>>,
+  clock: Clock,
 ): void {
   streams.add(call);
   const finish = () => streams.delete(call);
@@ -148,8 +157,15 @@ function telemetry(
     try {
       const { settings } = decode<{ settings?: ClientSettings }>('TelemetryCommand', bytes);
       if (settings === undefined) return;
-      const answer = { status: ok, settings: answerSettings(settings) };
-      call.write(encode('TelemetryCommand', answer));
+      const answer = encode('TelemetryCommand', {
+        status: ok,
+        settings: answerSettings(settings),
+      });
+      call.write(answer);
+      if (settings.user_agent?.language !== 'NODE_JS') return;
+      for (const delayMs of repeatSettingsMs) {
+        clock.after(delayMs, () => streams.has(call) && call.write(answer), { background: true });
+      }
     } catch (error) {
       call.write(encode('TelemetryCommand', { status: statusOf(error) }));
     }
