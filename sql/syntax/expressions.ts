@@ -1,4 +1,3 @@
-import { limits } from '../../platform/limits.ts';
 import type {
   BinaryExpression,
   CaseExpression,
@@ -62,11 +61,10 @@ function parseAbove(stream: TokenStream, least: number, restricted: boolean): Ex
     let left = parsePrefix(stream, restricted);
     /** After a comparison another of its kind is an error: they do not associate. */
     let nonAssociative = Number.POSITIVE_INFINITY;
-    for (let length = 0; ; length++) {
+    for (;;) {
       const operator = infixStrength(stream, restricted);
       if (operator <= least) return left;
       if (operator === nonAssociative) throw twoComparisons(stream, operator);
-      if (length > chainMax) throw stream.tooLong('operators', chainMax);
       left = parseInfix(stream, left, operator, mark, restricted);
       nonAssociative = endsOpen(left, operator) ? operator : Number.POSITIVE_INFINITY;
     }
@@ -195,9 +193,6 @@ function infixStrength(stream: TokenStream, restricted: boolean): number {
       return 0;
   }
 }
-
-/** As many operators in a row: a chain is as deep a tree as its length for all who walk it. */
-const chainMax = limits.sqlDepthMax * 10;
 
 /** What may come where an expression should begin, and is no operator before an operand. */
 const neverPrefix = new Set('( ) [ ] , ; . : :: := => .. * / % ^ < > = <= >= <> =='.split(' '));

@@ -1,4 +1,5 @@
 import type { Expression, Statement } from './ast.ts';
+import { checkDepth } from './depth.ts';
 import { parseExpression as expression } from './expressions.ts';
 import { parseOne } from './statements.ts';
 import { TokenStream } from './token-stream.ts';
@@ -10,7 +11,9 @@ export function parseStatements(text: string): readonly Statement[] {
   for (;;) {
     while (stream.acceptOperator(';'));
     if (stream.peek().kind === 'end') return statements;
-    statements.push(parseOne(stream));
+    const statement = parseOne(stream);
+    checkDepth(text, statement);
+    statements.push(statement);
     if (stream.peek().kind !== 'end' && !stream.isOperator(';')) {
       throw stream.expected('";" or the end of the statement');
     }
@@ -23,6 +26,7 @@ export function parseStatement(text: string): Statement {
   const statement = parseOne(stream);
   while (stream.acceptOperator(';'));
   if (stream.peek().kind !== 'end') throw stream.expected('the end of the statement');
+  checkDepth(text, statement);
   return statement;
 }
 
@@ -30,5 +34,6 @@ export function parseExpression(text: string): Expression {
   const stream = new TokenStream(text);
   const parsed = expression(stream);
   if (stream.peek().kind !== 'end') throw stream.expected('the end of the expression');
+  checkDepth(text, parsed);
   return parsed;
 }

@@ -40,7 +40,7 @@ export function parsePrimary(stream: TokenStream): Expression {
       if (token.text === '(') return parseParenthesised(stream);
       throw stream.expected('an expression');
     case 'quoted':
-      return parseName(stream);
+      return parseTypedConstant(stream) ?? parseName(stream);
     case 'end':
       throw stream.expected('an expression');
     case 'word':
@@ -312,7 +312,7 @@ const twoWordTypes = new Set([
 function parseTypedConstant(stream: TokenStream): Expression | undefined {
   const mark = stream.mark();
   const word = stream.peek();
-  if (word.kind !== 'word' || reserved.has(word.text)) return undefined;
+  if (word.kind === 'word' && reserved.has(word.text)) return undefined;
   // All that a type name may have before the string: (10, 2), PRECISION, WITH TIME ZONE.
   let ahead = 1;
   if (twoWordTypes.has(`${word.text} ${stream.peek(1).text}`)) ahead = 2;
@@ -350,12 +350,20 @@ function parseName(stream: TokenStream): Expression {
     }
     parts.push(stream.label('a name after "."'));
   }
+  if (stream.peek().kind === 'string' || isCallBeforeString(stream)) {
+    throw stream.unsupported('a constant of a type of another schema', mark);
+  }
   if (!stream.isOperator('(')) return { kind: 'column', parts, span: stream.span(mark) };
   const [only] = parts;
   if (parts.length === 1 && !only!.quoted && columnNameOnly.has(only!.name)) {
     throw stream.expected('no "(": this word names no function');
   }
   return parseCall(stream, { parts, span: stream.span(mark) }, mark);
+}
+
+/** `s.type(3) 'text'`: PostgreSQL reads a constant, not a call. */
+function isCallBeforeString(stream: TokenStream): boolean {
+  return stream.isOperator('(') && stream.afterParentheses(0)?.kind === 'string';
 }
 
 function firstPart(stream: TokenStream): Identifier {

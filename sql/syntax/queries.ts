@@ -441,7 +441,8 @@ function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number)
   const hasAs = stream.isWord('as');
   const isDefinition = (open: number) =>
     stream.isOperator('(', open) && !/^[,)]$/.test(stream.peek(open + 2).text);
-  if ((hasAs && isDefinition(1)) || isDefinition(hasAs ? 2 : 1)) {
+  const hasAlias = hasAs || stream.canBeAlias();
+  if ((hasAs && isDefinition(1)) || (hasAlias && isDefinition(hasAs ? 2 : 1))) {
     throw stream.unsupported('a column definition list');
   }
   return { kind: 'function', call, lateral, ...parseTableAlias(stream), span: stream.span(mark) };

@@ -205,6 +205,7 @@ function parseColumn(stream: TokenStream): ColumnDefinition {
   const name = stream.identifier('a column name or PRIMARY KEY');
   const typeName = parseTypeName(stream);
   let notNull = false;
+  let isNull = false;
   let primaryKey = false;
   let defaultValue: Expression | undefined;
   for (;;) {
@@ -213,7 +214,11 @@ function parseColumn(stream: TokenStream): ColumnDefinition {
     else if (stream.acceptWord('default')) defaultValue = parseRestricted(stream);
     else if (stream.isOneOf(...foreignConstraints)) {
       throw stream.unsupported(`${stream.peek().text.toUpperCase()} on a column`);
-    } else if (!stream.acceptWord('null')) break;
+    } else if (stream.acceptWord('null')) isNull = true;
+    else break;
+  }
+  if (isNull && (notNull || primaryKey)) {
+    throw stream.syntaxError('a column cannot be both NULL and NOT NULL', undefined, mark);
   }
   return {
     name,

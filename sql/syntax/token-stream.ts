@@ -215,13 +215,6 @@ export class TokenStream {
     }
   }
 
-  tooLong(what: string, most: number): MillraceError {
-    return new MillraceError('RESOURCE_LIMIT', `more than ${most} ${what} in a row`, {
-      position: this.#positionOf(this.peek()),
-      sqlState: '54001',
-    });
-  }
-
   /** `isName`: a name should stand here, and reserved words are none. */
   expected(what: string, isName = false): MillraceError {
     const token = this.peek();

@@ -101,7 +101,11 @@ function parseModifiers(stream: TokenStream): number[] {
   return stream.list(() => {
     const negative = stream.acceptOperator('-');
     const token = stream.peek();
-    if (token.kind !== 'integer') throw stream.expected('a number');
+    const isLast = stream.isOperator(',', 1) || stream.isOperator(')', 1);
+    if (token.kind === 'operator' || token.kind === 'end') throw stream.expected('a number');
+    if (token.kind !== 'integer' || !isLast) {
+      throw stream.unsupported('a type modifier that is not a number');
+    }
     stream.next();
     return negative ? -Number(token.text) : Number(token.text);
   });

@@ -33,10 +33,13 @@ function essence(node: unknown): unknown {
     if (key === 'fval' && typeof value === 'string') return [[key, number(value)]];
     // ASC is what an order is without a word.
     if (value === 'SORTBY_ASC') return [[key, 'SORTBY_DEFAULT']];
-    // The constraints of a column come in any order.
+    // The constraints of a column come in any order; NULL is none.
     if (key === 'constraints') {
-      return [[key, (value as unknown[]).map((item) => JSON.stringify(essence(item))).sort()]];
+      const items = (value as unknown[]).map((item) => JSON.stringify(essence(item)));
+      const meant = items.filter((item) => !item.includes('CONSTR_NULL')).sort();
+      return meant.length === 0 ? [] : [[key, meant]];
     }
+    if (key === 'groupClause') return [[key, (value as unknown[]).flatMap(grouping).map(essence)]];
     if (key === 'arrayBounds') return [[key, (value as unknown[]).length]];
     if ((key === 'names' || key === 'funcname') && Array.isArray(value)) {
       const [first] = value as [{ String?: { sval?: string } }];
@@ -46,6 +49,13 @@ function essence(node: unknown): unknown {
     return [[key, essence(value)]];
   });
   return Object.fromEntries(entries);
+}
+
+/** `GROUP BY (a, b)` means a and b. */
+function grouping(node: unknown): unknown[] {
+  const row = (node as { RowExpr?: { args?: unknown[]; row_format: string } }).RowExpr;
+  const isList = row?.row_format === 'COERCE_IMPLICIT_CAST';
+  return isList ? row!.args!.flatMap(grouping) : [node];
 }
 
 /** Numbers of other bases and with underscores, as decimal digits. */
