@@ -252,6 +252,7 @@ export interface Select extends Node {
   readonly having?: Expression;
 }
 
+/** DEFAULT as a value is a column of that name, unquoted: no other text gives that. */
 export interface Values extends Node {
   readonly kind: 'values';
   readonly rows: readonly (readonly Expression[])[];

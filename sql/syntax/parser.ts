@@ -30,6 +30,7 @@ export function parseStatement(text: string): Statement {
   return statement;
 }
 
+/** An expression alone. The same errors. */
 export function parseExpression(text: string): Expression {
   const stream = new TokenStream(text);
   const parsed = expression(stream);

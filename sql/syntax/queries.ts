@@ -7,13 +7,12 @@ import type {
   QueryBody,
   Select,
   SelectItem,
-  TableAlias,
   TableExpression,
   Values,
 } from './ast.ts';
 import { parseExpression, parseSigned } from './expressions.ts';
-import { needsAs, valueWords } from './keywords.ts';
-import { parsePrimary } from './primaries.ts';
+import { parseTable } from './from.ts';
+import { needsAs } from './keywords.ts';
 import type { TokenStream } from './token-stream.ts';
 
 /** A whole query: WITH, set operations, ORDER BY, LIMIT. */
@@ -309,159 +308,4 @@ function parseFetch(stream: TokenStream): Expression {
   if (stream.isWord('with')) throw stream.unsupported('FETCH ... WITH TIES');
   stream.expectWord('only');
   return limit;
-}
-
-// ---- FROM --------------------------------------------------------------------------------------
-
-function parseTable(stream: TokenStream): TableExpression {
-  return stream.nested(() => {
-    const mark = stream.mark();
-    let left = parseTableTerm(stream);
-    for (;;) {
-      const join = parseJoinWords(stream);
-      if (join === undefined) return left;
-      const right = parseJoinRight(stream, join);
-      const condition = parseJoinCondition(stream, join);
-      left = { kind: 'join', ...join, left, right, ...condition, span: stream.span(mark) };
-    }
-  });
-}
-
-interface JoinWords {
-  readonly type: 'inner' | 'left' | 'right' | 'full' | 'cross';
-  readonly natural: boolean;
-}
-
-function parseJoinWords(stream: TokenStream): JoinWords | undefined {
-  if (stream.acceptWord('cross')) {
-    stream.expectWord('join');
-    return { type: 'cross', natural: false };
-  }
-  const natural = stream.acceptWord('natural');
-  for (const type of ['left', 'right', 'full'] as const) {
-    if (!stream.acceptWord(type)) continue;
-    stream.acceptWord('outer');
-    stream.expectWord('join');
-    return { type, natural };
-  }
-  if (stream.acceptWord('inner')) {
-    stream.expectWord('join');
-    return { type: 'inner', natural };
-  }
-  if (stream.acceptWord('join')) return { type: 'inner', natural };
-  if (natural) throw stream.expected('JOIN');
-  return undefined;
-}
-
-/** `a JOIN b JOIN c ON x ON y` nests: a second join before ON belongs to the right side. */
-function parseJoinRight(stream: TokenStream, join: JoinWords): TableExpression {
-  return stream.nested(() => parseNestedJoins(stream, join));
-}
-
-function parseNestedJoins(stream: TokenStream, join: JoinWords): TableExpression {
-  const mark = stream.mark();
-  let right = parseTableTerm(stream);
-  if (join.natural || join.type === 'cross') return right;
-  while (!stream.isOneOf('on', 'using')) {
-    const inner = parseJoinWords(stream);
-    if (inner === undefined) throw stream.expected('ON or USING');
-    const innerRight = parseJoinRight(stream, inner);
-    const condition = parseJoinCondition(stream, inner);
-    right = {
-      kind: 'join',
-      ...inner,
-      left: right,
-      right: innerRight,
-      ...condition,
-      span: stream.span(mark),
-    };
-  }
-  return right;
-}
-
-function parseJoinCondition(
-  stream: TokenStream,
-  join: JoinWords,
-): { on?: Expression; using?: readonly Identifier[] } {
-  if (join.natural || join.type === 'cross') return {};
-  if (stream.acceptWord('using')) {
-    const using = stream.list(() => stream.identifier('a column name'));
-    if (stream.isWord('as')) throw stream.unsupported('an alias of USING');
-    return { using };
-  }
-  stream.expectWord('on');
-  return { on: parseExpression(stream) };
-}
-
-function parseTableTerm(stream: TokenStream): TableExpression {
-  const mark = stream.mark();
-  const lateral = stream.acceptWord('lateral');
-  if (stream.isOperator('(')) {
-    if (stream.startsQuery()) return parseDerived(stream, lateral, mark);
-    if (lateral) throw stream.expected('a subquery or a function after LATERAL');
-    stream.expectOperator('(');
-    const table = parseTable(stream);
-    if (table.kind !== 'join') throw stream.expected('JOIN');
-    stream.expectOperator(')');
-    if (stream.isWord('as') || stream.canBeAlias()) {
-      throw stream.unsupported('an alias of a join in parentheses');
-    }
-    return table;
-  }
-  if (stream.isWord('only')) throw stream.unsupported('ONLY');
-  if (stream.isWord('rows', 'from') && stream.isOperator('(', 2)) {
-    throw stream.unsupported('ROWS FROM');
-  }
-  if (stream.isWord('table') && stream.isOperator('(', 1)) throw stream.unsupported('TABLE(...)');
-  if (startsCall(stream)) return parseFunctionTable(stream, lateral, mark);
-  if (lateral) throw stream.expected('a subquery or a function after LATERAL');
-  const name = stream.qualifiedName('a table name');
-  stream.acceptOperator('*');
-  const alias = parseTableAlias(stream);
-  if (stream.isWord('tablesample')) throw stream.unsupported('TABLESAMPLE');
-  return { kind: 'relation', name, ...alias, span: stream.span(mark) };
-}
-
-/** A name and "(", or one of the calls that need no parentheses. */
-function startsCall(stream: TokenStream): boolean {
-  const { kind, text } = stream.peek();
-  if (kind === 'word' && valueWords.has(text)) return true;
-  let ahead = 1;
-  while (stream.isOperator('.', ahead)) ahead += 2;
-  return (kind === 'word' || kind === 'quoted') && stream.isOperator('(', ahead);
-}
-
-function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number): TableExpression {
-  const call = parsePrimary(stream);
-  if (call.kind !== 'call') throw stream.unsupported('this function in FROM', mark);
-  if (call.over !== undefined || call.filter !== undefined) {
-    throw stream.syntaxError('FILTER and OVER may not stand in FROM', undefined, mark);
-  }
-  if (stream.isWord('with', 'ordinality')) throw stream.unsupported('WITH ORDINALITY');
-  const hasAs = stream.isWord('as');
-  const isDefinition = (open: number) =>
-    stream.isOperator('(', open) && !/^[,)]$/.test(stream.peek(open + 2).text);
-  const hasAlias = hasAs || stream.canBeAlias();
-  if ((hasAs && isDefinition(1)) || (hasAlias && isDefinition(hasAs ? 2 : 1))) {
-    throw stream.unsupported('a column definition list');
-  }
-  return { kind: 'function', call, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
-}
-
-function parseDerived(stream: TokenStream, lateral: boolean, mark: number): TableExpression {
-  stream.expectOperator('(');
-  const query = parseQuery(stream);
-  stream.expectOperator(')');
-  return { kind: 'derived', query, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
-}
-
-function parseTableAlias(stream: TokenStream): { alias?: TableAlias } {
-  const mark = stream.mark();
-  const hasAs = stream.acceptWord('as');
-  if (!hasAs && !stream.canBeAlias()) return {};
-  const name = stream.identifier('a table alias');
-  const columns = stream.isOperator('(')
-    ? stream.list(() => stream.identifier('a column name'))
-    : [];
-  return { alias: { name, columns, span: stream.span(mark) } };
 }

@@ -1,23 +1,20 @@
 import type {
-  Assignment,
   ColumnDefinition,
   CreateRelation,
   CreateTopic,
   CreateView,
-  Delete,
   Describe,
   Drop,
   Expression,
   Identifier,
-  Insert,
   QualifiedName,
   SetVariable,
   Show,
   Statement,
-  Update,
   WatermarkDefinition,
   WithOption,
 } from './ast.ts';
+import { parseDelete, parseInsert, parseUpdate } from './dml.ts';
 import { parseExpression, parseRestricted } from './expressions.ts';
 import { parseQuery } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
@@ -303,134 +300,6 @@ function parseDrop(stream: TokenStream): Drop {
   const cascade = stream.acceptWord('cascade');
   if (!cascade) stream.acceptWord('restrict');
   return { kind: 'drop', object, ifExists, names, cascade, span: stream.span(mark) };
-}
-
-function parseInsert(stream: TokenStream): Insert {
-  const mark = stream.mark();
-  stream.expectWord('insert');
-  const isReplace = stream.acceptWord('or', 'replace');
-  stream.expectWord('into');
-  const table = stream.qualifiedName('a table name');
-  if (stream.isWord('as')) throw stream.unsupported('an alias of the table');
-  if (stream.isWord('default', 'values')) throw stream.unsupported('DEFAULT VALUES');
-  const isColumnList = stream.isOperator('(') && !startsQueryAfterParenthesis(stream);
-  const columns = isColumnList ? stream.list(() => parseTargetColumn(stream)) : [];
-  if (stream.isOneOf('overriding')) throw stream.unsupported('OVERRIDING');
-  const source = parseQuery(stream);
-  const conflict = isReplace ? ({ onConflict: 'replace' } as const) : parseOnConflict(stream);
-  if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
-  return { kind: 'insert', table, columns, source, ...conflict, span: stream.span(mark) };
-}
-
-/** A column to write to: a whole one, not a field or an element of it. */
-function parseTargetColumn(stream: TokenStream): Identifier {
-  const column = stream.identifier('a column name');
-  if (stream.isOperator('.') || stream.isOperator('[')) {
-    throw stream.unsupported('a part of a column');
-  }
-  return column;
-}
-
-function startsQueryAfterParenthesis(stream: TokenStream): boolean {
-  let ahead = 1;
-  while (stream.isOperator('(', ahead)) ahead++;
-  const { kind, text } = stream.peek(ahead);
-  return kind === 'word' && ['select', 'values', 'with', 'table'].includes(text);
-}
-
-/**
- * `ON CONFLICT [(key)] DO NOTHING`, or `DO UPDATE` without assignments: the new row replaces the
- * old one whole, as INSERT OR REPLACE says.
- */
-function parseOnConflict(stream: TokenStream): Pick<Insert, 'onConflict' | 'conflictColumns'> {
-  if (!stream.acceptWord('on', 'conflict')) return {};
-  if (stream.isWord('on', 'constraint')) throw stream.unsupported('ON CONSTRAINT');
-  const columns = stream.isOperator('(') ? parseConflictColumns(stream) : undefined;
-  const key = columns === undefined ? {} : { conflictColumns: columns };
-  if (stream.isWord('where')) throw stream.unsupported('ON CONFLICT ... WHERE');
-  stream.expectWord('do');
-  if (stream.acceptWord('nothing')) return { onConflict: 'nothing', ...key };
-  if (!stream.acceptWord('update') && !stream.acceptWord('replace')) {
-    throw stream.expected('NOTHING or UPDATE');
-  }
-  if (stream.isWord('set')) throw stream.unsupported('ON CONFLICT DO UPDATE SET');
-  return { onConflict: 'replace', ...key };
-}
-
-function parseConflictColumns(stream: TokenStream): Identifier[] {
-  return stream.list(() => {
-    if (stream.isOperator('(') || (stream.canBeFunctionName() && stream.isOperator('(', 1))) {
-      throw stream.unsupported('an expression as the key of a conflict');
-    }
-    const column = stream.identifier('a column name');
-    if (!stream.isOperator(',') && !stream.isOperator(')')) {
-      throw stream.unsupported('more than columns as the key of a conflict');
-    }
-    return column;
-  });
-}
-
-function parseUpdate(stream: TokenStream): Update {
-  const mark = stream.mark();
-  stream.expectWord('update');
-  const table = parseWrittenTable(stream);
-  const alias = parseAlias(stream, 'set');
-  stream.expectWord('set');
-  const assignments = stream.items((): Assignment => {
-    const assignmentMark = stream.mark();
-    if (stream.isOperator('(')) throw stream.unsupported('an assignment to several columns');
-    const column = parseTargetColumn(stream);
-    stream.expectOperator('=');
-    const value = stream.acceptWord('default') ? undefined : parseExpression(stream);
-    return { column, value, span: stream.span(assignmentMark) };
-  });
-  if (stream.isWord('from')) throw stream.unsupported('UPDATE ... FROM');
-  const where = parseWhere(stream);
-  if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
-  return {
-    kind: 'update',
-    table,
-    ...(alias === undefined ? {} : { alias }),
-    assignments,
-    ...(where === undefined ? {} : { where }),
-    span: stream.span(mark),
-  };
-}
-
-function parseDelete(stream: TokenStream): Delete {
-  const mark = stream.mark();
-  stream.expectWord('delete', 'from');
-  const table = parseWrittenTable(stream);
-  const alias = parseAlias(stream, 'where');
-  if (stream.isWord('using')) throw stream.unsupported('DELETE ... USING');
-  const where = parseWhere(stream);
-  if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
-  return {
-    kind: 'delete',
-    table,
-    ...(alias === undefined ? {} : { alias }),
-    ...(where === undefined ? {} : { where }),
-    span: stream.span(mark),
-  };
-}
-
-function parseWrittenTable(stream: TokenStream): QualifiedName {
-  if (stream.isWord('only')) throw stream.unsupported('ONLY');
-  const table = stream.qualifiedName('a table name');
-  stream.acceptOperator('*');
-  return table;
-}
-
-/** The condition of UPDATE and DELETE. */
-function parseWhere(stream: TokenStream): Expression | undefined {
-  if (!stream.acceptWord('where')) return undefined;
-  if (stream.isWord('current', 'of')) throw stream.unsupported('WHERE CURRENT OF');
-  return parseExpression(stream);
-}
-
-function parseAlias(stream: TokenStream, until: string): Identifier | undefined {
-  if (stream.acceptWord('as')) return stream.identifier('an alias');
-  return stream.canBeAlias() && !stream.isWord(until) ? stream.identifier('an alias') : undefined;
 }
 
 const showable = ['tables', 'sources', 'views', 'materialized views', 'topics', 'relations', 'all'];
