@@ -146,3 +146,4 @@ SELECT a%-b, a|-b, a@-b, 1 +/* x */ 2, É, é
 SELECT 0_1, 0x_1F, 0b_1, 0o_7, .5_0, 1_0e1_0, 0xFFe1
 SELECT coalesce, E'\v'
 SELECT operator, overlaps_x, double, char 'x'
+CREATE TABLE t (a int DEFAULT 1 NOT NULL, b int DEFAULT a - 1 NULL)
