@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { nexmarkColumns } from '../../connectors/cli/demo/nexmark/columns.ts';
@@ -79,12 +80,12 @@ describe('generated events over topics, against PostgreSQL', () => {
   );
 });
 
-const corpus = new URL('../../../shared/corpus/risingwave/', import.meta.url);
+const corpus = join(import.meta.dirname, '..', '..', '..', 'shared', 'corpus', 'risingwave');
 
 describe.skipIf(!existsSync(corpus))(
   "RisingWave's rows and expected results (skipped without the corpus)",
   () => {
-    const read = (path: string) => readFileSync(new URL(path, corpus), 'utf8');
+    const read = (path: string) => readFileSync(join(corpus, path), 'utf8');
     /** The statements of an slt file; only `statement ok` matters here. */
     const statements = (path: string) =>
       read(path)
