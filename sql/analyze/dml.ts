@@ -62,6 +62,7 @@ export function analyzeInsert(context: Context, node: Insert): DmlPlan {
       sqlState: '42701',
     });
   }
+  checkConflictColumns(context, table, node);
   const source = insertSource(context, node);
   const width = source.fields.length;
   if (width > targets.length || (width < targets.length && node.columns.length > 0)) {
@@ -80,6 +81,21 @@ export function analyzeInsert(context: Context, node: Insert): DmlPlan {
   });
   const names = table.columns.map(({ name }) => name);
   return { table, root: mapNode(source, names, outputs) };
+}
+
+/** ON CONFLICT may name the table's key and nothing else. */
+function checkConflictColumns(context: Context, table: Relation, node: Insert): void {
+  const named = node.conflictColumns?.map((column) => columnNumber(context, table, column));
+  if (named === undefined) return;
+  const isKey =
+    named.length === table.primaryKey.length && named.every((c) => table.primaryKey.includes(c));
+  if (isKey && named.length > 0) return;
+  throw complain(
+    context,
+    node.conflictColumns![0]?.span ?? node.span,
+    'there is no unique constraint matching the ON CONFLICT specification',
+    { sqlState: '42P10', hint: 'Name the columns of the PRIMARY KEY.' },
+  );
 }
 
 /** VALUES keep their untyped literals until the target column's type is known. */

@@ -118,6 +118,7 @@ describe('errors change nothing', () => {
     ["CREATE SOURCE s (a int) WITH (topic = 'none')", '42704'],
     ['INSERT INTO t VALUES (NULL)', '23502'],
     ["INSERT INTO t VALUES ('x')", '22P02'],
+    ['INSERT INTO t VALUES (1) ON CONFLICT (b) DO NOTHING', '42703'],
     ['DROP TABLE t', '2BP01'],
     ['CREATE TABLE t (b int)', '42P07'],
     ['DROP VIEW t', '42809'],
