@@ -50,9 +50,22 @@ function smallIntegers(kind: 'smallint' | 'integer'): ScalarFunction[] {
     op('&', (a, b) => a & b),
     op('|', (a, b) => a | b),
     op('#', (a, b) => a ^ b),
+    strict(`<<:${kind}`, '<<', [kind, 'integer'], kind, ([a, b]) =>
+      wrapped(kind, (a as number) << (b as number)),
+    ),
+    strict(`>>:${kind}`, '>>', [kind, 'integer'], kind, ([a, b]) =>
+      wrapped(kind, (a as number) >> (b as number)),
+    ),
+    strict(`~:${kind}`, '~', [kind], kind, ([a]) => ~(a as number), false),
+    strict(`plus:${kind}`, 'plus', [kind], kind, ([a]) => a!, false),
     strict(`negate:${kind}`, 'negate', [kind], kind, ([a]) => inRange(kind, -(a as number))),
     strict(`abs:${kind}`, 'abs', [kind], kind, ([a]) => inRange(kind, Math.abs(a as number))),
   ];
+}
+
+/** Shifts drop the bits that do not fit, and count modulo the word's width, as C does. */
+function wrapped(kind: 'smallint' | 'integer', value: number): number {
+  return kind === 'smallint' ? (value << 16) >> 16 : value;
 }
 
 function bigints(): ScalarFunction[] {
@@ -75,6 +88,14 @@ function bigints(): ScalarFunction[] {
     op('&', (a, b) => a & b),
     op('|', (a, b) => a | b),
     op('#', (a, b) => a ^ b),
+    strict('<<:bigint', '<<', ['bigint', 'integer'], 'bigint', ([a, b]) =>
+      BigInt.asIntN(64, (a as bigint) << BigInt((b as number) & 63)),
+    ),
+    strict('>>:bigint', '>>', ['bigint', 'integer'], 'bigint', ([a, b]) =>
+      BigInt.asIntN(64, (a as bigint) >> BigInt((b as number) & 63)),
+    ),
+    strict('~:bigint', '~', ['bigint'], 'bigint', ([a]) => ~(a as bigint), false),
+    strict('plus:bigint', 'plus', ['bigint'], 'bigint', ([a]) => a!, false),
     strict('negate:bigint', 'negate', ['bigint'], 'bigint', ([a]) => inBigint(-(a as bigint))),
     strict('abs:bigint', 'abs', ['bigint'], 'bigint', ([a]) => {
       const value = a as bigint;
@@ -117,6 +138,7 @@ function floats(left: FloatKind, right: FloatKind): ScalarFunction[] {
 
 function floatFunctions(kind: FloatKind): ScalarFunction[] {
   return [
+    strict(`plus:${kind}`, 'plus', [kind], kind, ([a]) => a!, false),
     strict(`negate:${kind}`, 'negate', [kind], kind, ([a]) => -(a as number), false),
     strict(`abs:${kind}`, 'abs', [kind], kind, ([a]) => Math.abs(a as number), false),
   ];
@@ -162,6 +184,7 @@ function decimals(): ScalarFunction[] {
       const left = a.unscaled * powerOfTen(scale - a.scale);
       return { unscaled: left % (b.unscaled * powerOfTen(scale - b.scale)), scale };
     }),
+    unary('plus', (a) => a),
     unary('negate', (a) => ({ unscaled: -a.unscaled, scale: a.scale })),
     unary('abs', (a) => ({ unscaled: a.unscaled < 0n ? -a.unscaled : a.unscaled, scale: a.scale })),
     unary('floor', (a) => toWhole(a, (q, r) => (r < 0n ? q - 1n : q))),
@@ -210,17 +233,17 @@ function doubleFunctions(): ScalarFunction[] {
     unary('ceil', Math.ceil),
     unary('round', roundHalfEven),
     unary('trunc', Math.trunc),
-    unary('sign', Math.sign),
-    unary('exp', Math.exp),
+    // Not Math.sign: -0 and NaN have the sign 0.
+    unary('sign', (a) => (a > 0 ? 1 : a < 0 ? -1 : 0)),
+    unary('exp', (a) => checkedFloat(Math.exp(a), Number.isFinite(a), false)),
     unary('sqrt', (a) => {
       if (a < 0) throw runtimeError('cannot take square root of a negative number', '2201F');
       return Math.sqrt(a);
     }),
-    unary('ln', (a) => {
-      if (a === 0) throw runtimeError('cannot take logarithm of zero', '2201E');
-      if (a < 0) throw runtimeError('cannot take logarithm of a negative number', '2201E');
-      return Math.log(a);
-    }),
+    unary('ln', (a) => Math.log(logarithmand(a))),
+    unary('log', (a) => Math.log10(logarithmand(a))),
+    unary('log10', (a) => Math.log10(logarithmand(a))),
+    unary('cbrt', Math.cbrt),
     strict('power:double', 'power', ['double', 'double'], 'double', ([a, b]) =>
       power(a as number, b as number),
     ),
@@ -228,6 +251,12 @@ function doubleFunctions(): ScalarFunction[] {
       power(a as number, b as number),
     ),
   ];
+}
+
+function logarithmand(value: number): number {
+  if (value === 0) throw runtimeError('cannot take logarithm of zero', '2201E');
+  if (value < 0) throw runtimeError('cannot take logarithm of a negative number', '2201E');
+  return value;
 }
 
 function power(base: number, exponent: number): number {
@@ -241,9 +270,14 @@ function power(base: number, exponent: number): number {
     );
   }
   const value = base === 1 ? 1 : base ** exponent;
-  if (!Number.isFinite(value) && Number.isFinite(base) && Number.isFinite(exponent)) {
-    throw runtimeError('value out of range: overflow', '22003');
-  }
+  return checkedFloat(value, Number.isFinite(base) && Number.isFinite(exponent), base === 0);
+}
+
+/** Finite arguments never give an infinity, nor 0 unless it is exact. */
+function checkedFloat(value: number, mustBeFinite: boolean, mayBeZero: boolean): number {
+  if (!mustBeFinite) return value;
+  if (!Number.isFinite(value)) throw runtimeError('value out of range: overflow', '22003');
+  if (value === 0 && !mayBeZero) throw runtimeError('value out of range: underflow', '22003');
   return value;
 }
 

@@ -1,6 +1,6 @@
 import { assert } from '../../platform/assert.ts';
 import { microsPerDay, splitTimestamp } from '../columns/datetime.ts';
-import { checkedDecimal, decimalFromText, rescale } from '../columns/decimal.ts';
+import { checkedDecimal, powerOfTen, rescale } from '../columns/decimal.ts';
 import { fitDecimal, fitText, fromText, toText } from '../columns/text.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { Decimal, SqlType, SqlValue, TypeKind } from '../columns/types.ts';
@@ -8,8 +8,9 @@ import { inBigint, roundHalfEven } from './arithmetic.ts';
 import { runtimeError, type ScalarFunction } from './function.ts';
 
 /**
- * Casts, with ids `cast:<from>:<to>` and `assign:<from>:varchar`. What is allowed where follows pg_cast; a cast to a type with
- * a length or precision applies it.
+ * Casts, with ids `cast:<from>:<to>`, `assign:<from>:varchar`, and `output:<from>:text` for what
+ * the type's output function prints. What is allowed where follows pg_cast; a cast to a type with a
+ * length or precision applies it.
  */
 type Level = 'implicit' | 'assignment' | 'explicit';
 
@@ -75,6 +76,7 @@ export function castFunction(id: string): ScalarFunction {
       fails: true,
     },
     evaluate: ([value], type) => {
+      if (verb === 'output') return toText(source, value!);
       if (verb === 'cast' || type.kind !== 'varchar') return castValue(source, type, value!);
       return fitText(type, castValue(source, { kind: 'text' }, value!) as string);
     },
@@ -121,7 +123,7 @@ function castValue(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
   }
 }
 
-/** `true` as text is `true`, though it prints as `t`. */
+/** `true` as text is `true`, though it prints (and concatenates) as `t`. */
 function textOf(from: SqlType, value: SqlValue): string {
   return from.kind === 'boolean' ? String(value) : toText(from, value);
 }
@@ -134,8 +136,10 @@ function numberTo(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
       return Number(within(to, toInteger(from, value), -(2n ** 31n), 2n ** 31n - 1n));
     case 'bigint':
       return inBigint(toInteger(from, value));
-    case 'numeric':
-      return fitDecimal(to, toDecimal(from, value));
+    case 'numeric': {
+      const { unscaled, scale } = fitDecimal(to, toDecimal(from, value));
+      return checkedDecimal(unscaled, scale);
+    }
     case 'real':
       return finite(to, Math.fround(toDouble(from, value)), value);
     default:
@@ -156,17 +160,21 @@ function toInteger(from: SqlType, value: SqlValue): bigint {
   return BigInt(from.kind === 'real' || from.kind === 'double' ? roundHalfEven(number) : number);
 }
 
+/** May have more digits than a numeric holds, which numeric(p,s) then rounds. */
 function toDecimal(from: SqlType, value: SqlValue): Decimal {
   if (from.kind === 'numeric') return value as Decimal;
-  if (typeof value === 'bigint') return checkedDecimal(value, 0);
+  if (typeof value === 'bigint') return { unscaled: value, scale: 0 };
   const number = value as number;
   if (from.kind !== 'real' && from.kind !== 'double') return { unscaled: BigInt(number), scale: 0 };
   if (!Number.isFinite(number)) throw runtimeError(`cannot convert ${number} to numeric`, '22003');
   // PostgreSQL keeps as many digits as the type surely has: 6 and 15.
-  const text = String(Number(number.toPrecision(from.kind === 'real' ? 6 : 15)));
-  const decimal = decimalFromText(text);
-  assert(decimal !== undefined, 'a number prints as a number');
-  return decimal;
+  const [mantissa = '', exponent] = number.toExponential(from.kind === 'real' ? 5 : 14).split('e');
+  const [whole, fraction = ''] = mantissa.split('.');
+  const digits = fraction.replace(/0+$/, '');
+  const unscaled = BigInt(`${whole}${digits}`);
+  const scale = digits.length - Number(exponent);
+  if (scale < 0) return { unscaled: unscaled * powerOfTen(-scale), scale: 0 };
+  return unscaled === 0n ? { unscaled, scale: 0 } : { unscaled, scale };
 }
 
 function toDouble(from: SqlType, value: SqlValue): number {
@@ -175,7 +183,8 @@ function toDouble(from: SqlType, value: SqlValue): number {
 
 function finite(to: SqlType, value: number, from: SqlValue): number {
   const wasFinite = typeof from !== 'number' || Number.isFinite(from);
-  if (wasFinite && !Number.isFinite(value)) {
+  const hasVanished = value === 0 && typeof from === 'number' && from !== 0;
+  if ((wasFinite && !Number.isFinite(value)) || hasVanished) {
     throw runtimeError(`value out of range for type ${typeName(to)}`, '22003');
   }
   return value;

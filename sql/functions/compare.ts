@@ -21,7 +21,7 @@ export function compareValues(kind: TypeKind, a: SqlValue, b: SqlValue): number 
     case 'text':
     case 'varchar':
     case 'unknown':
-      return a === b ? 0 : Buffer.compare(Buffer.from(a as string), Buffer.from(b as string));
+      return compareTexts(a as string, b as string);
     case 'bytea':
       return Buffer.compare(a as Uint8Array, b as Uint8Array);
     case 'real':
@@ -35,6 +35,22 @@ export function compareValues(kind: TypeKind, a: SqlValue, b: SqlValue): number 
     default:
       return a! < b! ? -1 : a! > b! ? 1 : 0;
   }
+}
+
+/** By the bytes of UTF-8, which is the order of code points. */
+function compareTexts(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** UTF-16 puts surrogates (beyond U+FFFF) below U+E000 to U+FFFF. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x2000 : unit;
 }
 
 export const comparisonTests: Readonly<Record<string, (order: number) => boolean>> = {

@@ -5,7 +5,18 @@ import {
   microsPerDay,
   splitTimestamp,
 } from '../columns/datetime.ts';
-import type { Decimal, Interval, SqlValue, TypeKind } from '../columns/types.ts';
+import { decimalToText } from '../columns/decimal.ts';
+import { int64Max, int64Min } from '../columns/i64.ts';
+import type { Decimal, Interval, SqlValue } from '../columns/types.ts';
+import { roundHalfEven } from './arithmetic.ts';
+import {
+  extractFromDate,
+  extractFromInterval,
+  extractFromTime,
+  extractFromTimestamp,
+  truncateInterval,
+  truncateTimestamp,
+} from './date-fields.ts';
 import { runtimeError, type ScalarFunction, strict } from './function.ts';
 import { timestampToChar } from './to-char.ts';
 
@@ -20,6 +31,32 @@ const negated = ({ months, days, micros: time }: Interval): Interval => ({
   micros: -time,
 });
 
+/** Julian day 0 to the end of 5874897, as PostgreSQL's. */
+export function checkedDate(days: number): number {
+  if (days < -2_440_588 || days > 2_145_031_948) throw runtimeError('date out of range', '22008');
+  return days;
+}
+
+/** From Julian day 0 on; int64 from 1970 ends in 294247, PostgreSQL's from 2000 in 294276. */
+export function checkedTimestamp(timestamp: bigint): bigint {
+  if (timestamp < timestampMin || timestamp > int64Max) {
+    throw runtimeError('timestamp out of range', '22008');
+  }
+  return timestamp;
+}
+
+const timestampMin = -2_440_588n * microsPerDay;
+const int32Max = 2_147_483_647;
+
+function checkedInterval(interval: Interval): Interval {
+  const { months, days, micros: time } = interval;
+  const isWord = (value: number) => value >= -int32Max - 1 && value <= int32Max;
+  if (!isWord(months) || !isWord(days) || time < int64Min || time > int64Max) {
+    throw runtimeError('interval out of range', '22008');
+  }
+  return interval;
+}
+
 /** Months first, the day cut to the month's length; then days, then time. */
 export function addInterval(timestamp: bigint, by: Interval): bigint {
   let { days, time } = splitTimestamp(timestamp);
@@ -32,7 +69,7 @@ export function addInterval(timestamp: bigint, by: Interval): bigint {
   }
   days += by.days;
   time += by.micros;
-  return BigInt(days) * microsPerDay + time;
+  return checkedTimestamp(BigInt(days) * microsPerDay + time);
 }
 
 function difference(a: bigint, b: bigint): Interval {
@@ -41,38 +78,43 @@ function difference(a: bigint, b: bigint): Interval {
   return { months: 0, days: Number(days), micros: all - days * microsPerDay };
 }
 
-function scaledInterval(by: Interval, factor: number): Interval {
-  const months = by.months * factor;
-  const wholeMonths = Math.trunc(months);
-  const days = by.days * factor + Math.round((months - wholeMonths) * 30 * 1e6) / 1e6;
-  const wholeDays = Math.trunc(days);
-  const rest = Math.round((days - wholeDays) * 86_400 * 1e6) + Number(by.micros) * factor;
-  return { months: wholeMonths, days: wholeDays, micros: BigInt(Math.round(rest)) };
+/** To whole microseconds, in seconds: hides the noise of a double's last digits. */
+const rounded = (seconds: number) => roundHalfEven(seconds * 1e6) / 1e6;
+
+/** Fractions of months go to days (30 a month), of days to time, as PostgreSQL's interval_mul. */
+function scaledInterval(by: Interval, scale: (part: number) => number): Interval {
+  const parts = [by.months, by.days, Number(by.micros)].map(scale) as [number, number, number];
+  if (!parts.every(Number.isFinite)) throw runtimeError('interval out of range', '22008');
+  const months = Math.trunc(parts[0]);
+  let days = Math.trunc(parts[1]);
+  const daysOfMonths = rounded((parts[0] - months) * 30);
+  const wholeDays = Math.trunc(daysOfMonths);
+  let seconds = rounded((parts[1] - days + daysOfMonths - wholeDays) * 86_400);
+  if (Math.abs(seconds) >= 86_400) {
+    days += Math.trunc(seconds / 86_400);
+    seconds -= Math.trunc(seconds / 86_400) * 86_400;
+  }
+  days += wholeDays;
+  const micros = BigInt(roundHalfEven(parts[2] + seconds * 1e6));
+  return checkedInterval({ months: months + 0, days: days + 0, micros });
 }
 
-const timestampKinds: readonly TypeKind[] = ['timestamp', 'timestamptz'];
+const timestampKinds = ['timestamp', 'timestamptz'] as const;
+
+function timeOfDay(value: bigint): bigint {
+  const rest = value % microsPerDay;
+  return rest < 0n ? rest + microsPerDay : rest;
+}
 
 const additions: readonly ScalarFunction[] = [
-  strict(
-    '+:date:integer',
-    '+',
-    ['date', 'integer'],
-    'date',
-    ([a, b]) => (a as number) + (b as number),
+  strict('+:date:integer', '+', ['date', 'integer'], 'date', ([a, b]) =>
+    checkedDate((a as number) + (b as number)),
   ),
-  strict(
-    '+:integer:date',
-    '+',
-    ['integer', 'date'],
-    'date',
-    ([a, b]) => (a as number) + (b as number),
+  strict('+:integer:date', '+', ['integer', 'date'], 'date', ([a, b]) =>
+    checkedDate((a as number) + (b as number)),
   ),
-  strict(
-    '-:date:integer',
-    '-',
-    ['date', 'integer'],
-    'date',
-    ([a, b]) => (a as number) - (b as number),
+  strict('-:date:integer', '-', ['date', 'integer'], 'date', ([a, b]) =>
+    checkedDate((a as number) - (b as number)),
   ),
   strict('-:date', '-', ['date', 'date'], 'integer', ([a, b]) => (a as number) - (b as number)),
   ...(['+', '-'] as const).flatMap((symbol) => {
@@ -87,18 +129,17 @@ const additions: readonly ScalarFunction[] = [
           addInterval(micros(a), by(b)),
         ),
       ),
-      strict(`${symbol}:time:interval`, symbol, ['time', 'interval'], 'time', ([a, b]) => {
-        const sum = (micros(a) + by(b).micros) % microsPerDay;
-        return sum < 0n ? sum + microsPerDay : sum;
-      }),
+      strict(`${symbol}:time:interval`, symbol, ['time', 'interval'], 'time', ([a, b]) =>
+        timeOfDay(micros(a) + by(b).micros),
+      ),
       strict(`${symbol}:interval`, symbol, ['interval', 'interval'], 'interval', ([a, b]) => {
         const x = interval(a);
         const y = by(b);
-        return {
+        return checkedInterval({
           months: x.months + y.months,
           days: x.days + y.days,
           micros: x.micros + y.micros,
-        };
+        });
       }),
     ];
   }),
@@ -110,139 +151,124 @@ const additions: readonly ScalarFunction[] = [
       difference(micros(a), micros(b)),
     ),
   ]),
+  strict('+:interval:date', '+', ['interval', 'date'], 'timestamp', ([a, b]) =>
+    addInterval(BigInt(b as number) * microsPerDay, interval(a)),
+  ),
+  strict('+:interval:time', '+', ['interval', 'time'], 'time', ([a, b]) =>
+    timeOfDay(micros(b) + interval(a).micros),
+  ),
+  strict('+:date:time', '+', ['date', 'time'], 'timestamp', ([a, b]) =>
+    checkedTimestamp(BigInt(a as number) * microsPerDay + micros(b)),
+  ),
+  strict('+:time:date', '+', ['time', 'date'], 'timestamp', ([a, b]) =>
+    checkedTimestamp(BigInt(b as number) * microsPerDay + micros(a)),
+  ),
   strict('-:time', '-', ['time', 'time'], 'interval', ([a, b]) => ({
     months: 0,
     days: 0,
     micros: micros(a) - micros(b),
   })),
   strict('*:interval:double', '*', ['interval', 'double'], 'interval', ([a, b]) =>
-    scaledInterval(interval(a), b as number),
+    scaledInterval(interval(a), (part) => part * (b as number)),
   ),
   strict('*:double:interval', '*', ['double', 'interval'], 'interval', ([a, b]) =>
-    scaledInterval(interval(b), a as number),
+    scaledInterval(interval(b), (part) => part * (a as number)),
   ),
   strict('/:interval:double', '/', ['interval', 'double'], 'interval', ([a, b]) => {
     if (b === 0) throw runtimeError('division by zero', '22012');
-    return scaledInterval(interval(a), 1 / (b as number));
+    return scaledInterval(interval(a), (part) => part / (b as number));
   }),
-  strict('negate:interval', 'negate', ['interval'], 'interval', ([a]) => negated(interval(a))),
+  strict('negate:interval', 'negate', ['interval'], 'interval', ([a]) =>
+    checkedInterval(negated(interval(a))),
+  ),
 ];
 
-/** EXTRACT's answer is numeric: seconds and epoch with six decimals, the others whole. */
-function extractField(field: string, timestamp: bigint): Decimal {
-  const { days, time } = splitTimestamp(timestamp);
-  const { year, month, day } = civilFromDays(days);
-  const whole = (value: number | bigint): Decimal => ({ unscaled: BigInt(value), scale: 0 });
-  const weekday = (((days + 4) % 7) + 7) % 7;
-  switch (field) {
-    case 'microseconds':
-      return whole(time % 60_000_000n);
-    case 'milliseconds':
-      return { unscaled: time % 60_000_000n, scale: 3 };
-    case 'second':
-      return { unscaled: time % 60_000_000n, scale: 6 };
-    case 'minute':
-      return whole((time / 60_000_000n) % 60n);
-    case 'hour':
-      return whole(time / 3_600_000_000n);
-    case 'day':
-      return whole(day);
-    case 'month':
-      return whole(month);
-    case 'quarter':
-      return whole(Math.ceil(month / 3));
-    case 'year':
-      return whole(year > 0 ? year : year - 1);
-    case 'decade':
-      return whole(Math.floor(year / 10));
-    case 'century':
-      return whole(year > 0 ? Math.ceil(year / 100) : -Math.ceil((1 - year) / 100));
-    case 'dow':
-      return whole(weekday);
-    case 'isodow':
-      return whole(weekday === 0 ? 7 : weekday);
-    case 'doy':
-      return whole(days - daysFromCivil({ year, month: 1, day: 1 }) + 1);
-    case 'week':
-      return whole(isoWeek(days).week);
-    case 'isoyear':
-      return whole(isoWeek(days).year);
-    case 'epoch':
-      return { unscaled: timestamp, scale: 6 };
-    default:
-      throw runtimeError(`unit "${field}" not recognized for type timestamp`, '22023');
-  }
-}
+const toNumber = (value: Decimal) => Number(decimalToText(value));
+const unitOf = (value: SqlValue | undefined) => value as string;
 
-/** ISO 8601: the week that holds the year's first Thursday is week 1. */
-export function isoWeek(days: number): { year: number; week: number } {
-  const thursday = days + 3 - ((((days + 3) % 7) + 7) % 7);
-  const { year } = civilFromDays(thursday);
-  const first = daysFromCivil({ year, month: 1, day: 1 });
-  return { year, week: Math.floor((thursday - first) / 7) + 1 };
-}
+type FieldKind = 'date' | 'time' | 'timestamp' | 'timestamptz' | 'interval';
 
-function truncate(field: string, timestamp: bigint): bigint {
-  const { days, time } = splitTimestamp(timestamp);
-  const { year, month } = civilFromDays(days);
-  const atDay = (day: number) => BigInt(day) * microsPerDay;
-  const unit = {
-    microseconds: 1n,
-    milliseconds: 1000n,
-    second: 1_000_000n,
-    minute: 60_000_000n,
-    hour: 3_600_000_000n,
-  }[field];
-  if (unit !== undefined) return atDay(days) + time - (time % unit);
-  switch (field) {
-    case 'day':
-      return atDay(days);
-    case 'week':
-      return atDay(days - ((((days + 3) % 7) + 7) % 7));
-    case 'month':
-      return atDay(daysFromCivil({ year, month, day: 1 }));
-    case 'quarter':
-      return atDay(daysFromCivil({ year, month: month - ((month - 1) % 3), day: 1 }));
-    case 'year':
-      return atDay(daysFromCivil({ year, month: 1, day: 1 }));
-    case 'decade':
-      return atDay(daysFromCivil({ year: year - (((year % 10) + 10) % 10), month: 1, day: 1 }));
-    default:
-      throw runtimeError(`unit "${field}" not recognized for type timestamp`, '22023');
-  }
-}
-
-const toNumber = ({ unscaled, scale }: Decimal) => Number(unscaled) / 10 ** scale;
-const fieldName = (value: SqlValue | undefined) =>
-  (value as string).toLowerCase().replace(/s$/, '');
-/** Only these fields end in s. */
-const unitName = (value: SqlValue | undefined) => {
-  const name = fieldName(value);
-  return name === 'microsecond' || name === 'millisecond' ? `${name}s` : name;
+const extractors: Readonly<
+  Record<FieldKind, (unit: string, value: SqlValue | undefined) => Decimal>
+> = {
+  date: (unit, value) => extractFromDate(unit, value as number),
+  time: (unit, value) => extractFromTime(unit, micros(value)),
+  timestamp: (unit, value) => extractFromTimestamp('timestamp', unit, micros(value)),
+  timestamptz: (unit, value) => extractFromTimestamp('timestamptz', unit, micros(value)),
+  interval: (unit, value) => extractFromInterval(unit, interval(value)),
 };
 
-const fields: readonly ScalarFunction[] = [...timestampKinds, 'date' as const].flatMap((kind) => {
-  const at = (value: SqlValue | undefined) =>
-    kind === 'date' ? BigInt(value as number) * microsPerDay : micros(value);
+const fields: readonly ScalarFunction[] = Object.entries(extractors).flatMap(([name, extract]) => {
+  const kind = name as FieldKind;
+  // date_part takes a date for a timestamp, and so knows its hours; EXTRACT does not.
+  const part: typeof extract =
+    kind === 'date'
+      ? (unit, value) => extractors.timestamp(unit, BigInt(value as number) * microsPerDay)
+      : extract;
   return [
-    strict(`extract:${kind}`, 'extract', ['text', kind], 'numeric', ([field, value]) =>
-      extractField(unitName(field), at(value)),
+    strict(`extract:${kind}`, 'extract', ['text', kind], 'numeric', ([unit, value]) =>
+      extract(unitOf(unit), value),
     ),
-    strict(`date_part:${kind}`, 'date_part', ['text', kind], 'double', ([field, value]) =>
-      toNumber(extractField(unitName(field), at(value))),
+    strict(`date_part:${kind}`, 'date_part', ['text', kind], 'double', ([unit, value]) =>
+      toNumber(part(unitOf(unit), value)),
     ),
   ];
 });
+
+/** The start of the stride that the timestamp lies in, counted from the origin. */
+function bin({ months, days, micros: time }: Interval, timestamp: bigint, origin: bigint): bigint {
+  if (months !== 0) {
+    throw runtimeError(
+      'timestamps cannot be binned into intervals containing months or years',
+      '0A000',
+    );
+  }
+  const stride = BigInt(days) * microsPerDay + time;
+  if (stride <= 0n) throw runtimeError('stride must be greater than zero', '22008');
+  const rest = (timestamp - origin) % stride;
+  return checkedTimestamp(timestamp - rest - (rest < 0n ? stride : 0n));
+}
 
 export const dates: readonly ScalarFunction[] = [
   ...additions,
   ...fields,
   ...timestampKinds.flatMap((kind) => [
-    strict(`date_trunc:${kind}`, 'date_trunc', ['text', kind], kind, ([field, value]) =>
-      truncate(unitName(field), micros(value)),
+    strict(`date_trunc:${kind}`, 'date_trunc', ['text', kind], kind, ([unit, value]) =>
+      truncateTimestamp(kind, unitOf(unit), micros(value)),
+    ),
+    strict(`date_bin:${kind}`, 'date_bin', ['interval', kind, kind], kind, ([stride, a, b]) =>
+      bin(interval(stride), micros(a), micros(b)),
     ),
     strict(`to_char:${kind}`, 'to_char', [kind, 'text'], 'text', ([value, format]) =>
-      timestampToChar(micros(value), format as string),
+      timestampToChar(micros(value), format as string, kind === 'timestamptz' ? 'UTC' : ''),
     ),
   ]),
+  strict('date_trunc:interval', 'date_trunc', ['text', 'interval'], 'interval', ([unit, value]) =>
+    truncateInterval(unitOf(unit), interval(value)),
+  ),
+  // AT TIME ZONE. Both are microseconds in UTC, the only zone.
+  ...(
+    [
+      ['timestamp', 'timestamptz'],
+      ['timestamptz', 'timestamp'],
+    ] as const
+  ).map(([from, to]) =>
+    strict(`timezone:${from}`, 'timezone', ['text', from], to, ([zone, value]) => {
+      if (/^(utc|gmt|z|zulu|etc\/utc)$/i.test(zone as string)) return micros(value);
+      throw runtimeError(`time zone "${zone}" not recognized: only UTC is`, '22023');
+    }),
+  ),
+  strict('to_timestamp', 'to_timestamp', ['double'], 'timestamptz', ([seconds]) => {
+    const value = (seconds as number) * 1e6;
+    if (!Number.isFinite(value)) throw runtimeError('timestamp out of range', '22008');
+    return checkedTimestamp(BigInt(roundHalfEven(value)));
+  }),
+  strict('make_date', 'make_date', ['integer', 'integer', 'integer'], 'date', ([a, b, c]) => {
+    const [year, month, day] = [a, b, c] as [number, number, number];
+    const civil = { year: year < 0 ? year + 1 : year, month, day };
+    if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysInMonth(civil.year, month)) {
+      throw runtimeError('date field value out of range', '22008');
+    }
+    return checkedDate(daysFromCivil(civil));
+  }),
 ];

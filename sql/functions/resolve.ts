@@ -1,9 +1,9 @@
-import { typeName } from '../columns/type-name.ts';
+import { kindOfTypeName, typeName } from '../columns/type-name.ts';
 import type { SqlType, TypeKind } from '../columns/types.ts';
 import { castId, castLevel } from './casts.ts';
 import { comparableKinds } from './compare.ts';
 import { t } from './function.ts';
-import { scalarFunctions } from './scalar.ts';
+import { scalarById, scalarFunctions } from './scalar.ts';
 import type { ResolvedAggregate, ResolvedCall, ScalarSignature } from './signature.ts';
 
 /** Which function a name and argument types mean: PostgreSQL's documentation 10.2 to 10.5. */
@@ -20,7 +20,6 @@ const aliases: Readonly<Record<string, string>> = {
   ceiling: 'ceil',
   pow: 'power',
   trim: 'btrim',
-  to_timestamp: 'to_timestamp',
 };
 
 export function resolveOperator(
@@ -32,14 +31,15 @@ export function resolveOperator(
     if (symbol === '-') return resolve(named('negate'), [right]);
     // Unary plus changes nothing.
     if (symbol === '+') return resolve(named('plus'), [right]);
-    return symbol === '@' ? resolve(named('abs'), [right]) : undefined;
+    if (symbol === '@') return resolve(named('abs'), [right]);
+    return resolve(named(symbol), [right]);
   }
   const found = resolve(named(symbol), [left, right]);
   if (found !== undefined || symbol !== '||') return found;
   // Anything may be joined to a text.
   const isText = ({ kind }: SqlType) => kind === 'text' || kind === 'varchar' || kind === 'unknown';
   if (!isText(left) && !isText(right)) return undefined;
-  const signature = named('||')[0]!;
+  const signature = named('||').find(({ id }) => id === '||:text')!;
   const argCasts = [left, right].map((type) => {
     const id = castId(type, t('text'), 'assignment');
     return id === 'none' ? undefined : id;
@@ -49,7 +49,31 @@ export function resolveOperator(
 
 export function resolveFunction(name: string, args: readonly SqlType[]): ResolvedCall | undefined {
   if (isOperatorSymbol(name)) return undefined;
-  return resolve(named(aliases[name] ?? name), args);
+  if (name === 'concat' || name === 'concat_ws') return variadicText(named(name)[0]!, args);
+  return resolve(named(aliases[name] ?? name), args) ?? resolveCast(name, args);
+}
+
+/** `date(x)`: a type's name used as a function casts (10.3, step 3). */
+function resolveCast(name: string, [from, ...more]: readonly SqlType[]): ResolvedCall | undefined {
+  const to = kindOfTypeName(name);
+  if (to === undefined || from === undefined || more.length > 0) return undefined;
+  const source = from.kind === 'unknown' ? 'text' : from.kind;
+  if (castLevel(source, to) === undefined) return undefined;
+  const { signature } = scalarById(`cast:${source}:${to}`);
+  return { signature, argCasts: [undefined], result: signature.result };
+}
+
+/** Any number of arguments of any type, each as its output function prints it. */
+function variadicText(
+  signature: ScalarSignature,
+  given: readonly SqlType[],
+): ResolvedCall | undefined {
+  if (given.length < signature.args.length) return undefined;
+  const isText = ({ kind }: SqlType) => kind === 'text' || kind === 'varchar' || kind === 'unknown';
+  // The separator of concat_ws is a text.
+  if (signature.args.length > 1 && !isText(given[0]!)) return undefined;
+  const argCasts = given.map((type) => (isText(type) ? undefined : `output:${type.kind}:text`));
+  return { signature, argCasts, result: signature.result };
 }
 
 function isOperatorSymbol(name: string): boolean {
@@ -94,7 +118,9 @@ function resolve(
   fitting = most(fitting, ({ args }) =>
     count(args, (kind, index) => kinds[index] === 'unknown' && kind === 'text'),
   );
-  return fitting.length === 0 ? undefined : resolved(fitting[0]!, given);
+  // Several of equal standing: ambiguous, unless an untyped literal may decide.
+  const isAmbiguous = fitting.length > 1 && known.length === kinds.length;
+  return fitting.length === 0 || isAmbiguous ? undefined : resolved(fitting[0]!, given);
 }
 
 function isExact({ args }: ScalarSignature, kinds: readonly TypeKind[]): boolean {
@@ -125,7 +151,6 @@ const categories: readonly (readonly TypeKind[])[] = [
   ['smallint', 'integer', 'bigint', 'numeric', 'real', 'double'],
   ['varchar', 'text'],
   ['date', 'timestamp', 'timestamptz'],
-  ['time', 'interval'],
 ];
 
 export function commonType(types: readonly SqlType[]): SqlType | undefined {

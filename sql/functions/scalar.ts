@@ -74,7 +74,7 @@ const byId = new Map<string, ScalarFunction>(
 
 export function scalarById(id: string): ScalarFunction {
   let found = byId.get(id);
-  if (found === undefined && /^(cast|assign):/.test(id)) {
+  if (found === undefined && /^(cast|assign|output):/.test(id)) {
     found = castFunction(id);
     byId.set(id, found);
   }

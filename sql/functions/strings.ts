@@ -8,12 +8,17 @@ import { likeMatcher } from './like.ts';
 const text = (value: SqlValue | undefined) => value as string;
 const int = (value: SqlValue | undefined) => value as number;
 
-function slice(source: string, start: number, length: number | undefined): string {
+/** For Array.slice: SQL's positions from 1, of which some may lie before the start. */
+function sliceRange(start: number, length: number | undefined): [number, number] {
   if (length !== undefined && length < 0) {
     throw runtimeError('negative substring length not allowed', '22011');
   }
   const end = length === undefined ? Infinity : start + length;
-  return [...source].slice(Math.max(start, 1) - 1, Math.max(end, 1) - 1).join('');
+  return [Math.max(start, 1) - 1, Math.max(end, 1) - 1];
+}
+
+function slice(source: string, start: number, length: number | undefined): string {
+  return [...source].slice(...sliceRange(start, length)).join('');
 }
 
 /** The first n characters; a negative n leaves out the last |n|. */
@@ -81,48 +86,102 @@ function position(source: string, part: string): number {
   return at < 0 ? 0 : [...source.slice(0, at)].length + 1;
 }
 
-/** Not strict: NULLs are left out. */
+/** Not strict: NULLs are left out. Any number of arguments (resolve.ts, variadicText). */
 function concatenation(
   id: string,
-  join: (args: readonly SqlValue[]) => SqlValue,
   arity: number,
+  evaluate: (args: readonly SqlValue[]) => SqlValue,
 ): ScalarFunction {
+  const args = Array.from({ length: arity }, () => t('text'));
+  const result = t('text');
   return {
-    signature: {
-      id: `${id}:${arity}`,
-      name: id,
-      args: Array.from({ length: arity }, () => t('text')),
-      result: t('text'),
-      strict: false,
-      volatile: false,
-      fails: false,
-    },
-    evaluate: join,
+    signature: { id, name: id, args, result, strict: false, volatile: false, fails: false },
+    evaluate,
   };
 }
 
-const concatArityMax = 20;
-const concats = Array.from({ length: concatArityMax }, (_, index) => [
-  concatenation('concat', (args) => args.map((arg) => arg ?? '').join(''), index + 1),
-  concatenation(
-    'concat_ws',
-    ([separator, ...args]) =>
-      separator === null ? null : args.filter((arg) => arg !== null).join(separator as string),
-    index + 1,
+const concats = [
+  concatenation('concat', 1, (args) => args.map((arg) => arg ?? '').join('')),
+  concatenation('concat_ws', 2, ([separator, ...args]) =>
+    separator === null ? null : args.filter((arg) => arg !== null).join(separator as string),
   ),
-]).flat();
+];
 
 function likes(name: 'like' | 'ilike'): ScalarFunction[] {
   const ignoreCase = name === 'ilike';
+  // The pattern is most often a constant: the last one's matcher is kept.
+  let last = { pattern: '', escaping: '', matches: likeMatcher('', '', ignoreCase) };
+  const matches = (source: string, pattern: string, escaping: string) => {
+    if (last.pattern !== pattern || last.escaping !== escaping) {
+      last = { pattern, escaping, matches: likeMatcher(pattern, escaping, ignoreCase) };
+    }
+    return last.matches(source);
+  };
   return [
     strict(`${name}:2`, name, ['text', 'text'], 'boolean', ([a, pattern]) =>
-      likeMatcher(text(pattern), '\\', ignoreCase)(text(a)),
+      matches(text(a), text(pattern), '\\'),
     ),
-    strict(`${name}:3`, name, ['text', 'text', 'text'], 'boolean', ([a, pattern, escaped]) =>
-      likeMatcher(text(pattern), text(escaped), ignoreCase)(text(a)),
+    strict(`${name}:3`, name, ['text', 'text', 'text'], 'boolean', ([a, pattern, escaping]) =>
+      matches(text(a), text(pattern), text(escaping)),
     ),
   ];
 }
+
+/** The first letter of every word upper case, the others lower case. */
+function initcap(source: string): string {
+  return source.toLowerCase().replace(/[\p{L}\p{N}]+/gu, (word) => {
+    const [first = '', ...rest] = word;
+    return first.toUpperCase() + rest.join('');
+  });
+}
+
+function characterOf(code: number): string {
+  if (code === 0) throw runtimeError('null character not permitted', '54000');
+  if (code < 0) throw runtimeError('character number must be positive', '22023');
+  if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
+    throw runtimeError('requested character not valid for encoding', '54000');
+  }
+  return String.fromCodePoint(code);
+}
+
+/** Characters of `from` become those of `to`; those without a counterpart go. */
+function translate(source: string, from: string, to: string): string {
+  const targets = [...to];
+  const map = new Map<string, string>();
+  for (const [index, character] of [...from].entries()) {
+    if (!map.has(character)) map.set(character, targets[index] ?? '');
+  }
+  return Array.from(source, (character) => map.get(character) ?? character).join('');
+}
+
+const blob = (value: SqlValue | undefined) => value as Uint8Array;
+
+/** The same for bytea, counting bytes. */
+const bytes: readonly ScalarFunction[] = [
+  strict('||:bytea', '||', ['bytea', 'bytea'], 'bytea', ([a, b]) =>
+    Uint8Array.from([...blob(a), ...blob(b)]),
+  ),
+  strict('length:bytea', 'length', ['bytea'], 'integer', ([a]) => blob(a).length, false),
+  strict(
+    'octet_length:bytea',
+    'octet_length',
+    ['bytea'],
+    'integer',
+    ([a]) => blob(a).length,
+    false,
+  ),
+  strict('md5:bytea', 'md5', ['bytea'], 'text', ([a]) =>
+    createHash('md5').update(blob(a)).digest('hex'),
+  ),
+  ...['substring', 'substr'].flatMap((name) => [
+    strict(`${name}:bytea:2`, name, ['bytea', 'integer'], 'bytea', ([a, b]) =>
+      blob(a).slice(...sliceRange(int(b), undefined)),
+    ),
+    strict(`${name}:bytea:3`, name, ['bytea', 'integer', 'integer'], 'bytea', ([a, b, c]) =>
+      blob(a).slice(...sliceRange(int(b), int(c))),
+    ),
+  ]),
+];
 
 export const strings: readonly ScalarFunction[] = [
   strict('||:text', '||', ['text', 'text'], 'text', ([a, b]) => text(a) + text(b), false),
@@ -130,12 +189,23 @@ export const strings: readonly ScalarFunction[] = [
     strict(name, name, ['text'], 'integer', ([a]) => [...text(a)].length, false),
   ),
   strict(
-    'octet_length',
+    'octet_length:text',
     'octet_length',
     ['text'],
     'integer',
     ([a]) => Buffer.byteLength(text(a)),
     false,
+  ),
+  ...bytes,
+  strict('initcap', 'initcap', ['text'], 'text', ([a]) => initcap(text(a)), false),
+  strict('ascii', 'ascii', ['text'], 'integer', ([a]) => text(a).codePointAt(0) ?? 0, false),
+  strict('chr', 'chr', ['integer'], 'text', ([a]) => characterOf(int(a))),
+  strict('translate', 'translate', ['text', 'text', 'text'], 'text', ([a, b, c]) =>
+    translate(text(a), text(b), text(c)),
+  ),
+  strict('to_hex:integer', 'to_hex', ['integer'], 'text', ([a]) => (int(a) >>> 0).toString(16)),
+  strict('to_hex:bigint', 'to_hex', ['bigint'], 'text', ([a]) =>
+    BigInt.asUintN(64, a as bigint).toString(16),
   ),
   strict('lower', 'lower', ['text'], 'text', ([a]) => text(a).toLowerCase(), false),
   strict('upper', 'upper', ['text'], 'text', ([a]) => text(a).toUpperCase(), false),

@@ -1,5 +1,5 @@
 import { civilFromDays, daysFromCivil, splitTimestamp } from '../columns/datetime.ts';
-import { isoWeek } from './dates.ts';
+import { isoWeek } from './date-fields.ts';
 
 const months = [
   'January',
@@ -27,6 +27,7 @@ interface Parts {
   readonly minute: number;
   readonly second: number;
   readonly micros: number;
+  readonly zone: string;
 }
 
 /** What a pattern writes; `width` pads numbers with zeros unless FM stands before it. */
@@ -38,7 +39,9 @@ interface Pattern {
 
 const weekday = ({ days }: Parts) => (((days + 4) % 7) + 7) % 7;
 const twelve = ({ hour }: Parts) => (hour % 12 === 0 ? 12 : hour % 12);
-const shownYear = ({ year }: Parts) => (year > 0 ? year : 1 - year);
+const shownYear = ({ year }: Pick<Parts, 'year'>) => (year > 0 ? year : 1 - year);
+const isoYear = ({ days }: Parts) => shownYear({ year: isoWeek(days).year });
+const century = (parts: Parts) => Math.ceil(shownYear(parts) / 100) * (parts.year > 0 ? 1 : -1);
 const am = (dots: boolean) => (parts: Parts) => {
   const letter = parts.hour < 12 ? 'A' : 'P';
   return dots ? `${letter}.M.` : `${letter}M`;
@@ -81,10 +84,14 @@ const patterns: readonly Pattern[] = (
     { name: 'YYY', width: 3, write: (p) => shownYear(p) % 1000 },
     { name: 'YY', width: 2, write: (p) => shownYear(p) % 100 },
     { name: 'Y', width: 1, write: (p) => shownYear(p) % 10 },
-    { name: 'IYYY', width: 4, write: (p) => isoWeek(p.days).year },
-    { name: 'IYY', width: 3, write: (p) => isoWeek(p.days).year % 1000 },
-    { name: 'IY', width: 2, write: (p) => isoWeek(p.days).year % 100 },
-    { name: 'I', width: 1, write: (p) => isoWeek(p.days).year % 10 },
+    { name: 'IYYY', width: 4, write: isoYear },
+    { name: 'IYY', width: 3, write: (p) => isoYear(p) % 1000 },
+    { name: 'IY', width: 2, write: (p) => isoYear(p) % 100 },
+    { name: 'I', width: 1, write: (p) => isoYear(p) % 10 },
+    { name: 'B.C.', write: (p) => (p.year > 0 ? 'A.D.' : 'B.C.') },
+    { name: 'A.D.', write: (p) => (p.year > 0 ? 'A.D.' : 'B.C.') },
+    { name: 'b.c.', write: (p) => (p.year > 0 ? 'a.d.' : 'b.c.') },
+    { name: 'a.d.', write: (p) => (p.year > 0 ? 'a.d.' : 'b.c.') },
     { name: 'BC', write: (p) => (p.year > 0 ? 'AD' : 'BC') },
     { name: 'AD', write: (p) => (p.year > 0 ? 'AD' : 'BC') },
     { name: 'bc', write: (p) => (p.year > 0 ? 'ad' : 'bc') },
@@ -123,15 +130,15 @@ const patterns: readonly Pattern[] = (
     },
     { name: 'W', write: (p) => Math.floor((p.day - 1) / 7) + 1 },
     { name: 'IW', width: 2, write: (p) => isoWeek(p.days).week },
-    { name: 'CC', width: 2, write: (p) => Math.ceil(shownYear(p) / 100) },
+    { name: 'CC', width: 2, write: century },
     { name: 'J', write: (p) => p.days + 2_440_588 },
     { name: 'Q', write: (p) => Math.ceil(p.month / 3) },
     { name: 'RM', width: 4, write: (p) => romans[p.month - 1]! },
     { name: 'rm', width: 4, write: (p) => romans[p.month - 1]!.toLowerCase() },
     { name: 'TZH', write: () => '+00' },
     { name: 'TZM', write: () => '00' },
-    { name: 'TZ', write: () => 'UTC' },
-    { name: 'tz', write: () => 'utc' },
+    { name: 'TZ', write: (p) => p.zone },
+    { name: 'tz', write: (p) => p.zone.toLowerCase() },
     { name: 'OF', write: () => '+00' },
   ] satisfies Pattern[]
 ).toSorted((a, b) => b.name.length - a.name.length);
@@ -145,8 +152,20 @@ const anyCase = new Set([
   ...digitsOnly,
 ]);
 
-/** to_char(timestamp, format), PostgreSQL 16 section 9.8. */
-export function timestampToChar(timestamp: bigint, format: string): string {
+/** Writes one part of the output. */
+type Piece = (parts: Parts) => string;
+
+/** A format read once; NULL for the empty one, as in PostgreSQL. */
+let last: { readonly format: string; readonly pieces: readonly Piece[] } = {
+  format: '',
+  pieces: [],
+};
+
+/** to_char(timestamp, format), PostgreSQL 16 section 9.8. `zone` is empty without a time zone. */
+export function timestampToChar(timestamp: bigint, format: string, zone: string): string | null {
+  if (format === '') return null;
+  // The format is most often a constant: the last one's pieces are kept.
+  if (last.format !== format) last = { format, pieces: piecesOf(format) };
   const { days, time } = splitTimestamp(timestamp);
   const seconds = Number(time / 1_000_000n);
   const parts: Parts = {
@@ -156,43 +175,53 @@ export function timestampToChar(timestamp: bigint, format: string): string {
     minute: Math.floor(seconds / 60) % 60,
     second: seconds % 60,
     micros: Number(time % 1_000_000n),
+    zone,
   };
   let text = '';
+  for (const piece of last.pieces) text += piece(parts);
+  return text;
+}
+
+function piecesOf(format: string): Piece[] {
+  const pieces: Piece[] = [];
   for (let at = 0; at < format.length; ) {
     if (format[at] === '"') {
       const end = closingQuote(format, at);
-      text += format.slice(at + 1, end).replaceAll('\\"', '"');
+      const quoted = format.slice(at + 1, end).replaceAll('\\"', '"');
+      pieces.push(() => quoted);
       at = end + 1;
       continue;
     }
     if (format[at] === '\\' && format[at + 1] === '"') {
-      text += '"';
+      pieces.push(() => '"');
       at += 2;
       continue;
     }
-    let fill = true;
+    // FM and TM, which writes names in the locale's language, take away the padding.
     let start = at;
-    while (/^(FM|fm|TM|tm)/.test(format.slice(start))) {
-      if (/^fm/i.test(format.slice(start))) fill = false;
-      start += 2;
-    }
+    while (/^(FM|fm|TM|tm)/.test(format.slice(start, start + 2))) start += 2;
     const pattern = patternAt(format, start);
     if (pattern === undefined) {
+      const character = format[at]!;
       // FM before no pattern changes nothing and writes nothing.
-      if (start > at) at = start;
-      else text += format[at++];
+      if (start === at) pieces.push(() => character);
+      at = start > at ? start : at + 1;
       continue;
     }
+    const isFilled = start === at;
     at = start + pattern.name.length;
-    const value = pattern.write(parts);
-    text += filled(value, pattern, fill);
-    const suffix = /^(TH|th)/.exec(format.slice(at))?.[0];
-    if (suffix !== undefined && typeof value === 'number') {
-      text += suffix === 'TH' ? ordinal(value).toUpperCase() : ordinal(value);
-      at += 2;
-    }
+    const suffix = /^(TH|th)/.exec(format.slice(at, at + 2))?.[0];
+    if (suffix !== undefined) at += 2;
+    pieces.push((parts) => written(pattern, parts, isFilled, suffix));
   }
-  return text;
+  return pieces;
+}
+
+function written(pattern: Pattern, parts: Parts, isFilled: boolean, suffix?: string): string {
+  const value = pattern.write(parts);
+  const text = filled(value, pattern, isFilled);
+  if (suffix === undefined || typeof value === 'string') return text;
+  return text + (suffix === 'TH' ? ordinal(value).toUpperCase() : ordinal(value));
 }
 
 function closingQuote(format: string, open: number): number {
@@ -213,7 +242,8 @@ function patternAt(format: string, at: number): Pattern | undefined {
 
 function filled(value: number | string, { width }: Pattern, fill: boolean): string {
   if (!fill || width === undefined) return String(value);
-  return typeof value === 'number' ? String(value).padStart(width, '0') : value.padEnd(width);
+  if (typeof value === 'string') return value.padEnd(width);
+  return (value < 0 ? '-' : '') + String(Math.abs(value)).padStart(width, '0');
 }
 
 function ordinal(value: number): string {
