@@ -1,33 +1,35 @@
 import type { Column } from '../columns/batch.ts';
+import { writeDecimal } from '../columns/decimal.ts';
 import { splitBigint } from '../columns/i64.ts';
-import { layoutOf, type SqlType } from '../columns/types.ts';
+import { type Decimal, type Layout, layoutOf, type SqlType } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
-import { columnTypes } from './compile-filter.ts';
+import { type Evaluate, evaluateOver, generated } from './compile-filter.ts';
 import type { OutputColumn } from './compile-map.ts';
-import { compileDecimalProduct } from './decimal-product.ts';
-import { Emitter, sameBytes } from './emit.ts';
+import { Emitter } from './emit.ts';
 import { interpret } from './interpreter.ts';
+
+type Output = Uint8Array | Int32Array | Float64Array;
 
 type GeneratedColumn = (
   columns: readonly Column[],
   rows: Int32Array | undefined,
   count: number,
   nulls: Uint8Array,
-  out: Uint8Array | Int32Array,
+  out: Output,
+  scales: Uint8Array,
   slow: (row: number, i: number) => void,
+  evaluate: Evaluate,
 ) => boolean;
 
 /** A generated loop that computes one output column; `undefined` when there is none. */
 export function compileColumn(expr: Expr): OutputColumn | undefined {
-  const product = compileDecimalProduct(expr);
-  if (product !== undefined) return product;
-  const generated = generateColumn(expr);
-  if (generated === undefined) return undefined;
+  const compute = generateColumn(expr);
+  if (compute === undefined) return undefined;
   const layout = layoutOf(expr.type);
   return (batch, rows, count, onError) => {
     const nulls = new Uint8Array(count);
-    const width = layout === 'i64' ? 2 : 1;
-    const out = layout === 'bool' ? new Uint8Array(count) : new Int32Array(width * count);
+    const out = outputOf(layout, count);
+    const scales = new Uint8Array(layout === 'decimal' ? count : 0);
     let slowNull = false;
     const slow = (row: number, i: number) => {
       let value = null;
@@ -40,48 +42,75 @@ export function compileColumn(expr: Expr): OutputColumn | undefined {
         nulls[i] = 1;
         slowNull = true;
       } else if (layout === 'i64') splitBigint(value as bigint, out as Int32Array, i);
-      else out[i] = Number(value);
+      else if (layout === 'decimal') {
+        writeDecimal((value as Decimal).unscaled, out as Int32Array, i);
+        scales[i] = (value as Decimal).scale;
+      } else out[i] = Number(value);
     };
-    const hasNulls = generated(batch.columns, rows, count, nulls, out, slow);
-    return columnOf(expr.type, out, hasNulls || slowNull ? nulls : undefined);
+    const evaluate = evaluateOver(batch);
+    const hasNulls = compute(batch.columns, rows, count, nulls, out, scales, slow, evaluate);
+    return columnOf(expr.type, out, scales, hasNulls || slowNull ? nulls : undefined);
   };
+}
+
+function outputOf(layout: Layout, count: number): Output {
+  switch (layout) {
+    case 'bool':
+      return new Uint8Array(count);
+    case 'f64':
+      return new Float64Array(count);
+    case 'i64':
+      return new Int32Array(2 * count);
+    case 'decimal':
+      return new Int32Array(4 * count);
+    default:
+      return new Int32Array(count);
+  }
 }
 
 function columnOf(
   type: SqlType,
-  out: Uint8Array | Int32Array,
+  out: Output,
+  scales: Uint8Array,
   nulls: Uint8Array | undefined,
 ): Column {
   switch (layoutOf(type)) {
     case 'bool':
       return { layout: 'bool', type, nulls, values: out as Uint8Array };
+    case 'f64':
+      return { layout: 'f64', type, nulls, values: out as Float64Array };
     case 'i64':
       return { layout: 'i64', type, nulls, words: out as Int32Array };
+    case 'decimal':
+      return { layout: 'decimal', type, nulls, words: out as Int32Array, scales };
     default:
       return { layout: 'i32', type, nulls, values: out as Int32Array };
   }
 }
 
-function generateColumn(expr: Expr): GeneratedColumn | undefined {
+export function generateColumn(expr: Expr): GeneratedColumn | undefined {
   const emitter = new Emitter();
-  const emitted = emitter.emit(expr);
+  const emitted = emitter.emitRoot(expr);
   if (emitted === undefined || emitted.form === 'text') return undefined;
-  const body = emitter.take();
-  const store =
-    layoutOf(expr.type) === 'i64'
-      ? `out[2 * i] = ${emitted.value} | 0; out[2 * i + 1] = Math.floor(${emitted.value} / 4294967296);`
-      : `out[i] = ${emitted.value};`;
-  const source = `'use strict';
-return function column(columns, rows, count, nulls, out, slow) {
-${emitter.prologue(columnTypes(expr))}
+  const { value, scale } = emitted;
+  const split = `const low = ${value} | 0, high = Math.floor(${value} / 4294967296);`;
+  const stores: Partial<Record<Layout, string>> = {
+    i64: `${split} out[2 * i] = low; out[2 * i + 1] = high;`,
+    decimal: `${split} const sign = high < 0 ? -1 : 0;
+out[4 * i] = low; out[4 * i + 1] = high; out[4 * i + 2] = out[4 * i + 3] = sign; scales[i] = ${scale};`,
+  };
+  return generated<GeneratedColumn>(
+    emitter,
+    `return function column(columns, rows, count, nulls, out, scales, slow, evaluate) {
+${emitter.prologue}
 let hasNulls = false;
 for (let i = 0; i < count; i++) {
 const row = rows === undefined ? i : rows[i];
-${body}
+${emitter.body}
 if (${emitted.isNull}) { nulls[i] = 1; hasNulls = true; continue; }
-${store}
+${stores[layoutOf(expr.type)] ?? `out[i] = ${value};`}
 }
 return hasNulls;
-};`;
-  return new Function('K', 'sameBytes', source)(emitter.constants, sameBytes) as GeneratedColumn;
+};`,
+  );
 }

@@ -1,13 +1,29 @@
+import { MillraceError } from '../../platform/errors.ts';
 import type { Batch, Column } from '../columns/batch.ts';
-import type { SqlType } from '../columns/types.ts';
+import type { SqlValue } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
-import { eachColumn } from '../plan/expr-tools.ts';
 import type { RowError } from './compile-map.ts';
 import { Emitter, sameBytes } from './emit.ts';
+import { powersOfTen } from './emit-decimal.ts';
 import { interpret } from './interpreter.ts';
 
 /** Writes the numbers of the rows for which the filter is true; returns how many. */
 export type RowFilter = (batch: Batch, rows: Int32Array, onError: RowError) => number;
+
+/** A part of a generated expression that the interpreter evaluates; `undefined` when it fails. */
+export type Evaluate = (expr: Expr, row: number) => SqlValue | undefined;
+
+export function evaluateOver(batch: Batch): Evaluate {
+  return (expr, row) => {
+    try {
+      return interpret(expr, batch, row);
+    } catch (error) {
+      // The whole expression is interpreted for such a row, and reports it.
+      if (error instanceof MillraceError) return undefined;
+      throw error;
+    }
+  };
+}
 
 /** A generated loop where the expression allows it, else the interpreter row by row. */
 export function compileFilter(filter: Expr): RowFilter {
@@ -16,7 +32,7 @@ export function compileFilter(filter: Expr): RowFilter {
   return (batch, rows, onError) => {
     // Rows that the generated code leaves to the interpreter come back in order with the others.
     const isTrue = (row: number) => test(filter, batch, row, onError);
-    return generated(batch.columns, batch.rowCount, rows, isTrue);
+    return generated(batch.columns, batch.rowCount, rows, isTrue, evaluateOver(batch));
   };
 }
 
@@ -44,30 +60,31 @@ type GeneratedFilter = (
   rowCount: number,
   rows: Int32Array,
   isTrue: (row: number) => boolean,
+  evaluate: Evaluate,
 ) => number;
 
 export function generateFilter(filter: Expr): GeneratedFilter | undefined {
   const emitter = new Emitter();
-  const emitted = emitter.emit(filter);
+  const emitted = emitter.emitRoot(filter);
   if (emitted === undefined) return undefined;
-  const body = emitter.take();
-  const source = `'use strict';
-return function filter(columns, rowCount, rows, isTrue) {
-${emitter.prologue(columnTypes(filter))}
+  return generated<GeneratedFilter>(
+    emitter,
+    `return function filter(columns, rowCount, rows, isTrue, evaluate) {
+${emitter.prologue}
 let count = 0;
 const i = 0;
 const slow = (row) => { if (isTrue(row)) rows[count++] = row; };
 for (let row = 0; row < rowCount; row++) {
-${body}
+${emitter.body}
 if (!${emitted.isNull} && ${emitted.value}) rows[count++] = row;
 }
 return count;
-};`;
-  return new Function('K', 'sameBytes', source)(emitter.constants, sameBytes) as GeneratedFilter;
+};`,
+  );
 }
 
-export function columnTypes(expr: Expr): ReadonlyMap<number, SqlType> {
-  const types = new Map<number, SqlType>();
-  eachColumn(expr, ({ index, type }) => types.set(index, type));
-  return types;
+/** The function that the source returns. Names in it: K constants, P powers of ten. */
+export function generated<F>(emitter: Emitter, source: string): F {
+  const make = new Function('K', 'P', 'sameBytes', `'use strict';\n${source}`);
+  return make(emitter.constants, powersOfTen, sameBytes) as F;
 }

@@ -1,48 +1,44 @@
-import { bigintAt, isExactAt } from '../columns/i64.ts';
-import { layoutOf, type SqlType, type SqlValue, type TypeKind } from '../columns/types.ts';
-import { scalarById } from '../functions/scalar.ts';
+import { type Decimal, layoutOf, type SqlType, type TypeKind } from '../columns/types.ts';
 import type { CallExpr, CaseExpr, ColumnExpr, ConstantExpr, Expr } from '../plan/expr.ts';
+import { emitNumbers, emitShift } from './emit-numbers.ts';
 
 /**
  * Generates JavaScript for expressions whose values are held in doubles, booleans or text bytes.
  * Each expression becomes statements and a pair (value, is-null) of local names. Identifiers are
  * numbered, constants are hoisted into the array `K`: no user text enters the source.
  *
- * A value of type bigint, timestamp or time is a double here. A row on which one is not exact
- * (beyond 2^53), or an integer result leaves its range, calls `slow(row)`: the interpreter decides
- * such rows, so generated code never rounds and never raises an error itself.
+ * A value of type bigint, timestamp or time is a double here, a numeric a double and its scale. A
+ * row on which one is not exact (beyond 2^53), or a result leaves its range, calls `slow(row, i)`:
+ * the interpreter decides such rows, so generated code never rounds and never raises an error.
+ * Parts that have no rule here are interpreted by `evaluate(expression, row)`, which gives
+ * `undefined` on an error.
  */
 export class Emitter {
   readonly constants: unknown[] = [];
-  readonly #used = new Set<number>();
+  readonly #columns = new Map<number, SqlType>();
   #names = 0;
   #lines: string[] = [];
 
-  /** Statements so far; the emitter goes on with none. */
-  take(): string {
-    const text = this.#lines.join('\n');
-    this.#lines = [];
-    return text;
+  /** The statements. */
+  get body(): string {
+    return this.#lines.join('\n');
   }
 
   /** Declarations of the arrays that the statements read. */
-  prologue(types: ReadonlyMap<number, SqlType>): string {
-    return [...this.#used]
-      .map((index) => {
-        const layout = layoutOf(types.get(index)!);
-        const array =
-          layout === 'i64'
-            ? `w${index} = c${index}.words`
-            : layout === 'bytes'
-              ? `s${index} = c${index}.starts, l${index} = c${index}.lengths, a${index} = c${index}.arena`
-              : `v${index} = c${index}.values`;
-        return `const c${index} = columns[${index}], n${index} = c${index}.nulls, ${array};`;
+  get prologue(): string {
+    return [...this.#columns]
+      .map(([index, type]) => {
+        const arrays = arraysOf[layoutOf(type)] ?? { v: 'values' };
+        const declarations = Object.entries(arrays).map(
+          ([letter, array]) => `${letter}${index} = c${index}.${array}`,
+        );
+        return `const c${index} = columns[${index}], n${index} = c${index}.nulls, ${declarations.join(', ')};`;
       })
       .join('\n');
   }
 
-  /** `undefined` when the expression needs the interpreter. */
-  emit(expr: Expr): Emitted | undefined {
+  /** `undefined` when there is no rule for the expression as a whole. */
+  emitRoot(expr: Expr): Emitted | undefined {
     switch (expr.kind) {
       case 'column':
         return this.#column(expr);
@@ -55,235 +51,252 @@ export class Emitter {
     }
   }
 
-  #name(prefix: string): string {
-    return `${prefix}_${this.#names++}`;
+  /** A part of an expression; `undefined` when its type has no form here. */
+  emit(expr: Expr): Emitted | undefined {
+    const mark = this.#lines.length;
+    const emitted = this.emitRoot(expr);
+    if (emitted !== undefined) return emitted;
+    this.#lines.length = mark;
+    return expr.kind === 'call' || expr.kind === 'case' ? this.#interpreted(expr) : undefined;
   }
 
-  #push(line: string): void {
+  push(line: string): void {
     this.#lines.push(line);
+  }
+
+  /** A new local with this value. */
+  local(value: string): string {
+    const name = `x${this.#names++}`;
+    this.push(`const ${name} = ${value};`);
+    return name;
+  }
+
+  hoisted(value: unknown): string {
+    return `K[${this.constants.push(value) - 1}]`;
+  }
+
+  result(form: Form, isNull: string, value: string): Emitted {
+    return { form, isNull: this.local(isNull), value: this.local(value) };
+  }
+
+  /** A number that is used where the test holds; other rows go to the interpreter. */
+  checked(isNull: string, compute: string, test: (value: string) => string): Emitted {
+    const nulls = this.local(isNull);
+    const value = `x${this.#names++}`;
+    this.push(`let ${value} = 0;`);
+    this.push(`if (!(${nulls})) { ${value} = ${compute};`);
+    this.push(`if (!(${test(value)})) { slow(row, i); continue; } }`);
+    return { form: 'number', value, isNull: nulls };
+  }
+
+  #interpreted(expr: Expr): Emitted | undefined {
+    const form = formOf(expr.type.kind);
+    if (form === undefined || form === 'text') return undefined;
+    const cell = this.local(`evaluate(${this.hoisted(expr)}, row)`);
+    const isNull = this.local(`${cell} === null`);
+    this.push(`if (${cell} === undefined) { slow(row, i); continue; }`);
+    if (form === 'boolean') return { form, isNull, value: this.local(`${cell} === true`) };
+    const number = form === 'decimal' ? `${cell}.unscaled` : cell;
+    const value = this.local(`${isNull} ? 0 : Number(${number})`);
+    // Only bigints can be inexact; doubles are what they are.
+    const isDouble = `typeof ${cell} === 'number'`;
+    this.push(`if (!(${isDouble} || Number.isSafeInteger(${value}))) { slow(row, i); continue; }`);
+    if (form === 'number') return { form, isNull, value };
+    return { form, isNull, value, scale: this.local(`${isNull} ? 0 : ${cell}.scale`) };
   }
 
   #column({ index, type }: ColumnExpr): Emitted | undefined {
     const form = formOf(type.kind);
     if (form === undefined) return undefined;
-    this.#used.add(index);
-    const isNull = this.#name('n');
-    this.#push(`const ${isNull} = n${index} !== undefined && n${index}[row] === 1;`);
-    if (form === 'text') return { form, value: `column:${index}`, isNull };
-    const value = this.#name('x');
-    if (layoutOf(type) === 'i64') {
-      this.#push(`const h${value} = w${index}[2 * row + 1];`);
-      this.#push(`if (h${value} < -2097152 || h${value} >= 2097152) { slow(row, i); continue; }`);
-      this.#push(`const ${value} = h${value} * 4294967296 + (w${index}[2 * row] >>> 0);`);
-    } else if (form === 'boolean') {
-      this.#push(`const ${value} = v${index}[row] === 1;`);
-    } else {
-      this.#push(`const ${value} = v${index}[row];`);
+    this.#columns.set(index, type);
+    const isNull = this.local(`n${index} !== undefined && n${index}[row] === 1`);
+    const exact = (high: string) => `${high} >= -2097152 && ${high} < 2097152`;
+    switch (layoutOf(type)) {
+      case 'bytes':
+        return { form, value: `column:${index}`, isNull };
+      case 'bool':
+        return { form, value: this.local(`v${index}[row] === 1`), isNull };
+      case 'i64': {
+        const high = this.local(`w${index}[2 * row + 1]`);
+        this.push(`if (!(${exact(high)})) { slow(row, i); continue; }`);
+        return {
+          form,
+          value: this.local(`${high} * 4294967296 + (w${index}[2 * row] >>> 0)`),
+          isNull,
+        };
+      }
+      case 'decimal': {
+        const high = this.local(`w${index}[4 * row + 1]`);
+        const sign = this.local(`${high} >> 31`);
+        const isShort = `w${index}[4 * row + 2] === ${sign} && w${index}[4 * row + 3] === ${sign}`;
+        this.push(`if (!(${isShort} && ${exact(high)})) { slow(row, i); continue; }`);
+        const value = this.local(`${high} * 4294967296 + (w${index}[4 * row] >>> 0)`);
+        return { form, value, isNull, scale: this.local(`s${index}[row]`) };
+      }
+      default:
+        return { form, value: this.local(`v${index}[row]`), isNull };
     }
-    return { form, value, isNull };
   }
 
   #constant({ type, value }: ConstantExpr): Emitted | undefined {
     const form = formOf(type.kind);
     if (form === undefined) return undefined;
-    if (value === null && form === 'text') return undefined;
-    if (value === null) return { form, value: form === 'boolean' ? 'false' : '0', isNull: 'true' };
-    const hoisted = hoist(form, value);
+    if (value === null) {
+      return form === 'text'
+        ? undefined
+        : { form, value: zeroOf(form), isNull: 'true', scale: '0' };
+    }
+    if (form === 'text') {
+      const index = this.constants.push(new TextEncoder().encode(value as string)) - 1;
+      return { form, value: `constant:${index}`, isNull: 'false' };
+    }
+    const number = form === 'decimal' ? (value as Decimal).unscaled : value;
+    const hoisted = typeof number === 'bigint' ? exactNumber(number) : number;
     if (hoisted === undefined) return undefined;
-    const index = this.constants.push(hoisted) - 1;
-    return { form, value: form === 'text' ? `constant:${index}` : `K[${index}]`, isNull: 'false' };
+    const emitted = { form, value: this.hoisted(hoisted), isNull: 'false' };
+    return form === 'decimal' ? { ...emitted, scale: String((value as Decimal).scale) } : emitted;
+  }
+
+  /** Sets a variable to one of several results; only numbers and booleans. */
+  #variable(form: Form): { readonly target: Emitted; readonly assign: (from: Emitted) => string } {
+    const names = { value: `x${this.#names++}`, isNull: `x${this.#names++}` };
+    this.push(`let ${names.value} = ${zeroOf(form)}, ${names.isNull} = true;`);
+    const assignment = (from: Emitted) =>
+      `${names.value} = ${from.value}; ${names.isNull} = ${from.isNull};`;
+    if (form !== 'decimal') return { target: { form, ...names }, assign: assignment };
+    const scale = `x${this.#names++}`;
+    this.push(`let ${scale} = 0;`);
+    const assign = (from: Emitted) => `${assignment(from)} ${scale} = ${from.scale};`;
+    return { target: { form, ...names, scale }, assign };
   }
 
   #case({ branches, otherwise, type }: CaseExpr): Emitted | undefined {
     const form = formOf(type.kind);
     if (form === undefined || form === 'text') return undefined;
-    const value = this.#name('x');
-    const isNull = this.#name('n');
-    this.#push(`let ${value} = ${form === 'boolean' ? 'false' : '0'}, ${isNull} = false;`);
-    let opened = 0;
+    const { target, assign } = this.#variable(form);
     for (const { when, then } of branches) {
       const condition = this.emit(when);
       if (condition === undefined) return undefined;
-      this.#push(`if (!${condition.isNull} && ${condition.value}) {`);
+      this.push(`if (!${condition.isNull} && ${condition.value}) {`);
       const result = this.emit(then);
       if (result === undefined) return undefined;
-      this.#push(`${value} = ${result.value}; ${isNull} = ${result.isNull};`);
-      this.#push('} else {');
-      opened++;
+      this.push(`${assign(result)} } else {`);
     }
     const last = this.emit(otherwise);
     if (last === undefined) return undefined;
-    this.#push(`${value} = ${last.value}; ${isNull} = ${last.isNull};${'}'.repeat(opened)}`);
-    return { form, value, isNull };
+    this.push(assign(last) + '}'.repeat(branches.length));
+    return target;
+  }
+
+  #coalesce({ args, type }: CallExpr): Emitted | undefined {
+    const form = formOf(type.kind);
+    if (form === undefined || form === 'text') return undefined;
+    const { target, assign } = this.#variable(form);
+    for (const arg of args) {
+      this.push(`if (${target.isNull}) {`);
+      const emitted = this.emit(arg);
+      if (emitted === undefined) return undefined;
+      this.push(`if (!${emitted.isNull}) { ${assign(emitted)} } }`);
+    }
+    return target;
+  }
+
+  /** Stops at the first winner, as the interpreter does: later arguments may fail. */
+  #logic({ args }: CallExpr, winner: boolean): Emitted | undefined {
+    const value = `x${this.#names++}`;
+    const isNull = `x${this.#names++}`;
+    this.push(`let ${value} = ${!winner}, ${isNull} = false;`);
+    for (const arg of args) {
+      this.push(`if (${value} !== ${winner}) {`);
+      const emitted = this.emit(arg);
+      if (emitted === undefined) return undefined;
+      this.push(`if (${emitted.isNull}) ${isNull} = true;`);
+      this.push(`else if (${emitted.value} === ${winner}) { ${value} = ${winner}; }`);
+    }
+    this.push('}'.repeat(args.length));
+    return this.result('boolean', `${isNull} && ${value} !== ${winner}`, value);
   }
 
   #call(expr: CallExpr): Emitted | undefined {
     const { functionId: id } = expr;
     if (id === 'and' || id === 'or') return this.#logic(expr, id === 'or');
+    if (id === 'coalesce') return this.#coalesce(expr);
+    const shifted = emitShift(this, expr);
+    if (shifted !== undefined) return shifted;
+    const isForm = id === 'not' || id === 'isTrue' || id === 'isFalse';
+    if (id === 'isNull') return this.#nullTest(expr.args[0]!);
+    // Functions without a kind in their id have no rule.
+    if (!isForm && !id.includes(':')) return undefined;
     const args: Emitted[] = [];
-    if (!isEmittable(id)) return undefined;
     for (const arg of expr.args) {
       const emitted = this.emit(arg);
       if (emitted === undefined) return undefined;
       args.push(emitted);
     }
     const [a, b] = args as [Emitted, Emitted];
-    switch (id) {
-      case 'not':
-        return this.#result('boolean', a.isNull, `!${a.value}`);
-      case 'isNull':
-        return { form: 'boolean', value: a.isNull, isNull: 'false' };
-      case 'isTrue':
-        return this.#result('boolean', 'false', `!${a.isNull} && ${a.value}`);
-      case 'isFalse':
-        return this.#result('boolean', 'false', `!${a.isNull} && !${a.value}`);
+    if (id === 'not') return this.result('boolean', a.isNull, `!${a.value}`);
+    if (id === 'isTrue') return this.result('boolean', 'false', `!${a.isNull} && ${a.value}`);
+    if (id === 'isFalse') return this.result('boolean', 'false', `!${a.isNull} && !${a.value}`);
+    if (args.every(({ form }) => form !== 'text')) return emitNumbers(this, expr, args);
+    return id === '=:text' || id === '<>:text' ? this.#textEquality(id, a, b) : undefined;
+  }
+
+  /** Any column has nulls, whatever its layout. */
+  #nullTest(arg: Expr): Emitted | undefined {
+    if (arg.kind === 'column') {
+      this.#columns.set(arg.index, arg.type);
+      const test = `n${arg.index} !== undefined && n${arg.index}[row] === 1`;
+      return this.result('boolean', 'false', test);
     }
-    const [name, kind] = id.split(':') as [string, TypeKind];
-    if (id.startsWith('cast:')) return this.#widen(expr, a);
-    const eitherNull = `${a.isNull} || ${b.isNull}`;
-    if (comparisons[name] !== undefined) {
-      if (a.form === 'text') return this.#textEquality(name, a, b, eitherNull);
-      return this.#result('boolean', eitherNull, `${a.value} ${comparisons[name]} ${b.value}`);
-    }
-    return this.#arithmetic(name, kind, a, b, eitherNull);
+    const emitted = this.emit(arg);
+    return emitted && { form: 'boolean', value: emitted.isNull, isNull: 'false' };
   }
 
-  #result(form: Form, isNull: string, value: string): Emitted {
-    const names = { value: this.#name('x'), isNull: this.#name('n') };
-    this.#push(`const ${names.isNull} = ${isNull}, ${names.value} = ${value};`);
-    return { form, ...names };
-  }
-
-  /** Stops at the first winner, as the interpreter does: later arguments may fail. */
-  #logic({ args }: CallExpr, winner: boolean): Emitted | undefined {
-    const value = this.#name('x');
-    const isNull = this.#name('n');
-    this.#push(`let ${value} = ${!winner}, ${isNull} = false;`);
-    for (const arg of args) {
-      this.#push(`if (${isNull} || ${value} !== ${winner}) {`);
-      const emitted = this.emit(arg);
-      if (emitted === undefined) return undefined;
-      this.#push(
-        `if (${emitted.isNull}) ${isNull} = true; else if (${emitted.value} === ${winner}) { ${value} = ${winner}; ${isNull} = false; }`,
-      );
-    }
-    this.#push('}'.repeat(args.length));
-    return { form: 'boolean', value, isNull };
-  }
-
-  /** Casts that keep the double: between integer types upwards, and integers to double. */
-  #widen({ functionId }: CallExpr, a: Emitted): Emitted | undefined {
-    return wideningCasts.has(functionId) ? a : undefined;
-  }
-
-  #textEquality(name: string, a: Emitted, b: Emitted, isNull: string): Emitted | undefined {
-    if (name !== '=' && name !== '<>') return undefined;
-    const equal = `sameBytes(${this.#bytes(a)}, ${this.#bytes(b)})`;
-    return this.#result('boolean', isNull, name === '=' ? equal : `!${equal}`);
-  }
-
-  #bytes({ value }: Emitted): string {
-    const [where, index] = value.split(':');
-    if (where === 'constant') return `K[${index}], 0, K[${index}].length`;
-    return `a${index}, s${index}[row], l${index}[row]`;
-  }
-
-  #arithmetic(
-    name: string,
-    kind: TypeKind,
-    a: Emitted,
-    b: Emitted,
-    isNull: string,
-  ): Emitted | undefined {
-    const limit = integerLimits[kind];
-    if (limit === undefined) return undefined;
-    const nulls = this.#name('n');
-    const value = this.#name('x');
-    this.#push(`const ${nulls} = ${isNull};`);
-    this.#push(`let ${value} = 0;`);
-    const compute =
-      name === '/' ? `Math.trunc(${a.value} / ${b.value})` : `${a.value} ${name} ${b.value}`;
-    const guard = name === '/' || name === '%' ? `${b.value} === 0 || ` : '';
-    this.#push(`if (!${nulls}) {`);
-    this.#push(`${value} = ${compute};`);
-    this.#push(
-      `if (${guard}!(${value} <= ${limit} && ${value} >= ${-limit})) { slow(row, i); continue; }`,
-    );
-    this.#push(`${value} += 0; }`);
-    return { form: 'number', value, isNull: nulls };
+  #textEquality(id: string, a: Emitted, b: Emitted): Emitted {
+    const equal = `sameBytes(${bytesOf(a)}, ${bytesOf(b)})`;
+    const test = id === '=:text' ? equal : `!${equal}`;
+    return this.result('boolean', `${a.isNull} || ${b.isNull}`, test);
   }
 }
 
-export type Form = 'number' | 'boolean' | 'text';
+export type Form = 'number' | 'boolean' | 'decimal' | 'text';
 
 export interface Emitted {
   readonly form: Form;
-  /** A name or literal; for text where its bytes are. */
+  /** A name or literal; for text where its bytes are; for decimals the unscaled value. */
   readonly value: string;
   readonly isNull: string;
+  /** Decimals only: a name or literal. */
+  readonly scale?: string;
 }
+
+const forms: Partial<Record<TypeKind, Form>> = { boolean: 'boolean', numeric: 'decimal' };
 
 export function formOf(kind: TypeKind): Form | undefined {
-  switch (kind) {
-    case 'boolean':
-      return 'boolean';
-    case 'smallint':
-    case 'integer':
-    case 'bigint':
-    case 'date':
-    case 'time':
-    case 'timestamp':
-    case 'timestamptz':
-      return 'number';
-    case 'text':
-    case 'varchar':
-      return 'text';
-    default:
-      return undefined;
-  }
+  if (kind === 'text' || kind === 'varchar') return 'text';
+  if (kind === 'bytea' || kind === 'interval' || kind === 'unknown') return undefined;
+  return forms[kind] ?? 'number';
 }
 
-const comparisons: Readonly<Record<string, string>> = {
-  '=': '===',
-  '<>': '!==',
-  '<': '<',
-  '<=': '<=',
-  '>': '>',
-  '>=': '>=',
+/** Names of the locals for a column's arrays, by layout; else `v` for its values. */
+const arraysOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  i64: { w: 'words' },
+  interval: { w: 'words' },
+  decimal: { w: 'words', s: 'scales' },
+  bytes: { s: 'starts', l: 'lengths', a: 'arena' },
 };
 
-/** Results within ± this are right and in range; others go to the interpreter. */
-const integerLimits: Partial<Record<TypeKind, number>> = {
-  smallint: 32_767,
-  integer: 2_147_483_647,
-  bigint: Number.MAX_SAFE_INTEGER,
-};
+const zeroOf = (form: Form) => (form === 'boolean' ? 'false' : '0');
 
-const wideningCasts = new Set([
-  'cast:smallint:integer',
-  'cast:smallint:bigint',
-  'cast:integer:bigint',
-  'cast:timestamp:timestamptz',
-  'cast:timestamptz:timestamp',
-]);
-
-const emittableNames = new Set(['=', '<>', '<', '<=', '>', '>=', '+', '-', '*', '/', '%']);
-const emittableForms = new Set(['not', 'isNull', 'isTrue', 'isFalse']);
-
-function isEmittable(id: string): boolean {
-  if (emittableForms.has(id) || wideningCasts.has(id)) return true;
-  const [name, kind, ...more] = id.split(':') as [string, TypeKind | undefined];
-  if (!emittableNames.has(name) || kind === undefined || more.length > 0) return false;
-  const { args } = scalarById(id).signature;
-  return args.every((arg) => arg.kind === kind) && formOf(kind) !== undefined;
+function bytesOf({ value }: Emitted): string {
+  const [where, index] = value.split(':');
+  if (where === 'constant') return `K[${index}], 0, K[${index}].length`;
+  return `a${index}, s${index}[row], l${index}[row]`;
 }
 
-function hoist(form: Form, value: SqlValue): unknown {
-  if (form === 'boolean') return value;
-  if (form === 'text') return new TextEncoder().encode(value as string);
-  if (typeof value !== 'bigint') return value;
-  const words = new Int32Array(new BigInt64Array([value]).buffer);
-  return isExactAt(words, 0) ? Number(bigintAt(words, 0)) : undefined;
+function exactNumber(value: bigint): number | undefined {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : undefined;
 }
 
 /** For generated code. */
