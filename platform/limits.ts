@@ -30,6 +30,8 @@ export const limits = {
   stepBytesMax: 16 * 1024 * 1024,
   /** Slice of replay or of an ad-hoc query between two steps. */
   sliceMs: 5,
+  /** From a change of state to the checkpoint that has it: what a restart replays. */
+  checkpointMs: 1000,
   sqlTextBytesMax: 1024 * 1024,
   /** Nesting of expressions and subqueries; keeps recursion off the end of the stack. */
   sqlDepthMax: 200,

@@ -4,6 +4,7 @@ import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { grown } from '../../sql/columns/builder.ts';
 import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
+import { valueAt } from '../../sql/columns/read.ts';
 import { type Field, layoutOf, type SqlType, type SqlValue } from '../../sql/columns/types.ts';
 import type { AggregateCall, AggregateNode } from '../../sql/plan/physical.ts';
 import {
@@ -18,7 +19,7 @@ import { indexed } from './arrangement.ts';
 import { Extremes } from './extremes.ts';
 import { gatherStored } from './gather-stored.ts';
 import { cellsEqual, hashRows } from './hashing.ts';
-import type { RowError } from './linear.ts';
+import type { NamedCell, OnErrors } from './linear.ts';
 import { noBatches, type Operator } from './operator.ts';
 import { RowIndex } from './row-index.ts';
 import { RowTable } from './row-table.ts';
@@ -42,18 +43,14 @@ export class AggregateOperator implements Operator {
   readonly #calls: readonly Call[];
   readonly #countColumn: number;
   readonly #outputEqual;
-  readonly #onErrors: (errors: readonly RowError[]) => void;
+  readonly #onErrors: OnErrors;
   /** By group id: the last step that touched it. */
   #stamps = new Int32Array(1024);
   /** By group id: its row among the old rows, plus 1; all 0 between steps. */
   #oldAt = new Int32Array(1024);
   #stepNumber = 0;
 
-  constructor(
-    node: AggregateNode,
-    input: Operator,
-    onErrors: (errors: readonly RowError[]) => void,
-  ) {
+  constructor(node: AggregateNode, input: Operator, onErrors: OnErrors) {
     this.#input = input;
     this.#node = node;
     this.#onErrors = onErrors;
@@ -92,7 +89,7 @@ export class AggregateOperator implements Operator {
       this.#count(delta, groups);
       for (const call of this.#calls) this.#update(call, delta, groups);
     }
-    const after = this.#rowsOf(Int32Array.from(touched));
+    const after = this.#rowsOf(Int32Array.from(touched), 1);
     this.#dropEmpty(touched);
     return this.#changes(before, after);
   }
@@ -136,7 +133,7 @@ export class AggregateOperator implements Operator {
       }
       groups[row] = id;
     }
-    if (known.length > 0) before.push(this.#rowsOf(Int32Array.from(known)));
+    if (known.length > 0) before.push(this.#rowsOf(Int32Array.from(known), -1));
     return groups;
   }
 
@@ -182,8 +179,11 @@ export class AggregateOperator implements Operator {
     else call.accumulator!.update(this.#table, call.first, counted);
   }
 
-  /** The output rows of those of the groups that have input rows. */
-  #rowsOf(groups: Int32Array): GroupRows {
+  /**
+   * The output rows of those of the groups that have input rows. A value that cannot be computed
+   * is NULL and an error, given with weight +1 for new rows and -1 for old ones.
+   */
+  #rowsOf(groups: Int32Array, weight: 1 | -1): GroupRows {
     const ids = new Int32Array(groups.length);
     let count = 0;
     for (const id of groups) {
@@ -194,7 +194,7 @@ export class AggregateOperator implements Operator {
     const keys = this.#node.groupBy.map((_, key) => gatherStored(this.#table, key, ids, count));
     const values = this.#calls.map((call, index) =>
       outputColumn(this.#node.fields[keys.length + index]!.type, ids, count, (id) =>
-        this.#valueOf(call, id),
+        this.#valueOf(call, id, weight),
       ),
     );
     const weights = new Int32Array(count).fill(1);
@@ -204,15 +204,23 @@ export class AggregateOperator implements Operator {
     };
   }
 
-  #valueOf(call: Call, id: number): SqlValue {
+  #valueOf(call: Call, id: number, weight: number): SqlValue {
     if (call.extremes !== undefined) return call.extremes.value(id);
     try {
       return call.accumulator!.value(this.#table, call.first, id);
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
-      this.#onErrors([{ error }]);
+      this.#onErrors([{ error, weight, row: this.#keyOf(id) }]);
       return null;
     }
+  }
+
+  #keyOf(id: number): NamedCell[] {
+    return this.#node.groupBy.map((column, key) => {
+      const { name, type } = this.#node.input.fields[column]!;
+      const local = id & (limits.chunkRows - 1);
+      return { name, type, value: valueAt(this.#table.chunk(id).columns[key]!, local) };
+    });
   }
 
   #dropEmpty(touched: readonly number[]): void {

@@ -59,7 +59,7 @@ export class Arrangement {
 export function indexed(table: RowTable, ...indexes: readonly RowIndex[]): StateTable {
   return {
     checkpoint: () => table.checkpoint(),
-    restore: (write) => table.restore(write),
+    restore: (piece) => table.restore(piece),
     restored: () => {
       table.restored();
       for (const index of indexes) index.rebuild();

@@ -8,15 +8,16 @@ import {
   InputOperator,
   MapOperator,
   type OnceFlag,
+  type OnErrors,
   type RowError,
   UnionOperator,
 } from './linear.ts';
 import type { Operator } from './operator.ts';
 
 export interface DataflowOptions {
-  /** `fail`: a failing row throws. `collect`: it is left out and given to `onErrors`. */
+  /** `fail`: the first error throws. `collect`: failing rows are left out, given to `onErrors`. */
   readonly mode: 'fail' | 'collect';
-  readonly onErrors?: (errors: readonly RowError[]) => void;
+  readonly onErrors?: OnErrors;
   /** The statement, so that run-time errors can point. */
   readonly text?: string;
 }
@@ -32,7 +33,7 @@ export interface Dataflow {
 export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflow {
   const inputs: InputOperator[] = [];
   const flags: OnceFlag[] = [];
-  const onErrors = options.onErrors ?? (() => undefined);
+  const onErrors = options.onErrors ?? failOnErrors;
   const build = (node: PlanNode): Operator => {
     switch (node.kind) {
       case 'input': {
@@ -48,6 +49,7 @@ export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflo
       case 'map':
         return new MapOperator(
           build(node.input),
+          node.input.fields,
           compileMap(node, options.mode, options.text),
           onErrors,
         );
@@ -69,4 +71,9 @@ export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflo
     },
   };
   return { root, inputs, constantsGiven };
+}
+
+function failOnErrors(errors: readonly RowError[]): void {
+  const added = errors.find(({ weight }) => weight > 0);
+  if (added !== undefined) throw added.error;
 }

@@ -1,5 +1,8 @@
 import type { MillraceError } from '../../platform/errors.ts';
+import type { MapResult } from '../../sql/codegen/compile-map.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
+import { valueAt } from '../../sql/columns/read.ts';
+import type { Field, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import { noBatches, type Operator } from './operator.ts';
 import type { StateTable } from './table.ts';
 
@@ -65,23 +68,38 @@ export interface OnceFlag {
   isSet: boolean;
 }
 
-/** A row that an expression failed on. */
+/** A row that an expression failed on, or takes it back: like any change it has a weight. */
 export interface RowError {
   readonly error: MillraceError;
+  readonly weight: number;
+  /** The row, as far as the expression's operator knows it. */
+  readonly row: readonly NamedCell[];
 }
-export type CompiledMap = (batch: Batch) => {
-  readonly batch: Batch;
-  readonly errors: readonly RowError[];
-};
+
+export interface NamedCell {
+  readonly name: string;
+  readonly type: SqlType;
+  readonly value: SqlValue;
+}
+
+export type OnErrors = (errors: readonly RowError[]) => void;
 
 /** Filter and projection in one generated loop. Weights pass through. */
 export class MapOperator implements Operator {
   readonly #input: Operator;
-  readonly #map: CompiledMap;
-  readonly #onErrors: (errors: readonly RowError[]) => void;
+  readonly #fields: readonly Field[];
+  readonly #map: (batch: Batch) => MapResult;
+  readonly #onErrors: OnErrors;
 
-  constructor(input: Operator, map: CompiledMap, onErrors: (errors: readonly RowError[]) => void) {
+  /** `fields`: those of the input. */
+  constructor(
+    input: Operator,
+    fields: readonly Field[],
+    map: (batch: Batch) => MapResult,
+    onErrors: OnErrors,
+  ) {
     this.#input = input;
+    this.#fields = fields;
     this.#map = map;
     this.#onErrors = onErrors;
   }
@@ -91,7 +109,9 @@ export class MapOperator implements Operator {
     for (const delta of this.#input.step()) {
       const { batch, errors } = this.#map(delta);
       if (batch.rowCount > 0) results.push(batch);
-      if (errors.length > 0) this.#onErrors(errors);
+      if (errors.length > 0) {
+        this.#onErrors(errors.map(({ row, error }) => rowError(this.#fields, delta, row, error)));
+      }
     }
     return results;
   }
@@ -99,6 +119,20 @@ export class MapOperator implements Operator {
   stateTables(): readonly StateTable[] {
     return this.#input.stateTables();
   }
+}
+
+function rowError(
+  fields: readonly Field[],
+  batch: Batch,
+  row: number,
+  error: MillraceError,
+): RowError {
+  const cells = fields.map(({ name, type }, column) => ({
+    name,
+    type,
+    value: valueAt(batch.columns[column]!, row),
+  }));
+  return { error, weight: batch.weights[row]!, row: cells };
 }
 
 /** UNION ALL: the sum of its inputs' deltas. */

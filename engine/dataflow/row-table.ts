@@ -5,7 +5,7 @@ import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { decodeRows, encodeRows } from '../formats/row-block.ts';
 import { type Chunk, chunkBits, cloneChunk, newChunk, storeCell } from './chunk.ts';
-import type { ChunkWrite, StateTable } from './table.ts';
+import type { ChunkChange, ChunkPiece, StateTable } from './table.ts';
 
 const chunkMask = limits.chunkRows - 1;
 /** Deltas of a chunk that restart has to apply, at most; then the chunk is written whole. */
@@ -18,7 +18,7 @@ const deltasMax = 16;
  * Invariants
  * - A snapshot pins the chunks that exist; a change to a pinned chunk replaces it by a copy, so
  *   what a snapshot yields never changes.
- * - `checkpoint` returns exactly the rows that changed since the last call.
+ * - `checkpoint` returns exactly the rows that changed since the last call, pinned.
  *
  * A chunk's checkpoint value, little-endian:
  *
@@ -116,22 +116,28 @@ export class RowTable implements StateTable {
     for (let id = 0; id < this.#end; id++) if (this.weight(id) !== 0) yield id;
   }
 
-  checkpoint(): ChunkWrite[] {
-    const writes: ChunkWrite[] = [];
+  checkpoint(): ChunkChange[] {
+    const changes: ChunkChange[] = [];
     for (const [number, chunk] of this.#chunks.entries()) {
       if (chunk.dirtyCount === 0) continue;
-      const whole =
+      const isWhole =
         chunk.deltas < 0 || chunk.deltas >= deltasMax || 4 * chunk.dirtyCount > chunk.used;
-      const bytes = encodeChunk(chunk, whole);
-      chunk.deltas = whole ? 0 : chunk.deltas + 1;
-      writes.push({ chunk: number, delta: chunk.deltas, bytes });
+      const rows = rowsToWrite(chunk, isWhole);
+      changes.push({
+        chunk: number,
+        delta: isWhole ? 0 : chunk.deltas + 1,
+        replaced: isWhole ? Math.max(0, chunk.deltas) : 0,
+        encode: () => encodeChunk(chunk, rows),
+      });
+      chunk.pinned = true;
+      chunk.deltas = isWhole ? 0 : chunk.deltas + 1;
       chunk.dirty.fill(0);
       chunk.dirtyCount = 0;
     }
-    return writes;
+    return changes;
   }
 
-  restore({ chunk: number, delta, bytes }: ChunkWrite): void {
+  restore({ chunk: number, delta, bytes }: ChunkPiece): void {
     while (this.#chunks.length <= number) this.#chunks.push(newChunk(this.fields));
     const chunk = this.#chunks[number]!;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -174,18 +180,21 @@ function* liveRows(chunks: readonly Chunk[]): Generator<Batch> {
   }
 }
 
-function encodeChunk(chunk: Chunk, whole: boolean): Uint8Array {
-  const locals = new Int32Array(chunk.used);
+function rowsToWrite(chunk: Chunk, all: boolean): Int32Array {
+  const rows = new Int32Array(chunk.used);
   let count = 0;
-  for (let row = 0; row < chunk.used; row++) {
-    if (whole || chunk.dirty[row] === 1) locals[count++] = row;
-  }
+  for (let row = 0; row < chunk.used; row++) if (all || chunk.dirty[row] === 1) rows[count++] = row;
+  return rows.subarray(0, count);
+}
+
+function encodeChunk(chunk: Chunk, chosen: Int32Array): Uint8Array {
+  const count = chosen.length;
   const all = { rowCount: chunk.used, columns: chunk.columns, weights: chunk.weights };
-  const rows = encodeRows(gatherBatch(all, locals, count));
+  const rows = encodeRows(gatherBatch(all, chosen, count));
   const bytes = new Uint8Array(4 + 4 * count + rows.length);
   const view = new DataView(bytes.buffer);
   view.setInt32(0, count, true);
-  for (let i = 0; i < count; i++) view.setInt32(4 + 4 * i, locals[i]!, true);
+  for (let i = 0; i < count; i++) view.setInt32(4 + 4 * i, chosen[i]!, true);
   bytes.set(rows, 4 + 4 * count);
   return bytes;
 }

@@ -1,5 +1,5 @@
 /** One piece of a table's checkpoint: a chunk as a whole, or its changed rows. */
-export interface ChunkWrite {
+export interface ChunkPiece {
   /** Number of the chunk in its table. */
   readonly chunk: number;
   /** 0: the whole chunk, replacing all before; n: the n-th delta on top. */
@@ -7,12 +7,19 @@ export interface ChunkWrite {
   readonly bytes: Uint8Array;
 }
 
+/** A piece still to be encoded. Its rows are pinned: later changes do not show in it. */
+export interface ChunkChange extends Omit<ChunkPiece, 'bytes'> {
+  /** Deltas of the chunk that a whole makes void: 1 to `replaced`. */
+  readonly replaced: number;
+  encode(): Uint8Array;
+}
+
 /** State that a checkpoint keeps. After a restart it is restored before anything reads it. */
 export interface StateTable {
   /** What changed since the last call. */
-  checkpoint(): ChunkWrite[];
+  checkpoint(): ChunkChange[];
   /** Takes one piece back; of each chunk the whole comes first, then its deltas in order. */
-  restore(write: ChunkWrite): void;
+  restore(piece: ChunkPiece): void;
   /** Every piece was restored: rebuilds what is derived. */
   restored(): void;
 }

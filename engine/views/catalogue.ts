@@ -1,6 +1,6 @@
 import type { Catalog, Relation } from '../../sql/analyze/catalog.ts';
+import { errorsName, errorsRelation } from './error-rows.ts';
 import type { RelationNode } from './nodes.ts';
-import { undecodableName, undecodableRelation } from './undecodable.ts';
 
 export interface TopicInfo {
   readonly topicId: number;
@@ -22,10 +22,10 @@ export class Catalogue implements Catalog {
   readonly topics = new Map<string, TopicInfo>();
 
   find(name: string): Relation | undefined {
-    for (const { relation, undecodable } of this.nodes.values()) {
+    for (const { relation, errors } of this.nodes.values()) {
       if (relation.name === name) return visible(relation);
-      if (undecodable !== undefined && undecodableName(relation.name) === name) {
-        return undecodableRelation(relation);
+      if (errors !== undefined && errorsName(relation.name) === name) {
+        return errorsRelation(relation, errors);
       }
     }
     for (const { relation } of this.views.values()) if (relation.name === name) return relation;

@@ -7,7 +7,7 @@ import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import type { CreateRelation, CreateView, WithOption } from '../../sql/syntax/ast.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import type { RelationCreated } from '../broker/catalogue-record.ts';
-import { type Catalogue, TrackingCatalog } from './catalogue.ts';
+import { type Catalogue, type PlainView, TrackingCatalog } from './catalogue.ts';
 import { hiddenKey, type RelationNode, TableNode, TopicNode, ViewNode } from './nodes.ts';
 
 /** CREATE statements: what they define, checked before they become records, and built from them. */
@@ -132,27 +132,22 @@ export function defineView(catalogue: Catalogue, text: string, node: CreateView)
   return { plan, columns, dependsOn: [...catalog.seen] };
 }
 
-/** Puts what a record defines into the catalogue; returns its node, if it has state. */
-export function register(catalogue: Catalogue, record: RelationCreated): RelationNode | undefined {
+/**
+ * What a record defines: a relation with state, or a plain view. It is not in the catalogue yet.
+ * Throws CORRUPTION.
+ */
+export function build(catalogue: Catalogue, record: RelationCreated): RelationNode | PlainView {
   const { relationId: id, name, sql } = record;
   const statement = parseStatement(sql);
   if (statement.kind === 'create-view') {
     const { plan, columns, dependsOn } = defineView(catalogue, sql, statement);
-    const base = { id, name, columns, primaryKey: [], writable: false };
-    if (!statement.materialized) {
-      const view = { query: statement.query, text: sql };
-      const relation: Relation = { ...base, kind: 'view', appendOnly: plan.root.appendOnly, view };
-      catalogue.views.set(id, { relation, sql, dependsOn });
-      return undefined;
+    const { appendOnly } = plan.root;
+    const base = { id, name, columns, primaryKey: [], writable: false, appendOnly };
+    if (statement.materialized) {
+      return new ViewNode({ ...base, kind: 'materialized view' }, sql, plan, dependsOn);
     }
-    const relation: Relation = {
-      ...base,
-      kind: 'materialized view',
-      appendOnly: plan.root.appendOnly,
-    };
-    const node = new ViewNode(relation, sql, plan, dependsOn);
-    catalogue.nodes.set(id, node);
-    return node;
+    const view = { query: statement.query, text: sql };
+    return { relation: { ...base, kind: 'view', view }, sql, dependsOn };
   }
   if (statement.kind !== 'create-relation' || record.topicId === undefined) {
     throw new MillraceError(
@@ -175,7 +170,5 @@ export function register(catalogue: Catalogue, record: RelationCreated): Relatio
     writable: owns,
   };
   const options = { relation, sql, topicId: record.topicId };
-  const node = owns ? new TableNode(options) : new TopicNode(options);
-  catalogue.nodes.set(id, node);
-  return node;
+  return owns ? new TableNode(options) : new TopicNode(options);
 }

@@ -42,18 +42,13 @@ export async function runDml(
     orderBy: [],
     visibleColumns: plan.root.fields.length,
   };
-  const batches = await runOnce(
-    query,
-    (id) => engine.contents(id),
-    text,
-    () => false,
-  );
+  const batches = await runOnce(query, { reader: engine.reader, clock: engine.clock, text });
   if (batches.length === 0) return 0;
   const rows = rowsOf(statement, node, concatenated(batches));
   if (rows.rowCount === 0) return 0;
   checkNotNull(node.relation, rows);
   await engine.client.append(node.topicId, rows.rowCount, encodeRows(rows));
-  engine.drain();
+  await engine.steps.caughtUp();
   return rows.rowCount;
 }
 

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../platform/errors.ts';
+import type { Span } from './port-client.ts';
 
 /**
  * Per logical queue, the next offset that steps have not consumed (DESIGN section 2). One frontier
@@ -29,6 +30,17 @@ export class Frontier {
     if (offsets === undefined) return;
     while (offsets.length <= queueId) offsets.push(0);
     if (nextOffset > offsets[queueId]!) offsets[queueId] = nextOffset;
+  }
+
+  /** What lies between two states of a topic's offsets, queue by queue. */
+  static spans(topicId: number, from: readonly number[], until: readonly number[]): Span[] {
+    return until
+      .map((end, queueId) => ({ topicId, queueId, from: from[queueId] ?? 0, until: end }))
+      .filter((span) => span.from < span.until);
+  }
+
+  topicIds(): readonly number[] {
+    return [...this.#topics.keys()];
   }
 
   encode(): Uint8Array {

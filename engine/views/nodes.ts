@@ -6,10 +6,16 @@ import type { QueryPlan } from '../../sql/plan/physical.ts';
 import type { Entry } from '../../storage/store.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
 import { buildDataflow, type Dataflow } from '../dataflow/build.ts';
-import type { RowError } from '../dataflow/linear.ts';
+import type { StateTable } from '../dataflow/table.ts';
+import {
+  ErrorRows,
+  failedRowFields,
+  failedRows,
+  undecodableFields,
+  undecodableRows,
+} from './error-rows.ts';
 import { TableState } from './table-state.ts';
 import { MessageReader, readRows } from './topic-reader.ts';
-import { Undecodable } from './undecodable.ts';
 
 /**
  * A relation that lives in the engine. A step calls `step` of every node in the order of relation
@@ -27,9 +33,15 @@ export interface RelationNode {
   /** The present rows, pinned. Absent for sources, which keep none. */
   snapshot?(): Iterable<Batch>;
   readonly rowCount: number | undefined;
-  /** Messages or rows that could not be read or computed; kept as rows. */
-  readonly undecodable: Undecodable | undefined;
-  readonly failedRows: number;
+  /** Messages that could not be read, rows that could not be computed. */
+  readonly errors: ErrorRows | undefined;
+  /** State that a checkpoint keeps, in an order that never changes. */
+  stateTables(): readonly StateTable[];
+  /**
+   * What the state's layout and contents depend on: state of another fingerprint is not this
+   * node's (DESIGN section 7, Checkpoint).
+   */
+  readonly fingerprint: string;
 }
 
 /** What a step took in. */
@@ -53,8 +65,7 @@ export class TopicNode implements RelationNode {
   readonly topicId: number;
   readonly dependsOn: readonly number[] = [];
   readonly ownsTopic = false;
-  readonly undecodable = new Undecodable();
-  readonly failedRows = 0;
+  readonly errors = new ErrorRows(undecodableFields);
   delta: readonly Batch[] = [];
   readonly #reader: MessageReader;
   readonly #state: TableState | undefined;
@@ -80,8 +91,16 @@ export class TopicNode implements RelationNode {
     const entries = input.entries(this.topicId);
     if (entries.length === 0) return;
     const { batch, block, undecodable } = this.#reader.read(entries);
-    this.undecodable.add(block, undecodable);
+    this.errors.add(undecodableRows(block, undecodable));
     this.delta = this.#state === undefined ? [batch] : this.#state.apply(batch);
+  }
+
+  get fingerprint(): string {
+    return fingerprintOf(this.relation);
+  }
+
+  stateTables(): readonly StateTable[] {
+    return [...this.errors.stateTables(), ...(this.#state?.stateTables() ?? [])];
   }
 
   /** The rows of entries, for a new reader that starts from the beginning of the topic. */
@@ -100,8 +119,7 @@ export class TableNode implements RelationNode {
   readonly topicId: number;
   readonly dependsOn: readonly number[] = [];
   readonly ownsTopic = true;
-  readonly undecodable = undefined;
-  readonly failedRows = 0;
+  readonly errors = undefined;
   delta: readonly Batch[] = [];
   readonly #state: TableState;
   readonly #hasHiddenKey: boolean;
@@ -128,6 +146,14 @@ export class TableNode implements RelationNode {
     });
   }
 
+  get fingerprint(): string {
+    return fingerprintOf(this.relation);
+  }
+
+  stateTables(): readonly StateTable[] {
+    return this.#state.stateTables();
+  }
+
   has(rows: Batch, row: number): boolean {
     return this.#state.has(rows, row);
   }
@@ -151,6 +177,10 @@ function fillHiddenKey(batch: Batch, baseOffset: number): void {
   }
 }
 
+function fingerprintOf({ kind, columns, primaryKey }: Relation): string {
+  return JSON.stringify([kind, columns.map(({ name, type }) => [name, type]), primaryKey]);
+}
+
 /** A materialized view: a dataflow and the rows that it adds up to. */
 export class ViewNode implements RelationNode {
   readonly relation: Relation;
@@ -158,9 +188,9 @@ export class ViewNode implements RelationNode {
   readonly dependsOn: readonly number[];
   readonly topicId = undefined;
   readonly ownsTopic = false;
-  readonly undecodable = undefined;
+  readonly errors = new ErrorRows(failedRowFields);
+  readonly fingerprint: string;
   delta: readonly Batch[] = [];
-  failedRows = 0;
   readonly #dataflow: Dataflow;
   readonly #rows: Arrangement;
 
@@ -168,18 +198,32 @@ export class ViewNode implements RelationNode {
     this.relation = relation;
     this.sql = sql;
     this.dependsOn = dependsOn;
+    this.fingerprint = JSON.stringify(plan, plainValue);
     this.#dataflow = buildDataflow(plan.root, {
       mode: 'collect',
       text: sql,
-      onErrors: (errors: readonly RowError[]) => {
-        this.failedRows += errors.length;
-      },
+      onErrors: (errors) => this.errors.add(failedRows(errors)),
     });
     this.#rows = new Arrangement(plan.root.fields);
   }
 
   get rowCount(): number {
     return this.#rows.rowCount;
+  }
+
+  /** Ids of the relations that its plan reads; negative ones are relations of errors. */
+  get inputIds(): readonly number[] {
+    return [...new Set(this.#dataflow.inputs.map(({ relationId }) => relationId))];
+  }
+
+  /** Gives out the rows that depend on no input. A view whose state was restored gave them. */
+  begin(): void {
+    this.#run();
+  }
+
+  /** State comes from a checkpoint. */
+  resume(): void {
+    this.#dataflow.constantsGiven.isSet = true;
   }
 
   step(input: StepInput): void {
@@ -199,8 +243,21 @@ export class ViewNode implements RelationNode {
     return this.#rows.snapshot();
   }
 
+  stateTables(): readonly StateTable[] {
+    return [
+      ...this.#dataflow.root.stateTables(),
+      ...this.#rows.stateTables(),
+      ...this.errors.stateTables(),
+    ];
+  }
+
   #run(): void {
     this.delta = this.#dataflow.root.step();
     for (const batch of this.delta) this.#rows.apply(batch);
   }
+}
+
+/** Constants of a plan that JSON has no form for. */
+function plainValue(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `${value}n` : value;
 }

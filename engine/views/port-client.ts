@@ -10,6 +10,18 @@ interface Waiter<T> {
 
 /** Index rows asked of main at a time. */
 const fetchEntries = 4096;
+const noRows: IndexRows = { rowCount: 0, values: new Float64Array(0) };
+
+/** Part of a logical queue: logical offsets [from, until). */
+export interface Span {
+  readonly topicId: number;
+  readonly queueId: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+/** Physical partition and position in it. */
+type Place = readonly [number, number];
 
 /** What the worker asks of the main thread, as promises. */
 export class PortClient {
@@ -61,28 +73,50 @@ export class PortClient {
     });
   }
 
-  /** Index rows of all queues of a topic, [min, until) each, in log order. */
-  async rows(topicId: number, until: readonly number[]): Promise<IndexRows> {
-    const parts: IndexRows[] = [];
-    for (const [queueId, end] of until.entries()) {
-      let next = 0;
-      while (next < end) {
-        const rows = await this.#ask(this.#fetches, (requestId) => ({
-          type: 'fetch-rows',
-          requestId,
-          topicId,
-          queueId,
-          fromOffset: next,
-          maxEntries: fetchEntries,
-        }));
-        const part = before(rows, end);
-        if (part.rowCount === 0) break;
-        parts.push(part);
-        const at = (part.rowCount - 1) * indexRowWidth;
-        next = part.values[at + col.baseOffset]! + part.values[at + col.count]!;
-      }
+  /**
+   * Index rows of all entries in the spans, in log order over all of them, a part at a time:
+   * memory is bounded by the number of spans, not by their length.
+   */
+  async *rows(spans: readonly Span[]): AsyncGenerator<IndexRows> {
+    const readers = spans.map((span) => ({
+      ...span,
+      rows: noRows,
+      isDone: span.from >= span.until,
+    }));
+    for (;;) {
+      await Promise.all(readers.map((reader) => this.#refill(reader)));
+      const waiting = readers.filter(({ rows }) => rows.rowCount > 0);
+      if (waiting.length === 0) return;
+      // Below the first of the unfinished spans' last rows, nothing is missing.
+      const ends = waiting.filter(({ isDone }) => !isDone).map(({ rows }) => lastPlace(rows));
+      const bound = ends.sort(inOrder)[0];
+      const parts = waiting.map((reader) => {
+        const [part, rest] = splitAfter(reader.rows, bound);
+        reader.rows = rest;
+        return part;
+      });
+      yield inLogOrder(parts);
     }
-    return inLogOrder(parts);
+  }
+
+  async #refill(reader: Span & { rows: IndexRows; isDone: boolean; from: number }): Promise<void> {
+    if (reader.isDone || reader.rows.rowCount > 0) return;
+    const { topicId, queueId, from: fromOffset, until } = reader;
+    const fetched = await this.#ask(this.#fetches, (requestId) => ({
+      type: 'fetch-rows',
+      requestId,
+      topicId,
+      queueId,
+      fromOffset,
+      maxEntries: fetchEntries,
+    }));
+    reader.rows = before(fetched, until);
+    const { rowCount, values } = reader.rows;
+    reader.isDone = rowCount < fetchEntries;
+    if (rowCount === 0) return;
+    const at = (rowCount - 1) * indexRowWidth;
+    reader.from = values[at + col.baseOffset]! + values[at + col.count]!;
+    if (reader.from >= until) reader.isDone = true;
   }
 
   #ask<T>(waiters: Map<number, Waiter<T>>, message: (id: number) => FromWorker): Promise<T> {
@@ -112,8 +146,35 @@ function before(rows: IndexRows, end: number): IndexRows {
   return { rowCount, values: rows.values };
 }
 
+/** Partition and position of the last row. */
+function lastPlace({ rowCount, values }: IndexRows): Place {
+  const at = (rowCount - 1) * indexRowWidth;
+  return [values[at + col.partition]!, values[at + col.position]!];
+}
+
+function inOrder(a: Place, b: Place): number {
+  return a[0] - b[0] || a[1] - b[1];
+}
+
+/** Rows up to `bound` and those after it; without a bound, all and none. */
+function splitAfter(rows: IndexRows, bound: Place | undefined): [IndexRows, IndexRows] {
+  if (bound === undefined) return [rows, noRows];
+  const { rowCount, values } = rows;
+  let count = 0;
+  while (count < rowCount) {
+    const at = count * indexRowWidth;
+    if (inOrder([values[at + col.partition]!, values[at + col.position]!], bound) > 0) break;
+    count++;
+  }
+  const rest = values.subarray(count * indexRowWidth, rowCount * indexRowWidth);
+  return [
+    { rowCount: count, values },
+    { rowCount: rowCount - count, values: rest },
+  ];
+}
+
 /** One list, ordered by physical position. */
-export function inLogOrder(parts: readonly IndexRows[]): IndexRows {
+function inLogOrder(parts: readonly IndexRows[]): IndexRows {
   const rowCount = parts.reduce((sum, part) => sum + part.rowCount, 0);
   const rows: Float64Array[] = [];
   for (const { values, rowCount: count } of parts) {

@@ -41,6 +41,16 @@ export interface QueueSpan {
   readonly maxOffset: number;
 }
 
+/** How the worker got its state at start. */
+export interface StartReport {
+  /** Relations whose state came from the checkpoint. */
+  readonly restored: number;
+  /** Relations built from the whole log. */
+  readonly filled: number;
+  /** Log entries beyond the checkpoint that were replayed. */
+  readonly replayed: number;
+}
+
 /** A catalogue change as the worker proposes it; main assigns the ids. */
 export type Proposal =
   | {
@@ -61,7 +71,7 @@ export type Proposal =
 
 export type FromWorker =
   /** The catalogue is loaded, state restored; statements are accepted from the start. */
-  | { readonly type: 'ready' }
+  | ({ readonly type: 'ready' } & StartReport)
   /** The state database or the engine failed; the worker answers nothing any more. */
   | { readonly type: 'fatal'; readonly error: ErrorData }
   | { readonly type: 'follow'; readonly topicId: number }

@@ -8,7 +8,7 @@ import type { SystemTopic } from '../broker/system-topic.ts';
 import type { Topics } from '../broker/topics.ts';
 import { Execution } from './execution.ts';
 import { LogFeed } from './log-feed.ts';
-import type { FromWorker, Proposal, ToWorker } from './protocol.ts';
+import type { FromWorker, Proposal, StartReport, ToWorker } from './protocol.ts';
 import type {
   ExecuteOptions,
   RelationInfo,
@@ -41,8 +41,8 @@ export class SqlClient implements SqlService {
   readonly #executions = new Map<number, Execution>();
   readonly #describes = new Map<number, Waiter<StatementDescription>>();
   readonly #relationLists = new Map<number, Waiter<readonly RelationInfo[]>>();
-  readonly #ready: Promise<void>;
-  #setReady: Waiter<void> | undefined;
+  readonly #ready: Promise<StartReport>;
+  #setReady: Waiter<StartReport> | undefined;
   #stopped: (() => void) | undefined;
   #failure: MillraceError | undefined;
   #nextId = 1;
@@ -65,9 +65,9 @@ export class SqlClient implements SqlService {
   }
 
   /** Call once the system topic was replayed. Resolves when the worker restored its state. */
-  async start(): Promise<void> {
+  start(): Promise<StartReport> {
     this.#post({ type: 'catalogue-complete' });
-    await this.#ready;
+    return this.#ready;
   }
 
   execute(text: string, options: ExecuteOptions = {}): Promise<SqlResult> {
@@ -127,7 +127,7 @@ export class SqlClient implements SqlService {
   #receive(message: FromWorker): void {
     switch (message.type) {
       case 'ready':
-        return this.#setReady?.resolve();
+        return this.#setReady?.resolve(message);
       case 'fatal':
         return this.#fail(fromErrorData(message.error));
       case 'follow':

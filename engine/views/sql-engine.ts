@@ -1,44 +1,74 @@
+import type { Clock } from '../../platform/clock.ts';
 import { type ErrorData, MillraceError, toErrorData } from '../../platform/errors.ts';
-import { limits } from '../../platform/limits.ts';
+import type { Logger } from '../../platform/logger.ts';
 import type { Port } from '../../platform/threads.ts';
-import type { Batch } from '../../sql/columns/batch.ts';
-import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
-import type { Entry } from '../../storage/store.ts';
+import type { Statement } from '../../sql/syntax/ast.ts';
+import { parseStatements } from '../../sql/syntax/parser.ts';
+import type { KvStore } from '../../storage/kv/kv-store.ts';
 import type { CatalogueRecord, RelationCreated } from '../broker/catalogue-record.ts';
-import { noBatches } from '../dataflow/operator.ts';
 import { Catalogue } from './catalogue.ts';
-import { register } from './definitions.ts';
-import { type PartitionReader, readEntries } from './entry-reader.ts';
+import { Checkpointer } from './checkpointer.ts';
+import { build } from './definitions.ts';
+import type { PartitionReader } from './entry-reader.ts';
 import { Frontier } from './frontier.ts';
-import { type RelationNode, TopicNode, ViewNode } from './nodes.ts';
-import { inLogOrder, PortClient } from './port-client.ts';
+import type { RelationNode } from './nodes.ts';
+import { PortClient } from './port-client.ts';
 import type { ToWorker } from './protocol.ts';
+import { type OnProgress, RelationReader } from './relation-reader.ts';
+import { restore } from './restore.ts';
 import { ResultStreams } from './result-streams.ts';
-import { describeStatement, Statements } from './statements.ts';
+import { describeStatement, onlyReads, Statements } from './statements.ts';
+import { StepLoop } from './step-loop.ts';
+
+export interface SqlEngineOptions {
+  readonly port: Port;
+  readonly partitions: (partition: number) => PartitionReader;
+  /** Opens the `state/` database. */
+  readonly openState: () => Promise<KvStore>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
 
 /**
  * The dataflow worker: owns every relation, runs steps and statements (DESIGN section 7).
  *
- * One thing runs at a time, in the order of arrival: a step over what has become durable, or a
- * statement. So a statement sees every row that was durable before it was sent, at one frontier.
+ * Statements that change something run one at a time, in the order of arrival. Queries run beside
+ * them and beside each other, each at the frontier of its start, which covers every row that was
+ * durable before it was sent. Steps go on through all of it.
  */
 export class SqlEngine {
   readonly catalogue = new Catalogue();
-  readonly client: PortClient;
   readonly frontier = new Frontier();
-  readonly #partitions: (partition: number) => PartitionReader;
+  readonly client: PortClient;
+  readonly clock: Clock;
+  readonly steps: StepLoop;
+  readonly reader: RelationReader;
+  readonly #options: SqlEngineOptions;
   readonly #streams: ResultStreams;
   readonly #statements: Statements;
-  readonly #pending: IndexRows[] = [];
   readonly #records: CatalogueRecord[] = [];
   readonly #created: RelationCreated[] = [];
+  #state: KvStore | undefined;
+  #checkpointer: Checkpointer | undefined;
   #tail: Promise<void> = Promise.resolve();
-  #drainIsDue = false;
   #isStarted = false;
 
-  constructor(port: Port, partitions: (partition: number) => PartitionReader) {
+  constructor(options: SqlEngineOptions) {
+    this.#options = options;
+    const { port, partitions, clock } = options;
+    const { catalogue, frontier } = this;
+    this.clock = clock;
     this.client = new PortClient(port);
-    this.#partitions = partitions;
+    this.steps = new StepLoop({
+      catalogue,
+      frontier,
+      partitions,
+      clock,
+      onStep: () => this.#checkpointer?.touch(),
+      onFailure: (error) => this.#stopOn(error),
+    });
+    const { client, steps } = this;
+    this.reader = new RelationReader({ catalogue, frontier, client, partitions, steps, clock });
     this.#streams = new ResultStreams(this.client);
     this.#statements = new Statements(this);
     port.onMessage((message) => this.#receive(message as ToWorker));
@@ -52,31 +82,39 @@ export class SqlEngine {
       case 'catalogue-complete':
         return this.#exclusive(() => this.#start());
       case 'rows':
-        this.#pending.push(message.rows);
-        if (this.#drainIsDue) return;
-        this.#drainIsDue = true;
-        return this.#exclusive(() => this.drain());
+        return this.steps.add(message.rows);
       case 'execute':
-        return this.#exclusive(() => this.#execute(message.id, message.text));
+        return this.#execute(message.id, message.text);
       case 'describe':
-        return this.#exclusive(() => this.#describe(message.id, message.text));
+        return this.#reading(() => this.#describe(message.id, message.text));
       case 'relations':
-        return this.#exclusive(() => this.#listRelations(message.id));
+        return this.#reading(() => this.#listRelations(message.id));
       case 'cancel':
         return this.#streams.cancel(message.id);
       case 'credit':
         return this.#streams.credit(message.id);
       case 'stop':
-        return this.#exclusive(() => this.client.post({ type: 'stopped' }));
+        return this.#exclusive(() => this.#stop());
     }
   }
 
-  /** A failure here is ours or the disk's: the engine stops. Statements answer theirs themselves. */
+  /** One at a time. A failure here is ours or the disk's: statements answer theirs themselves. */
   #exclusive(run: () => Promise<void> | void): void {
     this.#tail = this.#tail.then(run).catch((error) => {
-      this.client.post({ type: 'fatal', error: toErrorData(error) });
+      this.#stopOn(error);
       return new Promise(() => undefined);
     });
+  }
+
+  /** At once, beside whatever goes on; before the start is over, after it. */
+  #reading(run: () => Promise<void> | void): void {
+    if (this.#isStarted) void run();
+    else this.#exclusive(run);
+  }
+
+  #stopOn(error: unknown): void {
+    this.steps.stop();
+    this.client.post({ type: 'fatal', error: toErrorData(error) });
   }
 
   // ---- catalogue ---------------------------------------------------------------------------------
@@ -103,6 +141,7 @@ export class SqlEngine {
         return;
       case 'relation-dropped':
         for (const id of record.relationIds) this.#forget(id);
+        this.#checkpointer?.touch();
     }
   }
 
@@ -118,144 +157,87 @@ export class SqlEngine {
     this.client.post({ type: 'unfollow', topicId });
   }
 
-  /** Every relation is there and empty, then the whole log goes through it step by step. */
+  /** Restores the checkpoint, fills what it has not, replays what came after it. */
   async #start(): Promise<void> {
-    for (const record of this.#records) this.#apply(record);
+    for (const record of this.#records.splice(0)) this.#apply(record);
+    const { openState, clock, logger } = this.#options;
+    this.#state = await openState();
+    const { catalogue, frontier, client, steps, reader } = this;
+    const result = await restore({
+      kv: this.#state,
+      catalogue,
+      frontier,
+      client,
+      steps,
+      reader,
+      records: this.#created.splice(0),
+    });
     this.#isStarted = true;
-    for (const record of this.#created.splice(0)) {
-      const node = register(this.catalogue, record);
-      if (node instanceof ViewNode) node.fill(0, noBatches);
-    }
-    const parts: IndexRows[] = [];
-    for (const { topicId } of this.catalogue.nodes.values()) {
-      if (topicId === undefined || this.frontier.has(topicId)) continue;
-      const ranges = await this.client.follow(topicId);
-      this.frontier.start(
-        topicId,
-        ranges.map(({ minOffset }) => minOffset),
-      );
-      parts.push(
-        await this.client.rows(
-          topicId,
-          ranges.map(({ maxOffset }) => maxOffset),
-        ),
-      );
-    }
-    this.#pending.unshift(...parts);
-    this.#orderPending();
-    this.drain();
-    this.client.post({ type: 'ready' });
+    for (const record of this.#records.splice(0)) this.#apply(record);
+    this.#checkpointer = new Checkpointer({
+      kv: this.#state,
+      catalogue,
+      frontier,
+      clock,
+      logger,
+      saved: result.saved,
+    });
+    this.#checkpointer.touch();
+    steps.release();
+    await steps.caughtUp();
+    const { restored, filled, replayed } = result;
+    client.post({ type: 'ready', restored, filled, replayed });
   }
 
-  /** History of several topics and what came since, in one order. */
-  #orderPending(): void {
-    const rows = this.#pending.splice(0);
-    for (const part of mergedInOrder(rows)) this.#pending.push(part);
+  async #stop(): Promise<void> {
+    this.steps.stop();
+    await this.#checkpointer?.close();
+    await this.#state?.close();
+    this.client.post({ type: 'stopped' });
   }
 
   /** After a CREATE became durable: builds the relation and fills it up to the frontier. */
-  async adopt(onProgress: (done: number, total: number) => void): Promise<void> {
-    for (const record of this.#created.splice(0)) {
-      const node = register(this.catalogue, record);
-      if (node !== undefined) await this.#fill(node, onProgress);
+  async adopt(onProgress: OnProgress): Promise<void> {
+    try {
+      for (const record of this.#created.splice(0)) {
+        const made = build(this.catalogue, record);
+        if ('step' in made) await this.#fill(record.relationId, made, onProgress);
+        else this.catalogue.views.set(record.relationId, made);
+      }
+    } catch (error) {
+      // The log says that the relation exists: going on without it would be a lie.
+      this.#stopOn(error);
+      throw error;
     }
   }
 
-  async #fill(node: RelationNode, onProgress: (done: number, total: number) => void) {
+  async #fill(id: number, node: RelationNode, onProgress: OnProgress): Promise<void> {
     const { topicId } = node;
-    if (topicId !== undefined) {
-      if (!this.frontier.has(topicId)) {
-        const ranges = await this.client.follow(topicId);
-        this.frontier.start(
-          topicId,
-          ranges.map(({ maxOffset }) => maxOffset),
-        );
-      }
-      for await (const entries of this.history(topicId, onProgress)) {
-        node.step({ entries: () => entries, delta: () => noBatches });
-      }
-    } else if (node instanceof ViewNode) {
-      node.fill(0, noBatches);
-      for (const id of node.dependsOn) {
-        for await (const batch of this.contents(id, onProgress)) node.fill(id, [batch]);
-      }
+    if (topicId !== undefined && !this.frontier.has(topicId)) {
+      const ranges = await this.client.follow(topicId);
+      this.frontier.start(
+        topicId,
+        ranges.map(({ maxOffset }) => maxOffset),
+      );
     }
-    node.delta = noBatches;
-  }
-
-  // ---- reading -----------------------------------------------------------------------------------
-
-  /** The present rows of a relation: a snapshot, or a source's messages up to the frontier. */
-  async *contents(
-    relationId: number,
-    onProgress: (done: number, total: number) => void = () => undefined,
-  ): AsyncGenerator<Batch> {
-    const node = this.catalogue.node(relationId);
-    if (node === undefined) return;
-    if (relationId < 0) {
-      yield* node.undecodable?.snapshot() ?? [];
-    } else if (node.snapshot !== undefined) {
-      yield* node.snapshot();
-    } else if (node instanceof TopicNode) {
-      for await (const entries of this.history(node.topicId, onProgress))
-        yield node.replay(entries);
-    }
-  }
-
-  /** Entries of a topic below the frontier, in log order, some thousand messages at a time. */
-  async *history(
-    topicId: number,
-    onProgress: (done: number, total: number) => void,
-  ): AsyncGenerator<readonly Entry[]> {
-    const rows = await this.client.rows(topicId, this.frontier.of(topicId));
-    for (let from = 0; from < rows.rowCount; ) {
-      const to = endOfSlice(rows, from);
-      yield readEntries(this.#partitions, rows, from, to);
-      from = to;
-      onProgress(to, rows.rowCount);
-    }
-  }
-
-  // ---- steps -------------------------------------------------------------------------------------
-
-  /** Runs steps until everything that became durable is consumed. */
-  drain(): void {
-    this.#drainIsDue = false;
-    for (;;) {
-      const rows = this.#pending.shift();
-      if (rows === undefined) return;
-      for (let from = 0; from < rows.rowCount; ) {
-        const to = endOfSlice(rows, from);
-        this.#step(rows, from, to);
-        from = to;
-      }
-    }
-  }
-
-  #step(rows: IndexRows, from: number, to: number): void {
-    const entries = readEntries(this.#partitions, rows, from, to);
-    const byTopic = grouped(entries);
-    const nodes = [...this.catalogue.nodes.values()];
-    for (const node of nodes) {
-      node.step({
-        entries: (topicId) => byTopic.get(topicId) ?? [],
-        delta: (id) => this.catalogue.nodes.get(id)?.delta ?? noBatches,
-      });
-    }
-    for (const node of nodes) node.delta = noBatches;
-    for (const { topicId, queueId, baseOffset, count } of entries) {
-      this.frontier.advance(topicId, queueId, baseOffset + count);
-    }
+    await this.reader.fill(node, onProgress, () => this.catalogue.nodes.set(id, node));
+    this.#checkpointer?.touch();
   }
 
   // ---- statements --------------------------------------------------------------------------------
 
-  async #execute(id: number, text: string): Promise<void> {
+  #execute(id: number, text: string): void {
+    const answer = this.#streams.open(id);
+    let statements: readonly Statement[];
     try {
-      await this.#statements.run(text, this.#streams.open(id));
+      statements = parseStatements(text);
     } catch (error) {
-      this.#fail(id, error);
+      return this.#fail(id, error);
     }
+    const run = () =>
+      this.#statements.run(statements, text, answer).catch((error) => this.#fail(id, error));
+    if (onlyReads(statements)) this.#reading(run);
+    else this.#exclusive(run);
   }
 
   #describe(id: number, text: string): void {
@@ -281,39 +263,14 @@ export class SqlEngine {
     this.client.post({ type: 'relation-list', id, list });
   }
 
+  /** An error that is not of the statement's making is a bug: it is logged, and answered INTERNAL. */
   #fail(id: number, error: unknown): void {
     const data: ErrorData = toErrorData(error);
+    if (!(error instanceof MillraceError)) {
+      const stack = error instanceof Error ? error.stack : String(error);
+      this.#options.logger.log('error', 'a statement failed unexpectedly', { error: stack });
+    }
     this.client.post({ type: 'failed', id, error: data });
     this.#streams.close(id);
-    if (!(error instanceof MillraceError)) throw error;
   }
-}
-
-function grouped(entries: readonly Entry[]): Map<number, Entry[]> {
-  const groups = new Map<number, Entry[]>();
-  for (const entry of entries) {
-    const group = groups.get(entry.topicId);
-    if (group === undefined) groups.set(entry.topicId, [entry]);
-    else group.push(entry);
-  }
-  return groups;
-}
-
-/** End of a slice of rows from `from` that stays within a step's bounds; at least one row. */
-function endOfSlice(rows: IndexRows, from: number): number {
-  let messages = 0;
-  let bytes = 0;
-  let to = from;
-  while (to < rows.rowCount) {
-    const at = to * indexRowWidth;
-    messages += rows.values[at + col.count]!;
-    bytes += rows.values[at + col.length]!;
-    if (to > from && (messages > limits.stepRowsMax || bytes > limits.stepBytesMax)) return to;
-    to++;
-  }
-  return to;
-}
-
-function mergedInOrder(parts: readonly IndexRows[]): readonly IndexRows[] {
-  return parts.length <= 1 ? parts : [inLogOrder(parts)];
 }

@@ -21,10 +21,10 @@ import { runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkOptions, defineRelation, defineView } from './definitions.ts';
 import { runDml } from './dml.ts';
+import { errorsName, undecodableFields } from './error-rows.ts';
 import type { Answer } from './result-streams.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import type { StatementDescription } from './sql-service.ts';
-import { undecodableName } from './undecodable.ts';
 
 const text = { kind: 'text' } as const;
 const showFields: readonly Field[] = [
@@ -42,7 +42,7 @@ const describeFields: readonly Field[] = [
 ];
 const explainFields: readonly Field[] = [{ name: 'plan', type: text, nullable: false }];
 
-/** Runs statements one after another; the engine runs one text at a time. */
+/** Runs the statements of a text one after another. */
 export class Statements {
   readonly #engine: SqlEngine;
 
@@ -50,11 +50,10 @@ export class Statements {
     this.#engine = engine;
   }
 
-  async run(script: string, answer: Answer): Promise<void> {
-    const statements = parseStatements(script);
+  async run(statements: readonly Statement[], script: string, answer: Answer): Promise<void> {
     if (statements.length === 0) return answer.done('');
     for (const [index, statement] of statements.entries()) {
-      this.#engine.drain();
+      await this.#engine.steps.caughtUp();
       const isLast = index === statements.length - 1;
       const quiet: Answer = { ...answer, isCancelled: false, rows: () => {}, done: () => {} };
       await this.#one(statement, script, isLast ? answer : quiet);
@@ -108,13 +107,10 @@ export class Statements {
   }
 
   async #query(query: Query, script: string, answer: Answer): Promise<void> {
-    const plan = planAdHoc(this.#engine.catalogue, query, script);
-    const batches = await runOnce(
-      plan,
-      (id) => this.#engine.contents(id),
-      script,
-      () => answer.isCancelled,
-    );
+    const { catalogue, reader, clock } = this.#engine;
+    const plan = planAdHoc(catalogue, query, script);
+    const isCancelled = () => answer.isCancelled;
+    const batches = await runOnce(plan, { reader, clock, text: script, isCancelled });
     const fields = plan.root.fields.slice(0, plan.visibleColumns);
     const count = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
     answer.rows(fields, batches, `SELECT ${count}`);
@@ -348,12 +344,12 @@ function describeRelation(catalogue: Catalogue, { parts, span }: QualifiedName, 
   const node = relation.id < 0 ? undefined : catalogue.node(relation.id);
   rows.push(['', relation.kind, '']);
   if (node?.rowCount !== undefined) rows.push(['', 'rows', String(node.rowCount)]);
-  if (node?.undecodable !== undefined) {
-    const { count } = node.undecodable;
-    const where = count === 0 ? '' : `, readable in "${undecodableName(name)}"`;
-    rows.push(['', 'undecodable messages', `${count}${where}`]);
+  if (node?.errors !== undefined) {
+    const { count, fields } = node.errors;
+    const what = fields === undecodableFields ? 'undecodable messages' : 'failed rows';
+    const where = count === 0 ? '' : `, readable in "${errorsName(name)}"`;
+    rows.push(['', what, `${count}${where}`]);
   }
-  if ((node?.failedRows ?? 0) > 0) rows.push(['', 'failed rows', String(node!.failedRows)]);
   return rows;
 }
 
@@ -385,6 +381,13 @@ function explain(
   }
   throw unsupported(context, statement.span, 'EXPLAIN of this statement');
 }
+
+/** True when none of the statements changes anything: such a text waits for no other. */
+export function onlyReads(statements: readonly Statement[]): boolean {
+  return statements.every(({ kind }) => readingKinds.has(kind));
+}
+
+const readingKinds: ReadonlySet<string> = new Set(['query', 'explain', 'show', 'describe']);
 
 /** Fields of the last statement's result, without running anything. */
 export function describeStatement(catalogue: Catalogue, script: string): StatementDescription {

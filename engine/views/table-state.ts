@@ -1,10 +1,12 @@
 import type { Batch } from '../../sql/columns/batch.ts';
 import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
+import { indexed } from '../dataflow/arrangement.ts';
 import { gatherStored } from '../dataflow/gather-stored.ts';
 import { hashRows } from '../dataflow/hashing.ts';
 import { RowIndex } from '../dataflow/row-index.ts';
 import { RowTable } from '../dataflow/row-table.ts';
+import type { StateTable } from '../dataflow/table.ts';
 
 /**
  * The rows of a table, one per key. Upserts in, a delta out: a put takes back the key's old row,
@@ -56,6 +58,10 @@ export class TableState {
 
   snapshot(): Iterable<Batch> {
     return this.#table.snapshot();
+  }
+
+  stateTables(): readonly StateTable[] {
+    return [indexed(this.#table, this.#index)];
   }
 
   #retraction(id: number): Batch {

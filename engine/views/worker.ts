@@ -1,5 +1,9 @@
+import { createLogger } from '../../platform/logger.ts';
 import { nodeFs } from '../../platform/node-fs.ts';
+import { systemClock } from '../../platform/system-clock.ts';
 import type { Port } from '../../platform/threads.ts';
+import { openReopening } from '../../storage/kv/reopening-store.ts';
+import { rocksDb } from '../../storage/kv/rocksdb-store.ts';
 import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
 import { SqlEngine } from './sql-engine.ts';
 
@@ -13,12 +17,19 @@ export interface WorkerData {
 export function main(port: Port, data: unknown): void {
   const { directory } = data as WorkerData;
   const readers = new Map<number, SyncEntryReader>();
-  new SqlEngine(port, (partition) => {
+  const partitions = (partition: number) => {
     let reader = readers.get(partition);
     if (reader === undefined) {
       reader = new SyncEntryReader(nodeFs, `${directory}/log/p${partition}`, partition);
       readers.set(partition, reader);
     }
     return reader;
+  };
+  new SqlEngine({
+    port,
+    partitions,
+    openState: () => openReopening(rocksDb, `${directory}/state`),
+    clock: systemClock,
+    logger: createLogger('warn'),
   });
 }

@@ -3,16 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
 import { Topics } from '../../../engine/broker/topics.ts';
+import type { StartReport } from '../../../engine/views/protocol.ts';
 import { SqlClient } from '../../../engine/views/sql-client.ts';
+import { SqlEngine } from '../../../engine/views/sql-engine.ts';
 import type { SqlResult } from '../../../engine/views/sql-service.ts';
-import { main } from '../../../engine/views/worker.ts';
 import { connectedPorts } from '../../../platform/inline-threads.ts';
+import { createLogger } from '../../../platform/logger.ts';
 import { nodeFs } from '../../../platform/node-fs.ts';
 import { systemClock } from '../../../platform/system-clock.ts';
 import { systemRandom } from '../../../platform/system-random.ts';
 import { valueAt } from '../../../sql/columns/read.ts';
 import { toText } from '../../../sql/columns/text.ts';
 import { MemoryKv } from '../../../storage/kv/memory-store.ts';
+import { SyncEntryReader } from '../../../storage/log/sync-entry-reader.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import { entryKinds, type Store, tagNone } from '../../../storage/store.ts';
 
@@ -24,8 +27,13 @@ export interface Engine {
   /** Cells of the last statement's result as text, or its tag. */
   run(text: string): Promise<string[][] | string>;
   publish(topic: string, bodies: readonly string[]): Promise<void>;
+  readonly kv: MemoryKv;
+  /** How the state came back at start. */
+  readonly report: StartReport;
   /** Stops everything and starts again on the same files. */
   restart(): Promise<Engine>;
+  /** The same, on the databases as they are now: no last checkpoint is written. */
+  crash(): Promise<Engine>;
   close(): Promise<void>;
 }
 
@@ -44,10 +52,22 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
   const systemTopic = new SystemTopic(store);
   const topics = new Topics(systemTopic, systemClock);
   const [thread, theirs] = connectedPorts();
-  main(theirs, { directory });
+  const readers = new Map<number, SyncEntryReader>();
+  new SqlEngine({
+    port: theirs,
+    partitions: (partition) => {
+      const path = `${directory}/log/p${partition}`;
+      const reader = readers.get(partition) ?? new SyncEntryReader(nodeFs, path, partition);
+      readers.set(partition, reader);
+      return reader;
+    },
+    openState: () => kv.open(join(directory, 'state')),
+    clock: systemClock,
+    logger: createLogger('error'),
+  });
   const sql = new SqlClient({ store, systemTopic, topics, thread, clock: systemClock });
   await systemTopic.open();
-  await sql.start();
+  const report = await sql.start();
   let queue = 0;
   const stop = async () => {
     await sql.close();
@@ -57,6 +77,8 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
     sql,
     store,
     topics,
+    kv,
+    report,
     run: async (text) => cells(await sql.execute(text)),
     async publish(name, bodies) {
       const { topicId, queues } = topics.get(name);
@@ -73,6 +95,11 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
     async restart() {
       await stop();
       return openEngine({ directory, kv });
+    },
+    async crash() {
+      const left = kv.clone();
+      await stop();
+      return openEngine({ directory, kv: left });
     },
     async close() {
       await stop();

@@ -1,0 +1,121 @@
+import type { Clock, Timer } from '../../platform/clock.ts';
+import { limits } from '../../platform/limits.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { KvPut, KvStore } from '../../storage/kv/kv-store.ts';
+import type { ChunkChange } from '../dataflow/table.ts';
+import type { Catalogue } from './catalogue.ts';
+import { frontierPut, pieceKey, pieceRange, relationPut } from './checkpoint-store.ts';
+import type { Frontier } from './frontier.ts';
+import { Slices } from './slices.ts';
+
+interface Options {
+  readonly kv: KvStore;
+  readonly catalogue: Catalogue;
+  readonly frontier: Frontier;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Relations of the checkpoint that the state was restored from, with their fingerprints. */
+  readonly saved: ReadonlyMap<number, string>;
+}
+
+/** Changes of all relations at one frontier. */
+interface Capture {
+  readonly puts: KvPut[];
+  readonly pieces: { readonly relationId: number; table: number; readonly change: ChunkChange }[];
+  readonly dropped: readonly number[];
+}
+
+/**
+ * Writes a checkpoint about every limits.checkpointMs while state changes, and a last one at a
+ * clean stop. What it holds is taken between two steps, pinned; encoding goes on in slices and
+ * writing in the background, so steps never wait for the disk.
+ *
+ * A batch that could not be written is kept and goes out with the next one: the pieces are deltas
+ * on each other and none may be missing.
+ */
+export class Checkpointer {
+  readonly #options: Options;
+  readonly #written: Map<number, string>;
+  #unwritten = new Map<string, KvPut>();
+  #timer: Timer | undefined;
+  #writing: Promise<void> | undefined;
+  #isTouched = false;
+  #isClosed = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#written = new Map(options.saved);
+  }
+
+  /** State changed. */
+  touch(): void {
+    this.#isTouched = true;
+    if (this.#timer !== undefined || this.#writing !== undefined || this.#isClosed) return;
+    this.#timer = this.#options.clock.after(limits.checkpointMs, () => this.#begin(), {
+      background: true,
+    });
+  }
+
+  /** Writes what changed since the last checkpoint; nothing is written after it. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#writing;
+    await this.#write(this.#capture());
+  }
+
+  #begin(): void {
+    this.#timer = undefined;
+    this.#writing = this.#write(this.#capture()).then((isWritten) => {
+      this.#writing = undefined;
+      if (!isWritten || this.#isTouched) this.touch();
+    });
+  }
+
+  #capture(): Capture {
+    this.#isTouched = false;
+    const { catalogue, frontier } = this.#options;
+    const puts = [frontierPut(frontier)];
+    const pieces: Capture['pieces'] = [];
+    for (const [relationId, node] of catalogue.nodes) {
+      if (this.#written.get(relationId) !== node.fingerprint) {
+        puts.push(relationPut(relationId, node.fingerprint));
+        this.#written.set(relationId, node.fingerprint);
+      }
+      for (const [table, state] of node.stateTables().entries()) {
+        for (const change of state.checkpoint()) pieces.push({ relationId, table, change });
+      }
+    }
+    const dropped = [...this.#written.keys()].filter((id) => !catalogue.nodes.has(id));
+    for (const id of dropped) {
+      puts.push(relationPut(id, undefined));
+      this.#written.delete(id);
+    }
+    return { puts, pieces, dropped };
+  }
+
+  async #write({ puts, pieces, dropped }: Capture): Promise<boolean> {
+    const { kv, clock, logger } = this.#options;
+    const slices = new Slices(clock);
+    const batch = this.#unwritten;
+    const add = (put: KvPut) => batch.set(Buffer.from(put.key).toString('latin1'), put);
+    for (const put of puts) add(put);
+    for (const { relationId, table, change } of pieces) {
+      const { chunk, delta, replaced } = change;
+      for (let old = 1; old <= replaced; old++) {
+        add({ key: pieceKey(relationId, table, chunk, old), value: undefined });
+      }
+      add({ key: pieceKey(relationId, table, chunk, delta), value: change.encode() });
+      if (slices.isOver) await slices.next();
+    }
+    try {
+      await kv.write([...batch.values()]);
+      this.#unwritten = new Map();
+      for (const id of dropped) await kv.deleteRange(pieceRange(id));
+      return true;
+    } catch (error) {
+      logger.log('warn', 'a checkpoint could not be written and will be tried again', { error });
+      return false;
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Batch } from '../../sql/columns/batch.ts';
+import type { Entry } from '../../storage/store.ts';
+import { noBatches } from '../dataflow/operator.ts';
+import type { Catalogue } from './catalogue.ts';
+import { type PartitionReader, readEntries } from './entry-reader.ts';
+import { Frontier } from './frontier.ts';
+import { type RelationNode, TopicNode, ViewNode } from './nodes.ts';
+import type { PortClient, Span } from './port-client.ts';
+import { Slices } from './slices.ts';
+import { endOfSlice, type StepLoop } from './step-loop.ts';
+
+/** Entries done and entries in all. */
+export type OnProgress = (done: number, total: number) => void;
+
+/** The present rows of one relation, to be read once. */
+export type Contents = (relationId: number) => AsyncIterable<Batch>;
+
+interface Options {
+  readonly catalogue: Catalogue;
+  readonly frontier: Frontier;
+  readonly client: PortClient;
+  readonly partitions: (partition: number) => PartitionReader;
+  readonly steps: StepLoop;
+  readonly clock: Clock;
+}
+
+/** Reads whole relations, for queries and to fill new ones, while steps go on. */
+export class RelationReader {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * The rows of several relations at one frontier, that of the call. Relations with state are
+   * pinned; a source is read again from its topic.
+   */
+  pinned(relationIds: readonly number[], onProgress: OnProgress = () => undefined): Contents {
+    const { catalogue, frontier } = this.#options;
+    const contents = new Map<number, () => AsyncIterable<Batch> | Iterable<Batch>>();
+    for (const id of relationIds) {
+      const node = catalogue.node(id);
+      if (node === undefined) continue;
+      if (id < 0) {
+        const rows = node.errors?.snapshot() ?? [];
+        contents.set(id, () => rows);
+      } else if (node.snapshot !== undefined) {
+        const rows = node.snapshot();
+        contents.set(id, () => rows);
+      } else if (node instanceof TopicNode) {
+        const spans = Frontier.spans(node.topicId, [], [...frontier.of(node.topicId)]);
+        contents.set(id, () => this.#messages(node, spans, onProgress));
+      }
+    }
+    return async function* (id) {
+      yield* contents.get(id)?.() ?? [];
+    };
+  }
+
+  async *#messages(node: TopicNode, spans: readonly Span[], onProgress: OnProgress) {
+    for await (const entries of this.#entries(spans, onProgress)) yield node.replay(entries);
+  }
+
+  /** Entries of the spans in log order, some thousand messages at a time. */
+  async *#entries(spans: readonly Span[], onProgress: OnProgress) {
+    const { client, partitions } = this.#options;
+    const total = spans.reduce((sum, { from, until }) => sum + until - from, 0);
+    let done = 0;
+    for await (const rows of client.rows(spans)) {
+      for (let from = 0; from < rows.rowCount; ) {
+        const to = endOfSlice(rows, from);
+        const entries: readonly Entry[] = readEntries(partitions, rows, from, to);
+        yield entries;
+        from = to;
+        done += entries.reduce((sum, { count }) => sum + count, 0);
+        onProgress(done, total);
+      }
+    }
+  }
+
+  /**
+   * Brings a new relation, not yet in the catalogue, up to the frontier. When the promise is
+   * resolved the relation's `step` belongs to the very next step: the caller puts it into the
+   * catalogue in `publish`, which runs with no step in between.
+   */
+  async fill(node: RelationNode, onProgress: OnProgress, publish: () => void): Promise<void> {
+    if (node instanceof ViewNode) await this.#fillView(node, onProgress, publish);
+    else await this.#fillFromTopic(node, onProgress, publish);
+    settled(node);
+  }
+
+  async #fillFromTopic(node: RelationNode, onProgress: OnProgress, publish: () => void) {
+    const { frontier, clock } = this.#options;
+    const topicId = node.topicId!;
+    const slices = new Slices(clock);
+    let reached: readonly number[] = [];
+    for (;;) {
+      const until = [...frontier.of(topicId)];
+      const spans = Frontier.spans(topicId, reached, until);
+      if (spans.length === 0) return publish();
+      for await (const entries of this.#entries(spans, onProgress)) {
+        node.step({ entries: () => entries, delta: () => noBatches });
+        settled(node);
+        if (slices.isOver) await slices.next();
+      }
+      reached = until;
+    }
+  }
+
+  /** First a snapshot of the inputs, then what steps changed meanwhile. */
+  async #fillView(node: ViewNode, onProgress: OnProgress, publish: () => void) {
+    const { steps, clock } = this.#options;
+    const slices = new Slices(clock);
+    const missed: ReadonlyMap<number, readonly Batch[]>[] = [];
+    const contents = this.pinned(node.inputIds, onProgress);
+    const unwatch = steps.watch((deltas) => {
+      missed.push(new Map(node.inputIds.map((id) => [id, deltas(id)])));
+    });
+    try {
+      node.begin();
+      for (const id of node.inputIds) {
+        for await (const batch of contents(id)) {
+          node.fill(id, [batch]);
+          settled(node);
+          if (slices.isOver) await slices.next();
+        }
+      }
+      while (missed.length > 0) {
+        const changes = missed.shift()!;
+        node.step({ entries: () => [], delta: (id) => changes.get(id) ?? noBatches });
+        settled(node);
+        if (slices.isOver) await slices.next();
+      }
+      publish();
+    } finally {
+      unwatch();
+    }
+  }
+}
+
+/** Nobody reads the changes of a relation that is being filled. */
+function settled(node: RelationNode): void {
+  node.delta = noBatches;
+  if (node.errors !== undefined) node.errors.delta = noBatches;
+}
