@@ -32,6 +32,8 @@ export const limits = {
   sliceMs: 5,
   /** From a change of state to the checkpoint that has it: what a restart replays. */
   checkpointMs: 1000,
+  /** Rows that an ad-hoc query's result may have: they are held until they are sent. */
+  queryRowsMax: 10_000_000,
   sqlTextBytesMax: 1024 * 1024,
   /** Nesting of expressions and subqueries; keeps recursion off the end of the stack. */
   sqlDepthMax: 200,

@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
@@ -30,22 +31,32 @@ export async function runOnce(
   const result = plan.root.appendOnly ? undefined : new Arrangement(plan.root.fields);
   const batches: Batch[] = [];
   const slices = new Slices(clock);
+  let held = 0;
   const take = (deltas: readonly Batch[]) => {
     if (isCancelled?.() === true) throw new MillraceError('CANCELLED', 'the query was cancelled');
     for (const delta of deltas) {
       if (result === undefined) batches.push(delta);
       else result.apply(delta);
+      held = result?.rowCount ?? held + delta.rowCount;
+      if (held > limits.queryRowsMax) throw tooManyRows();
     }
   };
   const contents = reader.pinned(inputs.map(({ relationId }) => relationId));
   take(root.step());
   for (const input of inputs) {
-    for await (const batch of contents(input.relationId)) {
-      input.feed([batch]);
+    for await (const portion of slices.portions(contents(input.relationId))) {
+      input.feed([portion]);
       take(root.step());
-      if (slices.isOver) await slices.next();
     }
   }
   const rows = orderedRows(plan, result === undefined ? batches : [...result.snapshot()]);
   return rows === undefined ? [] : [rows];
+}
+
+function tooManyRows(): MillraceError {
+  return new MillraceError(
+    'RESOURCE_LIMIT',
+    `the query's result has more than ${limits.queryRowsMax} rows`,
+    { sqlState: '54000', hint: 'Filter or aggregate; a materialized view holds more.' },
+  );
 }

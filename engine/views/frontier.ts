@@ -39,10 +39,6 @@ export class Frontier {
       .filter((span) => span.from < span.until);
   }
 
-  topicIds(): readonly number[] {
-    return [...this.#topics.keys()];
-  }
-
   encode(): Uint8Array {
     return new TextEncoder().encode(JSON.stringify([...this.#topics]));
   }

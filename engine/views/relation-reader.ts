@@ -121,10 +121,9 @@ export class RelationReader {
     try {
       node.begin();
       for (const id of node.inputIds) {
-        for await (const batch of contents(id)) {
-          node.fill(id, [batch]);
+        for await (const portion of slices.portions(contents(id))) {
+          node.fill(id, [portion]);
           settled(node);
-          if (slices.isOver) await slices.next();
         }
       }
       while (missed.length > 0) {

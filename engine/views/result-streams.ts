@@ -71,6 +71,10 @@ export class ResultStreams {
     this.#streams.delete(id);
   }
 
+  cancelAll(): void {
+    for (const id of this.#open) this.cancel(id);
+  }
+
   close(id: number): void {
     this.#streams.delete(id);
     this.#cancelled.delete(id);

@@ -1,5 +1,10 @@
 import type { Clock } from '../../platform/clock.ts';
 import { limits } from '../../platform/limits.ts';
+import type { Batch } from '../../sql/columns/batch.ts';
+import { sliceBatch } from '../../sql/columns/gather.ts';
+
+/** Rows of an input's first portion; later ones fit the time that they take. */
+const firstRows = 64;
 
 /**
  * Cuts one long piece of work (a query, a fill, a backlog of steps, a checkpoint) into slices of
@@ -27,5 +32,28 @@ export class Slices {
         resolve();
       });
     });
+  }
+
+  /**
+   * The batches of one input in portions that take about a slice each to work on, however much
+   * comes of a row.
+   */
+  async *portions(batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+    let rows = firstRows;
+    for await (const batch of batches) {
+      for (let from = 0; from < batch.rowCount; ) {
+        const count = Math.min(rows, batch.rowCount - from);
+        const startMs = this.#clock.monotonicMs();
+        yield count === batch.rowCount ? batch : sliceBatch(batch, from, count);
+        const tookMs = this.#clock.monotonicMs() - startMs;
+        if (tookMs > limits.sliceMs) {
+          rows = Math.max(1, Math.floor((count * limits.sliceMs) / tookMs));
+        } else if (2 * tookMs < limits.sliceMs) {
+          rows = Math.min(2 * rows, limits.stepRowsMax);
+        }
+        from += count;
+        if (this.isOver) await this.next();
+      }
+    }
   }
 }

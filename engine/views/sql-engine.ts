@@ -94,6 +94,7 @@ export class SqlEngine {
       case 'credit':
         return this.#streams.credit(message.id);
       case 'stop':
+        this.#streams.cancelAll();
         return this.#exclusive(() => this.#stop());
     }
   }

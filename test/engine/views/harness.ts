@@ -7,17 +7,50 @@ import type { StartReport } from '../../../engine/views/protocol.ts';
 import { SqlClient } from '../../../engine/views/sql-client.ts';
 import { SqlEngine } from '../../../engine/views/sql-engine.ts';
 import type { SqlResult } from '../../../engine/views/sql-service.ts';
+import { type Clock, sleep } from '../../../platform/clock.ts';
+import { MillraceError } from '../../../platform/errors.ts';
 import { connectedPorts } from '../../../platform/inline-threads.ts';
+import { limits } from '../../../platform/limits.ts';
 import { createLogger } from '../../../platform/logger.ts';
 import { nodeFs } from '../../../platform/node-fs.ts';
 import { systemClock } from '../../../platform/system-clock.ts';
 import { systemRandom } from '../../../platform/system-random.ts';
 import { valueAt } from '../../../sql/columns/read.ts';
 import { toText } from '../../../sql/columns/text.ts';
+import type { KvStore } from '../../../storage/kv/kv-store.ts';
 import { MemoryKv } from '../../../storage/kv/memory-store.ts';
 import { SyncEntryReader } from '../../../storage/log/sync-entry-reader.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import { entryKinds, type Store, tagNone } from '../../../storage/store.ts';
+
+/** Checkpoints come this many times sooner than in the real server. */
+const hurry = 100;
+const hurried: Clock = {
+  ...systemClock,
+  after: (delayMs, action, options) => systemClock.after(delayMs / hurry, action, options),
+};
+
+/** What happens to the databases while the engine is down; `state` is the path of its own. */
+export type Between = (kv: MemoryKv, state: string) => Promise<void> | void;
+
+/** The engine's database, which can be told to fail. */
+class WatchedState {
+  lastWriteMs = performance.now();
+  toFail = 0;
+
+  wrap(kv: KvStore): KvStore {
+    const write = kv.write.bind(kv);
+    kv.write = async (puts) => {
+      this.lastWriteMs = performance.now();
+      if (this.toFail > 0) {
+        this.toFail--;
+        throw new MillraceError('DISK_FULL', 'no space left');
+      }
+      await write(puts);
+    };
+    return kv;
+  }
+}
 
 /** The engine over a real log in a temporary directory, its worker on this thread. */
 export interface Engine {
@@ -31,9 +64,15 @@ export interface Engine {
   /** How the state came back at start. */
   readonly report: StartReport;
   /** Stops everything and starts again on the same files. */
-  restart(): Promise<Engine>;
+  restart(between?: Between): Promise<Engine>;
   /** The same, on the databases as they are now: no last checkpoint is written. */
-  crash(): Promise<Engine>;
+  crash(between?: Between): Promise<Engine>;
+  /** Resolves when a checkpoint holds everything that was published before. */
+  checkpointed(): Promise<void>;
+  /** The next writes of checkpoints fail. */
+  failWrites(count: number): void;
+  /** Writes that are still to fail. */
+  writesToFail(): number;
   close(): Promise<void>;
 }
 
@@ -52,6 +91,7 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
   const systemTopic = new SystemTopic(store);
   const topics = new Topics(systemTopic, systemClock);
   const [thread, theirs] = connectedPorts();
+  const state = new WatchedState();
   const readers = new Map<number, SyncEntryReader>();
   new SqlEngine({
     port: theirs,
@@ -61,8 +101,8 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
       readers.set(partition, reader);
       return reader;
     },
-    openState: () => kv.open(join(directory, 'state')),
-    clock: systemClock,
+    openState: async () => state.wrap(await kv.open(join(directory, 'state'))),
+    clock: hurried,
     logger: createLogger('error'),
   });
   const sql = new SqlClient({ store, systemTopic, topics, thread, clock: systemClock });
@@ -92,15 +132,28 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
         tagHash: tagNone,
       });
     },
-    async restart() {
+    async restart(between) {
       await stop();
+      await between?.(kv, join(directory, 'state'));
       return openEngine({ directory, kv });
     },
-    async crash() {
+    async crash(between) {
       const left = kv.clone();
       await stop();
+      await between?.(left, join(directory, 'state'));
       return openEngine({ directory, kv: left });
     },
+    async checkpointed() {
+      await sql.execute('SELECT 1');
+      const quietMs = (10 * limits.checkpointMs) / hurry;
+      const startMs = performance.now();
+      while (performance.now() - Math.max(startMs, state.lastWriteMs) < quietMs)
+        await sleep(systemClock, quietMs / 4);
+    },
+    failWrites: (count) => {
+      state.toFail = count;
+    },
+    writesToFail: () => state.toFail,
     async close() {
       await stop();
       await rm(directory, { recursive: true, force: true });
