@@ -2,6 +2,7 @@ import { Consumers } from '../engine/broker/consumers.ts';
 import { Publisher } from '../engine/broker/publisher.ts';
 import { SystemTopic } from '../engine/broker/system-topic.ts';
 import { Topics } from '../engine/broker/topics.ts';
+import type { StartReport } from '../engine/views/protocol.ts';
 import { SqlClient } from '../engine/views/sql-client.ts';
 import { createDiskFs } from '../platform/disk-fs.ts';
 import { createLogger } from '../platform/logger.ts';
@@ -24,6 +25,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly port: number;
+  /** How the relations got their state back. */
+  readonly state: StartReport;
   stop(): Promise<void>;
 }
 
@@ -59,7 +62,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const sql = new SqlClient({ store, systemTopic, topics, thread, clock });
     closers.push(() => sql.close());
     await systemTopic.open();
-    await sql.start();
+    const state = await sql.start();
     const consumers = new Consumers(store, topics, clock, tagsOfEntry);
     closers.push(() => consumers.close());
     await consumers.open();
@@ -70,7 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ]);
     closers.push(() => host.close());
     const port = await host.listen(options.host, options.port);
-    return { port, stop: closeAll };
+    return { port, state, stop: closeAll };
   } catch (error) {
     await closeAll();
     throw error;

@@ -79,5 +79,11 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly port: number;
+  /** How the relations got their state back: from the checkpoint, from the whole log, by replay. */
+  readonly state: {
+    readonly restored: number;
+    readonly filled: number;
+    readonly replayed: number;
+  };
   stop(): Promise<void>;
 }

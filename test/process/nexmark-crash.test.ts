@@ -211,6 +211,7 @@ test.each([
       .toBeGreaterThan(1.4 * eventCount);
     await server.kill();
     server = await startServerProcess(directory, port, environment);
+    checkStart(server.stdout());
     await sending;
     const after = await checkViews(port);
     const ids = topics.flatMap((topic) => after[topic]!.map(({ messageId }) => messageId));
@@ -231,6 +232,14 @@ test.each([
   },
   300_000,
 );
+
+/** State came from the checkpoint, and only the log's end ran through the views again. */
+function checkStart(stdout: string): void {
+  const line = /^Relations: (\d+) restored from the checkpoint, (\d+) log entries replayed$/m;
+  const [, restored, replayed] = line.exec(stdout) ?? expect.fail(stdout);
+  expect(Number(restored)).toBeGreaterThan(3);
+  expect(Number(replayed)).toBeLessThan(0.6 * eventCount);
+}
 
 test('a failed fdatasync is followed by no ack, and the next sends work', async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-fsync-'));

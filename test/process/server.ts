@@ -8,6 +8,7 @@ const main = fileURLToPath(new URL('../../dist/connectors/cli/main.js', import.m
 export interface ServerProcess {
   readonly port: number;
   readonly process: ChildProcess;
+  readonly stdout: () => string;
   readonly stderr: () => string;
   /** SIGKILL: nothing in the process gets to run any more. */
   kill(): Promise<void>;
@@ -45,6 +46,7 @@ export async function startServerProcess(
   return {
     port: bound,
     process: child,
+    stdout: () => stdout,
     stderr: () => stderr,
     async kill() {
       child.kill('SIGKILL');

@@ -40,6 +40,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
   const topics = options.topics ?? new MemoryTopics(4);
   const startServer = async (): Promise<RunningServer> => ({
     port: 4711,
+    state: { restored: 3, filled: 0, replayed: 12 },
     async stop() {
       open.servers--;
     },
