@@ -88,7 +88,15 @@ function columnOf(
   }
 }
 
-export function generateColumn(expr: Expr): GeneratedColumn | undefined {
+/** Parts of an expression that no generated code computes: all of it, some calls, or nothing. */
+export function interpretedParts(expr: Expr): readonly Expr[] {
+  if (expr.kind === 'column') return [];
+  const emitter = new Emitter();
+  const emitted = emitter.emitRoot(expr);
+  return emitted === undefined || emitted.form === 'text' ? [expr] : emitter.interpreted;
+}
+
+function generateColumn(expr: Expr): GeneratedColumn | undefined {
   const emitter = new Emitter();
   const emitted = emitter.emitRoot(expr);
   if (emitted === undefined || emitted.form === 'text') return undefined;

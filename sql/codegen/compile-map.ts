@@ -30,7 +30,7 @@ export interface MapResult {
  *
  * The filter gives the numbers of the rows that stay; plain columns are then gathered, or shared
  * when all rows stay; other outputs run a generated loop where there is one (compile-column.ts),
- * else the interpreter.
+ * else the interpreter. The filter sees every row, outputs only those that it lets through.
  */
 export function compileMap(
   { filter, outputs }: MapSpec,
@@ -41,10 +41,13 @@ export function compileMap(
   const columns = outputs.map(compileOutput);
   return (batch) => {
     const errors: RowFailure[] = [];
+    const failed = new Set<number>();
     const onError = (row: number, error: unknown, expr: Expr) => {
       const failure = located(error, expr, text);
       if (mode === 'fail') throw failure;
-      errors.push({ row, error: failure });
+      // A row that fails in several outputs is reported once, with the first.
+      if (!failed.has(row)) errors.push({ row, error: failure });
+      failed.add(row);
     };
     let rows: Int32Array | undefined;
     let count = batch.rowCount;
@@ -53,13 +56,13 @@ export function compileMap(
       count = test(batch, rows, (row, error) => onError(row, error, filter!));
       if (count === batch.rowCount) rows = undefined;
     }
-    const before = errors.length;
+    const filtered = errors.length;
     const results = columns.map((column, index) =>
       column(batch, rows, count, (row, error) => onError(row, error, outputs[index]!)),
     );
     const result = finish(batch, results, rows, count);
-    if (errors.length === before) return { batch: result, errors };
-    return { batch: without(result, rows, errors.slice(before)), errors };
+    if (errors.length === filtered) return { batch: result, errors };
+    return { batch: without(result, rows, failed), errors };
   };
 }
 
@@ -111,12 +114,7 @@ function finish(
 }
 
 /** Leaves out the rows that failed. */
-function without(
-  result: Batch,
-  rows: Int32Array | undefined,
-  errors: readonly RowFailure[],
-): Batch {
-  const failed = new Set(errors.map(({ row }) => row));
+function without(result: Batch, rows: Int32Array | undefined, failed: ReadonlySet<number>): Batch {
   const kept = new Int32Array(result.rowCount);
   let count = 0;
   for (let i = 0; i < result.rowCount; i++) {

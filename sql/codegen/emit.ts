@@ -15,6 +15,8 @@ import { emitNumbers, emitShift } from './emit-numbers.ts';
  */
 export class Emitter {
   readonly constants: unknown[] = [];
+  /** Parts that have no rule. */
+  readonly interpreted: Expr[] = [];
   readonly #columns = new Map<number, SqlType>();
   #names = 0;
   #lines: string[] = [];
@@ -92,6 +94,7 @@ export class Emitter {
   #interpreted(expr: Expr): Emitted | undefined {
     const form = formOf(expr.type.kind);
     if (form === undefined || form === 'text') return undefined;
+    this.interpreted.push(expr);
     const cell = this.local(`evaluate(${this.hoisted(expr)}, row)`);
     const isNull = this.local(`${cell} === null`);
     this.push(`if (${cell} === undefined) { slow(row, i); continue; }`);

@@ -58,7 +58,16 @@ export function intervalFromText(text: string, defaultUnit = 'second'): Interval
     }
     rest = rest.slice((time ?? yearMonth ?? amount)![0].length);
   }
+  if (!isInt32(months) || !isInt32(days) || BigInt.asIntN(64, micros) !== micros) {
+    throw new MillraceError('SQL_RUNTIME', `interval field value out of range: "${text}"`, {
+      sqlState: '22015',
+    });
+  }
   return ago ? { months: -months, days: -days, micros: -micros } : { months, days, micros };
+}
+
+function isInt32(value: number): boolean {
+  return (value | 0) === value;
 }
 
 /** Fractions cascade downwards: a month has 30 days, a day 24 hours (PostgreSQL). */

@@ -6,25 +6,16 @@ import { analyzeExpression } from '../../../sql/analyze/expressions.ts';
 import { compileMap } from '../../../sql/codegen/compile-map.ts';
 import { foldConstant } from '../../../sql/codegen/fold.ts';
 import { interpret } from '../../../sql/codegen/interpreter.ts';
-import type { Batch } from '../../../sql/columns/batch.ts';
-import { batchOf } from '../../../sql/columns/builder.ts';
 import { valueAt } from '../../../sql/columns/read.ts';
-import { fromText, toText } from '../../../sql/columns/text.ts';
+import { toText } from '../../../sql/columns/text.ts';
 import { typeName } from '../../../sql/columns/type-name.ts';
 import type { SqlType, SqlValue } from '../../../sql/columns/types.ts';
 import type { Expr } from '../../../sql/plan/expr.ts';
 import { newContext } from '../../../sql/plan/planner.ts';
 import { parseExpression } from '../../../sql/syntax/parser.ts';
-import { fields, rows } from './samples.ts';
+import { batch, fields, rows } from './samples.ts';
 
 /** One expression over the rows of samples.ts, by PostgreSQL, the interpreter and compiled code. */
-
-export const batch: Batch = batchOf(
-  fields,
-  rows.map((row) =>
-    row.map((cell, column) => (cell === null ? null : fromText(fields[column]!.type, cell))),
-  ),
-);
 
 export async function openPostgres(): Promise<PGlite> {
   const postgres = new PGlite();

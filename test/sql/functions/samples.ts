@@ -1,3 +1,6 @@
+import type { Batch } from '../../../sql/columns/batch.ts';
+import { batchOf } from '../../../sql/columns/builder.ts';
+import { fromText } from '../../../sql/columns/text.ts';
 import type { Field, SqlType, TypeKind } from '../../../sql/columns/types.ts';
 
 /** Edge values per type, as PostgreSQL's input functions read them; `null` is NULL. */
@@ -106,4 +109,11 @@ export const rows: readonly (readonly (string | null)[])[] = Array.from(
       values[Math.floor(row / values.length) % values.length]!,
     ]),
   ],
+);
+
+export const batch: Batch = batchOf(
+  fields,
+  rows.map((row) =>
+    row.map((cell, column) => (cell === null ? null : fromText(fields[column]!.type, cell))),
+  ),
 );
