@@ -27,7 +27,7 @@ const prefixes = { frontier: 1, relation: 2, piece: 3, end: 4 } as const;
 const stateVersion = 1;
 const frontierKey = Uint8Array.of(prefixes.frontier);
 /** Pieces read at a time. */
-const scanRows = 256;
+const scanRows = 32;
 
 export interface SavedCheckpoint {
   readonly frontier: Frontier;
