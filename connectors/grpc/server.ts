@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
@@ -6,6 +6,9 @@ import protobuf from 'protobufjs';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { GrpcService } from './service.ts';
+
+// Its errors reach us as errors; what it prints besides would say them twice.
+setLogVerbosity(logVerbosity.NONE);
 
 /** One port for every gRPC service, with health checking and reflection (DESIGN section 8). */
 export class GrpcHost {

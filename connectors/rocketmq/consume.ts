@@ -82,6 +82,7 @@ export class ConsumeMethods {
 
   /** The client is going: its polls end at once, and none of them takes a message. */
   terminate(call: UnaryCall): Buffer {
+    decode('NotifyClientTerminationRequest', call.request);
     for (const poll of this.#polls.get(clientIdOf(call)) ?? []) poll.abort();
     return encode('NotifyClientTerminationResponse', { status: ok });
   }

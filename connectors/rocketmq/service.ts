@@ -80,7 +80,10 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
       queryAssignment(options.topics, call),
     ),
     SendMessage: unary('SendMessageResponse', (call) => sendMessage(options.publisher, call)),
-    Heartbeat: unary('HeartbeatResponse', () => encode('HeartbeatResponse', { status: ok })),
+    Heartbeat: unary('HeartbeatResponse', ({ request }) => {
+      decode('HeartbeatRequest', request);
+      return encode('HeartbeatResponse', { status: ok });
+    }),
     NotifyClientTermination: unary('NotifyClientTerminationResponse', (call) =>
       consume.terminate(call),
     ),
