@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Waiting ends as soon as the condition holds; a busy machine may need long. */
+const expectOptions = { poll: { timeout: 60_000 } };
+
 /**
  * Two projects. `unit` shares one module graph between files in worker threads (fast);
  * `process` gives each file its own process, for tests that start servers, kill them or take ports.
@@ -17,7 +20,8 @@ export default defineConfig({
           exclude: ['test/process/**', 'test/interop/**'],
           pool: 'threads',
           isolate: false,
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          expect: expectOptions,
         },
       },
       {
@@ -28,6 +32,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 60_000,
+          expect: expectOptions,
         },
       },
     ],

@@ -68,7 +68,7 @@ interface Outcome {
 }
 
 function call(path: string, request: Buffer): Promise<Outcome> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   return new Promise((resolve) => {
     const done = (error: ServiceError | null, answer?: Buffer) =>
       resolve({
@@ -81,7 +81,7 @@ function call(path: string, request: Buffer): Promise<Outcome> {
 }
 
 function stream(path: string, request: Buffer): Promise<Outcome> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   return new Promise((resolve) => {
     let answer: Buffer | undefined;
     const made = raw.makeServerStreamRequest(path, bytes, bytes, request, { deadline });
@@ -96,7 +96,7 @@ function stream(path: string, request: Buffer): Promise<Outcome> {
 }
 
 function telemetry(request: Buffer): Promise<Outcome> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   return new Promise((resolve) => {
     const made = raw.makeBidiStreamRequest(`${messaging}Telemetry`, bytes, bytes, { deadline });
     let answer: Buffer | undefined;

@@ -25,12 +25,19 @@ FROM bid AS b JOIN auction AS a ON b.auction = a.id GROUP BY a.category`,
 /** Everything that the demo creates, in order; each may be there already. */
 export const demoStatements: readonly string[] = [...topics, ...sources, ...views];
 
-export const topAuctions =
+const topAuctions =
   'SELECT auction, bids, total, lowest, highest, average FROM auction_bids ' +
-  'ORDER BY bids DESC, auction LIMIT 10';
+  'ORDER BY bids DESC, auction LIMIT 5';
+const categoryPrices = 'SELECT * FROM category_prices ORDER BY category';
+
+/** What the demo shows all the time. The second changes with every bid on a known auction. */
+export const shownQueries: readonly { readonly title: string; readonly text: string }[] = [
+  { title: 'auction_bids, the busiest auctions', text: topAuctions },
+  { title: 'category_prices', text: categoryPrices },
+];
 
 export const exampleQueries: readonly string[] = [
   topAuctions,
-  'SELECT * FROM category_prices ORDER BY category',
+  categoryPrices,
   'SELECT count(*) FROM watched_bids',
 ];

@@ -9,8 +9,14 @@ import { exampleQueries } from './demo-schema.ts';
 export interface DemoFigures {
   /** Events published so far, over all runs. */
   readonly events: number;
-  readonly eventsPerSecond: number;
-  /** The top of the view `auction_bids`. */
+  /** `undefined` once the demo has stopped. */
+  readonly eventsPerSecond: number | undefined;
+  readonly tables: readonly ShownTable[];
+}
+
+/** What one query gave. */
+export interface ShownTable {
+  readonly title: string;
   readonly fields: readonly Pick<Field, 'name' | 'type'>[];
   readonly rows: readonly TextRow[];
 }
@@ -49,13 +55,14 @@ export class DemoView {
     if (!screen.outIsTerminal) return screen.out(`${plainLine(figures)}\n`);
     const width = screen.width() ?? 80;
     const lines = [
-      `${grouped(figures.events)} events   ${rateText(figures)}   (Ctrl-C to stop)`,
-      '',
-      'auction_bids, the busiest auctions:',
+      `${grouped(figures.events)} events   ${rateText(figures, '   (Ctrl-C to stop)')}`,
     ];
     const options = { style: 'table', width, color: false } as const;
-    for await (const line of tableLines(tableColumns(figures.fields), rowsOf(figures), options)) {
-      lines.push(line);
+    for (const table of figures.tables) {
+      lines.push('', `${table.title}:`);
+      for await (const line of tableLines(tableColumns(table.fields), rowsOf(table), options)) {
+        lines.push(line);
+      }
     }
     const up = this.#frameLines === 0 ? '' : `\x1b[${this.#frameLines}A`;
     this.#frameLines = lines.length;
@@ -71,15 +78,16 @@ export class DemoView {
 }
 
 function plainLine(figures: DemoFigures): string {
-  const [auction, bids] = figures.rows[0] ?? [];
+  const [auction, bids] = figures.tables[0]?.rows[0] ?? [];
   const top = auction === undefined ? '' : `, busiest auction ${auction} with ${bids} bids`;
-  return `${figures.events} events, ${rateText(figures)}${top}`;
+  return `${figures.events} events, ${rateText(figures, '')}${top}`;
 }
 
-function rateText({ eventsPerSecond }: DemoFigures): string {
-  return `${grouped(Math.round(eventsPerSecond))} events/s`;
+function rateText({ eventsPerSecond }: DemoFigures, whileRunning: string): string {
+  if (eventsPerSecond === undefined) return 'stopped';
+  return `${grouped(Math.round(eventsPerSecond))} events/s${whileRunning}`;
 }
 
-async function* rowsOf({ rows }: DemoFigures): AsyncGenerator<TextRow> {
+async function* rowsOf({ rows }: ShownTable): AsyncGenerator<TextRow> {
   yield* rows;
 }

@@ -2,8 +2,8 @@ import type { CliContext, ExitCode } from '../context.ts';
 import { endpointText } from '../endpoint.ts';
 import { pause } from '../pause.ts';
 import type { Messaging, SqlConnection } from '../services.ts';
-import { demoStatements, topAuctions } from './demo-schema.ts';
-import { type DemoFigures, DemoView } from './demo-view.ts';
+import { demoStatements, shownQueries } from './demo-schema.ts';
+import { type DemoFigures, DemoView, type ShownTable } from './demo-view.ts';
 import { defaultNexmarkConfig } from './nexmark/config.ts';
 import { demoTopics, WindowPublisher, windowEventsMax } from './window-publisher.ts';
 
@@ -41,7 +41,7 @@ export async function runDemo(context: CliContext, options: DemoOptions): Promis
     await view.start(publisher.next, filled);
     await publishAndShow(context, options, publisher, view, sql);
     await sql.execute('FLUSH');
-    await view.show(await figures(publisher, sql, 0));
+    await view.show(await figures(publisher, sql, undefined));
     await view.finish(publisher.next, await countEvents(messaging));
   } finally {
     await sql.close();
@@ -115,14 +115,18 @@ async function showRegularly(
 async function figures(
   publisher: WindowPublisher,
   sql: SqlConnection,
-  eventsPerSecond: number,
+  eventsPerSecond: number | undefined,
 ): Promise<DemoFigures> {
   const events = publisher.next;
-  const answer = await sql.execute(topAuctions);
-  if (answer.kind !== 'rows') return { events, eventsPerSecond, fields: [], rows: [] };
-  const rows = [];
-  for await (const row of answer.rows) rows.push(row);
-  return { events, eventsPerSecond, fields: answer.fields, rows };
+  const tables: ShownTable[] = [];
+  for (const { title, text } of shownQueries) {
+    const answer = await sql.execute(text);
+    if (answer.kind !== 'rows') continue;
+    const rows = [];
+    for await (const row of answer.rows) rows.push(row);
+    tables.push({ title, fields: answer.fields, rows });
+  }
+  return { events, eventsPerSecond, tables };
 }
 
 async function countEvents(messaging: Messaging): Promise<number> {

@@ -11,7 +11,10 @@ import type { Random } from '../../../platform/random.ts';
 export class MemoryTopics implements Messaging {
   /** Chance that a batch does not arrive. */
   lossShare = 0;
+  /** Messages given out. */
   pulled = 0;
+  /** Calls of `pull`. */
+  pulls = 0;
   mostInFlight = 0;
   readonly entrySizes: number[] = [];
   readonly #queueCount: number;
@@ -44,6 +47,7 @@ export class MemoryTopics implements Messaging {
   async pull(topic: string, queue: number, offset: number, max: number): Promise<StoredMessage[]> {
     const messages = this.#queues(topic)[queue]!.slice(offset, offset + Math.min(max, 100));
     this.pulled += messages.length;
+    this.pulls++;
     return messages;
   }
 

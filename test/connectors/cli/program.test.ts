@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { runCommandLine } from '../../../connectors/cli/program.ts';
 import { MillraceError } from '../../../platform/errors.ts';
+import { ManualClock } from '../../../platform/manual-clock.ts';
 import { MemoryTopics } from './memory-topics.ts';
 import { rowsAnswer, type TestContext, testContext } from './test-context.ts';
 
@@ -167,19 +168,21 @@ describe('pub and sub', () => {
   });
 
   test('sub without --from-beginning starts at the end and waits', async () => {
-    const context = testContext();
+    const topics = new MemoryTopics(4);
+    const context = testContext({ topics });
     await run(context, 'pub', 'orders', 'old');
     const ended = run(context, 'sub', 'orders', '--max', '1');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect.poll(() => topics.pulls).toBeGreaterThan(0);
     await run(context, 'pub', 'orders', 'new');
     expect(await ended).toBe(0);
     expect(context.screen.output).toBe('new\n');
   });
 
   test('Ctrl-C ends sub with 130', async () => {
-    const context = testContext();
+    const topics = new MemoryTopics(4);
+    const context = testContext({ topics });
     const ended = run(context, 'sub', 'orders');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect.poll(() => topics.pulls).toBeGreaterThan(0);
     context.interruption.abort();
     expect(await ended).toBe(130);
     expect(context.open.messaging).toBe(0);
@@ -234,14 +237,18 @@ describe('demo', () => {
 
   test('Ctrl-C ends it cleanly; the rate is kept', async () => {
     const topics = new MemoryTopics(4);
-    const context = testContext({ topics, answer, terminal: true });
+    const clock = new ManualClock();
+    const context = testContext({ topics, answer, terminal: true, clock });
     const ended = run(context, 'demo', '--data', 'd', '--rate', '1000');
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    // Between two timers there are only promises, which are all done at the next turn.
+    for (let tenths = 0; tenths < 600; tenths++) {
+      await new Promise(setImmediate);
+      clock.advance(100);
+    }
     context.interruption.abort();
     expect(await ended).toBe(0);
     const events = ['person', 'auction', 'bid'].flatMap((topic) => topics.all(topic)).length;
-    expect(events).toBeGreaterThan(500);
-    expect(events).toBeLessThan(1500);
+    expect(Math.abs(events - 60_000)).toBeLessThan(500);
     expect(context.screen.output).toContain(`stopped after event ${events - 1}; ${events} events`);
     expect(context.screen.output).toContain('\x1b[');
   });

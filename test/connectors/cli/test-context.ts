@@ -6,6 +6,7 @@ import type {
   SqlAnswer,
   SqlOptions,
 } from '../../../connectors/cli/services.ts';
+import type { Clock } from '../../../platform/clock.ts';
 import { MemoryFs } from '../../../platform/memory-fs.ts';
 import { systemClock } from '../../../platform/system-clock.ts';
 import { MemoryScreen } from './memory-screen.ts';
@@ -25,6 +26,7 @@ export interface TestContextOptions {
   readonly input?: CliContext['input'];
   readonly editorOutput?: NodeJS.WritableStream;
   readonly homeDirectory?: string;
+  readonly clock?: Clock;
   readonly fs?: MemoryFs;
   readonly topics?: Messaging;
   readonly answer?: (text: string, options: SqlOptions) => SqlAnswer | Promise<SqlAnswer>;
@@ -47,7 +49,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
   });
   return {
     screen: new MemoryScreen({ terminal: options.terminal ?? false }),
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     fs: options.fs ?? new MemoryFs(),
     input: options.input ?? process.stdin,
     editorOutput: options.editorOutput ?? process.stdout,

@@ -7,10 +7,9 @@ import type { StartReport } from '../../../engine/views/protocol.ts';
 import { SqlClient } from '../../../engine/views/sql-client.ts';
 import { SqlEngine } from '../../../engine/views/sql-engine.ts';
 import type { SqlResult } from '../../../engine/views/sql-service.ts';
-import { type Clock, sleep } from '../../../platform/clock.ts';
+import type { Clock, Timer } from '../../../platform/clock.ts';
 import { MillraceError } from '../../../platform/errors.ts';
 import { connectedPorts } from '../../../platform/inline-threads.ts';
-import { limits } from '../../../platform/limits.ts';
 import { createLogger } from '../../../platform/logger.ts';
 import { nodeFs } from '../../../platform/node-fs.ts';
 import { systemClock } from '../../../platform/system-clock.ts';
@@ -23,25 +22,46 @@ import { SyncEntryReader } from '../../../storage/log/sync-entry-reader.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import { entryKinds, type Store, tagNone } from '../../../storage/store.ts';
 
-/** Checkpoints come this many times sooner than in the real server. */
-const hurry = 100;
-const hurried: Clock = {
-  ...systemClock,
-  after: (delayMs, action, options) => systemClock.after(delayMs / hurry, action, options),
-};
+/** The system's clock, whose timers fire only when the test says so: checkpoints, in the engine. */
+class HeldTimers implements Clock {
+  readonly nowMs = systemClock.nowMs;
+  readonly monotonicMs = systemClock.monotonicMs;
+  readonly soon = systemClock.soon;
+  readonly #held = new Set<() => void>();
+
+  after(_delayMs: number, action: () => void): Timer {
+    this.#held.add(action);
+    return { cancel: () => this.#held.delete(action) };
+  }
+
+  /** Fires what is waiting now; false if nothing was. */
+  fire(): boolean {
+    const due = [...this.#held];
+    this.#held.clear();
+    for (const action of due) action();
+    return due.length > 0;
+  }
+}
 
 /** What happens to the databases while the engine is down; `state` is the path of its own. */
 export type Between = (kv: MemoryKv, state: string) => Promise<void> | void;
 
 /** The engine's database, which can be told to fail. */
 class WatchedState {
-  lastWriteMs = performance.now();
   toFail = 0;
+  #onWritten: (() => void) | undefined;
+
+  /** Resolves when a write has ended, either way, and its writer has gone on. */
+  nextWrite(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onWritten = () => systemClock.soon(resolve);
+    });
+  }
 
   wrap(kv: KvStore): KvStore {
     const write = kv.write.bind(kv);
     kv.write = async (puts) => {
-      this.lastWriteMs = performance.now();
+      this.#onWritten?.();
       if (this.toFail > 0) {
         this.toFail--;
         throw new MillraceError('DISK_FULL', 'no space left');
@@ -67,7 +87,10 @@ export interface Engine {
   restart(between?: Between): Promise<Engine>;
   /** The same, on the databases as they are now: no last checkpoint is written. */
   crash(between?: Between): Promise<Engine>;
-  /** Resolves when a checkpoint holds everything that was published before. */
+  /**
+   * Resolves when a checkpoint holds everything that was published before. No other checkpoint is
+   * written but that of a clean stop.
+   */
   checkpointed(): Promise<void>;
   /** The next writes of checkpoints fail. */
   failWrites(count: number): void;
@@ -92,6 +115,7 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
   const topics = new Topics(systemTopic, systemClock);
   const [thread, theirs] = connectedPorts();
   const state = new WatchedState();
+  const timers = new HeldTimers();
   const readers = new Map<number, SyncEntryReader>();
   new SqlEngine({
     port: theirs,
@@ -102,7 +126,7 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
       return reader;
     },
     openState: async () => state.wrap(await kv.open(join(directory, 'state'))),
-    clock: hurried,
+    clock: timers,
     logger: createLogger('error'),
   });
   const sql = new SqlClient({ store, systemTopic, topics, thread, clock: systemClock });
@@ -145,10 +169,11 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
     },
     async checkpointed() {
       await sql.execute('SELECT 1');
-      const quietMs = (10 * limits.checkpointMs) / hurry;
-      const startMs = performance.now();
-      while (performance.now() - Math.max(startMs, state.lastWriteMs) < quietMs)
-        await sleep(systemClock, quietMs / 4);
+      for (;;) {
+        const written = state.nextWrite();
+        if (!timers.fire()) return;
+        await written;
+      }
     },
     failWrites: (count) => {
       state.toFail = count;

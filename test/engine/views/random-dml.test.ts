@@ -4,8 +4,8 @@ import { SeededRandom } from '../../../platform/seeded-random.ts';
 import { openEngine } from './harness.ts';
 
 /**
- * Random DML on two tables, here and in PostgreSQL, with clean stops and kills between; every view
- * equals its query there. Checkpoints are written all the while (harness.ts).
+ * Random DML on two tables, here and in PostgreSQL, with checkpoints, clean stops and kills
+ * between; every view equals its query there.
  */
 const seed = Number(process.env.SEED ?? 20261123);
 
@@ -87,6 +87,7 @@ test(`views follow random changes (SEED=${seed})`, async () => {
       await engine.run(last);
     }
     await check(last);
+    if (random.below(3) === 0) await engine.checkpointed();
     if (round % 5 !== 4) continue;
     engine = random.below(2) === 0 ? await engine.restart() : await engine.crash();
     await check('a restart');
