@@ -34,6 +34,8 @@ export const limits = {
   checkpointMs: 1000,
   /** Rows that an ad-hoc query's result may have: they are held until they are sent. */
   queryRowsMax: 10_000_000,
+  /** Failed rows that an ad-hoc query holds, in case what comes takes them back. */
+  openErrorsMax: 10_000,
   sqlTextBytesMax: 1024 * 1024,
   /** Nesting of expressions and subqueries; keeps recursion off the end of the stack. */
   sqlDepthMax: 200,

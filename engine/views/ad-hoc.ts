@@ -6,6 +6,7 @@ import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
 import { buildDataflow } from '../dataflow/build.ts';
 import { orderedRows } from '../dataflow/sort.ts';
+import { OpenErrors } from './open-errors.ts';
 import type { RelationReader } from './relation-reader.ts';
 import { Slices } from './slices.ts';
 
@@ -27,8 +28,13 @@ export async function runOnce(
   plan: QueryPlan,
   { reader, clock, text, isCancelled }: RunOptions,
 ): Promise<readonly Batch[]> {
-  const { root, inputs } = buildDataflow(plan.root, { mode: 'fail', text });
-  const result = plan.root.appendOnly ? undefined : new Arrangement(plan.root.fields);
+  const errors = new OpenErrors();
+  const { appendOnly } = plan.root;
+  const { root, inputs } = buildDataflow(plan.root, {
+    ...(appendOnly ? { mode: 'fail' } : { mode: 'collect', onErrors: (some) => errors.add(some) }),
+    text,
+  });
+  const result = appendOnly ? undefined : new Arrangement(plan.root.fields);
   const batches: Batch[] = [];
   const slices = new Slices(clock);
   let held = 0;
@@ -41,14 +47,17 @@ export async function runOnce(
       if (held > limits.queryRowsMax) throw tooManyRows();
     }
   };
-  const contents = reader.pinned(inputs.map(({ relationId }) => relationId));
+  const relationIds = [...new Set(inputs.map(({ relationId }) => relationId))];
+  const contents = reader.pinned(relationIds);
   take(root.step());
-  for (const input of inputs) {
-    for await (const portion of slices.portions(contents(input.relationId))) {
-      input.feed([portion]);
+  for (const id of relationIds) {
+    const readers = inputs.filter(({ relationId }) => relationId === id);
+    for await (const portion of slices.portions(contents(id))) {
+      for (const input of readers) input.feed([portion]);
       take(root.step());
     }
   }
+  errors.throwAny();
   const rows = orderedRows(plan, result === undefined ? batches : [...result.snapshot()]);
   return rows === undefined ? [] : [rows];
 }

@@ -9,8 +9,10 @@ import { SqlEngine } from '../../../engine/views/sql-engine.ts';
 import type { SqlResult } from '../../../engine/views/sql-service.ts';
 import type { Clock, Timer } from '../../../platform/clock.ts';
 import { MillraceError } from '../../../platform/errors.ts';
+import type { Fs } from '../../../platform/fs.ts';
 import { connectedPorts } from '../../../platform/inline-threads.ts';
 import { createLogger } from '../../../platform/logger.ts';
+import { MemoryFs } from '../../../platform/memory-fs.ts';
 import { nodeFs } from '../../../platform/node-fs.ts';
 import { systemClock } from '../../../platform/system-clock.ts';
 import { systemRandom } from '../../../platform/system-random.ts';
@@ -99,11 +101,21 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-export async function openEngine(given?: { directory: string; kv: MemoryKv }): Promise<Engine> {
-  const directory = given?.directory ?? (await mkdtemp(join(tmpdir(), 'millrace-')));
-  const kv = given?.kv ?? new MemoryKv();
-  const store = await openStore({
+interface Files {
+  readonly fs: Fs;
+  readonly directory: string;
+  readonly kv: MemoryKv;
+}
+
+/** On a log of its own in a temporary directory, unless told where. */
+export async function openEngine(given?: Files): Promise<Engine> {
+  const { fs, directory, kv } = given ?? {
     fs: nodeFs,
+    directory: await mkdtemp(join(tmpdir(), 'millrace-')),
+    kv: new MemoryKv(),
+  };
+  const store = await openStore({
+    fs,
     clock: systemClock,
     random: systemRandom,
     kv,
@@ -121,7 +133,7 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
     port: theirs,
     partitions: (partition) => {
       const path = `${directory}/log/p${partition}`;
-      const reader = readers.get(partition) ?? new SyncEntryReader(nodeFs, path, partition);
+      const reader = readers.get(partition) ?? new SyncEntryReader(fs, path, partition);
       readers.set(partition, reader);
       return reader;
     },
@@ -159,13 +171,13 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
     async restart(between) {
       await stop();
       await between?.(kv, join(directory, 'state'));
-      return openEngine({ directory, kv });
+      return openEngine({ fs, directory, kv });
     },
     async crash(between) {
       const left = kv.clone();
       await stop();
       await between?.(left, join(directory, 'state'));
-      return openEngine({ directory, kv: left });
+      return openEngine({ fs, directory, kv: left });
     },
     async checkpointed() {
       await sql.execute('SELECT 1');
@@ -181,9 +193,14 @@ export async function openEngine(given?: { directory: string; kv: MemoryKv }): P
     writesToFail: () => state.toFail,
     async close() {
       await stop();
-      await rm(directory, { recursive: true, force: true });
+      if (fs === nodeFs) await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** With its log in memory: for tests that make many changes and lose no power. */
+export function openEngineInMemory(): Promise<Engine> {
+  return openEngine({ fs: new MemoryFs(), directory: '/data', kv: new MemoryKv() });
 }
 
 async function cells(result: SqlResult): Promise<string[][] | string> {

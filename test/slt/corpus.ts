@@ -1,0 +1,19 @@
+/** Files of `../shared/corpus` of which every record passes or has a reason to be skipped. */
+export const whole: readonly string[] = [
+  'sqllogictest/random-groupby-slt_good_1.test',
+  'sqllogictest/random-select-slt_good_1.test',
+];
+
+const later = 'watermarks, EMIT ON WINDOW CLOSE and temporal joins come with a later issue';
+const missing = 'what it includes is not in the corpus';
+
+/** Files that are not run, and why. */
+export const outOfScope: Readonly<Record<string, string>> = {
+  'risingwave/streaming/watermark.slt': later,
+  'risingwave/streaming/eowc/eowc_group_agg.slt': later,
+  'risingwave/streaming/eowc/eowc_select.slt': later,
+  'risingwave/streaming/join/asof_join.slt.part': later,
+  'risingwave/streaming/join/hash_join_watermark.slt.part': later,
+  'risingwave/streaming/join/main.slt': 'its parts are run one by one',
+  'risingwave/streaming/over_window/main.slt': missing,
+};
