@@ -8,7 +8,9 @@ import { claimedLength, decodeEntry, entryHeaderBytes, tagHashAt } from './entry
 import { type OpenSegments, openSegments } from './open-segments.ts';
 import type { LogPartition, PlacedEntry, PlacedRequest, ScannedEntry } from './partition.ts';
 import { recoverTail } from './recovery.ts';
-import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
+import { Segment } from './segment.ts';
+import { segmentHeaderBytes } from './segment-format.ts';
+import { sealSegment } from './segment-sealer.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { Slab } from './slab.ts';
 
@@ -20,11 +22,6 @@ export interface PartitionOptions {
   readonly serverId: string;
   readonly segmentBytes?: number;
   readonly strideBytes?: number;
-}
-
-interface Segment {
-  readonly header: SegmentHeader;
-  readonly file: FileHandle;
 }
 
 const slabBytesMin = 64 * 1024;
@@ -80,6 +77,7 @@ class FilePartition implements LogPartition {
   #durableEnd = 0;
   #filling!: Slab;
   #flushing: Promise<void> | undefined;
+  #sealing: Promise<void> | undefined;
   #closed = false;
   #spaceCheckedMs = Number.NEGATIVE_INFINITY;
   #hasSpace = true;
@@ -103,6 +101,7 @@ class FilePartition implements LogPartition {
       await this.#recoverTail(last, syncedEnd);
     }
     await this.#checkSpace();
+    this.#sealSoon();
   }
 
   async #recoverTail({ header, file }: Segment, syncedEnd: number): Promise<void> {
@@ -133,7 +132,7 @@ class FilePartition implements LogPartition {
   }
 
   get start(): number {
-    return this.#segments[0]?.header.start ?? 0;
+    return this.#segments[0]?.start ?? 0;
   }
 
   onCommit(listener: (durableEnd: number) => void): void {
@@ -178,8 +177,10 @@ class FilePartition implements LogPartition {
         return this.#checked(bytes, position - start, position);
       }
     }
-    const bytes = await readBytes(this.#segmentOf(position), position, length);
-    return this.#checked(bytes, 0, position);
+    const segment = this.#segmentOf(position);
+    const offset = segment.map.offsetOf(position);
+    if (offset === undefined) throw this.#damaged(position);
+    return this.#checked(await segment.read(offset, length), 0, position);
   }
 
   async scan(
@@ -190,9 +191,7 @@ class FilePartition implements LogPartition {
     const stop = Math.min(until, this.#durableEnd);
     let position = Math.max(from, this.start);
     while (position < stop) {
-      const index = this.#segmentIndexOf(position);
-      const end = Math.min(this.#segments[index + 1]?.header.start ?? Infinity, this.#durableEnd);
-      position = await this.#scanPiece(this.#segments[index]!, position, end, stop, visit);
+      position = await this.#scanPiece(this.#segmentOf(position), position, stop, visit);
     }
     return position;
   }
@@ -200,6 +199,7 @@ class FilePartition implements LogPartition {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#flushing;
+    await this.#sealing;
     if (this.#writer !== undefined) this.#retired.push(this.#writer);
     for (const writer of this.#retired) await writer.close();
     const closed = new Set(this.#retired.map((writer) => writer.file));
@@ -210,47 +210,53 @@ class FilePartition implements LogPartition {
   async #scanPiece(
     segment: Segment,
     position: number,
-    end: number,
     stop: number,
     visit: (entry: ScannedEntry) => void,
   ): Promise<number> {
-    let bytes = await readBytes(segment, position, Math.min(scanBytes, end - position));
+    const { map, start, end } = segment;
+    const from = map.offsetFrom(position);
+    const until = Math.min(map.endOffset, segmentHeaderBytes + this.#durableEnd - start);
+    if (from >= until) return end;
+    let bytes = await segment.read(from, Math.min(scanBytes, until - from));
     const claimed = claimedLength(bytes, 0);
-    if (claimed > bytes.length) bytes = await readBytes(segment, position, claimed);
+    if (claimed > bytes.length) bytes = await segment.read(from, claimed);
     let at = 0;
+    let next = position;
     do {
-      const entry = this.#checked(bytes, at, position + at);
+      const entryPosition = map.positionOf(from + at);
+      const entry = this.#checked(bytes, at, entryPosition);
       visit({ ...entry, tagHash: bytes.readUInt32LE(at + tagHashAt) });
       at += entry.length;
-    } while (position + at < stop && isWhole(bytes, at));
-    return position + at;
+      next = entryPosition + entry.length;
+    } while (next < stop && isWhole(bytes, at));
+    return from + at < until ? next : Math.min(end, Math.max(next, this.#durableEnd));
   }
 
   #checked(bytes: Buffer, at: number, position: number): Entry {
     const entry = decodeEntry(bytes, at, this.number, position);
-    if (entry !== undefined) return entry;
-    throw new MillraceError(
+    if (entry === undefined) throw this.#damaged(position);
+    return entry;
+  }
+
+  #damaged(position: number): MillraceError {
+    return new MillraceError(
       'CORRUPTION',
       `the entry at position ${position} of partition ${this.number} fails its check ` +
         `(${this.#segmentOf(position).file.path})`,
     );
   }
 
-  #segmentOf(position: number): Segment {
-    return this.#segments[this.#segmentIndexOf(position)]!;
-  }
-
   /** The last segment that begins at or before the position. */
-  #segmentIndexOf(position: number): number {
+  #segmentOf(position: number): Segment {
     let low = 0;
     let high = this.#segments.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.#segments[middle]!.header.start <= position) low = middle;
+      if (this.#segments[middle]!.start <= position) low = middle;
       else high = middle - 1;
     }
     assert(this.#segments[low] !== undefined, 'a position lies in a segment');
-    return low;
+    return this.#segments[low]!;
   }
 
   async #flushAll(): Promise<void> {
@@ -326,6 +332,7 @@ class FilePartition implements LogPartition {
   async #createSegment(firstCommit: number): Promise<SegmentWriter> {
     const header = {
       sequence: this.#nextSequence++,
+      generation: 0,
       firstCommit,
       start: this.#durableEnd,
       partition: this.number,
@@ -333,8 +340,38 @@ class FilePartition implements LogPartition {
     };
     const { fs, directory } = this.#options;
     const writer = await SegmentWriter.create(fs, directory, header, this.#segmentOptions);
-    this.#segments.push({ header, file: writer.file });
+    this.#segments.at(-1)?.finish(header.start);
+    this.#segments.push(new Segment(header, writer.file));
+    this.#sealSoon();
     return writer;
+  }
+
+  /** Starts giving footers to the segments that lack them, in the background. */
+  #sealSoon(): void {
+    this.#sealing ??= this.#sealAll().finally(() => {
+      this.#sealing = undefined;
+    });
+  }
+
+  /** Never rejects: a segment that could not be sealed is tried again with the next one. */
+  async #sealAll(): Promise<void> {
+    const pause = async () => {
+      await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
+      if (this.#closed) throw new MillraceError('UNAVAILABLE', 'the log is closed');
+    };
+    const failed = new Set<Segment>();
+    for (;;) {
+      const isNext = (segment: Segment, i: number) =>
+        !segment.isSealed && i + 1 < this.#segments.length && !failed.has(segment);
+      const segment = this.#segments.find(isNext);
+      if (segment === undefined || this.#closed) return;
+      try {
+        await this.#retired.find(({ file }) => file === segment.file)?.idle();
+        await sealSegment(segment, { pause });
+      } catch {
+        failed.add(segment);
+      }
+    }
   }
 
   #remember(slab: Slab): void {
@@ -364,14 +401,6 @@ class FilePartition implements LogPartition {
       this.#hasSpace = true;
     }
   }
-}
-
-/** The bytes of the stream at `position`; fewer where the file ends early. */
-async function readBytes(segment: Segment, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  const at = segmentHeaderBytes + position - segment.header.start;
-  const count = await segment.file.read(bytes, at);
-  return bytes.subarray(0, count);
 }
 
 /** Whether a whole entry, or something that is no entry at all, lies at `at`. */

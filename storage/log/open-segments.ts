@@ -1,8 +1,10 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
+import { readFooter, readTables, Segment } from './segment.ts';
 import {
   checkSegmentOwner,
   decodeSegmentHeader,
+  draftSuffix,
   parseSegmentFileName,
   type SegmentHeader,
   type SegmentName,
@@ -17,15 +19,15 @@ import {
  * only if it is no longer than a header; it is removed. Everything below the start of a segment,
  * even of an interrupted one, had been synced to the segments before it; what is missing there is
  * corruption.
+ *
+ * A segment that is followed by another has a footer, or gets one later: when it lacks it, or has
+ * a damaged one, the next segment's start says where it ends. A cleaned segment cannot do without.
+ * A segment that lies within a cleaned one is what an interrupted cleaning left: it is removed, as
+ * are drafts of cleaned segments.
  */
-export interface OpenSegment {
-  readonly header: SegmentHeader;
-  readonly file: FileHandle;
-}
-
 export interface OpenSegments {
-  /** In order of their sequence numbers, and so of their starts. */
-  readonly segments: readonly OpenSegment[];
+  /** In order of their sequence numbers, and so of their starts. The last one takes writes. */
+  readonly segments: readonly Segment[];
   /** Up to here the stream had been synced before the files were closed; the least its end can be. */
   readonly syncedEnd: number;
 }
@@ -36,15 +38,22 @@ export async function openSegments(
   serverId: string,
   partition: number,
 ): Promise<OpenSegments> {
-  const segments: OpenSegment[] = [];
+  const segments: Segment[] = [];
   let syncedEnd = 0;
   try {
     for (const name of await segmentNames(fs, directory)) {
-      await checkReaches(segments.at(-1), name.start);
+      const before = segments.at(-1);
       const segment = await openSegment(fs, name, serverId, partition);
+      if (segment !== undefined && before !== undefined && isCovered(before, segment)) {
+        await segment.file.close();
+        await fs.unlink(name.path);
+        continue;
+      }
       syncedEnd = Math.max(syncedEnd, name.start);
       if (segment !== undefined) segments.push(segment);
+      await checkReaches(before, name.start);
     }
+    checkLast(segments.at(-1));
     // A killed process may have left names that are not durable yet.
     await fs.syncDirectory(directory);
   } catch (error) {
@@ -58,12 +67,16 @@ interface NamedSegment extends SegmentName {
   readonly path: string;
 }
 
+/** Removes drafts on the way. */
 async function segmentNames(fs: Fs, directory: string): Promise<readonly NamedSegment[]> {
-  const names = await fs.list(directory);
-  return names.flatMap((name) => {
+  const found: NamedSegment[] = [];
+  for (const name of await fs.list(directory)) {
+    const path = `${directory}/${name}`;
     const parsed = parseSegmentFileName(name);
-    return parsed === undefined ? [] : [{ ...parsed, path: `${directory}/${name}` }];
-  });
+    if (parsed !== undefined) found.push({ ...parsed, path });
+    else if (name.endsWith(draftSuffix)) await fs.unlink(path);
+  }
+  return found;
 }
 
 /** `undefined` for an interrupted creation, which it removes. */
@@ -72,7 +85,7 @@ async function openSegment(
   name: NamedSegment,
   serverId: string,
   partition: number,
-): Promise<OpenSegment | undefined> {
+): Promise<Segment | undefined> {
   const file = await fs.open(name.path, 'write');
   try {
     const bytes = Buffer.alloc(segmentHeaderBytes);
@@ -83,7 +96,7 @@ async function openSegment(
       if (header.start !== name.start || header.sequence !== name.sequence) {
         throw new MillraceError('CORRUPTION', `${name.path} does not have the name of its header`);
       }
-      return { header, file };
+      return await withFooter(header, file);
     }
     if ((await file.size()) > segmentHeaderBytes) {
       throw new MillraceError('CORRUPTION', `${name.path} has a damaged header`);
@@ -97,14 +110,52 @@ async function openSegment(
   return undefined;
 }
 
+async function withFooter(header: SegmentHeader, file: FileHandle): Promise<Segment> {
+  const segment = new Segment(header, file);
+  const footer = await readFooter(file, header);
+  if (header.generation > 0) {
+    if (footer === undefined) {
+      throw new MillraceError('CORRUPTION', `${file.path} has a damaged footer`);
+    }
+    segment.sealed(footer, (await readTables(file, footer)).map);
+  } else if (footer !== undefined) {
+    segment.sealed(footer);
+  }
+  return segment;
+}
+
+function isCovered(before: Segment, { header, isSealed, end }: Segment): boolean {
+  const isCleaned = before.header.generation > 0;
+  return isCleaned && isSealed && header.start < before.end && end <= before.end;
+}
+
 /** The segment before one that starts at `end` holds every byte up to there. */
-async function checkReaches(segment: OpenSegment | undefined, end: number): Promise<void> {
+async function checkReaches(segment: Segment | undefined, end: number): Promise<void> {
   if (segment === undefined) return;
-  const { file, header } = segment;
-  const missing = segmentHeaderBytes + end - header.start - (await file.size());
-  if (end >= header.start && missing <= 0) return;
+  const { file, header, isSealed } = segment;
+  const missing = isSealed
+    ? end - segment.end
+    : segmentHeaderBytes + end - header.start - (await file.size());
+  if (end < header.start || missing > 0) {
+    throw new MillraceError(
+      'CORRUPTION',
+      `${file.path} does not reach position ${end}, where the next segment starts`,
+    );
+  }
+  if (!isSealed) return segment.finish(end);
+  if (missing === 0) return;
   throw new MillraceError(
     'CORRUPTION',
-    `${file.path} does not reach position ${end}, where the next segment starts`,
+    `${file.path} is sealed at position ${segment.end}, but the next segment starts at ${end}`,
+  );
+}
+
+/** The last segment takes writes: one that is sealed was followed by another. */
+function checkLast(last: Segment | undefined): void {
+  if (last === undefined || !last.isSealed) return;
+  throw new MillraceError(
+    'CORRUPTION',
+    `${last.file.path} is sealed, so a segment that starts at position ${last.end} must follow ` +
+      'it, and is missing. Nothing was changed',
   );
 }

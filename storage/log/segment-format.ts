@@ -3,7 +3,8 @@ import { MillraceError } from '../../platform/errors.ts';
 
 /**
  * A segment: one file of a physical partition's stream. Its entries follow the header; after the
- * last one come zeros, written ahead. Little-endian.
+ * last one come zeros, written ahead, or the tables and the footer of a sealed segment
+ * (segment-footer.ts). Little-endian.
  *
  * | offset | bytes | field                                                       |
  * |--------|-------|-------------------------------------------------------------|
@@ -15,7 +16,8 @@ import { MillraceError } from '../../platform/errors.ts';
  * | 32     | 8     | position of the first entry in the stream, float64          |
  * | 40     | 8     | sequence number of the segment, float64                     |
  * | 48     | 8     | number of its first group commit, float64                   |
- * | 56     | 8     | reserved, 0                                                 |
+ * | 56     | 4     | how often the segment was cleaned (segment-cleaner.ts)      |
+ * | 60     | 4     | reserved, 0                                                 |
  *
  * Its name is `SSSSSSSSSS-PPPPPPPPPPPPPPPPPPPP.seg`: sequence number and first position. The
  * stream's bytes [first position, next segment's first position) are this file's. After a failed
@@ -23,6 +25,8 @@ import { MillraceError } from '../../platform/errors.ts';
  * left behind lies outside every segment's range and is never read again.
  */
 export const segmentHeaderBytes = 64;
+/** Ends the name of a segment file that is being written and counts for nothing yet. */
+export const draftSuffix = '.seg.new';
 const magic = Buffer.from('MILLRLOG', 'latin1');
 const formatVersion = 1;
 
@@ -35,6 +39,8 @@ export interface SegmentHeader extends SegmentName {
   readonly partition: number;
   readonly firstCommit: number;
   readonly serverId: string;
+  /** 0: as it was written. A cleaned segment lacks entries, and begins as a file with a footer. */
+  readonly generation: number;
 }
 
 export function segmentFileName({ sequence, start }: SegmentName): string {
@@ -56,6 +62,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.writeDoubleLE(header.start, 32);
   bytes.writeDoubleLE(header.sequence, 40);
   bytes.writeDoubleLE(header.firstCommit, 48);
+  bytes.writeUInt32LE(header.generation, 56);
   bytes.writeUInt32LE(headerChecksum(bytes), 12);
   return bytes;
 }
@@ -78,6 +85,7 @@ export function decodeSegmentHeader(bytes: Buffer, path: string): SegmentHeader 
     start: bytes.readDoubleLE(32),
     sequence: bytes.readDoubleLE(40),
     firstCommit: bytes.readDoubleLE(48),
+    generation: bytes.readUInt32LE(56),
   };
 }
 

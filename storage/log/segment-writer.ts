@@ -119,6 +119,11 @@ export class SegmentWriter {
     });
   }
 
+  /** Resolves when no zeros are being written. */
+  async idle(): Promise<void> {
+    await this.#zeroing;
+  }
+
   async close(): Promise<void> {
     await this.#zeroing;
     await this.#file.close();

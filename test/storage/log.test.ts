@@ -64,7 +64,10 @@ describe('formats', () => {
   });
 
   test('a segment header survives; a damaged one is none, an unknown version is named', () => {
-    const header = { sequence: 12, start: 2 ** 45, partition: 3, firstCommit: 99, serverId };
+    const header = {
+      ...{ sequence: 12, start: 2 ** 45, partition: 3, firstCommit: 99, serverId },
+      generation: 7,
+    };
     const bytes = encodeSegmentHeader(header);
     expect(decodeSegmentHeader(bytes, 'f')).toEqual(header);
     for (let bit = 0; bit < 8 * bytes.length; bit++) {

@@ -1,0 +1,135 @@
+import { limits } from '../../platform/limits.ts';
+import { queueNumber } from '../queues/queue-ranges.ts';
+import type { EntryHeader } from './entry-format.ts';
+
+/**
+ * What a sealed segment holds of one logical queue: a row of its queue table. Little-endian, rows
+ * in the order of topic and queue.
+ *
+ * | offset | bytes | field                                                                     |
+ * |--------|-------|---------------------------------------------------------------------------|
+ * | 0      | 4     | topic id                                                                  |
+ * | 4      | 4     | queue id                                                                  |
+ * | 8      | 8     | first offset that did not expire, float64                                 |
+ * | 16     | 8     | one past the last offset that the segment ever held, float64              |
+ * | 24     | 8     | bytes of its entries, float64                                             |
+ * | 32     | 4     | entries                                                                   |
+ * | 36     | 4     | messages                                                                  |
+ * | 40     | 8     | lowest store time of its entries, ms since 1970, float64; 0 without any   |
+ * | 48     | 8     | highest store time likewise                                               |
+ * | 56     | 8     | reserved, 0                                                               |
+ *
+ * The table outlives the entries: it is what tells, after the index was lost, where a queue
+ * begins whose older entries expired, and where it ends when all of them did.
+ */
+export const queueRowBytes = 64;
+
+export interface QueueRow {
+  readonly topicId: number;
+  readonly queueId: number;
+  firstOffset: number;
+  endOffset: number;
+  bytes: number;
+  entries: number;
+  messages: number;
+  lowTimeMs: number;
+  highTimeMs: number;
+}
+
+/** Gathers a segment's queue table, entry by entry in the order of the log. */
+export class QueueTable {
+  readonly #rows = new Map<number, QueueRow>();
+
+  static of(rows: Iterable<QueueRow>): QueueTable {
+    const table = new QueueTable();
+    for (const row of rows) table.#rows.set(queueNumber(row.topicId, row.queueId), { ...row });
+    return table;
+  }
+
+  /** In the order of topic and queue. */
+  rows(): readonly QueueRow[] {
+    return [...this.#rows.keys()].sort((a, b) => a - b).map((number) => this.#rows.get(number)!);
+  }
+
+  find(topicId: number, queueId: number): QueueRow | undefined {
+    return this.#rows.get(queueNumber(topicId, queueId));
+  }
+
+  add(entry: EntryHeader): void {
+    const { topicId, queueId, baseOffset, count, storeTimeMs } = entry;
+    const row = this.#row(topicId, queueId, baseOffset);
+    row.lowTimeMs = row.entries === 0 ? storeTimeMs : Math.min(row.lowTimeMs, storeTimeMs);
+    row.highTimeMs = row.entries === 0 ? storeTimeMs : Math.max(row.highTimeMs, storeTimeMs);
+    row.endOffset = Math.max(row.endOffset, baseOffset + count);
+    row.bytes += entry.length;
+    row.entries++;
+    row.messages += count;
+  }
+
+  /** The range of a queue whose entries may be gone: before `add` sees those that are left. */
+  cover(topicId: number, queueId: number, firstOffset: number, endOffset: number): void {
+    const row = this.#row(topicId, queueId, firstOffset);
+    // What comes earlier in the log decides where the queue begins, unless none of it is left.
+    if (row.firstOffset === row.endOffset) row.firstOffset = firstOffset;
+    row.endOffset = Math.max(row.endOffset, endOffset);
+  }
+
+  #row(topicId: number, queueId: number, offset: number): QueueRow {
+    const number = queueNumber(topicId, queueId);
+    let row = this.#rows.get(number);
+    if (row === undefined) {
+      row = {
+        topicId,
+        queueId,
+        firstOffset: offset,
+        endOffset: offset,
+        bytes: 0,
+        entries: 0,
+        messages: 0,
+        lowTimeMs: 0,
+        highTimeMs: 0,
+      };
+      this.#rows.set(number, row);
+    }
+    return row;
+  }
+}
+
+export function encodeQueueTable(rows: readonly QueueRow[]): Buffer {
+  const bytes = Buffer.alloc(rows.length * queueRowBytes);
+  for (const [i, row] of rows.entries()) {
+    const at = i * queueRowBytes;
+    bytes.writeUInt32LE(row.topicId, at);
+    bytes.writeUInt32LE(row.queueId, at + 4);
+    bytes.writeDoubleLE(row.firstOffset, at + 8);
+    bytes.writeDoubleLE(row.endOffset, at + 16);
+    bytes.writeDoubleLE(row.bytes, at + 24);
+    bytes.writeUInt32LE(row.entries, at + 32);
+    bytes.writeUInt32LE(row.messages, at + 36);
+    bytes.writeDoubleLE(row.lowTimeMs, at + 40);
+    bytes.writeDoubleLE(row.highTimeMs, at + 48);
+  }
+  return bytes;
+}
+
+/** `undefined` when the bytes are no queue table. */
+export function decodeQueueTable(bytes: Buffer): readonly QueueRow[] | undefined {
+  if (bytes.length % queueRowBytes !== 0) return undefined;
+  const rows: QueueRow[] = [];
+  for (let at = 0; at < bytes.length; at += queueRowBytes) {
+    const queueId = bytes.readUInt32LE(at + 4);
+    if (queueId >= limits.topicQueuesMax) return undefined;
+    rows.push({
+      topicId: bytes.readUInt32LE(at),
+      queueId,
+      firstOffset: bytes.readDoubleLE(at + 8),
+      endOffset: bytes.readDoubleLE(at + 16),
+      bytes: bytes.readDoubleLE(at + 24),
+      entries: bytes.readUInt32LE(at + 32),
+      messages: bytes.readUInt32LE(at + 36),
+      lowTimeMs: bytes.readDoubleLE(at + 40),
+      highTimeMs: bytes.readDoubleLE(at + 48),
+    });
+  }
+  return rows;
+}

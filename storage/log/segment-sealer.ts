@@ -1,0 +1,89 @@
+import { crc32 } from 'node:zlib';
+import { MillraceError } from '../../platform/errors.ts';
+import { claimedLength, decodeHeader, type EntryHeader, entryHeaderBytes } from './entry-format.ts';
+import { QueueTable } from './queue-table.ts';
+import type { Segment } from './segment.ts';
+import { decodeSegmentFooter, encodeSegmentTail, segmentFooterBytes } from './segment-footer.ts';
+import { segmentHeaderBytes } from './segment-format.ts';
+
+/** Read at a time: what one turn of the event loop has to check. */
+const pieceBytes = 512 * 1024;
+
+/** One entry of a segment that is read whole; `bytes` holds it from `at` on. */
+export type EntryVisitor = (
+  entry: EntryHeader,
+  bytes: Buffer,
+  at: number,
+  position: number,
+) => void;
+
+export interface SealOptions {
+  /** Resolves when other work had its turn; rejects to give up, which leaves the file as it is. */
+  readonly pause: () => Promise<void>;
+}
+
+/**
+ * Gives a segment that takes no more writes its footer (segment-footer.ts). It is read whole and
+ * every entry is checked on the way, so that a footer vouches for what is on the disk and not for
+ * what was meant to be there. Interrupted at any moment it can be done again: entries stay as they
+ * are, and where they end the next segment's start tells.
+ *
+ * Throws CORRUPTION when an entry fails its check, IO, DISK_FULL; then the segment stays unsealed.
+ */
+export async function sealSegment(segment: Segment, { pause }: SealOptions): Promise<void> {
+  const { header, file, map, end } = segment;
+  const queues = new QueueTable();
+  let lastCommit = header.firstCommit - 1;
+  const entriesCrc = await readEntries(segment, pause, (entry) => {
+    queues.add(entry);
+    lastCommit = entry.commit;
+  });
+  const content = { header, end, map, queues: queues.rows(), lastCommit, entriesCrc };
+  const tail = encodeSegmentTail(content);
+  await file.truncate(map.endOffset);
+  await file.write(tail, map.endOffset);
+  await file.fdatasync();
+  const footerBytes = tail.subarray(tail.length - segmentFooterBytes);
+  const size = map.endOffset + tail.length;
+  segment.sealed(decodeSegmentFooter(footerBytes, header, size)!);
+}
+
+/** Visits every entry of the segment, checked; returns the CRC-32 of header and entries. */
+export async function readEntries(
+  segment: Segment,
+  pause: () => Promise<void>,
+  visit: EntryVisitor,
+): Promise<number> {
+  const { map } = segment;
+  let crc = crc32(await segment.read(0, segmentHeaderBytes));
+  for (let offset = segmentHeaderBytes; offset < map.endOffset; ) {
+    let bytes = await segment.read(offset, Math.min(pieceBytes, map.endOffset - offset));
+    const claimed = claimedLength(bytes, 0);
+    if (claimed > bytes.length) bytes = await segment.read(offset, claimed);
+    let at = 0;
+    for (; at < bytes.length; ) {
+      const entry = decodeHeader(bytes, at);
+      if (entry === undefined) break;
+      visit(entry, bytes, at, map.positionOf(offset + at));
+      at += entry.length;
+    }
+    if (at === 0 || (isWhole(bytes, at) && offset + at < map.endOffset)) {
+      throw damaged(segment, offset + at);
+    }
+    crc = crc32(bytes.subarray(0, at), crc);
+    offset += at;
+    if (offset > map.endOffset) throw damaged(segment, map.endOffset);
+    await pause();
+  }
+  return crc >>> 0;
+}
+
+/** A whole entry ought to begin at `at`, and none does. */
+function isWhole(bytes: Buffer, at: number): boolean {
+  const rest = bytes.length - at;
+  return rest >= entryHeaderBytes && Math.max(claimedLength(bytes, at), entryHeaderBytes) <= rest;
+}
+
+function damaged({ file }: Segment, offset: number): MillraceError {
+  return new MillraceError('CORRUPTION', `${file.path} is damaged at byte ${offset}`);
+}

@@ -1,0 +1,118 @@
+import { MillraceError } from '../../platform/errors.ts';
+import type { FileHandle } from '../../platform/fs.ts';
+import { PositionMap } from './position-map.ts';
+import type { QueueRow } from './queue-table.ts';
+import {
+  decodeSegmentFooter,
+  decodeSegmentTables,
+  type SegmentFooter,
+  segmentFooterBytes,
+} from './segment-footer.ts';
+import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
+
+/** One open segment file of a partition and what is known of it. */
+export class Segment {
+  readonly header: SegmentHeader;
+  readonly file: FileHandle;
+  #end = Infinity;
+  #map: PositionMap;
+  #footer: SegmentFooter | undefined;
+  #reads = 0;
+  #isReleased = false;
+
+  constructor(header: SegmentHeader, file: FileHandle) {
+    this.header = header;
+    this.file = file;
+    this.#map = PositionMap.whole(header.start);
+  }
+
+  get start(): number {
+    return this.header.start;
+  }
+
+  /** Where the next segment starts; Infinity while this one takes writes. */
+  get end(): number {
+    return this.#end;
+  }
+
+  get map(): PositionMap {
+    return this.#map;
+  }
+
+  get footer(): SegmentFooter | undefined {
+    return this.#footer;
+  }
+
+  get isSealed(): boolean {
+    return this.#footer !== undefined;
+  }
+
+  /** Bytes of entries that the file holds; of a segment that takes writes, 0. */
+  get entryBytes(): number {
+    return Number.isFinite(this.#end) ? this.#map.endOffset - segmentHeaderBytes : 0;
+  }
+
+  /** It takes no more writes: what it holds ends at `end`. */
+  finish(end: number): void {
+    this.#end = end;
+    this.#map = PositionMap.whole(this.start, end);
+  }
+
+  sealed(footer: SegmentFooter, map = PositionMap.whole(this.start, footer.end)): void {
+    this.#end = footer.end;
+    this.#map = map;
+    this.#footer = footer;
+  }
+
+  /** Up to `length` bytes of the file from `offset` on; fewer where it ends. */
+  async read(offset: number, length: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(Math.max(0, length));
+    this.#reads++;
+    try {
+      const count = await this.file.read(bytes, offset);
+      return bytes.subarray(0, count);
+    } finally {
+      this.#reads--;
+      if (this.#isReleased && this.#reads === 0) await this.file.close();
+    }
+  }
+
+  /** The queue table. Throws CORRUPTION. */
+  async queues(): Promise<readonly QueueRow[]> {
+    return (await readTables(this.file, this.#footer!)).queues;
+  }
+
+  /** Closes the file as soon as nobody reads it. */
+  async release(): Promise<void> {
+    this.#isReleased = true;
+    if (this.#reads === 0) await this.file.close();
+  }
+}
+
+/** The footer at the end of the file; `undefined` when there is none. */
+export async function readFooter(
+  file: FileHandle,
+  header: SegmentHeader,
+): Promise<SegmentFooter | undefined> {
+  const size = await file.size();
+  if (size < segmentHeaderBytes + segmentFooterBytes) return undefined;
+  const bytes = Buffer.alloc(segmentFooterBytes);
+  const count = await file.read(bytes, size - segmentFooterBytes);
+  return decodeSegmentFooter(bytes.subarray(0, count), header, size);
+}
+
+/** Runs and queue table of a sealed segment. Throws CORRUPTION. */
+export async function readTables(
+  file: FileHandle,
+  footer: SegmentFooter,
+): Promise<{ readonly map: PositionMap; readonly queues: readonly QueueRow[] }> {
+  const length = (await file.size()) - segmentFooterBytes - footer.entriesEnd;
+  const bytes = Buffer.alloc(length);
+  const count = await file.read(bytes, footer.entriesEnd);
+  const tables = decodeSegmentTables(bytes.subarray(0, count), footer);
+  if (tables !== undefined) return tables;
+  throw new MillraceError(
+    'CORRUPTION',
+    `${file.path} has damaged tables at byte ${footer.entriesEnd}`,
+  );
+}
