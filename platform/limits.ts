@@ -39,6 +39,10 @@ export const limits = {
   sqlTextBytesMax: 1024 * 1024,
   /** Nesting of expressions and subqueries; keeps recursion off the end of the stack. */
   sqlDepthMax: 200,
+  /** Nesting of a JSON value; keeps recursion off the end of the stack. */
+  jsonDepthMax: 1000,
+  /** Items of one array value: PostgreSQL's MaxArraySize is larger, our cells are not. */
+  arrayItemsMax: 16_777_216,
   /** Digits of a NUMERIC; values are 128-bit as in Arrow's Decimal128. */
   numericDigitsMax: 38,
   /** Free space below which publishing is refused. */

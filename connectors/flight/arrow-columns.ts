@@ -11,6 +11,7 @@ import { rescale, unscaledAt, writeDecimal } from '../../sql/columns/decimal.ts'
 import { bigintAt, int64Max, int64Min, splitBigint } from '../../sql/columns/i64.ts';
 import { isNull, valueAt } from '../../sql/columns/read.ts';
 import { toText } from '../../sql/columns/text.ts';
+import { goesAsText } from './arrow-schema.ts';
 
 /**
  * Columns as Arrow buffers (Arrow columnar format, "Physical memory layout"), written straight
@@ -29,9 +30,9 @@ import { toText } from '../../sql/columns/text.ts';
  * The bitmap has a 1 for a value and is empty when no row of the message is NULL.
  */
 
-/** A numeric without precision goes as text (arrow-schema.ts); other columns stay as they are. */
+/** What goes as text (arrow-schema.ts) is made so; other columns stay as they are. */
 export function wireColumn(column: Column, rowCount: number): Column {
-  if (column.type.kind !== 'numeric' || column.type.precision !== undefined) return column;
+  if (!goesAsText(column.type) || column.type.kind === 'jsonb') return column;
   const builder = new ColumnBuilder({ kind: 'text' });
   for (let row = 0; row < rowCount; row++) {
     const value = valueAt(column, row);

@@ -3,6 +3,7 @@ import { assert } from '../../platform/assert.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { bigintAt, splitBigint } from '../../sql/columns/i64.ts';
 import { layoutOf, type SqlType } from '../../sql/columns/types.ts';
+import { goesAsText } from './arrow-schema.ts';
 
 /** Columns out of the body of a record batch: what arrow-columns.ts writes, backwards. */
 export function readBatch(types: readonly SqlType[], header: RecordBatch, body: Uint8Array): Batch {
@@ -38,8 +39,8 @@ function readColumn(
   next: () => Region,
   rowCount: number,
 ): Column {
-  // A numeric without precision travels as text and is printed as it is.
-  if (type.kind === 'numeric' && type.precision === undefined) {
+  // What travels as text is printed as it is.
+  if (goesAsText(type)) {
     return readColumn({ kind: 'text' }, nulls, memory, next, rowCount);
   }
   const layout = layoutOf(type);

@@ -17,16 +17,33 @@ import {
   Utf8,
 } from 'apache-arrow';
 import { Message } from 'apache-arrow/ipc/metadata/message';
-import { kindOfTypeName, typeName } from '../../sql/columns/type-name.ts';
+import { typeFromName, typeName } from '../../sql/columns/type-name.ts';
 import type { Field, SqlType } from '../../sql/columns/types.ts';
 
 /** Field metadata of Flight SQL that names the database's own type (FlightSql.proto). */
 const typeNameKey = 'ARROW:FLIGHT:SQL:TYPE_NAME';
 
 /**
- * The Arrow type of each SQL type. A numeric without precision is Utf8: every value has its own
- * scale there and Decimal128 has one for the column, so only text keeps it exact.
+ * Types that travel as PostgreSQL's text, in Utf8. A numeric without precision: every value has its
+ * own scale and Decimal128 has one for the column. Arrays: a PostgreSQL array may have any number of
+ * dimensions and bounds, a List has one. char, uuid, jsonb and records: as drivers of PostgreSQL show.
  */
+export function goesAsText(type: SqlType): boolean {
+  switch (type.kind) {
+    case 'numeric':
+      return type.precision === undefined;
+    case 'char':
+    case 'uuid':
+    case 'jsonb':
+    case 'array':
+    case 'record':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** The Arrow type of each SQL type. */
 export function arrowType(type: SqlType): DataType {
   switch (type.kind) {
     case 'boolean':
@@ -42,11 +59,16 @@ export function arrowType(type: SqlType): DataType {
     case 'double':
       return new Float64();
     case 'numeric':
-      return type.precision === undefined
+      return goesAsText(type) || type.precision === undefined
         ? new Utf8()
         : new ArrowDecimal(type.scale ?? 0, type.precision, 128);
     case 'text':
     case 'varchar':
+    case 'char':
+    case 'uuid':
+    case 'jsonb':
+    case 'array':
+    case 'record':
     case 'unknown':
       return new Utf8();
     case 'bytea':
@@ -116,12 +138,5 @@ export function encapsulatedSchema(schema: Schema): Buffer {
 
 /** The SQL type that a server of ours meant by a field. */
 export function sqlTypeOf(field: ArrowField): SqlType {
-  const name = field.metadata.get(typeNameKey) ?? '';
-  const [, base = '', first, second] = /^([^(]*)(?:\((\d+)(?:,(\d+))?\))?$/.exec(name) ?? [];
-  const kind = base === 'unknown' ? 'unknown' : (kindOfTypeName(base) ?? 'text');
-  if (kind === 'numeric' && first !== undefined) {
-    return { kind, precision: Number(first), scale: Number(second ?? 0) };
-  }
-  if (kind === 'varchar' && first !== undefined) return { kind, length: Number(first) };
-  return { kind };
+  return typeFromName(field.metadata.get(typeNameKey) ?? '') ?? { kind: 'text' };
 }

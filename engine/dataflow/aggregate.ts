@@ -5,7 +5,7 @@ import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { grown } from '../../sql/columns/builder.ts';
 import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
 import { valueAt } from '../../sql/columns/read.ts';
-import { type Field, layoutOf, type SqlType, type SqlValue } from '../../sql/columns/types.ts';
+import type { Field, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import type { AggregateCall, AggregateNode } from '../../sql/plan/physical.ts';
 import {
   type Accumulator,
@@ -73,7 +73,7 @@ export class AggregateOperator implements Operator {
       keyFields.map((_, index) => index),
       'sql',
     );
-    this.#outputEqual = node.fields.map(({ type }) => cellsEqual(layoutOf(type), 'exact'));
+    this.#outputEqual = node.fields.map(({ type }) => cellsEqual(type, 'exact'));
   }
 
   step(): readonly Batch[] {

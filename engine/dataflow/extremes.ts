@@ -1,7 +1,7 @@
 import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { valueAt } from '../../sql/columns/read.ts';
-import { type Field, layoutOf, type SqlType, type SqlValue } from '../../sql/columns/types.ts';
+import type { Field, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import type { CountedRows } from './accumulators.ts';
 import { indexed } from './arrangement.ts';
 import { hashRows } from './hashing.ts';
@@ -38,7 +38,7 @@ export class Extremes {
     this.#table = new RowTable(fields);
     this.#values = new RowIndex(this.#table, [0, 1], 'exact');
     this.#groups = new RowIndex(this.#table, [0], 'sql');
-    this.#compare = compareCells(layoutOf(type));
+    this.#compare = compareCells(type);
     this.#sign = largest ? 1 : -1;
     this.#appendOnly = appendOnly;
   }

@@ -2,8 +2,16 @@ import type { Column } from '../../sql/columns/batch.ts';
 import { compareDecimals, normalized, unscaledAt } from '../../sql/columns/decimal.ts';
 import { bigintAt, splitBigint } from '../../sql/columns/i64.ts';
 import { intervalSpan } from '../../sql/columns/interval.ts';
+import { isLoose, keyBytes } from '../../sql/columns/nested.ts';
 import { valueAt } from '../../sql/columns/read.ts';
-import type { Decimal, Interval, Layout } from '../../sql/columns/types.ts';
+import {
+  type Decimal,
+  type Interval,
+  type Layout,
+  layoutOf,
+  type SqlType,
+} from '../../sql/columns/types.ts';
+import { compareValues } from '../../sql/functions/compare.ts';
 
 /**
  * Hash and equality of rows. Hashes are 32 bits, are stored, and never decide alone: equality is
@@ -73,6 +81,10 @@ function mixColumn(column: Column, rowCount: number, out: Int32Array): void {
       break;
     }
     case 'bytes': {
+      if (isLoose(column.type)) {
+        mixLoose(column, rowCount, out);
+        break;
+      }
       const { starts, lengths, arena } = column;
       for (let row = 0; row < rowCount; row++) {
         out[row] = mixBytes(out[row]!, arena, starts[row]!, lengths[row]!);
@@ -94,6 +106,16 @@ function mixColumn(column: Column, rowCount: number, out: Int32Array): void {
   if (nulls === undefined) return;
   for (let row = 0; row < rowCount; row++) {
     if (nulls[row] === 1) out[row] = mix(out[row]!, nullHash);
+  }
+}
+
+/** Values that SQL calls equal though their bytes differ: 1.0 and 1.00 inside jsonb or an array. */
+function mixLoose(column: Of<'bytes'>, rowCount: number, out: Int32Array): void {
+  for (let row = 0; row < rowCount; row++) {
+    const value = valueAt(column, row);
+    if (value === null) continue;
+    const key = keyBytes(column.type, value);
+    out[row] = mixBytes(out[row]!, key, 0, key.length);
   }
 }
 
@@ -126,11 +148,11 @@ function mixDecimal(h: number, column: Column & { layout: 'decimal' }, row: numb
   return scale === 0 ? h : mix(h, scale);
 }
 
-/** Whether row i of `a` equals row j of `b`; both have the comparer's layout. */
+/** Whether row i of `a` equals row j of `b`; both have the comparer's type. */
 export type CellsEqual = (a: Column, i: number, b: Column, j: number) => boolean;
 
-export function cellsEqual(layout: Layout, equality: Equality): CellsEqual {
-  switch (layout) {
+export function cellsEqual(type: SqlType, equality: Equality): CellsEqual {
+  switch (layoutOf(type)) {
     case 'bool':
     case 'i32':
       return equalInts as CellsEqual;
@@ -139,7 +161,7 @@ export function cellsEqual(layout: Layout, equality: Equality): CellsEqual {
     case 'f64':
       return (equality === 'exact' ? identicalDoubles : equalDoubles) as CellsEqual;
     case 'bytes':
-      return equalBytes as CellsEqual;
+      return (equality === 'sql' && isLoose(type) ? looselyEqual(type) : equalBytes) as CellsEqual;
     case 'decimal':
       return (equality === 'exact' ? identicalDecimals : equalDecimals) as CellsEqual;
     case 'interval':
@@ -184,6 +206,15 @@ function equalBytes(a: Of<'bytes'>, i: number, b: Of<'bytes'>, j: number): boole
   const y = b.arena;
   for (const end = p + length; p < end; p++, q++) if (x[p] !== y[q]) return false;
   return sameNulls(a, i, b, j);
+}
+
+function looselyEqual(type: SqlType) {
+  return (a: Of<'bytes'>, i: number, b: Of<'bytes'>, j: number): boolean => {
+    if (equalBytes(a, i, b, j)) return true;
+    const left = valueAt(a, i);
+    const right = valueAt(b, j);
+    return left !== null && right !== null && compareValues(type, left, right) === 0;
+  };
 }
 
 function identicalQuads(a: Of<'interval'>, i: number, b: Of<'interval'>, j: number): boolean {

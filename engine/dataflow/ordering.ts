@@ -2,7 +2,8 @@ import type { Column } from '../../sql/columns/batch.ts';
 import { compareDecimals, unscaledAt } from '../../sql/columns/decimal.ts';
 import { intervalSpan } from '../../sql/columns/interval.ts';
 import { valueAt } from '../../sql/columns/read.ts';
-import type { Interval, Layout } from '../../sql/columns/types.ts';
+import { type Interval, type Layout, layoutOf, type SqlType } from '../../sql/columns/types.ts';
+import { compareValues } from '../../sql/functions/compare.ts';
 
 /**
  * PostgreSQL's btree order of two cells that are not NULL: negative, 0 or positive. Text compares
@@ -12,8 +13,8 @@ export type CompareCells = (a: Column, i: number, b: Column, j: number) => numbe
 
 type Of<L extends Layout> = Extract<Column, { layout: L }>;
 
-export function compareCells(layout: Layout): CompareCells {
-  switch (layout) {
+export function compareCells(type: SqlType): CompareCells {
+  switch (layoutOf(type)) {
     case 'bool':
     case 'i32':
       return compareInts as CompareCells;
@@ -22,12 +23,21 @@ export function compareCells(layout: Layout): CompareCells {
     case 'f64':
       return compareDoubles as CompareCells;
     case 'bytes':
-      return compareBytes as CompareCells;
+      return (isNested(type) ? comparedValues(type) : compareBytes) as CompareCells;
     case 'decimal':
       return compareNumerics as CompareCells;
     case 'interval':
       return compareIntervals as CompareCells;
   }
+}
+
+/** Their bytes are in no order. */
+function isNested({ kind }: SqlType): boolean {
+  return kind === 'jsonb' || kind === 'array' || kind === 'record';
+}
+
+function comparedValues(type: SqlType): CompareCells {
+  return (a, i, b, j) => compareValues(type, valueAt(a, i), valueAt(b, j));
 }
 
 function compareInts(a: Of<'i32'>, i: number, b: Of<'i32'>, j: number): number {

@@ -2,7 +2,6 @@ import { assert } from '../../platform/assert.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Column } from '../../sql/columns/batch.ts';
 import { grown } from '../../sql/columns/builder.ts';
-import { layoutOf } from '../../sql/columns/types.ts';
 import { type CellsEqual, cellsEqual, type Equality, hashRows } from './hashing.ts';
 import type { RowTable } from './row-table.ts';
 
@@ -33,7 +32,7 @@ export class RowIndex {
   constructor(table: RowTable, keys: readonly number[], equality: Equality) {
     this.#table = table;
     this.#keys = keys;
-    this.#equal = keys.map((key) => cellsEqual(layoutOf(table.fields[key]!.type), equality));
+    this.#equal = keys.map((key) => cellsEqual(table.fields[key]!.type, equality));
   }
 
   /** Newest row whose key equals row `row` of `keyColumns`, or -1. */

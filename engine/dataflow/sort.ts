@@ -1,6 +1,5 @@
 import type { Batch } from '../../sql/columns/batch.ts';
 import { concatenated, gather, gatherBatch, sliceBatch } from '../../sql/columns/gather.ts';
-import { layoutOf } from '../../sql/columns/types.ts';
 import type { QueryPlan, SortKey } from '../../sql/plan/physical.ts';
 import { compareCells } from './ordering.ts';
 
@@ -36,7 +35,7 @@ export function orderedRows(
 function rowOrder(batch: Batch, keys: readonly SortKey[]): (a: number, b: number) => number {
   const parts = keys.map(({ column: index, descending, nullsFirst }) => {
     const column = batch.columns[index]!;
-    const compare = compareCells(layoutOf(column.type));
+    const compare = compareCells(column.type);
     const sign = descending ? -1 : 1;
     const nullSign = nullsFirst ? -1 : 1;
     const { nulls } = column;

@@ -2,6 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { splitBigint, splitNumber } from '../../sql/columns/i64.ts';
+import { Json } from '../../sql/columns/json.ts';
+import { valueFromJson } from '../../sql/columns/json-value.ts';
+import { cellBytes } from '../../sql/columns/nested.ts';
 import { fromText } from '../../sql/columns/text.ts';
 import { typeName } from '../../sql/columns/type-name.ts';
 import type { Decimal, Interval, SqlValue } from '../../sql/columns/types.ts';
@@ -22,7 +25,8 @@ class BadRow extends Error {}
  * What each type takes: booleans `true|false`; numbers a JSON number, and bigint and numeric also a
  * string of digits, since many serialisers write 64-bit numbers so; text a string, or any other
  * value as its JSON text; dates and times a string in PostgreSQL's formats; timestamps also an
- * integer of milliseconds since 1970. A missing key and `null` are NULL.
+ * integer of milliseconds since 1970; jsonb any value; arrays an array and records an object, whose
+ * parts follow the same rules. A missing key and `null` are NULL.
  */
 export class JsonRowParser {
   readonly #columns: readonly DecodedColumn[];
@@ -136,7 +140,9 @@ export class JsonRowParser {
     const kind = column.field.type.kind;
     if (first === quote) {
       const escaped = this.#string();
-      if (column.layout === 'bytes' && kind !== 'bytea') {
+      if (isNested(column)) {
+        this.#nested(column, row, start);
+      } else if (isText(column)) {
         this.#text(column, row, start + 1, this.#at - 1, escaped);
       } else if (kind === 'boolean' || kind === 'smallint' || kind === 'integer') {
         this.#wrongType(column, 'a string');
@@ -150,15 +156,31 @@ export class JsonRowParser {
       this.#word(first === 116 ? 'true' : 'false');
       if (kind === 'boolean') (column.values as Uint8Array)[row] = first === 116 ? 1 : 0;
       else if (isText(column)) this.#text(column, row, start, this.#at, false);
+      else if (isNested(column)) this.#nested(column, row, start);
       else this.#wrongType(column, 'a boolean');
     } else if (first === 123 || first === 91) {
       this.#skip(0);
       if (isText(column)) this.#text(column, row, start, this.#at, false);
+      else if (isNested(column)) this.#nested(column, row, start);
       else this.#wrongType(column, first === 123 ? 'an object' : 'an array');
     } else {
       this.#number();
       if (isText(column)) this.#text(column, row, start, this.#at, false);
+      else if (isNested(column)) this.#nested(column, row, start);
       else this.#numberInto(column, row, start);
+    }
+  }
+
+  /** A jsonb, array or record column takes the value that ends here as a whole. */
+  #nested(column: DecodedColumn, row: number, start: number): void {
+    const text = this.#utf8(start, this.#at);
+    try {
+      const { root } = Json.parse(text);
+      const value = valueFromJson(column.field.type, root, 'milliseconds');
+      this.#store(column, row, value);
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      throw new BadRow(`"${column.field.name}": ${error.message}`);
     }
   }
 
@@ -219,7 +241,7 @@ export class JsonRowParser {
         return;
       }
       case 'bytes':
-        return this.#keep(column, row, value as Uint8Array);
+        return this.#keep(column, row, cellBytes(column.field.type, value));
     }
   }
 
@@ -391,8 +413,13 @@ export class JsonRowParser {
   }
 }
 
-function isText(column: DecodedColumn): boolean {
-  return column.layout === 'bytes' && column.field.type.kind !== 'bytea';
+function isText({ field }: DecodedColumn): boolean {
+  return field.type.kind === 'text' || field.type.kind === 'varchar';
+}
+
+function isNested({ field }: DecodedColumn): boolean {
+  const { kind } = field.type;
+  return kind === 'jsonb' || kind === 'array' || kind === 'record';
 }
 
 function isDigit(byte: number): boolean {

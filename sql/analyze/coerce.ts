@@ -14,17 +14,24 @@ const nowhere: Span = { start: 0, end: 0 };
 /** The expression as a value of `type`; the cast becomes part of the tree. */
 export function coerce(context: Context, expr: Expr, type: SqlType, how: CastContext): Expr {
   if (expr.kind === 'constant' && expr.type.kind === 'unknown') {
-    if (how === 'explicit' && type.kind === 'varchar' && type.length !== undefined) {
+    const hasLength = type.kind === 'varchar' || type.kind === 'char';
+    if (how === 'explicit' && hasLength && type.length !== undefined) {
       const asText: Expr = { ...expr, type: { kind: 'text' } };
       return {
         kind: 'call',
-        functionId: 'cast:text:varchar',
+        functionId: `cast:text:${type.kind}`,
         args: [asText],
         type,
         ...spanOf(expr),
       };
     }
     return typedConstant(context, expr.value as string | null, type, expr.span ?? nowhere);
+  }
+  if (expr.kind === 'call' && expr.functionId === 'row' && type.kind === 'record') {
+    if (expr.args.length === type.fields.length) {
+      const args = expr.args.map((arg, i) => coerce(context, arg, type.fields[i]!.type, how));
+      return { ...expr, args, type };
+    }
   }
   const id = castId(expr.type, type, how);
   if (id === undefined) {

@@ -1,4 +1,5 @@
 import { type ErrorCode, MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
 import { kindOfTypeName, knownTypeNames, typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
 import type { CommonTable, Span, TypeName } from '../syntax/ast.ts';
@@ -12,6 +13,8 @@ export interface Context {
   readonly text: string;
   /** Common tables in sight, innermost last. */
   readonly commonTables: readonly { readonly table: CommonTable; readonly context: Context }[];
+  /** `view`: the answer must be a function of the input alone. */
+  readonly use?: 'statement' | 'view';
   /** Plain views being expanded, so that errors can say where they come from. */
   readonly depth: number;
 }
@@ -44,8 +47,17 @@ export function unsupported(context: Context, span: Span, what: string): Millrac
 
 /** The type that a type name means. */
 export function resolveType(context: Context, name: TypeName): SqlType {
+  if (name.arrayDepth > 0) {
+    return { kind: 'array', element: resolveType(context, { ...name, arrayDepth: 0 }) };
+  }
+  if (name.fields !== undefined) {
+    const fields = name.fields.map((field) => ({
+      name: field.name.name,
+      type: resolveType(context, field.typeName),
+    }));
+    return { kind: 'record', fields };
+  }
   const kind = kindOfTypeName(name.name);
-  if (name.arrayDepth > 0) throw unsupported(context, name.span, 'an array type');
   if (kind === undefined) {
     throw complain(context, name.span, `type "${name.name}" does not exist`, {
       sqlState: '42704',
@@ -53,35 +65,34 @@ export function resolveType(context: Context, name: TypeName): SqlType {
     });
   }
   const [first, second = 0] = name.modifiers;
-  switch (kind) {
+  const plain = { kind } as SqlType;
+  if (first === undefined) return plain;
+  const refuse = (message: string) => complain(context, name.span, message, { sqlState: '22023' });
+  switch (plain.kind) {
     case 'numeric': {
-      if (first === undefined) return { kind };
-      if (first < 1 || first > 38 || second < 0 || second > first) {
-        throw complain(
-          context,
-          name.span,
-          `NUMERIC(${name.modifiers.join(', ')}) is out of range: precision 1 to 38, scale 0 to precision`,
-          { sqlState: '22023' },
+      const digits = limits.numericDigitsMax;
+      if (first < 1 || first > digits || second < 0 || second > first) {
+        throw refuse(
+          `NUMERIC(${name.modifiers.join(', ')}) is out of range: precision 1 to ${digits}, scale 0 to precision`,
         );
       }
-      return { kind, precision: first, scale: second };
+      return { kind: plain.kind, precision: first, scale: second };
     }
-    case 'varchar': {
-      if (first === undefined) return { kind };
-      if (first < 1) {
-        throw complain(context, name.span, 'length for type varchar must be at least 1', {
-          sqlState: '22023',
-        });
-      }
-      return { kind, length: first };
-    }
-    default: {
-      const hasPrecision = kind === 'time' || kind === 'timestamp' || kind === 'timestamptz';
-      if (first !== undefined && !(hasPrecision && first === 6)) {
-        throw unsupported(context, name.span, `a modifier of type ${typeName({ kind })}`);
-      }
-      return { kind };
-    }
+    case 'varchar':
+    case 'char':
+      if (first < 1) throw refuse(`length for type ${plain.kind} must be at least 1`);
+      return { kind: plain.kind, length: first };
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+    case 'interval':
+      if (first < 0) throw refuse(`${typeName(plain)} precision must not be negative`);
+      // PostgreSQL takes more than 6 for 6, with a warning.
+      return first >= 6 ? plain : { kind: plain.kind, precision: first };
+    default:
+      throw complain(context, name.span, `type modifier is not allowed for type "${name.name}"`, {
+        sqlState: '42601',
+      });
   }
 }
 

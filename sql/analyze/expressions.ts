@@ -3,13 +3,7 @@ import { int64Max } from '../columns/i64.ts';
 import { intervalFromText } from '../columns/interval.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
-import {
-  candidates,
-  isAggregateName,
-  resolveFunction,
-  resolveOperator,
-} from '../functions/resolve.ts';
-import type { ResolvedCall } from '../functions/signature.ts';
+import { candidates, isAggregateName, resolveFunction } from '../functions/resolve.ts';
 import type { Expr } from '../plan/expr.ts';
 import type {
   BetweenExpression,
@@ -25,6 +19,8 @@ import type {
 } from '../syntax/ast.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType, unsupported } from './context.ts';
+import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
+import { applied, call, operator } from './operators.ts';
 import { findColumn, type Scope } from './scope.ts';
 
 const boolean: SqlType = { kind: 'boolean' };
@@ -72,7 +68,11 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
       return caseExpression(place, node);
     case 'cast': {
       const type = resolveType(context, node.typeName);
-      const operand = analyzeExpression(place, node.operand);
+      // ARRAY[...]::type[]: the items are cast, and there may be none.
+      const isArray = node.operand.kind === 'array' && type.kind === 'array';
+      const operand = isArray
+        ? arrayConstructor(place, node.operand, type.element)
+        : analyzeExpression(place, node.operand);
       return { ...coerce(context, operand, type, 'explicit'), span: node.span };
     }
     case 'call':
@@ -84,14 +84,16 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
     case 'subquery':
       throw unsupported(context, node.span, 'a subquery in an expression');
     case 'array':
-      throw unsupported(context, node.span, 'an array');
+      return arrayConstructor(place, node);
     case 'row':
-      throw unsupported(context, node.span, 'a row value');
+      return rowConstructor(place, node);
+    case 'quantified':
+      return quantified(place, node);
+    case 'subscript':
+      return subscript(place, node);
+    case 'field':
+      return field(place, node);
   }
-}
-
-function call(functionId: string, args: readonly Expr[], type: SqlType, span: Span): Expr {
-  return { kind: 'call', functionId, args, type, span };
 }
 
 function literal(context: Context, { literal: value, span }: LiteralExpression): Expr {
@@ -156,54 +158,16 @@ function binary(place: ExpressionPlace, node: BinaryExpression): Expr {
   return operator(context, node.operator, [left, right], node.operatorSpan, node.span);
 }
 
-/** Looks the operator up by its operands' types and casts them. */
-function operator(
-  context: Context,
-  symbol: string,
-  operands: readonly Expr[],
-  symbolSpan: Span,
-  span: Span,
-): Expr {
-  const right = operands.at(-1)!;
-  const left = operands.length === 2 ? operands[0]! : undefined;
-  const resolved = resolveOperator(symbol, left?.type, right.type);
-  if (resolved === undefined) {
-    const shown =
-      left === undefined
-        ? `${symbol} ${typeName(right.type)}`
-        : `${typeName(left.type)} ${symbol} ${typeName(right.type)}`;
-    throw complain(context, symbolSpan, `operator does not exist: ${shown}`, {
-      sqlState: '42883',
-      hint: 'No operator matches the given name and argument types. You might need to add explicit type casts.',
-    });
-  }
-  return applied(context, resolved, operands, span);
-}
-
-function applied(
-  context: Context,
-  { signature, argCasts, result }: ResolvedCall,
-  operands: readonly Expr[],
-  span: Span,
-): Expr {
-  const args = operands.map((operand, index) => {
-    const wanted = signature.args[index] ?? signature.args.at(-1)!;
-    const isLiteral = operand.kind === 'constant' && operand.type.kind === 'unknown';
-    if (isLiteral) return coerce(context, operand, wanted, 'implicit');
-    const cast = argCasts[index];
-    return cast === undefined ? operand : call(cast, [operand], wanted, operand.span ?? span);
-  });
-  return call(signature.id, args, result, span);
-}
-
 function isTest(place: ExpressionPlace, node: IsExpression): Expr {
   const { context } = place;
   const operand = analyzeExpression(place, node.operand);
   let test: Expr;
   switch (node.test) {
-    case 'null':
+    case 'null': {
+      if (operand.type.kind === 'record') return rowIsNull(operand, node);
       test = call('isNull', [operand], boolean, node.span);
       break;
+    }
     case 'unknown':
       test = call('isNull', [asBoolean(context, operand, 'IS UNKNOWN')], boolean, node.span);
       break;
@@ -220,6 +184,11 @@ function isTest(place: ExpressionPlace, node: IsExpression): Expr {
     }
   }
   return node.negated ? call('not', [test], boolean, node.span) : test;
+}
+
+/** A row IS NULL when all its fields are, and IS NOT NULL when none is. */
+function rowIsNull(operand: Expr, { negated, span }: IsExpression): Expr {
+  return call(negated ? 'rowIsNotNull' : 'rowIsNull', [operand], boolean, span);
 }
 
 function between(place: ExpressionPlace, node: BetweenExpression): Expr {
@@ -249,10 +218,13 @@ function inList(place: ExpressionPlace, node: InExpression): Expr {
 
 function like(place: ExpressionPlace, node: LikeExpression): Expr {
   const { context } = place;
-  if (node.flavour === 'similar') throw unsupported(context, node.span, 'SIMILAR TO');
   const parts = [node.operand, node.pattern, ...(node.escape === undefined ? [] : [node.escape])];
   const args = parts.map((part) => {
     const expr = analyzeExpression(place, part);
+    // The blanks of a char(n) count here.
+    if (expr.type.kind === 'char') {
+      return call('output:char:text', [expr], { kind: 'text' }, part.span);
+    }
     return coerce(context, expr, { kind: 'text' }, 'implicit');
   });
   const test = call(node.flavour, args, boolean, node.span);

@@ -108,6 +108,13 @@ function nameOf(node: Expression): string {
       return node.literal.type === 'typed' ? node.literal.typeName.name : '?column?';
     case 'subquery':
       return node.form === 'exists' ? 'exists' : '?column?';
+    case 'field':
+      return node.name.name;
+    case 'subscript':
+      return nameOf(node.operand);
+    case 'array':
+    case 'row':
+      return node.kind;
     default:
       return '?column?';
   }

@@ -37,7 +37,7 @@ export function emitNumbers(
   args: readonly Emitted[],
 ): Emitted | undefined {
   const { name, args: types } = scalarById(expr.functionId).signature;
-  const kinds = types.map(({ kind }) => kind);
+  const kinds = types.map(({ kind }) => kind as TypeKind);
   const [a, b] = args;
   if (a === undefined) return undefined;
   if (expr.functionId.startsWith('cast:')) return emitCast(emitter, kinds[0]!, expr.type, a);

@@ -275,10 +275,20 @@ export interface Emitted {
 
 const forms: Partial<Record<TypeKind, Form>> = { boolean: 'boolean', numeric: 'decimal' };
 
+const withoutForm: ReadonlySet<TypeKind> = new Set<TypeKind>([
+  'bytea',
+  'interval',
+  'char',
+  'uuid',
+  'jsonb',
+  'array',
+  'record',
+  'unknown',
+]);
+
 export function formOf(kind: TypeKind): Form | undefined {
   if (kind === 'text' || kind === 'varchar') return 'text';
-  if (kind === 'bytea' || kind === 'interval' || kind === 'unknown') return undefined;
-  return forms[kind] ?? 'number';
+  return withoutForm.has(kind) ? undefined : (forms[kind] ?? 'number');
 }
 
 /** Names of the locals for a column's arrays, by layout; else `v` for its values. */

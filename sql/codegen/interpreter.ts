@@ -50,24 +50,24 @@ function interpretCall(expr: CallExpr, batch: Batch, row: number): SqlValue {
       return applyFunction(
         expr.functionId,
         expr.args.map((arg) => interpret(arg, batch, row)),
-        expr.args[0]?.type,
+        expr.args.map((arg) => arg.type),
         expr.type,
       );
   }
 }
 
-/** One call with its arguments' values. `argType` is the first argument's type. */
+/** One call with its arguments' values. */
 export function applyFunction(
   id: string,
   args: readonly SqlValue[],
-  argType: SqlType | undefined,
+  argTypes: readonly SqlType[],
   type: SqlType,
 ): SqlValue {
   const typed = Object.hasOwn(typedForms, id) ? typedForms[id] : undefined;
-  if (typed !== undefined) return typed(argType!, args);
+  if (typed !== undefined) return typed(argTypes[0]!, args);
   const { signature, evaluate } = scalarById(functionIdOf(id, args.length));
   if (signature.strict && args.includes(null)) return null;
-  return evaluate(args, type);
+  return evaluate(args, type, argTypes);
 }
 
 /** LIKE comes with or without ESCAPE. */

@@ -2,6 +2,7 @@ import { assert } from '../../platform/assert.ts';
 import type { Batch, Column } from './batch.ts';
 import { writeDecimal } from './decimal.ts';
 import { splitBigint } from './i64.ts';
+import { cellBytes } from './nested.ts';
 import {
   type Decimal,
   type Field,
@@ -10,8 +11,6 @@ import {
   type SqlType,
   type SqlValue,
 } from './types.ts';
-
-const encoder = new TextEncoder();
 
 /**
  * Builds one column value by value, growing as needed. For rows that come as values: constants,
@@ -79,10 +78,8 @@ export class ColumnBuilder {
         splitBigint(micros, this.#words, 2 * row + 1);
         return;
       }
-      case 'bytes': {
-        const bytes = typeof value === 'string' ? encoder.encode(value) : (value as Uint8Array);
-        this.#appendBytes(row, bytes);
-      }
+      case 'bytes':
+        this.#appendBytes(row, cellBytes(this.type, value));
     }
   }
 

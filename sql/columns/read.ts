@@ -1,15 +1,15 @@
 import type { Batch, Column } from './batch.ts';
+import { bytesToText } from './bytes-text.ts';
 import { unscaledAt } from './decimal.ts';
 import { bigintAt } from './i64.ts';
+import { cellValue } from './nested.ts';
 import type { SqlValue } from './types.ts';
-
-const decoder = new TextDecoder();
 
 export function isNull(column: Column, row: number): boolean {
   return column.nulls !== undefined && column.nulls[row] === 1;
 }
 
-/** One cell as a value (types.ts, SqlValue); bytes of a bytea are a view. */
+/** One cell as a value (types.ts, SqlValue); bytes of a bytea or uuid are a view. */
 export function valueAt(column: Column, row: number): SqlValue {
   if (column.nulls !== undefined && column.nulls[row] === 1) return null;
   switch (column.layout) {
@@ -30,12 +30,12 @@ export function valueAt(column: Column, row: number): SqlValue {
       };
     case 'bytes': {
       const bytes = bytesAt(column, row);
-      return column.type.kind === 'bytea' ? bytes : decoder.decode(bytes);
+      return column.type.kind === 'text' ? bytesToText(bytes) : cellValue(column.type, bytes);
     }
   }
 }
 
-/** The bytes of a text or bytea cell, as a view. */
+/** The bytes of a cell of layout `bytes`, as a view. */
 export function bytesAt(column: Column & { readonly layout: 'bytes' }, row: number): Uint8Array {
   const start = column.starts[row]!;
   return column.arena.subarray(start, start + column.lengths[row]!);

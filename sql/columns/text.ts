@@ -10,11 +10,14 @@ import {
   timestamptzToText,
   timeToText,
 } from './datetime.ts';
-import { decimalFromText, decimalToText, powerOfTen, rescale } from './decimal.ts';
+import { decimalFromText, decimalToText, divideRounded, powerOfTen, rescale } from './decimal.ts';
 import { int64Max, int64Min } from './i64.ts';
 import { intervalFromText, intervalToText } from './interval.ts';
+import { Json } from './json.ts';
+import { arrayFromText, arrayToText, recordFromText, recordToText } from './nested-text.ts';
 import { typeName } from './type-name.ts';
-import type { Decimal, Interval, SqlType, SqlValue } from './types.ts';
+import type { Decimal, Interval, SqlArray, SqlRecord, SqlType, SqlValue } from './types.ts';
+import { uuidFromText, uuidToText } from './uuid.ts';
 
 /** A value as PostgreSQL prints it (DateStyle ISO, bytea_output hex). `value` is not null. */
 export function toText(type: SqlType, value: SqlValue): string {
@@ -36,6 +39,16 @@ export function toText(type: SqlType, value: SqlValue): string {
     case 'varchar':
     case 'unknown':
       return value as string;
+    case 'char':
+      return type.length === undefined ? (value as string) : padded(value as string, type.length);
+    case 'uuid':
+      return uuidToText(value as Uint8Array);
+    case 'jsonb':
+      return (value as Json).toString();
+    case 'array':
+      return arrayToText(type, value as SqlArray);
+    case 'record':
+      return recordToText(type, value as SqlRecord);
     case 'bytea':
       return `\\x${Buffer.from(value as Uint8Array).toString('hex')}`;
     case 'date':
@@ -109,20 +122,45 @@ export function fromText(type: SqlType, text: string): SqlValue {
       return text;
     case 'varchar':
       return fitText(type, text);
+    case 'char':
+      return withoutBlanks(fitText(type, text));
+    case 'uuid':
+      return uuidFromText(text);
+    case 'jsonb':
+      return Json.parse(text);
+    case 'array':
+      return arrayFromText(type, text);
+    case 'record':
+      return recordFromText(type, text);
     case 'bytea':
       return byteaFromText(text);
     case 'date':
       return dateFromText(text);
     case 'time':
-      return timeFromText(text);
+      return fitMicros(type, timeFromText(text));
     case 'timestamp':
-      return timestampFromText(text);
+      return fitMicros(type, timestampFromText(text));
     case 'timestamptz':
-      return timestamptzFromText(text);
-    case 'interval':
-      return intervalFromText(text);
+      return fitMicros(type, timestamptzFromText(text));
+    case 'interval': {
+      const value = intervalFromText(text);
+      return { ...value, micros: fitMicros(type, value.micros) };
+    }
   }
 }
+
+/** Applies the precision of a time: rounds half away from zero, or from 2000 for timestamps. */
+export function fitMicros(
+  type: SqlType & { readonly kind: 'time' | 'timestamp' | 'timestamptz' | 'interval' },
+  micros: bigint,
+): bigint {
+  if (type.precision === undefined || type.precision >= 6) return micros;
+  const unit = 10n ** BigInt(6 - type.precision);
+  const origin = type.kind === 'timestamp' || type.kind === 'timestamptz' ? year2000Micros : 0n;
+  return divideRounded(micros - origin, unit) * unit + origin;
+}
+
+const year2000Micros = 946_684_800_000_000n;
 
 /** Applies numeric(p,s): rounds half away from zero, 22003 when the digits do not fit. */
 export function fitDecimal(type: SqlType & { readonly kind: 'numeric' }, value: Decimal): Decimal {
@@ -138,8 +176,23 @@ export function fitDecimal(type: SqlType & { readonly kind: 'numeric' }, value: 
   return fitted;
 }
 
-/** Applies varchar(n) as an assignment does: only spaces may be cut. */
-export function fitText(type: SqlType & { readonly kind: 'varchar' }, text: string): string {
+/** A char(n) as it is shown. */
+function padded(text: string, length: number): string {
+  let missing = length;
+  for (const _ of text) missing--;
+  return text + ' '.repeat(Math.max(0, missing));
+}
+
+/** A char as it is kept: its trailing blanks mean nothing. */
+export function withoutBlanks(text: string): string {
+  return text.endsWith(' ') ? text.replace(/ +$/, '') : text;
+}
+
+/** Applies varchar(n) and char(n) as an assignment does: only spaces may be cut. */
+export function fitText(
+  type: SqlType & { readonly kind: 'varchar' | 'char' },
+  text: string,
+): string {
   if (type.length === undefined || text.length <= type.length) return text;
   const characters = [...text];
   if (characters.length <= type.length) return text;

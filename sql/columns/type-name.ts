@@ -1,4 +1,4 @@
-import type { SqlType, TypeKind } from './types.ts';
+import type { RecordField, SqlType, TypeKind } from './types.ts';
 
 const names: Record<TypeKind, string> = {
   boolean: 'boolean',
@@ -10,7 +10,12 @@ const names: Record<TypeKind, string> = {
   numeric: 'numeric',
   text: 'text',
   varchar: 'character varying',
+  char: 'character',
   bytea: 'bytea',
+  uuid: 'uuid',
+  jsonb: 'jsonb',
+  array: 'array',
+  record: 'record',
   date: 'date',
   time: 'time without time zone',
   timestamp: 'timestamp without time zone',
@@ -19,8 +24,23 @@ const names: Record<TypeKind, string> = {
   unknown: 'unknown',
 };
 
-/** The type as PostgreSQL prints it: `numeric(10,2)`, `character varying(20)`. */
+/**
+ * The type as PostgreSQL prints it: `numeric(10,2)`, `character varying(20)`, `integer[]`; records
+ * with their fields, as RisingWave writes them: `struct<a integer, b text>`.
+ */
 export function typeName(type: SqlType): string {
+  if (type.kind === 'array') return `${typeName(type.element)}[]`;
+  if (type.kind === 'record') {
+    const fields = type.fields.map(({ name, type: field }) => `${nameOf(name)} ${typeName(field)}`);
+    return `struct<${fields.join(', ')}>`;
+  }
+  if ('precision' in type && type.precision !== undefined && type.kind !== 'numeric') {
+    // `timestamp(3) without time zone`: after the first word.
+    return names[type.kind].replace(/^\w+/, `$&(${type.precision})`);
+  }
+  if (type.kind === 'char') {
+    return type.length === undefined ? 'bpchar' : `character(${type.length})`;
+  }
   if (type.kind === 'numeric' && type.precision !== undefined) {
     return `numeric(${type.precision},${type.scale ?? 0})`;
   }
@@ -28,6 +48,10 @@ export function typeName(type: SqlType): string {
     return `character varying(${type.length})`;
   }
   return names[type.kind];
+}
+
+function nameOf(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 const kinds: Readonly<Record<string, TypeKind>> = {
@@ -53,8 +77,14 @@ const kinds: Readonly<Record<string, TypeKind>> = {
   string: 'text',
   varchar: 'varchar',
   'character varying': 'varchar',
+  char: 'char',
+  bpchar: 'char',
+  character: 'char',
   bytea: 'bytea',
   bytes: 'bytea',
+  uuid: 'uuid',
+  json: 'jsonb',
+  jsonb: 'jsonb',
   date: 'date',
   time: 'time',
   'time without time zone': 'time',
@@ -76,4 +106,72 @@ export function knownTypeNames(): readonly string[] {
 
 export function sameType(a: SqlType, b: SqlType): boolean {
   return typeName(a) === typeName(b);
+}
+
+/** What `typeName` printed, read back. `undefined` when it is not such a name. */
+export function typeFromName(name: string): SqlType | undefined {
+  const reader = new NameReader(name);
+  const type = reader.type();
+  return reader.isAtEnd ? type : undefined;
+}
+
+class NameReader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#text.length;
+  }
+
+  type(): SqlType | undefined {
+    let type = this.#accept(/struct</y) === undefined ? this.#plain() : this.#record();
+    while (type !== undefined && this.#accept(/\[\]/y) !== undefined) {
+      type = { kind: 'array', element: type };
+    }
+    return type;
+  }
+
+  #record(): SqlType | undefined {
+    const fields: RecordField[] = [];
+    while (this.#accept(/>/y) === undefined) {
+      const [, plain, quoted] = this.#accept(/(?:([a-z_][a-z0-9_]*)|"((?:[^"]|"")*)") /y) ?? [];
+      const type = this.type();
+      if ((plain ?? quoted) === undefined || type === undefined) return undefined;
+      fields.push({ name: plain ?? quoted!.replaceAll('""', '"'), type });
+      this.#accept(/, /y);
+    }
+    return { kind: 'record', fields };
+  }
+
+  #plain(): SqlType | undefined {
+    const [, word = '', first, second, rest = ''] =
+      this.#accept(/([a-z0-9 ]+)(?:\((\d+)(?:,(\d+))?\))?((?: [a-z]+)*)/y) ?? [];
+    const base = word + rest;
+    const kind = base === 'unknown' ? 'unknown' : kindOfTypeName(base);
+    if (
+      (kind === 'time' || kind === 'timestamp' || kind === 'timestamptz' || kind === 'interval') &&
+      first !== undefined
+    ) {
+      return { kind, precision: Number(first) };
+    }
+    if (kind === 'numeric' && first !== undefined) {
+      return { kind, precision: Number(first), scale: Number(second ?? 0) };
+    }
+    if ((kind === 'varchar' || kind === 'char') && first !== undefined) {
+      return { kind, length: Number(first) };
+    }
+    return kind === undefined ? undefined : ({ kind } as SqlType);
+  }
+
+  #accept(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (match === null) return undefined;
+    this.#at = pattern.lastIndex;
+    return match;
+  }
 }

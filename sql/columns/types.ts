@@ -1,3 +1,5 @@
+import type { Json } from './json.ts';
+
 /** SQL types and how their values lie in memory. PostgreSQL's names and semantics. */
 export type SqlType =
   | { readonly kind: 'boolean' }
@@ -10,16 +12,30 @@ export type SqlType =
   | { readonly kind: 'numeric'; readonly precision?: number; readonly scale?: number }
   | { readonly kind: 'text' }
   | { readonly kind: 'varchar'; readonly length?: number }
+  /** PostgreSQL's bpchar: shown with blanks up to the length, which count for nothing else. */
+  | { readonly kind: 'char'; readonly length?: number }
   | { readonly kind: 'bytea' }
   | { readonly kind: 'date' }
-  | { readonly kind: 'time' }
-  | { readonly kind: 'timestamp' }
-  | { readonly kind: 'timestamptz' }
-  | { readonly kind: 'interval' }
+  /** `precision`: digits of the second, 6 where it does not say. */
+  | { readonly kind: 'time'; readonly precision?: number }
+  | { readonly kind: 'timestamp'; readonly precision?: number }
+  | { readonly kind: 'timestamptz'; readonly precision?: number }
+  | { readonly kind: 'interval'; readonly precision?: number }
+  | { readonly kind: 'uuid' }
+  | { readonly kind: 'jsonb' }
+  /** Any number of dimensions; `element` is never an array. */
+  | { readonly kind: 'array'; readonly element: SqlType }
+  /** A composite value. */
+  | { readonly kind: 'record'; readonly fields: readonly RecordField[] }
   /** The type of NULL and of an untyped string literal until context decides. */
   | { readonly kind: 'unknown' };
 
 export type TypeKind = SqlType['kind'];
+
+export interface RecordField {
+  readonly name: string;
+  readonly type: SqlType;
+}
 
 /**
  * Physical layouts. One array element is one row unless said otherwise.
@@ -31,7 +47,7 @@ export type TypeKind = SqlType['kind'];
  * | i64     | words Int32Array, 2 per row: low, high             | bigint; time, timestamp, timestamptz in microseconds (timestamps since 1970 UTC) |
  * | f64     | values Float64Array                                | real (rounded to float32), double |
  * | decimal | words Int32Array, 4 per row, little-endian two's complement unscaled value; scales Uint8Array | numeric |
- * | bytes   | starts, lengths Int32Array into one shared arena   | text, varchar, bytea             |
+ * | bytes   | starts, lengths Int32Array into one shared arena   | text, varchar, bytea; char without its trailing blanks; uuid as 16 bytes; jsonb as its text; array, record (nested.ts) |
  * | interval| words Int32Array, 4 per row: months, days, low and high of microseconds | interval    |
  *
  * i64 is int64 bytes read through Int32Array views: `high * 2**32 + (low >>> 0)` is exact in a
@@ -49,6 +65,11 @@ const layouts: Record<TypeKind, Layout> = {
   numeric: 'decimal',
   text: 'bytes',
   varchar: 'bytes',
+  char: 'bytes',
+  uuid: 'bytes',
+  jsonb: 'bytes',
+  array: 'bytes',
+  record: 'bytes',
   bytea: 'bytes',
   date: 'i32',
   time: 'i64',
@@ -83,9 +104,48 @@ export interface Interval {
   readonly micros: bigint;
 }
 
+/** One dimension of an array: how many items, and the first one's subscript (1 by default). */
+export interface Dimension {
+  readonly length: number;
+  readonly lower: number;
+}
+
+/** An array value: its items in row-major order. An empty array has no dimensions. */
+export class SqlArray {
+  readonly items: readonly SqlValue[];
+  readonly dimensions: readonly Dimension[];
+
+  constructor(items: readonly SqlValue[], dimensions?: readonly Dimension[]) {
+    this.items = items;
+    this.dimensions =
+      dimensions ?? (items.length === 0 ? [] : [{ length: items.length, lower: 1 }]);
+  }
+}
+
+/** A value of a record type: one cell per field. */
+export class SqlRecord {
+  readonly cells: readonly SqlValue[];
+
+  constructor(cells: readonly SqlValue[]) {
+    this.cells = cells;
+  }
+}
+
 /**
  * One value outside a column: constants, keys in tests, cells of a printed table.
  * boolean; number for smallint, integer, real, double, date (days); bigint for bigint, time,
- * timestamp, timestamptz (microseconds); Decimal; Interval; string for text; Uint8Array for bytea.
+ * timestamp, timestamptz (microseconds); Decimal; Interval; string for text, varchar and char;
+ * Uint8Array for bytea and uuid; Json; SqlArray; SqlRecord.
  */
-export type SqlValue = null | boolean | number | bigint | string | Uint8Array | Decimal | Interval;
+export type SqlValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Decimal
+  | Interval
+  | Json
+  | SqlArray
+  | SqlRecord;

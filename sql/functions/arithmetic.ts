@@ -1,7 +1,7 @@
 import { checkedDecimal, divideDecimals, powerOfTen, rescale } from '../columns/decimal.ts';
 import { int64Max, int64Min } from '../columns/i64.ts';
 import { typeName } from '../columns/type-name.ts';
-import type { Decimal, SqlValue, TypeKind } from '../columns/types.ts';
+import type { Decimal, TypeKind } from '../columns/types.ts';
 import { runtimeError, type ScalarFunction, strict } from './function.ts';
 
 /** + - * / % and the functions of numbers, with PostgreSQL's overflow and division errors. */
@@ -287,7 +287,7 @@ function modFunctions(operators: readonly ScalarFunction[]): ScalarFunction[] {
     .filter(({ signature }) => signature.name === '%')
     .map(({ signature, evaluate }) => ({
       signature: { ...signature, id: signature.id.replace('%', 'mod'), name: 'mod' },
-      evaluate: (args: readonly SqlValue[], type) => evaluate(args, type),
+      evaluate,
     }));
 }
 

@@ -1,11 +1,28 @@
 import { assert } from '../../platform/assert.ts';
 import { microsPerDay, splitTimestamp } from '../columns/datetime.ts';
 import { checkedDecimal, powerOfTen, rescale } from '../columns/decimal.ts';
-import { fitDecimal, fitText, fromText, toText } from '../columns/text.ts';
+import { isArray, isObject, type Json, type JsonNode, JsonNumber } from '../columns/json.ts';
+import {
+  fitDecimal,
+  fitMicros,
+  fitText,
+  fromText,
+  toText,
+  withoutBlanks,
+} from '../columns/text.ts';
 import { typeName } from '../columns/type-name.ts';
-import type { Decimal, SqlType, SqlValue, TypeKind } from '../columns/types.ts';
+import {
+  type Decimal,
+  type Interval,
+  type RecordField,
+  SqlArray,
+  SqlRecord,
+  type SqlType,
+  type SqlValue,
+  type TypeKind,
+} from '../columns/types.ts';
 import { inBigint, roundHalfEven } from './arithmetic.ts';
-import { runtimeError, type ScalarFunction } from './function.ts';
+import { runtimeError, type ScalarFunction, t } from './function.ts';
 
 /**
  * Casts, with ids `cast:<from>:<to>`, `assign:<from>:varchar`, and `output:<from>:text` for what
@@ -15,85 +32,131 @@ import { runtimeError, type ScalarFunction } from './function.ts';
 type Level = 'implicit' | 'assignment' | 'explicit';
 
 const numbers: readonly TypeKind[] = ['smallint', 'integer', 'bigint', 'numeric', 'real', 'double'];
-const texts: readonly TypeKind[] = ['text', 'varchar'];
+const texts: readonly TypeKind[] = ['text', 'varchar', 'char'];
 
 /** Least level at which pg_cast allows the cast; `undefined` when there is none. */
-export function castLevel(from: TypeKind, to: TypeKind): Level | undefined {
-  if (from === to || from === 'unknown') return 'implicit';
-  if (texts.includes(to)) return texts.includes(from) ? 'implicit' : 'assignment';
-  if (texts.includes(from)) return 'explicit';
-  const a = numbers.indexOf(from);
-  const b = numbers.indexOf(to);
+export function castLevel(from: SqlType, to: SqlType): Level | undefined {
+  if (from.kind === 'array' && to.kind === 'array') return castLevel(from.element, to.element);
+  if (from.kind === 'record' && to.kind === 'record') return recordLevel(from.fields, to.fields);
+  if (from.kind === to.kind || from.kind === 'unknown') return 'implicit';
+  if (texts.includes(to.kind)) return texts.includes(from.kind) ? 'implicit' : 'assignment';
+  if (texts.includes(from.kind)) return 'explicit';
+  const a = numbers.indexOf(from.kind);
+  const b = numbers.indexOf(to.kind);
   if (a >= 0 && b >= 0) return a < b ? 'implicit' : 'assignment';
-  switch (`${from}:${to}`) {
-    case 'date:timestamp':
-    case 'date:timestamptz':
-    case 'timestamp:timestamptz':
-    case 'time:interval':
-      return 'implicit';
-    case 'timestamp:date':
-    case 'timestamp:time':
-    case 'timestamptz:date':
-    case 'timestamptz:time':
-    case 'timestamptz:timestamp':
-    case 'interval:time':
-      return 'assignment';
-    case 'boolean:integer':
-    case 'integer:boolean':
-      return 'explicit';
-    default:
-      return undefined;
-  }
+  if (from.kind === 'jsonb') return b >= 0 || to.kind === 'boolean' ? 'explicit' : undefined;
+  return otherLevels[`${from.kind}:${to.kind}`];
+}
+
+const otherLevels: Readonly<Record<string, Level>> = {
+  'date:timestamp': 'implicit',
+  'date:timestamptz': 'implicit',
+  'timestamp:timestamptz': 'implicit',
+  'time:interval': 'implicit',
+  'timestamp:date': 'assignment',
+  'timestamp:time': 'assignment',
+  'timestamptz:date': 'assignment',
+  'timestamptz:time': 'assignment',
+  'timestamptz:timestamp': 'assignment',
+  'interval:time': 'assignment',
+  'boolean:integer': 'explicit',
+  'integer:boolean': 'explicit',
+};
+
+/** As strict as the strictest field. */
+function recordLevel(from: readonly RecordField[], to: readonly RecordField[]): Level | undefined {
+  if (from.length !== to.length) return undefined;
+  const all = from.map(({ type }, index) => castLevel(type, to[index]!.type));
+  if (all.includes(undefined)) return undefined;
+  return levels[Math.max(0, ...all.map((level) => levels.indexOf(level!)))];
 }
 
 const levels: readonly Level[] = ['implicit', 'assignment', 'explicit'];
 
 /** Id of the cast; 'none' when the value is the same; `undefined` when it is not allowed here. */
 export function castId(from: SqlType, to: SqlType, context: Level): string | undefined {
-  const level = castLevel(from.kind, to.kind);
+  const level = castLevel(from, to);
   if (level === undefined || levels.indexOf(level) > levels.indexOf(context)) return undefined;
-  const isText = texts.includes(from.kind) && texts.includes(to.kind);
-  const isPlain = typeName(to) === typeName({ kind: to.kind } as SqlType);
-  if (typeName(from) === typeName(to) || ((isText || from.kind === to.kind) && isPlain)) {
-    return 'none';
-  }
+  if (typeName(from) === typeName(to)) return 'none';
+  const isText = from.kind !== 'char' && texts.includes(from.kind) && texts.includes(to.kind);
+  const isPlain =
+    typeName(to) === typeName({ kind: to.kind, element: t('text'), fields: [] } as never);
+  if (isPlain && to.kind !== 'char' && (isText || from.kind === to.kind)) return 'none';
   // Only an explicit cast cuts a text to its length; an assignment refuses it.
-  const verb = to.kind === 'varchar' && context !== 'explicit' ? 'assign' : 'cast';
+  const verb = context !== 'explicit' && hasLength(to) ? 'assign' : 'cast';
   return `${verb}:${from.kind}:${to.kind}`;
+}
+
+function hasLength(type: SqlType): boolean {
+  return type.kind === 'array'
+    ? hasLength(type.element)
+    : type.kind === 'varchar' || type.kind === 'char';
 }
 
 export function castFunction(id: string): ScalarFunction {
   const [verb, from, to] = id.split(':') as [string, TypeKind, TypeKind];
-  const source = { kind: from } as SqlType;
   return {
     signature: {
       id,
       name: 'cast',
-      args: [source],
-      result: { kind: to } as SqlType,
+      args: [t(from)],
+      result: t(to),
       strict: true,
       volatile: false,
       fails: true,
     },
-    evaluate: ([value], type) => {
-      if (verb === 'output') return toText(source, value!);
-      if (verb === 'cast' || type.kind !== 'varchar') return castValue(source, type, value!);
-      return fitText(type, castValue(source, { kind: 'text' }, value!) as string);
-    },
+    evaluate: ([value], type, [source]) =>
+      verb === 'output'
+        ? toText(source!, value!)
+        : castValue(source!, type, value!, verb === 'assign'),
   };
 }
 
-function castValue(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
+/** `isAssignment`: a text that is too long is an error and not cut. */
+function castValue(from: SqlType, to: SqlType, value: SqlValue, isAssignment: boolean): SqlValue {
   if (texts.includes(to.kind)) {
     const text = texts.includes(from.kind) ? (value as string) : textOf(from, value);
-    // An explicit cast to varchar(n) cuts; the cast is written in the query.
-    if (to.kind === 'varchar' && to.length !== undefined && text.length > to.length) {
-      return [...text].slice(0, to.length).join('');
-    }
-    return text;
+    return fittedText(to, text, isAssignment);
   }
   if (texts.includes(from.kind) || from.kind === 'unknown') return fromText(to, value as string);
   if (numbers.includes(from.kind) && numbers.includes(to.kind)) return numberTo(from, to, value);
+  if (from.kind === 'jsonb' && to.kind !== 'jsonb') return jsonTo(to, (value as Json).root);
+  if (from.kind === 'array' && to.kind === 'array') {
+    const { items, dimensions } = value as SqlArray;
+    const cast = items.map((item) =>
+      item === null ? null : castValue(from.element, to.element, item, isAssignment),
+    );
+    return new SqlArray(cast, dimensions);
+  }
+  if (from.kind === 'record' && to.kind === 'record') {
+    const { cells } = value as SqlRecord;
+    return new SqlRecord(
+      cells.map((cell, index) => {
+        if (cell === null) return null;
+        return castValue(from.fields[index]!.type, to.fields[index]!.type, cell, isAssignment);
+      }),
+    );
+  }
+  return fitTime(to, convert(from, to, value));
+}
+
+/** Rounds to the precision of the type. */
+function fitTime(to: SqlType, value: SqlValue): SqlValue {
+  switch (to.kind) {
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return fitMicros(to, value as bigint);
+    case 'interval': {
+      const interval = value as Interval;
+      return { ...interval, micros: fitMicros(to, interval.micros) };
+    }
+    default:
+      return value;
+  }
+}
+
+function convert(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
   switch (`${from.kind}:${to.kind}`) {
     case 'boolean:integer':
       return value === true ? 1 : 0;
@@ -121,6 +184,36 @@ function castValue(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
       assert(from.kind === to.kind, `a cast from ${from.kind} to ${to.kind} exists`);
       return value;
   }
+}
+
+/** An explicit cast to varchar(n) or char(n) cuts; the cast is written in the query. */
+function fittedText(to: SqlType, text: string, isAssignment: boolean): string {
+  if (to.kind !== 'varchar' && to.kind !== 'char') return text;
+  let fitted = text;
+  if (isAssignment) fitted = fitText(to, text);
+  else if (to.length !== undefined && text.length > to.length) {
+    fitted = [...text].slice(0, to.length).join('');
+  }
+  return to.kind === 'char' ? withoutBlanks(fitted) : fitted;
+}
+
+/** Only scalars of the wanted kind; null is NULL. */
+function jsonTo(to: SqlType, node: JsonNode): SqlValue {
+  if (node === null) return null;
+  if (to.kind === 'boolean' && typeof node === 'boolean') return node;
+  if (to.kind !== 'boolean' && node instanceof JsonNumber) {
+    return numberTo({ kind: 'numeric' }, to, node.value);
+  }
+  const what = isObject(node)
+    ? 'object'
+    : isArray(node)
+      ? 'array'
+      : typeof node === 'string'
+        ? 'string'
+        : typeof node === 'boolean'
+          ? 'boolean'
+          : 'numeric';
+  throw runtimeError(`cannot cast jsonb ${what} to type ${typeName(to)}`, '22023');
 }
 
 /** `true` as text is `true`, though it prints (and concatenates) as `t`. */

@@ -1,14 +1,24 @@
 import { compareDecimals } from '../columns/decimal.ts';
 import { intervalSpan } from '../columns/interval.ts';
-import type { Decimal, Interval, SqlValue, TypeKind } from '../columns/types.ts';
-import { type ScalarFunction, strict } from './function.ts';
+import { compareJson, type Json } from '../columns/json.ts';
+import type {
+  Decimal,
+  Interval,
+  RecordField,
+  SqlArray,
+  SqlRecord,
+  SqlType,
+  SqlValue,
+  TypeKind,
+} from '../columns/types.ts';
+import { define, type ScalarFunction, strict, t } from './function.ts';
 
 /**
  * PostgreSQL's order of two values of one kind, neither NULL: negative, 0 or positive. Text by
  * bytes (the C collation), NaN above all numbers, numerics by value, intervals by their span.
  */
-export function compareValues(kind: TypeKind, a: SqlValue, b: SqlValue): number {
-  switch (kind) {
+export function compareValues(type: SqlType, a: SqlValue, b: SqlValue): number {
+  switch (type.kind) {
     case 'boolean':
       return Number(a) - Number(b);
     case 'numeric':
@@ -20,10 +30,18 @@ export function compareValues(kind: TypeKind, a: SqlValue, b: SqlValue): number 
     }
     case 'text':
     case 'varchar':
+    case 'char':
     case 'unknown':
       return compareTexts(a as string, b as string);
     case 'bytea':
+    case 'uuid':
       return Buffer.compare(a as Uint8Array, b as Uint8Array);
+    case 'jsonb':
+      return compareJson((a as Json).root, (b as Json).root);
+    case 'array':
+      return compareArrays(type.element, a as SqlArray, b as SqlArray);
+    case 'record':
+      return compareRecords(type.fields, a as SqlRecord, b as SqlRecord);
     case 'real':
     case 'double': {
       const x = a as number;
@@ -35,6 +53,37 @@ export function compareValues(kind: TypeKind, a: SqlValue, b: SqlValue): number 
     default:
       return a! < b! ? -1 : a! > b! ? 1 : 0;
   }
+}
+
+/** NULL after every value, equal to itself: how arrays and records hold it. */
+export function compareNullable(type: SqlType, a: SqlValue, b: SqlValue): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return compareValues(type, a, b);
+}
+
+/** By items, then by their number, then by dimensions. */
+function compareArrays(element: SqlType, a: SqlArray, b: SqlArray): number {
+  const shorter = Math.min(a.items.length, b.items.length);
+  for (let i = 0; i < shorter; i++) {
+    const order = compareNullable(element, a.items[i]!, b.items[i]!);
+    if (order !== 0) return order;
+  }
+  const numbers = ({ items, dimensions }: SqlArray) => [
+    items.length,
+    dimensions.length,
+    ...dimensions.map(({ length }) => length),
+    ...dimensions.map(({ lower }) => lower),
+  ];
+  const right = numbers(b);
+  return numbers(a).reduce((order, number, i) => order || number - right[i]!, 0);
+}
+
+function compareRecords(fields: readonly RecordField[], a: SqlRecord, b: SqlRecord): number {
+  for (const [index, { type }] of fields.entries()) {
+    const order = compareNullable(type, a.cells[index]!, b.cells[index]!);
+    if (order !== 0) return order;
+  }
+  return 0;
 }
 
 /** By the bytes of UTF-8, which is the order of code points. */
@@ -71,7 +120,10 @@ export const comparableKinds: readonly TypeKind[] = [
   'double',
   'numeric',
   'text',
+  'char',
   'bytea',
+  'uuid',
+  'jsonb',
   'date',
   'time',
   'timestamp',
@@ -81,15 +133,21 @@ export const comparableKinds: readonly TypeKind[] = [
 
 /** `=:integer`, `<:text` and so on. */
 export const comparisons: readonly ScalarFunction[] = Object.entries(comparisonTests).flatMap(
-  ([symbol, test]) =>
-    comparableKinds.map((kind) =>
+  ([symbol, test]) => [
+    ...comparableKinds.map((kind) =>
       strict(
         `${symbol}:${kind}`,
         symbol,
         [kind, kind],
         'boolean',
-        ([a, b]) => test(compareValues(kind, a!, b!)),
+        ([a, b]) => test(compareValues(t(kind), a!, b!)),
         false,
       ),
     ),
+    ...['anyarray', 'anyrecord'].map((kind) =>
+      define(`${symbol}(${kind}, ${kind}) boolean`, ([a, b], _, [type]) =>
+        test(compareValues(type!, a!, b!)),
+      ),
+    ),
+  ],
 );

@@ -4,16 +4,15 @@ import { arithmetic } from './arithmetic.ts';
 import { castFunction } from './casts.ts';
 import { compareValues, comparisons } from './compare.ts';
 import { dates } from './dates.ts';
-import { type ScalarFunction, t } from './function.ts';
+import { type Evaluate, type ScalarFunction, t } from './function.ts';
+import { jsonSteps } from './json-path-steps.ts';
+import { nestedForms, quantifiedForm } from './nested-forms.ts';
 import { strings } from './strings.ts';
 
 /** Every scalar function: what resolution chooses from and what evaluates a call. */
 
 /** Forms that take any type: the analyzer makes their calls itself. Not strict, any arity. */
-function form(
-  id: string,
-  evaluate: (args: readonly SqlValue[], type: SqlType) => SqlValue,
-): ScalarFunction {
+function form(id: string, evaluate: Evaluate): ScalarFunction {
   return {
     signature: {
       id,
@@ -37,6 +36,7 @@ const forms: readonly ScalarFunction[] = [
   form('isTrue', ([a]) => a === true),
   form('isFalse', ([a]) => a === false),
   form('coalesce', (args) => args.find((arg) => arg !== null) ?? null),
+  ...Object.entries(nestedForms).map(([id, evaluate]) => form(id, evaluate)),
 ];
 
 /** Forms whose comparison depends on the type of their arguments. */
@@ -44,10 +44,10 @@ export const typedForms: Readonly<
   Record<string, (type: SqlType, args: readonly SqlValue[]) => SqlValue>
 > = {
   isDistinct: (type, [a, b]) =>
-    a === null || b === null ? a !== b : compareValues(type.kind, a!, b!) !== 0,
-  '=': (type, [a, b]) => (a === null || b === null ? null : compareValues(type.kind, a!, b!) === 0),
+    a === null || b === null ? a !== b : compareValues(type, a!, b!) !== 0,
+  '=': (type, [a, b]) => (a === null || b === null ? null : compareValues(type, a!, b!) === 0),
   nullif: (type, [a, b]) =>
-    a !== null && b !== null && compareValues(type.kind, a!, b!) === 0 ? null : a!,
+    a !== null && b !== null && compareValues(type, a!, b!) === 0 ? null : a!,
   greatest: (type, args) => extreme(type, args, 1),
   least: (type, args) => extreme(type, args, -1),
 };
@@ -56,7 +56,7 @@ function extreme(type: SqlType, args: readonly SqlValue[], sign: number): SqlVal
   let best: SqlValue = null;
   for (const arg of args) {
     if (arg === null) continue;
-    if (best === null || sign * compareValues(type.kind, arg, best) > 0) best = arg;
+    if (best === null || sign * compareValues(type, arg, best) > 0) best = arg;
   }
   return best;
 }
@@ -66,6 +66,7 @@ export const scalarFunctions: readonly ScalarFunction[] = [
   ...arithmetic,
   ...dates,
   ...strings,
+  ...jsonSteps,
 ];
 
 const byId = new Map<string, ScalarFunction>(
@@ -76,6 +77,13 @@ export function scalarById(id: string): ScalarFunction {
   let found = byId.get(id);
   if (found === undefined && /^(cast|assign|output):/.test(id)) {
     found = castFunction(id);
+    byId.set(id, found);
+  }
+  const quantified = /^(any|all):(.+)$/.exec(id);
+  if (found === undefined && quantified !== null) {
+    const operator = scalarById(quantified[2]!);
+    const quantifier = quantified[1] as 'any' | 'all';
+    found = form(id, quantifiedForm(quantifier, operator.evaluate, operator.signature.strict));
     byId.set(id, found);
   }
   assert(found !== undefined, `there is a function ${id}`);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { SqlValue } from '../columns/types.ts';
-import { runtimeError, type ScalarFunction, strict, t } from './function.ts';
+import { toText } from '../columns/text.ts';
+import type { SqlType, SqlValue } from '../columns/types.ts';
+import { define, runtimeError, type ScalarFunction, strict } from './function.ts';
 import { likeMatcher } from './like.ts';
 
 /** Functions of text. Positions and lengths count characters (code points), from 1. */
@@ -86,24 +87,24 @@ function position(source: string, part: string): number {
   return at < 0 ? 0 : [...source.slice(0, at)].length + 1;
 }
 
-/** Not strict: NULLs are left out. Any number of arguments (resolve.ts, variadicText). */
-function concatenation(
-  id: string,
-  arity: number,
-  evaluate: (args: readonly SqlValue[]) => SqlValue,
-): ScalarFunction {
-  const args = Array.from({ length: arity }, () => t('text'));
-  const result = t('text');
-  return {
-    signature: { id, name: id, args, result, strict: false, volatile: false, fails: false },
-    evaluate,
-  };
+/** What the type's output function prints; `undefined` for NULL. */
+function output(value: SqlValue, type: SqlType): string | undefined {
+  return value === null ? undefined : toText(type, value);
 }
 
 const concats = [
-  concatenation('concat', 1, (args) => args.map((arg) => arg ?? '').join('')),
-  concatenation('concat_ws', 2, ([separator, ...args]) =>
-    separator === null ? null : args.filter((arg) => arg !== null).join(separator as string),
+  define(
+    'concat(VARIADIC any) text',
+    (args, _, types) => args.map((arg, i) => output(arg, types[i]!) ?? '').join(''),
+    { strict: false },
+  ),
+  define(
+    'concat_ws(text, VARIADIC any) text',
+    ([separator, ...args], _, [, ...types]) =>
+      separator === null
+        ? null
+        : args.flatMap((arg, i) => output(arg, types[i]!) ?? []).join(separator as string),
+    { strict: false },
   ),
 ];
 

@@ -1,5 +1,6 @@
 import { assert } from '../../platform/assert.ts';
 import { typeName } from '../columns/type-name.ts';
+import type { SqlType } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, conjunction, mapColumns } from './expr-tools.ts';
 import { filterNode, joinNode, mapNode } from './nodes.ts';
@@ -80,7 +81,7 @@ function keyOf(
 ): JoinKey | undefined {
   if (condition.kind !== 'call' || !isEquality(condition.functionId)) return undefined;
   const [a, b] = condition.args as readonly [Expr, Expr];
-  if (typeName({ kind: a.type.kind }) !== typeName({ kind: b.type.kind })) return undefined;
+  if (typeName(plainType(a.type)) !== typeName(plainType(b.type))) return undefined;
   const usedByA = usedBy(a);
   const usedByB = usedBy(b);
   if (usedByA.size === 0 || usedByB.size === 0) return undefined;
@@ -88,6 +89,12 @@ function keyOf(
   if (isSubset(usedByA, joined) && isNext(usedByB)) return { condition, left: a, right: b };
   if (isSubset(usedByB, joined) && isNext(usedByA)) return { condition, left: b, right: a };
   return undefined;
+}
+
+/** Without length or precision, which do not matter to equality. */
+function plainType(type: SqlType): SqlType {
+  const isNested = type.kind === 'array' || type.kind === 'record';
+  return isNested ? type : ({ kind: type.kind } as SqlType);
 }
 
 function isEquality(functionId: string): boolean {

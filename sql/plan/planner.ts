@@ -27,7 +27,7 @@ export function planQuery(
   use: 'statement' | 'view',
   options: PlanOptions,
 ): QueryPlan {
-  const plan = analyzeQuery(newContext(options), query, use);
+  const plan = analyzeQuery({ ...newContext(options), use }, query, use);
   return { ...plan, root: optimized(plan.root) };
 }
 

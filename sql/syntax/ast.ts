@@ -30,6 +30,8 @@ export interface TypeName extends Node {
   readonly name: string;
   readonly modifiers: readonly number[];
   readonly arrayDepth: number;
+  /** Of `struct<a int, b text>`, RisingWave's name for a composite type without a name. */
+  readonly fields?: readonly { readonly name: Identifier; readonly typeName: TypeName }[];
 }
 
 // ---- expressions -------------------------------------------------------------------------------
@@ -49,8 +51,11 @@ export type Expression =
   | CastExpression
   | CallExpression
   | SubqueryExpression
+  | QuantifiedExpression
   | ArrayExpression
-  | RowExpression;
+  | RowExpression
+  | SubscriptExpression
+  | FieldExpression;
 
 /** Numbers keep their text: nothing is rounded by reading. */
 export interface LiteralExpression extends Node {
@@ -179,6 +184,36 @@ export interface SubqueryExpression extends Node {
   /** For ANY and ALL: the left operand and the comparison. */
   readonly operand?: Expression;
   readonly operator?: string;
+}
+
+/** `operand operator ANY (array)`; `array` is no subquery. */
+export interface QuantifiedExpression extends Node {
+  readonly kind: 'quantified';
+  readonly form: 'any' | 'all';
+  readonly operand: Expression;
+  readonly operator: string;
+  readonly array: Expression;
+}
+
+/** `a[1][2]`, `a[1:2]`; one entry per pair of brackets. */
+export interface SubscriptExpression extends Node {
+  readonly kind: 'subscript';
+  readonly operand: Expression;
+  readonly subscripts: readonly Subscript[];
+}
+
+export interface Subscript {
+  /** `[lower:upper]`, where either may be left out; else the index is `upper`. */
+  readonly isSlice: boolean;
+  readonly lower?: Expression;
+  readonly upper?: Expression;
+}
+
+/** `(a).b`. */
+export interface FieldExpression extends Node {
+  readonly kind: 'field';
+  readonly operand: Expression;
+  readonly name: Identifier;
 }
 
 export interface ArrayExpression extends Node {

@@ -4,11 +4,15 @@ import type {
   Expression,
   InExpression,
   LikeExpression,
+  QuantifiedExpression,
   Query,
   RowExpression,
+  SubqueryExpression,
 } from './ast.ts';
+import { parseIndirection } from './indirection.ts';
 import { parsePrimary } from './primaries.ts';
 import { parseQuery } from './queries.ts';
+import { call } from './special-calls.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseTypeName } from './type-names.ts';
 
@@ -136,6 +140,7 @@ function infixStrength(stream: TokenStream, restricted: boolean): number {
         return strength.cast;
       case '(':
       case ')':
+      case '[':
       case ']':
       case ',':
       case ';':
@@ -150,8 +155,6 @@ function infixStrength(stream: TokenStream, restricted: boolean): number {
           'syntax error at "==": there is no such operator',
           'Use = to compare.',
         );
-      case '[':
-        throw stream.unsupported('a subscript');
       default:
         return strength.other;
     }
@@ -188,7 +191,7 @@ function infixStrength(stream: TokenStream, restricted: boolean): number {
       if (!stream.isOperator('(', 1)) return 0;
       throw stream.unsupported('OPERATOR');
     case 'overlaps':
-      throw stream.unsupported('OVERLAPS');
+      return strength.range;
     default:
       return 0;
   }
@@ -229,8 +232,14 @@ function parseInfix(
       const args = [zone, left];
       return { kind: 'call', name, args, star: false, distinct: false, orderBy: [], span };
     }
-    case strength.collate:
-      throw stream.unsupported('COLLATE');
+    case strength.collate: {
+      // Texts compare by bytes, which is this collation.
+      stream.next();
+      const isOurs = stream.peek().kind === 'quoted' && /^(C|POSIX)$/.test(stream.peek().text);
+      if (!isOurs) throw stream.unsupported('a collation other than "C"');
+      stream.next();
+      return left;
+    }
     default: {
       stream.next();
       const operatorSpan = { start: token.start, end: token.end };
@@ -291,6 +300,13 @@ function parseRange(stream: TokenStream, operand: Expression, mark: number): Exp
       const span = stream.span(mark);
       return { kind: 'between', negated, symmetric, operand, low, high, span };
     }
+    case 'overlaps': {
+      const right = parseAbove(stream, strength.range, false);
+      if (operand.kind !== 'row' || right.kind !== 'row') {
+        throw stream.syntaxError('OVERLAPS compares two rows of two items', undefined, mark);
+      }
+      return call(stream, mark, 'overlaps', [...operand.items, ...right.items]);
+    }
     case 'in': {
       const list = parseInList(stream);
       const node: InExpression = { kind: 'in', negated, operand, list, span: stream.span(mark) };
@@ -317,10 +333,14 @@ function parseLike(
   negated: boolean,
   word: string,
   mark: number,
-): LikeExpression {
+): LikeExpression | QuantifiedExpression | SubqueryExpression {
   if (word === 'similar') stream.expectWord('to');
   const flavour = word as LikeExpression['flavour'];
-  if (stream.isOneOf('any', 'some', 'all')) throw stream.unsupported('LIKE with ANY or ALL');
+  if (stream.isOneOf('any', 'some', 'all')) {
+    if (word === 'similar') throw stream.expected('a pattern');
+    const operator = `${negated ? '!' : ''}~~${word === 'ilike' ? '*' : ''}`;
+    return parseQuantified(stream, operand, operator, mark);
+  }
   const pattern = parseAbove(stream, strength.range, false);
   const escaped = stream.acceptWord('escape')
     ? parseAbove(stream, strength.range, false)
@@ -335,10 +355,15 @@ function parseQuantified(
   operand: Expression,
   operator: string,
   mark: number,
-): Expression {
+): QuantifiedExpression | SubqueryExpression {
   const form = stream.next().text === 'all' ? 'all' : 'any';
   if (!stream.isOperator('(')) throw stream.expected('a subquery in parentheses');
-  if (!stream.startsQuery()) throw stream.unsupported('a comparison with the items of an array');
+  if (!stream.startsQuery()) {
+    stream.expectOperator('(');
+    const array = parseExpression(stream);
+    stream.expectOperator(')');
+    return { kind: 'quantified', form, operand, operator, array, span: stream.span(mark) };
+  }
   stream.expectOperator('(');
   const query = parseQuery(stream);
   stream.expectOperator(')');
@@ -374,23 +399,18 @@ export function parseParenthesised(stream: TokenStream): Expression {
     stream.expectOperator('(');
     const query = parseQuery(stream);
     stream.expectOperator(')');
-    refuseField(stream);
-    return { kind: 'subquery', form: 'scalar', query, span: stream.span(mark) };
+    const subquery = { kind: 'subquery', form: 'scalar', query, span: stream.span(mark) } as const;
+    return parseIndirection(stream, subquery, mark);
   }
   stream.expectOperator('(');
   const first = parseExpression(stream);
   if (!stream.isOperator(',')) {
     stream.expectOperator(')');
-    refuseField(stream);
-    return first;
+    return parseIndirection(stream, first, mark);
   }
   const items = [first];
   while (stream.acceptOperator(',')) items.push(parseExpression(stream));
   stream.expectOperator(')');
   const row: RowExpression = { kind: 'row', items, span: stream.span(mark) };
   return row;
-}
-
-function refuseField(stream: TokenStream): void {
-  if (stream.isOperator('.')) throw stream.unsupported('a field of a composite value');
 }

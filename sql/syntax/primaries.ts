@@ -1,6 +1,7 @@
-import type { Expression, Identifier } from './ast.ts';
+import type { ArrayExpression, Expression, Identifier } from './ast.ts';
 import { parseCall } from './calls.ts';
 import { parseCase, parseExpression, parseParenthesised } from './expressions.ts';
+import { parseIndirection } from './indirection.ts';
 import { columnNameOnly, reserved, valueWords } from './keywords.ts';
 import { parseQuery } from './queries.ts';
 import { call, parseSpecialCall } from './special-calls.ts';
@@ -29,7 +30,11 @@ export function parsePrimary(stream: TokenStream): Expression {
       };
     case 'parameter':
       stream.next();
-      return { kind: 'parameter', index: Number(token.text), span: stream.span(mark) };
+      return parseIndirection(
+        stream,
+        { kind: 'parameter', index: Number(token.text), span: stream.span(mark) },
+        mark,
+      );
     case 'operator':
       if (token.text === '(') return parseParenthesised(stream);
       throw stream.expected('an expression');
@@ -109,16 +114,25 @@ function parseCast(stream: TokenStream): Expression {
 function parseExistsOrArray(stream: TokenStream, word: 'exists' | 'array'): Expression {
   const mark = stream.mark();
   stream.next();
-  if (word === 'array' && stream.acceptOperator('[')) {
-    const items = stream.isOperator(']') ? [] : stream.items(() => parseExpression(stream));
-    stream.expectOperator(']');
-    return { kind: 'array', items, span: stream.span(mark) };
-  }
+  if (word === 'array' && stream.isOperator('[')) return parseArrayItems(stream, mark);
   if (!stream.startsQuery()) throw stream.expected('a subquery in parentheses');
   stream.expectOperator('(');
   const query = parseQuery(stream);
   stream.expectOperator(')');
   return { kind: 'subquery', form: word, query, span: stream.span(mark) };
+}
+
+/** `[1, 2]`, or `[[1, 2], [3, 4]]`: further dimensions need no word ARRAY. */
+function parseArrayItems(stream: TokenStream, mark: number): ArrayExpression {
+  return stream.nested(() => {
+    stream.expectOperator('[');
+    const isNested = stream.isOperator('[');
+    const item = () =>
+      isNested ? parseArrayItems(stream, stream.mark()) : parseExpression(stream);
+    const items = stream.isOperator(']') ? [] : stream.items(item);
+    stream.expectOperator(']');
+    return { kind: 'array', items, span: stream.span(mark) };
+  });
 }
 
 function parseRow(stream: TokenStream): Expression {
@@ -187,7 +201,9 @@ function parseName(stream: TokenStream): Expression {
   if (stream.peek().kind === 'string' || isCallBeforeString(stream)) {
     throw stream.unsupported('a constant of a type of another schema', mark);
   }
-  if (!stream.isOperator('(')) return { kind: 'column', parts, span: stream.span(mark) };
+  if (!stream.isOperator('(')) {
+    return parseIndirection(stream, { kind: 'column', parts, span: stream.span(mark) }, mark);
+  }
   const [only] = parts;
   if (parts.length === 1 && !only!.quoted && columnNameOnly.has(only!.name)) {
     throw stream.expected('no "(": this word names no function');

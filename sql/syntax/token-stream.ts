@@ -18,7 +18,7 @@ const clauseWords = new Set(
 /** What the grammar files share: looking ahead, taking tokens, saying what was expected. */
 export class TokenStream {
   readonly text: string;
-  readonly #tokens: readonly Token[];
+  readonly #tokens: Token[];
   /** For each "(" the place of its ")"; filled when first asked for. */
   #closing: readonly number[] | undefined;
   #at = 0;
@@ -93,6 +93,14 @@ export class TokenStream {
 
   expectOperator(symbol: string): void {
     if (!this.acceptOperator(symbol)) throw this.expected(`"${symbol}"`);
+  }
+
+  /** Takes one ">"; of ">>" the second stays. */
+  closeAngle(): void {
+    const token = this.peek();
+    if (token.kind !== 'operator' || !/^>+$/.test(token.text)) throw this.expected('">"');
+    if (token.text === '>') this.#at++;
+    else this.#tokens[this.#at] = { ...token, text: token.text.slice(1), start: token.start + 1 };
   }
 
   /** From the token at `mark` to the last one taken. */

@@ -1,4 +1,4 @@
-import type { TypeName } from './ast.ts';
+import type { Identifier, TypeName } from './ast.ts';
 import { columnNameOnly, reserved } from './keywords.ts';
 import type { TokenStream } from './token-stream.ts';
 
@@ -42,7 +42,7 @@ function closeBracket(stream: TokenStream): void {
   stream.expectOperator(']');
 }
 
-type BaseType = Pick<TypeName, 'name' | 'modifiers'>;
+type BaseType = Pick<TypeName, 'name' | 'modifiers' | 'fields'>;
 
 function parseBaseType(stream: TokenStream): BaseType {
   const token = stream.peek();
@@ -62,6 +62,7 @@ function parseBaseType(stream: TokenStream): BaseType {
     return { name, modifiers: parseModifiers(stream) };
   }
   if (stream.isOperator('.')) throw stream.unsupported('a type of another schema');
+  if (first === 'struct' && stream.isOperator('<')) return parseStruct(stream);
   if (first === 'double' && stream.acceptWord('precision'))
     return { name: 'float8', modifiers: [] };
   if (first === 'character' || first === 'char') return parseCharacter(stream);
@@ -77,6 +78,18 @@ function parseBaseType(stream: TokenStream): BaseType {
     stream.acceptWord('without', 'time', 'zone');
   }
   return { name: shortNames[first] ?? first, modifiers };
+}
+
+/** `struct<a int, b struct<c text>>`, RisingWave's composite types. */
+function parseStruct(stream: TokenStream): BaseType {
+  stream.expectOperator('<');
+  const fields: { name: Identifier; typeName: TypeName }[] = [];
+  do {
+    const name = stream.label('a field name');
+    fields.push({ name, typeName: parseTypeName(stream) });
+  } while (stream.acceptOperator(','));
+  stream.closeAngle();
+  return { name: 'struct', modifiers: [], fields };
 }
 
 /** `char` is one character long where it does not say. */

@@ -37,7 +37,7 @@ function constant(kind: TypeKind): fc.Arbitrary<Expr> {
 const calls = scalarFunctions
   .map(({ signature }) => signature)
   .filter(({ name }) => !/^(repeat|[lr]pad)$/.test(name))
-  .filter(({ args }) => args.every(({ kind }) => kinds.includes(kind)));
+  .filter(({ args }) => args.every(({ kind }) => (kinds as readonly string[]).includes(kind)));
 
 export function randomExpr(kind: TypeKind, depth: number): fc.Arbitrary<Expr> {
   const leaf = fc.oneof({ weight: 3, arbitrary: column(kind) }, constant(kind));
@@ -78,7 +78,9 @@ export function randomExpr(kind: TypeKind, depth: number): fc.Arbitrary<Expr> {
       fc
         .constantFrom(...giving)
         .chain(({ id, args, result }) =>
-          fc.tuple(...args.map((arg) => smaller(arg.kind))).map((made) => call(id, result, made)),
+          fc
+            .tuple(...args.map((arg) => smaller(arg.kind as TypeKind)))
+            .map((made) => call(id, result as SqlType, made)),
         ),
     );
   }

@@ -147,3 +147,16 @@ SELECT 0_1, 0x_1F, 0b_1, 0o_7, .5_0, 1_0e1_0, 0xFFe1
 SELECT coalesce, E'\v'
 SELECT operator, overlaps_x, double, char 'x'
 CREATE TABLE t (a int DEFAULT 1 NOT NULL, b int DEFAULT a - 1 NULL)
+SELECT a[1]
+SELECT a[1:2], a[:2], a[1:], a[:], a[1][2], (a)[1].b
+SELECT (a).b, (a).b.c, (a.b).c[1].d
+SELECT (SELECT 1).b
+SELECT (SELECT ARRAY[1])[1]
+SELECT (a, b) OVERLAPS (c, d)
+SELECT ROW(a, b) OVERLAPS (c, d) AND x
+SELECT a = ANY (b)
+SELECT a = ANY (ARRAY[1]), a <> ALL (b || 1), a < SOME ('{1}'::int[])
+SELECT a LIKE ANY (b), a NOT ILIKE ALL (b), a ILIKE SOME (b), a NOT LIKE ANY (ARRAY['x'])
+SELECT ARRAY[[1, 2], [3, 4]], ARRAY[ARRAY[1], ARRAY[2]], ARRAY[]::int[], ARRAY[[[1]]]
+SELECT $1[1]
+SELECT a LIKE ANY (SELECT 1)

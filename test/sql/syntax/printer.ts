@@ -17,6 +17,7 @@ import type {
   Select,
   Statement,
   SubqueryExpression,
+  Subscript,
   TableAlias,
   TableExpression,
   TypeName,
@@ -128,6 +129,12 @@ export function printExpression(node: Expression): string {
       return `ARRAY[${expressions(node.items)}]`;
     case 'row':
       return `ROW(${expressions(node.items)})`;
+    case 'quantified':
+      return `(${printExpression(node.operand)} ${node.operator} ${node.form.toUpperCase()} (${printExpression(node.array)}))`;
+    case 'subscript':
+      return `${indirected(node.operand)}${node.subscripts.map(subscript).join('')}`;
+    case 'field':
+      return `${indirected(node.operand)}.${identifier(node.name)}`;
   }
 }
 
@@ -206,6 +213,17 @@ function like(node: LikeExpression): string {
     node.escape && `ESCAPE ${printExpression(node.escape)}`,
   );
   return `(${inner})`;
+}
+
+/** One list of brackets and fields is one node in PostgreSQL's tree, however long. */
+function indirected(node: Expression): string {
+  const goesOn = node.kind === 'subscript' || node.kind === 'field' || node.kind === 'subquery';
+  return goesOn ? printExpression(node) : `(${printExpression(node)})`;
+}
+
+function subscript({ isSlice, lower, upper }: Subscript): string {
+  const [from, to] = [lower, upper].map((bound) => (bound ? printExpression(bound) : ''));
+  return isSlice ? `[${from}:${to}]` : `[${to}]`;
 }
 
 function caseExpression(node: CaseExpression): string {
