@@ -1,4 +1,6 @@
+import { Clients } from '../engine/broker/clients.ts';
 import { Consumers } from '../engine/broker/consumers.ts';
+import { Groups } from '../engine/broker/groups.ts';
 import { Publisher } from '../engine/broker/publisher.ts';
 import { SystemTopic } from '../engine/broker/system-topic.ts';
 import { Topics } from '../engine/broker/topics.ts';
@@ -13,8 +15,8 @@ import { rocksDb } from '../storage/kv/rocksdb-store.ts';
 import { openStore } from '../storage/open-store.ts';
 import { createFlightService } from './flight/service.ts';
 import { GrpcHost } from './grpc/server.ts';
+import { rocketmqFormat } from './rocketmq/message-format.ts';
 import { createMessagingService } from './rocketmq/service.ts';
-import { tagsOfEntry } from './rocketmq/tags.ts';
 
 export interface ServerOptions {
   readonly dataDirectory: string;
@@ -51,6 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     closers.push(() => store.close());
     const systemTopic = new SystemTopic(store);
     const topics = new Topics(systemTopic, clock);
+    const groups = new Groups(systemTopic, clock);
     const thread = nodeThreads.spawn(new URL('../engine/views/worker.js', import.meta.url), {
       name: 'dataflow',
       data: { directory: options.dataDirectory },
@@ -63,12 +66,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     closers.push(() => sql.close());
     await systemTopic.open();
     const state = await sql.start();
-    const consumers = new Consumers(store, topics, clock, tagsOfEntry);
+    const clients = new Clients(clock);
+    closers.push(() => clients.close());
+    const format = rocketmqFormat;
+    const consumers = new Consumers({ store, topics, groups, clients, clock, format });
     closers.push(() => consumers.close());
     await consumers.open();
     const publisher = new Publisher(store, topics);
     const host = new GrpcHost([
-      createMessagingService({ store, topics, publisher, consumers, clock }),
+      createMessagingService({ store, topics, groups, clients, publisher, consumers, clock }),
       createFlightService({ sql }),
     ]);
     closers.push(() => host.close());

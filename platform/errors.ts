@@ -14,8 +14,22 @@ export const errorCodes = [
   'ALREADY_EXISTS',
   'DEPENDENCY', // refused because other objects depend on it
   'TOPIC_NOT_FOUND',
+  'GROUP_NOT_FOUND',
   'MESSAGE_TOO_LARGE',
   'MESSAGE_EMPTY',
+  'ILLEGAL_TOPIC', // a name that no topic may have; so for the others below
+  'ILLEGAL_GROUP',
+  'ILLEGAL_TAG',
+  'ILLEGAL_KEY',
+  'ILLEGAL_MESSAGE_GROUP',
+  'ILLEGAL_PROPERTY_KEY',
+  'ILLEGAL_MESSAGE_ID',
+  'ILLEGAL_FILTER',
+  'ILLEGAL_INVISIBLE_TIME',
+  'ILLEGAL_OFFSET',
+  'PROPERTIES_TOO_LARGE',
+  'MESSAGE_TYPE_CONFLICT', // the topic does not take messages of this type
+  'CLIENT_ID_REQUIRED',
   'MALFORMED', // bytes that do not follow their format (protobuf, JSON, Arrow)
   'RECEIPT_HANDLE_EXPIRED',
   // The world is in a state that refuses the request.

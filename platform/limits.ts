@@ -5,6 +5,7 @@ export const limits = {
   /** Keys, tag and user properties of one message together (reference rocketmq-v2, 1.11). */
   messagePropertiesBytesMax: 16 * 1024,
   messagePropertiesCountMax: 128,
+  messageGroupBytesMax: 64,
   /** One entry of the commit log, a whole batch; bounds the buffers of every reader. */
   entryBytesMax: 32 * 1024 * 1024,
   entryMessagesMax: 65_536,
@@ -20,6 +21,27 @@ export const limits = {
   receiveBatchMax: 32,
   /** A broker answer stops growing here; client caches hold 64 MiB. */
   receiveBytesMax: 8 * 1024 * 1024,
+  /** How long a message may stay invisible (reference rocketmq-v2, 1.11). */
+  invisibleMsMax: 12 * 3_600_000,
+  /** Invisibility of a push consumer's message, renewed while the consumer lives (1.13). */
+  renewMs: 60_000,
+  renewTotalMs: 3 * 3_600_000,
+  /** A client without an open stream is lost after this time; they reopen it after a second. */
+  clientReturnMs: 10_000,
+  /** A client that does not beat is lost: three times the slowest client's interval. */
+  clientSilenceMs: 90_000,
+  /** Messages of a lost client become visible after this time (1.8). */
+  lostVisibleMs: 1000,
+  /** Time in which changes of cursors are gathered: what a crash makes again. */
+  cursorFlushMs: 20,
+  /** Messages of one queue that may wait behind their message group. */
+  fifoWaitingMax: 65_536,
+  /** Characters of a filter expression. */
+  filterLengthMax: 16_384,
+  /** Pops whose attempt id is remembered. */
+  attemptIdsMax: 1024,
+  /** Deliveries of a message before it is dead, unless its group says otherwise (1.8). */
+  deliveryAttemptsMax: 17,
   topicQueuesMax: 1024,
   topicNameMax: 127,
   groupNameMax: 120,

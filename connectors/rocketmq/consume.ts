@@ -1,11 +1,16 @@
-import type { Consumers, Popped } from '../../engine/broker/consumers.ts';
+import type { Metadata } from '@grpc/grpc-js';
+import type { Clients } from '../../engine/broker/clients.ts';
+import type { Consumers, Member, Popped } from '../../engine/broker/consumers.ts';
+import { checkGroupName } from '../../engine/broker/groups.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Entry } from '../../storage/store.ts';
 import { type Duration, decode, encode, fromMillis, millisOf } from './codec.ts';
 import { deliveredMessage } from './deliver.ts';
-import { scanSendRequest } from './scan.ts';
+import { type FilterExpression, filterOf } from './filters.ts';
+import { bytesOf } from './message-format.ts';
+import { type ScannedMessage, scanSendRequest } from './scan.ts';
 import type { MessagingOptions, StreamCall, UnaryCall } from './service.ts';
 import { multipleResults, noNewMessage, ok, type Status, statusOf } from './status.ts';
 import { delimited } from './wire.ts';
@@ -17,15 +22,14 @@ interface Named {
 interface ReceiveRequest {
   readonly group?: Named;
   readonly message_queue?: { readonly topic?: Named; readonly id?: number };
-  readonly filter_expression?: { readonly type?: string; readonly expression?: string };
+  readonly filter_expression?: FilterExpression;
   readonly batch_size?: number;
   readonly invisible_duration?: Duration;
   readonly auto_renew?: boolean;
   readonly long_polling_timeout?: Duration;
+  readonly attempt_id?: string;
 }
 
-const defaultInvisibleMs = 60_000;
-const invisibleMsMax = 12 * 3_600_000;
 const pollMsMax = 20_000;
 /** Left of the client's deadline for the answer's way back. */
 const reserveMs = 200;
@@ -33,13 +37,15 @@ const reserveMs = 200;
 /** Receive, ack and change-invisible: the methods of push and simple consumers. */
 export class ConsumeMethods {
   readonly #consumers: Consumers;
+  readonly #clients: Clients;
   readonly #clock: Clock;
   readonly #closing: AbortSignal;
   /** Long polls under way, by client id. */
   readonly #polls = new Map<string, Set<AbortController>>();
 
-  constructor({ consumers, clock }: MessagingOptions, closing: AbortSignal) {
+  constructor({ consumers, clients, clock }: MessagingOptions, closing: AbortSignal) {
     this.#consumers = consumers;
+    this.#clients = clients;
     this.#clock = clock;
     this.#closing = closing;
   }
@@ -61,29 +67,28 @@ export class ConsumeMethods {
 
   async #pop(call: StreamCall): Promise<Buffer[]> {
     const request = decode<ReceiveRequest>('ReceiveMessageRequest', call.request);
-    const invisibleMs =
-      request.auto_renew === true
-        ? defaultInvisibleMs
-        : Math.min(millisOf(request.invisible_duration) ?? defaultInvisibleMs, invisibleMsMax);
     const left = this.#pollOf(call);
     const popped = await this.#consumers.pop({
-      group: groupName(request.group),
+      ...memberOf(call, request.group),
       topic: request.message_queue?.topic?.name ?? '',
-      queueId: undefined,
-      tags: tagsOf(request.filter_expression),
+      filter: filterOf(request.filter_expression),
       max: Math.max(1, Math.min(request.batch_size ?? 1, limits.receiveBatchMax)),
-      invisibleMs,
+      invisibleMs:
+        request.auto_renew === true ? 'renewed' : receiveInvisibleMs(request.invisible_duration),
       waitMs: this.#waitMs(call, request),
+      attemptId: request.attempt_id || undefined,
       signal: AbortSignal.any([left.signal, this.#closing]),
     });
-    const scanned = new Map<Entry, ReturnType<typeof scanSendRequest>>();
-    return popped.map((message) => deliver(message, invisibleMs, scanned));
+    const scanned = new Map<Entry, ScannedMessage[]>();
+    return popped.map((message) => deliver(message, scanned));
   }
 
   /** The client is going: its polls end at once, and none of them takes a message. */
   terminate(call: UnaryCall): Buffer {
     decode('NotifyClientTerminationRequest', call.request);
-    for (const poll of this.#polls.get(clientIdOf(call)) ?? []) poll.abort();
+    const clientId = clientIdOf(call);
+    for (const poll of this.#polls.get(clientId) ?? []) poll.abort();
+    this.#clients.terminated(clientId);
     return encode('NotifyClientTerminationResponse', { status: ok });
   }
 
@@ -111,17 +116,16 @@ export class ConsumeMethods {
     return Math.max(0, Math.min(asked, deadlineMs - this.#clock.nowMs() - reserveMs));
   }
 
-  ack({ request }: UnaryCall): Buffer {
+  ack(call: UnaryCall): Buffer {
     interface AckRequest {
       readonly group?: Named;
       readonly entries?: readonly { message_id?: string; receipt_handle?: string }[];
     }
-    const { group, entries = [] } = decode<AckRequest>('AckMessageRequest', request);
+    const { group, entries = [] } = decode<AckRequest>('AckMessageRequest', call.request);
+    const member = memberOf(call, group);
     const results = entries.map((entry) => ({
       ...entry,
-      status: attempt(() =>
-        this.#consumers.acknowledge(groupName(group), entry.receipt_handle ?? ''),
-      ),
+      status: attempt(() => this.#consumers.acknowledge(member, entry.receipt_handle ?? '')),
     }));
     const [first = ok] = results.map(({ status }) => status);
     const isSame = results.every(({ status }) => status.code === first.code);
@@ -129,23 +133,64 @@ export class ConsumeMethods {
     return encode('AckMessageResponse', { status, entries: results });
   }
 
-  changeInvisible({ request }: UnaryCall): Buffer {
+  changeInvisible(call: UnaryCall): Buffer {
     interface ChangeRequest {
       readonly group?: Named;
       readonly receipt_handle?: string;
       readonly invisible_duration?: Duration;
+      readonly suspend?: boolean;
     }
-    const change = decode<ChangeRequest>('ChangeInvisibleDurationRequest', request);
+    const change = decode<ChangeRequest>('ChangeInvisibleDurationRequest', call.request);
     const handle = this.#consumers.changeInvisible(
-      groupName(change.group),
+      memberOf(call, change.group),
       change.receipt_handle ?? '',
-      Math.min(Math.max(0, millisOf(change.invisible_duration) ?? 0), invisibleMsMax),
+      checkedInvisibleMs(millisOf(change.invisible_duration) ?? 0),
+      change.suspend === true,
     );
     return encode('ChangeInvisibleDurationResponse', { status: ok, receipt_handle: handle });
   }
+
+  async forwardToDeadLetters(call: UnaryCall): Promise<Buffer> {
+    interface ForwardRequest {
+      readonly group?: Named;
+      readonly topic?: Named;
+      readonly receipt_handle?: string;
+    }
+    const request = decode<ForwardRequest>('ForwardMessageToDeadLetterQueueRequest', call.request);
+    const { group, topic, receipt_handle: handle = '' } = request;
+    const member = memberOf(call, group);
+    await this.#consumers.forwardToDeadLetters(member, topic?.name ?? '', handle);
+    return encode('ForwardMessageToDeadLetterQueueResponse', { status: ok });
+  }
 }
 
-function clientIdOf({ metadata }: UnaryCall | StreamCall): string {
+function memberOf(call: UnaryCall | StreamCall, group: Named | undefined): Member {
+  const name = group?.name ?? '';
+  checkGroupName(name);
+  return { group: name, clientId: clientIdOf(call) };
+}
+
+/** RocketMQ asks for at least 10 s; any time that leaves room for the answer is good for us. */
+function receiveInvisibleMs(duration: Duration | undefined): number {
+  const invisibleMs = millisOf(duration);
+  if (invisibleMs === undefined) return limits.renewMs;
+  if (invisibleMs > 0) return checkedInvisibleMs(invisibleMs);
+  throw illegalInvisibleTime();
+}
+
+function checkedInvisibleMs(invisibleMs: number): number {
+  if (invisibleMs >= 0 && invisibleMs <= limits.invisibleMsMax) return invisibleMs;
+  throw illegalInvisibleTime();
+}
+
+function illegalInvisibleTime(): MillraceError {
+  return new MillraceError(
+    'ILLEGAL_INVISIBLE_TIME',
+    `a message is invisible for at most ${limits.invisibleMsMax / 1000} s`,
+  );
+}
+
+export function clientIdOf({ metadata }: { readonly metadata: Metadata }): string {
   return String(metadata.get('x-mq-client-id')[0] ?? '');
 }
 
@@ -159,11 +204,10 @@ function attempt(run: () => void): Status {
 }
 
 function deliver(
-  { entry, index, offset, attempt: deliveryAttempt, receiptHandle }: Popped,
-  invisibleMs: number,
-  scanned: Map<Entry, ReturnType<typeof scanSendRequest>>,
+  { entry, index, offset, attempt: deliveryAttempt, receiptHandle, invisibleMs }: Popped,
+  scanned: Map<Entry, ScannedMessage[]>,
 ): Buffer {
-  const body = Buffer.from(entry.body.buffer, entry.body.byteOffset, entry.body.byteLength);
+  const body = bytesOf(entry);
   let messages = scanned.get(entry);
   if (messages === undefined) {
     messages = scanSendRequest(body);
@@ -177,20 +221,4 @@ function deliver(
     invisibleMs,
     attempt: deliveryAttempt,
   });
-}
-
-function groupName(group: Named | undefined): string {
-  const name = group?.name ?? '';
-  if (name.length <= limits.groupNameMax && /^[%a-zA-Z0-9_-]+$/.test(name)) return name;
-  throw new MillraceError('INVALID_ARGUMENT', `"${name}" is not a consumer group name`);
-}
-
-/** `*` and nothing mean every message; else tags joined by `||`. */
-function tagsOf(filter: ReceiveRequest['filter_expression']): ReadonlySet<string> | undefined {
-  if (filter?.type === 'SQL') {
-    throw new MillraceError('UNSUPPORTED', 'SQL filters are not supported yet');
-  }
-  const expression = filter?.expression?.trim() ?? '';
-  if (expression === '' || expression === '*') return undefined;
-  return new Set(expression.split('||').map((tag) => tag.trim()));
 }

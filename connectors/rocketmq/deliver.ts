@@ -34,6 +34,8 @@ export function deliveredMessage(
       ? {}
       : { invisible_duration: fromMillis(delivery.invisibleMs) }),
     ...(delivery.attempt === undefined ? {} : { delivery_attempt: delivery.attempt }),
+    ...(message.messageType === 0 ? { message_type: 'NORMAL' } : {}),
+    ...(message.hasEncoding ? {} : { body_encoding: 'IDENTITY' }),
     ...(message.hasDigest ? {} : { body_digest: digestOf(request, message) }),
   });
   const system = delimited(3, [request.subarray(systemStart, systemEnd), added]);

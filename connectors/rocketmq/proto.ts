@@ -44,7 +44,12 @@ message SystemProperties {
   optional int32 delivery_attempt = 16;
   optional string message_group = 17;
   optional string trace_context = 18;
+  optional google.protobuf.Duration orphaned_transaction_recovery_duration = 19;
+  optional DeadLetterQueue dead_letter_queue = 20;
+  optional string lite_topic = 21;
+  optional int32 priority = 22;
 }
+message DeadLetterQueue { string topic = 1; string message_id = 2; }
 message Message { Resource topic = 1; map<string, string> user_properties = 2; SystemProperties system_properties = 3; bytes body = 4; }
 message Assignment { MessageQueue message_queue = 1; }
 message Status { int32 code = 1; string message = 2; }
@@ -107,7 +112,19 @@ message ChangeInvisibleDurationRequest {
   string receipt_handle = 3;
   google.protobuf.Duration invisible_duration = 4;
   string message_id = 5;
+  optional string lite_topic = 6;
+  optional bool suspend = 7;
 }
+message ForwardMessageToDeadLetterQueueRequest {
+  Resource group = 1;
+  Resource topic = 2;
+  string receipt_handle = 3;
+  string message_id = 4;
+  int32 delivery_attempt = 5;
+  int32 max_delivery_attempts = 6;
+  optional string lite_topic = 7;
+}
+message ForwardMessageToDeadLetterQueueResponse { Status status = 1; }
 message ChangeInvisibleDurationResponse { Status status = 1; string receipt_handle = 2; }
 message PullMessageRequest {
   Resource group = 1;
@@ -118,6 +135,10 @@ message PullMessageRequest {
   google.protobuf.Duration long_polling_timeout = 6;
 }
 message PullMessageResponse { oneof content { Status status = 1; Message message = 2; int64 next_offset = 3; } }
+message GetOffsetRequest { Resource group = 1; MessageQueue message_queue = 2; }
+message GetOffsetResponse { Status status = 1; int64 offset = 2; }
+message UpdateOffsetRequest { Resource group = 1; MessageQueue message_queue = 2; int64 offset = 3; }
+message UpdateOffsetResponse { Status status = 1; }
 message QueryOffsetRequest { MessageQueue message_queue = 1; QueryOffsetPolicy query_offset_policy = 2; optional google.protobuf.Timestamp timestamp = 3; }
 message QueryOffsetResponse { Status status = 1; int64 offset = 2; }
 
@@ -130,6 +151,9 @@ service MessagingService {
   rpc AckMessage(AckMessageRequest) returns (AckMessageResponse);
   rpc PullMessage(PullMessageRequest) returns (stream PullMessageResponse);
   rpc QueryOffset(QueryOffsetRequest) returns (QueryOffsetResponse);
+  rpc GetOffset(GetOffsetRequest) returns (GetOffsetResponse);
+  rpc UpdateOffset(UpdateOffsetRequest) returns (UpdateOffsetResponse);
+  rpc ForwardMessageToDeadLetterQueue(ForwardMessageToDeadLetterQueueRequest) returns (ForwardMessageToDeadLetterQueueResponse);
   rpc Telemetry(stream TelemetryCommand) returns (stream TelemetryCommand);
   rpc NotifyClientTermination(NotifyClientTerminationRequest) returns (NotifyClientTerminationResponse);
   rpc ChangeInvisibleDuration(ChangeInvisibleDurationRequest) returns (ChangeInvisibleDurationResponse);

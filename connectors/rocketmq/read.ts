@@ -1,3 +1,5 @@
+import type { Consumers } from '../../engine/broker/consumers.ts';
+import type { Groups } from '../../engine/broker/groups.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
@@ -19,10 +21,14 @@ interface QueueName {
 export class ReadMethods {
   readonly #store: Store;
   readonly #topics: Topics;
+  readonly #groups: Groups;
+  readonly #consumers: Consumers;
 
-  constructor({ store, topics }: MessagingOptions) {
+  constructor({ store, topics, groups, consumers }: MessagingOptions) {
     this.#store = store;
     this.#topics = topics;
+    this.#groups = groups;
+    this.#consumers = consumers;
   }
 
   async queryOffset({ request }: UnaryCall): Promise<Buffer> {
@@ -41,6 +47,45 @@ export class ReadMethods {
       offset = await this.#store.offsetAtTime(topicId, queueId, timeMs);
     }
     return encode('QueryOffsetResponse', { status: ok, offset });
+  }
+
+  /** How far the group is: its first unfinished message on the queue. */
+  async getOffset({ request }: UnaryCall): Promise<Buffer> {
+    interface GetRequest {
+      readonly group?: { readonly name?: string };
+      readonly message_queue?: QueueName;
+    }
+    const query = decode<GetRequest>('GetOffsetRequest', request);
+    const { topicId, queueId } = this.#queue(query.message_queue);
+    const { name } = this.#groups.get(query.group?.name ?? '');
+    const places = this.#consumers.progress(name);
+    const place = places.find((of) => of.topicId === topicId && of.queueId === queueId);
+    if (place === undefined) {
+      throw new MillraceError('NOT_FOUND', `group "${name}" has not read the queue`);
+    }
+    return encode('GetOffsetResponse', { status: ok, offset: place.cursor });
+  }
+
+  /** Puts the group elsewhere on the queue. Throws ILLEGAL_OFFSET outside what the queue holds. */
+  async updateOffset({ request }: UnaryCall): Promise<Buffer> {
+    interface UpdateRequest {
+      readonly group?: { readonly name?: string };
+      readonly message_queue?: QueueName;
+      readonly offset?: number;
+    }
+    const update = decode<UpdateRequest>('UpdateOffsetRequest', request);
+    const { topicId, queueId } = this.#queue(update.message_queue);
+    const { name } = await this.#groups.use(update.group?.name ?? '');
+    const offset = update.offset ?? 0;
+    const { minOffset, maxOffset } = this.#store.range(topicId, queueId);
+    if (offset < minOffset || offset > maxOffset) {
+      throw new MillraceError(
+        'ILLEGAL_OFFSET',
+        `the queue has offsets ${minOffset} to ${maxOffset}, not ${offset}`,
+      );
+    }
+    this.#consumers.resetOffset(name, update.message_queue?.topic?.name ?? '', queueId, offset);
+    return encode('UpdateOffsetResponse', { status: ok });
   }
 
   async pull(call: StreamCall): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Groups } from '../../engine/broker/groups.ts';
+import { acceptedTypes } from '../../engine/broker/message-check.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import { decode, encode, type Fields } from './codec.ts';
 import type { UnaryCall } from './service.ts';
@@ -5,18 +7,20 @@ import { ok } from './status.ts';
 
 interface RouteRequest {
   readonly topic?: { readonly name?: string };
+  readonly group?: { readonly name?: string };
   readonly endpoints?: Fields;
 }
 
 /** The queues of a topic. The broker's address is the one that the client reached us at. */
 function queuesOf(topics: Topics, { topic, endpoints }: RouteRequest): Fields[] {
-  const { name, queues } = topics.get(topic?.name ?? '');
+  const found = topics.get(topic?.name ?? '');
+  const { name, queues } = found;
   return Array.from({ length: queues }, (_, id) => ({
-    topic: { name },
+    topic: { ...topic, name },
     id,
     permission: 'READ_WRITE',
     broker: { name: 'millrace', id: 0, endpoints },
-    accept_message_types: ['NORMAL'],
+    accept_message_types: acceptedTypes(found),
   }));
 }
 
@@ -25,9 +29,19 @@ export function queryRoute(topics: Topics, { request }: UnaryCall): Buffer {
   return encode('QueryRouteResponse', { status: ok, message_queues: queuesOf(topics, route) });
 }
 
-/** Push consumers poll what they are assigned; one assignment stands for all queues in pop mode. */
-export function queryAssignment(topics: Topics, { request }: UnaryCall): Buffer {
-  const [first] = queuesOf(topics, decode<RouteRequest>('QueryAssignmentRequest', request));
-  const assignments = [{ message_queue: { ...first, id: -1 } }];
+/**
+ * What a push consumer polls: one assignment stands for all queues, but a FIFO group's clients
+ * expect one for each (reference rocketmq-v2, 1.10). Every client gets all of them, always the same.
+ */
+export async function queryAssignment(
+  topics: Topics,
+  groups: Groups,
+  { request }: UnaryCall,
+): Promise<Buffer> {
+  const query = decode<RouteRequest>('QueryAssignmentRequest', request);
+  const { fifo } = await groups.use(query.group?.name ?? '');
+  const queues = queuesOf(topics, query).map(({ accept_message_types, ...queue }) => queue);
+  const assigned = fifo ? queues : [{ ...queues[0], id: -1 }];
+  const assignments = assigned.map((message_queue) => ({ message_queue }));
   return encode('QueryAssignmentResponse', { status: ok, assignments });
 }

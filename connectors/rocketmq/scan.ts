@@ -8,6 +8,9 @@ export interface ScannedMessage {
   readonly start: number;
   readonly end: number;
   readonly topic: string;
+  /** The topic field with its tag; both 0 when there is none. */
+  readonly topicStart: number;
+  readonly topicEnd: number;
   readonly bodyStart: number;
   readonly bodyEnd: number;
   /** Bytes of the SystemProperties field; start = end = 0 when there is none. */
@@ -16,11 +19,21 @@ export interface ScannedMessage {
   readonly systemTag: number;
   readonly systemEnd: number;
   readonly propertyCount: number;
+  /** Keys and values of the user properties, tag and keys, as UTF-8. */
   readonly propertyBytes: number;
+  readonly propertyKeys: readonly string[];
   readonly messageId: string;
   readonly tag: string | undefined;
+  readonly keys: readonly string[];
   readonly hasDigest: boolean;
+  readonly hasEncoding: boolean;
+  /** As the client wrote it; what counts is derived (`typeOf` in engine/broker/message-check.ts). */
   readonly messageType: number;
+  readonly messageGroup: string | undefined;
+  /** ms since 1970; `undefined` when the message is for now. */
+  readonly deliverAtMs: number | undefined;
+  readonly liteTopic: string | undefined;
+  readonly priority: number | undefined;
 }
 
 /** Finds the messages of a SendMessageRequest: repeated Message messages = 1. Throws MALFORMED. */
@@ -36,19 +49,24 @@ export function scanSendRequest(bytes: Buffer): ScannedMessage[] {
 function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage {
   const reader = new WireReader(bytes, start, end);
   let topic = '';
+  let topicStart = 0;
+  let topicEnd = 0;
   let bodyStart = 0;
   let bodyEnd = 0;
   let systemStart = 0;
   let systemTag = 0;
   let systemEnd = 0;
-  let propertyCount = 0;
   let propertyBytes = 0;
+  const propertyKeys: string[] = [];
   while (reader.next()) {
     if (reader.is(1)) {
       topic = resourceName(bytes, reader.start, reader.stop);
+      topicStart = reader.tagStart;
+      topicEnd = reader.stop;
     } else if (reader.is(2)) {
-      propertyCount++;
-      propertyBytes += reader.stop - reader.start;
+      const property = scanProperty(bytes, reader.start, reader.stop);
+      propertyKeys.push(property.key);
+      propertyBytes += property.bytes;
     } else if (reader.is(3)) {
       if (systemEnd !== 0) {
         throw new MillraceError('MALFORMED', 'a message has its system properties twice');
@@ -66,14 +84,17 @@ function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage 
     start,
     end,
     topic,
+    topicStart,
+    topicEnd,
     bodyStart,
     bodyEnd,
     systemStart,
     systemTag,
     systemEnd,
-    propertyCount,
-    propertyBytes,
     ...system,
+    propertyCount: propertyKeys.length,
+    propertyBytes: propertyBytes + system.propertyBytes,
+    propertyKeys,
   };
 }
 
@@ -84,21 +105,95 @@ function resourceName(bytes: Buffer, start: number, end: number): string {
   return name;
 }
 
+function scanProperty(bytes: Buffer, start: number, end: number) {
+  const reader = new WireReader(bytes, start, end);
+  let key = '';
+  let size = 0;
+  while (reader.next()) {
+    if (reader.is(1)) key = checkedText(reader);
+    if (reader.is(1) || reader.is(2)) size += reader.stop - reader.start;
+  }
+  return { key, bytes: size };
+}
+
+/** User properties of a message, decoded: only filters need them. */
+export function propertiesOf(bytes: Buffer, { start, end }: ScannedMessage): Map<string, string> {
+  const properties = new Map<string, string>();
+  const reader = new WireReader(bytes, start, end);
+  while (reader.next()) {
+    if (!reader.is(2)) continue;
+    const entry = new WireReader(bytes, reader.start, reader.stop);
+    let key = '';
+    let value = '';
+    while (entry.next()) {
+      if (entry.is(1)) key = entry.text();
+      else if (entry.is(2)) value = entry.text();
+    }
+    properties.set(key, value);
+  }
+  return properties;
+}
+
 function scanSystem(bytes: Buffer, start: number, end: number) {
   const reader = new WireReader(bytes, start, end);
   let messageId = '';
   let tag: string | undefined;
+  const keys: string[] = [];
+  let propertyBytes = 0;
   let hasDigest = false;
+  let hasEncoding = false;
   let messageType = 0;
+  let messageGroup: string | undefined;
+  let deliverAtMs: number | undefined;
+  let liteTopic: string | undefined;
+  let priority: number | undefined;
   while (reader.next()) {
     if (reader.is(1)) tag = checkedText(reader);
+    else if (reader.is(2)) keys.push(checkedText(reader));
     else if (reader.is(3)) messageId = checkedText(reader);
     else if (reader.is(4)) hasDigest = true;
-    else if (reader.field === 6 && reader.wireType === 0) {
-      messageType = new WireReader(bytes, reader.start, reader.stop).varint();
+    else if (reader.is(11)) deliverAtMs = timestampMs(bytes, reader.start, reader.stop);
+    else if (reader.is(17)) messageGroup = checkedText(reader);
+    else if (reader.is(21)) liteTopic = checkedText(reader);
+    else if (reader.wireType === 0) {
+      const value = new WireReader(bytes, reader.start, reader.stop).varint();
+      if (reader.field === 5) hasEncoding = value !== 0;
+      else if (reader.field === 6) messageType = value;
+      else if (reader.field === 22) priority = int32(value);
     }
+    if (reader.is(1) || reader.is(2)) propertyBytes += reader.stop - reader.start;
   }
-  return { messageId, tag, hasDigest, messageType };
+  return {
+    messageId,
+    tag,
+    keys,
+    propertyBytes,
+    hasDigest,
+    hasEncoding,
+    messageType,
+    messageGroup,
+    deliverAtMs,
+    liteTopic,
+    priority,
+  };
+}
+
+/** google.protobuf.Timestamp: seconds = 1, nanos = 2. Far from 1970 it loses precision, no more. */
+function timestampMs(bytes: Buffer, start: number, end: number): number {
+  const reader = new WireReader(bytes, start, end);
+  let ms = 0;
+  while (reader.next()) {
+    if (reader.wireType !== 0) continue;
+    const value = new WireReader(bytes, reader.start, reader.stop).varint();
+    if (reader.field === 1) ms += value < 2 ** 63 ? value * 1000 : 0;
+    else if (reader.field === 2) ms += int32(value) / 1e6;
+  }
+  return ms;
+}
+
+/** A negative int32 is ten bytes on the wire. */
+function int32(value: number): number {
+  return value >= 2 ** 31 ? -1 : value;
 }
 
 function checkedText(reader: WireReader): string {

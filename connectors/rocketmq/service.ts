@@ -6,26 +6,30 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import type { Clients } from '../../engine/broker/clients.ts';
 import type { Consumers } from '../../engine/broker/consumers.ts';
+import type { Groups } from '../../engine/broker/groups.ts';
 import type { Publisher } from '../../engine/broker/publisher.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../storage/store.ts';
 import type { GrpcService } from '../grpc/service.ts';
 import { decode, encode, type Fields } from './codec.ts';
-import { ConsumeMethods } from './consume.ts';
+import { ConsumeMethods, clientIdOf } from './consume.ts';
 import { rocketmqProto } from './proto.ts';
 import { ReadMethods } from './read.ts';
 import { queryAssignment, queryRoute } from './route.ts';
 import { scanSendRequest } from './scan.ts';
-import { answerSettings, type ClientSettings } from './settings.ts';
 import { ok, statusOf } from './status.ts';
+import { Telemetry } from './telemetry.ts';
 
 export interface MessagingOptions {
   readonly store: Store;
   readonly topics: Topics;
   readonly publisher: Publisher;
   readonly consumers: Consumers;
+  readonly groups: Groups;
+  readonly clients: Clients;
   readonly clock: Clock;
 }
 
@@ -46,6 +50,9 @@ const methods: Readonly<Record<string, readonly [boolean, boolean]>> = {
   AckMessage: [false, false],
   PullMessage: [false, true],
   QueryOffset: [false, false],
+  GetOffset: [false, false],
+  UpdateOffset: [false, false],
+  ForwardMessageToDeadLetterQueue: [false, false],
   Telemetry: [true, true],
   NotifyClientTermination: [false, false],
   ChangeInvisibleDuration: [false, false],
@@ -71,17 +78,18 @@ const definition: ServiceDefinition = Object.fromEntries(
 /** `apache.rocketmq.v2.MessagingService` over the broker. */
 export function createMessagingService(options: MessagingOptions): GrpcService {
   const closing = new AbortController();
-  const streams = new Set<ServerDuplexStream<Buffer, Buffer>>();
+  const telemetry = new Telemetry(options);
   const consume = new ConsumeMethods(options, closing.signal);
   const read = new ReadMethods(options);
   const handlers: UntypedServiceImplementation = {
     QueryRoute: unary('QueryRouteResponse', (call) => queryRoute(options.topics, call)),
     QueryAssignment: unary('QueryAssignmentResponse', (call) =>
-      queryAssignment(options.topics, call),
+      queryAssignment(options.topics, options.groups, call),
     ),
     SendMessage: unary('SendMessageResponse', (call) => sendMessage(options.publisher, call)),
-    Heartbeat: unary('HeartbeatResponse', ({ request }) => {
-      decode('HeartbeatRequest', request);
+    Heartbeat: unary('HeartbeatResponse', (call) => {
+      decode('HeartbeatRequest', call.request);
+      options.clients.seen(clientIdOf(call));
       return encode('HeartbeatResponse', { status: ok });
     }),
     NotifyClientTermination: unary('NotifyClientTerminationResponse', (call) =>
@@ -91,11 +99,15 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     ChangeInvisibleDuration: unary('ChangeInvisibleDurationResponse', (call) =>
       consume.changeInvisible(call),
     ),
+    ForwardMessageToDeadLetterQueue: unary('ForwardMessageToDeadLetterQueueResponse', (call) =>
+      consume.forwardToDeadLetters(call),
+    ),
+    GetOffset: unary('GetOffsetResponse', (call) => read.getOffset(call)),
+    UpdateOffset: unary('UpdateOffsetResponse', (call) => read.updateOffset(call)),
     QueryOffset: unary('QueryOffsetResponse', (call) => read.queryOffset(call)),
     ReceiveMessage: (call: StreamCall) => consume.receive(call),
     PullMessage: (call: StreamCall) => read.pull(call),
-    Telemetry: (call: ServerDuplexStream<Buffer, Buffer>) =>
-      telemetry(call, streams, options.clock),
+    Telemetry: (call: ServerDuplexStream<Buffer, Buffer>) => telemetry.open(call),
   };
   return {
     name: 'apache.rocketmq.v2.MessagingService',
@@ -104,7 +116,7 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     proto: rocketmqProto,
     close() {
       closing.abort();
-      for (const stream of streams) stream.end();
+      telemetry.close();
     },
   };
 }
@@ -121,62 +133,26 @@ function unary(response: string, run: Unary) {
   };
 }
 
+/** MessageType.TRANSACTION. */
+const transactionType = 4;
+
 async function sendMessage(publisher: Publisher, { request }: UnaryCall): Promise<Buffer> {
   const messages = scanSendRequest(request);
   const { baseOffset } = await publisher.publish(
     request,
-    messages.map(({ bodyStart, bodyEnd, ...parts }) => ({
+    messages.map(({ bodyStart, bodyEnd, messageType, ...parts }) => ({
       ...parts,
       bodyBytes: bodyEnd - bodyStart,
+      isTransaction: messageType === transactionType,
     })),
   );
   const entries = messages.map(
     ({ messageId }, index): Fields => ({
       status: ok,
       message_id: messageId,
-      transaction_id: '',
+      transaction_id: messageId,
       offset: baseOffset + index,
     }),
   );
   return encode('SendMessageResponse', { status: ok, entries });
-}
-
-/**
- * Node's client with several topics opens the stream after the first one's route and listens for
- * the settings only when it has them all: an answer in between is lost on it, and it waits for ever
- * (seen with rocketmq-client-nodejs 1.0.8). So it gets the answer again.
- */
-const repeatSettingsMs = [300, 1500, 5000];
-
-/** Answers the client's settings; ends its side as soon as the client ended its own. */
-function telemetry(
-  call: ServerDuplexStream<Buffer, Buffer>,
-  streams: Set<ServerDuplexStream<Buffer, Buffer>>,
-  clock: Clock,
-): void {
-  streams.add(call);
-  const finish = () => streams.delete(call);
-  call.on('data', (bytes: Buffer) => {
-    try {
-      const { settings } = decode<{ settings?: ClientSettings }>('TelemetryCommand', bytes);
-      if (settings === undefined) return;
-      const answer = encode('TelemetryCommand', {
-        status: ok,
-        settings: answerSettings(settings),
-      });
-      call.write(answer);
-      if (settings.user_agent?.language !== 'NODE_JS') return;
-      for (const delayMs of repeatSettingsMs) {
-        clock.after(delayMs, () => streams.has(call) && call.write(answer), { background: true });
-      }
-    } catch (error) {
-      call.write(encode('TelemetryCommand', { status: statusOf(error) }));
-    }
-  });
-  call.on('end', () => {
-    finish();
-    call.end();
-  });
-  call.on('error', finish);
-  call.on('cancelled', finish);
 }

@@ -1,3 +1,5 @@
+import type { GroupSettings } from '../../engine/broker/catalogue-record.ts';
+import { defaultGroup } from '../../engine/broker/groups.ts';
 import { limits } from '../../platform/limits.ts';
 import { type Fields, fromMillis } from './codec.ts';
 
@@ -5,7 +7,7 @@ import { type Fields, fromMillis } from './codec.ts';
 export interface ClientSettings extends Fields {
   readonly client_type?: string;
   readonly publishing?: Fields;
-  readonly subscription?: Fields;
+  readonly subscription?: Fields & { readonly group?: { readonly name?: string } };
   readonly access_point?: Fields;
   readonly user_agent?: { readonly language?: string; readonly version?: string };
 }
@@ -18,7 +20,11 @@ const retryDelaysMs = [
  * The server's answer to a client's settings, with what each language needs to start and to behave
  * (reference rocketmq-v2, 1.8, its table of client traps).
  */
-export function answerSettings(settings: ClientSettings): Fields {
+export function answerSettings(
+  settings: ClientSettings,
+  group: GroupSettings = defaultGroup,
+): Fields {
+  const { maxAttempts, fifo } = group;
   const { language, version } = settings.user_agent ?? {};
   const metric = needsMetric(language, version)
     ? { on: true, endpoints: settings.access_point }
@@ -41,11 +47,14 @@ export function answerSettings(settings: ClientSettings): Fields {
     // Node's client ignores the customized form, and takes the seconds of this one for ms.
     backoff_policy:
       language === 'NODE_JS'
-        ? exponential(17, 1_000_000, 7_200_000_000)
-        : { max_attempts: 17, customized_backoff: { next: retryDelaysMs.map(fromMillis) } },
+        ? exponential(maxAttempts, 1_000_000, 7_200_000_000)
+        : {
+            max_attempts: maxAttempts,
+            customized_backoff: { next: retryDelaysMs.map(fromMillis) },
+          },
     subscription: {
       ...settings.subscription,
-      fifo: false,
+      fifo,
       receive_batch_size: limits.receiveBatchMax,
       long_polling_timeout: fromMillis(20_000),
       lite_subscription_quota: 2000,

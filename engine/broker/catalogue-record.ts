@@ -3,10 +3,23 @@
  * broker and the SQL engine each replay the records they know; replaying all of them in order
  * from offset 0 gives the present catalogue. Records are on disk: fields are only ever added.
  */
-export type CatalogueRecord = TopicCreated | TopicDropped | RelationCreated | RelationDropped;
+export type CatalogueRecord =
+  | TopicCreated
+  | TopicDropped
+  | GroupCreated
+  | GroupDropped
+  | RelationCreated
+  | RelationDropped;
 
-/** RocketMQ's message types that a topic may take; First light serves NORMAL. */
-export type TopicMessageType = 'NORMAL' | 'FIFO' | 'DELAY' | 'TRANSACTION' | 'MIXED';
+/** RocketMQ's message types that a topic may take; MIXED takes all but LITE and PRIORITY. */
+export type TopicMessageType =
+  | 'NORMAL'
+  | 'FIFO'
+  | 'DELAY'
+  | 'TRANSACTION'
+  | 'PRIORITY'
+  | 'LITE'
+  | 'MIXED';
 
 export interface TopicCreated {
   readonly op: 'topic-created';
@@ -21,6 +34,29 @@ export interface TopicCreated {
 export interface TopicDropped {
   readonly op: 'topic-dropped';
   readonly topicId: number;
+}
+
+export interface GroupSettings {
+  /** Messages of one message group go out one after the other. */
+  readonly fifo: boolean;
+  /** Every client gets every message, from the time it first asks. */
+  readonly broadcast: boolean;
+  /** Deliveries of a message before it goes to `%DLQ%NAME`. */
+  readonly maxAttempts: number;
+  /** Where the group begins on a topic: `end` = when the group was made; a number = a time, ms. */
+  readonly start: 'beginning' | 'end' | number;
+}
+
+/** A new consumer group; for one that exists, its new settings. */
+export interface GroupCreated extends GroupSettings {
+  readonly op: 'group-created';
+  readonly name: string;
+  readonly timeMs: number;
+}
+
+export interface GroupDropped {
+  readonly op: 'group-dropped';
+  readonly name: string;
 }
 
 /** A source, table, view or materialized view, by the statement that made it. */

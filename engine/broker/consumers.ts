@@ -1,23 +1,37 @@
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
-import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
-import { type Entry, type Store, tagMixed } from '../../storage/store.ts';
-import { tagHashOf } from './publisher.ts';
-import { QueueCursor } from './queue-cursor.ts';
-import { decodeReceipt, encodeReceipt } from './receipt-handle.ts';
+import { col, indexRowWidth } from '../../storage/queues/index-rows.ts';
+import type { Entry, Store } from '../../storage/store.ts';
+import { AttemptIds } from './attempt-ids.ts';
+import type { GroupCreated } from './catalogue-record.ts';
+import type { Clients } from './clients.ts';
+import { CursorStore } from './cursor-store.ts';
+import { DeadLetters } from './dead-letters.ts';
+import type { Groups } from './groups.ts';
+import type { MessageFilter, MessageFormat } from './message-format.ts';
+import { popQueue, readRow, type Taken } from './pop-queue.ts';
+import type { QueueCursor } from './queue-cursor.ts';
+import { decodeReceipt, encodeReceipt, type Receipt } from './receipt-handle.ts';
 import type { Topics } from './topics.ts';
+import { Waiters } from './waiters.ts';
 
-export interface PopRequest {
+/** Who asks: a client, for its group. */
+export interface Member {
   readonly group: string;
+  readonly clientId: string;
+}
+
+export interface PopRequest extends Member {
   readonly topic: string;
-  /** One queue, or all of them. */
-  readonly queueId: number | undefined;
   /** `undefined`: every message. */
-  readonly tags: ReadonlySet<string> | undefined;
+  readonly filter: MessageFilter | undefined;
   readonly max: number;
-  readonly invisibleMs: number;
+  /** `renewed`: for as long as the client lives. */
+  readonly invisibleMs: number | 'renewed';
   readonly waitMs: number;
+  /** The same id again = the client did not get the earlier answer (reference 1.13). */
+  readonly attemptId: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -28,231 +42,340 @@ export interface Popped {
   readonly offset: number;
   readonly attempt: number;
   readonly receiptHandle: string;
+  readonly invisibleMs: number;
 }
 
-/** Tags of an entry's messages, in order; the connector knows the format. */
-export type TagsOf = (entry: Entry) => readonly (string | undefined)[];
+/** How far a group is on one queue. */
+export interface QueueProgress {
+  readonly topicId: number;
+  readonly queueId: number;
+  /** First unfinished offset. */
+  readonly cursor: number;
+  readonly maxOffset: number;
+  readonly inFlight: number;
+}
 
-const cursorPrefix = 'cursor/';
-/** Index rows looked at in one go. */
-const lookAheadEntries = 64;
+export interface ConsumersOptions {
+  readonly store: Store;
+  readonly topics: Topics;
+  readonly groups: Groups;
+  readonly clients: Clients;
+  readonly clock: Clock;
+  readonly format: MessageFormat;
+}
+
+/** A queue as one group sees it. */
+interface Place {
+  readonly name: string;
+  readonly topicId: number;
+  readonly queueId: number;
+}
 
 /**
  * Consumer groups in pop mode: the server hands each message to one member at a time and waits for
- * its ack; a message that is not acked in time comes again (reference rocketmq-v2, 1.13, 1.14).
- * Groups need no creation and begin at the start of a topic.
+ * its ack; a message that is not acked in time comes again, until it is dead (reference
+ * rocketmq-v2, 1.13, 1.14). Nothing here waits for the database: cursors are in memory, and written
+ * behind (`cursor-store.ts`).
  */
 export class Consumers {
-  readonly #store: Store;
-  readonly #topics: Topics;
-  readonly #clock: Clock;
-  readonly #tagsOf: TagsOf;
-  readonly #cursors = new Map<string, QueueCursor>();
-  /** One pop at a time per queue and group. */
-  readonly #busy = new Map<string, Promise<unknown>>();
-  readonly #wakers = new Set<() => void>();
+  readonly #options: ConsumersOptions;
+  readonly #cursors: CursorStore;
+  readonly #deadLetters: DeadLetters;
+  readonly #waiters: Waiters;
+  readonly #attemptIds = new AttemptIds(limits.attemptIdsMax);
+  /** One pop at a time per cursor: offsets go out in order. */
+  readonly #busy = new Map<QueueCursor, Promise<unknown>>();
   readonly #unsubscribe: () => void;
+  #popId = 0;
+  #firstQueue = 0;
 
-  constructor(store: Store, topics: Topics, clock: Clock, tagsOf: TagsOf) {
-    this.#store = store;
-    this.#topics = topics;
-    this.#clock = clock;
-    this.#tagsOf = tagsOf;
-    this.#unsubscribe = store.onDurable(() => this.#wake());
+  constructor(options: ConsumersOptions) {
+    const { store, topics, clients, clock, format } = options;
+    this.#options = options;
+    this.#cursors = new CursorStore(store.derived, clock, clients);
+    this.#deadLetters = new DeadLetters(store, topics, format);
+    this.#waiters = new Waiters(clock);
+    this.#unsubscribe = store.onDurable(({ values, rowCount }) => {
+      let last = -1;
+      for (let row = 0; row < rowCount; row++) {
+        const topicId = values[row * indexRowWidth + col.topicId]!;
+        if (topicId !== last) this.#waiters.wake(topicId);
+        last = topicId;
+      }
+    });
+    clients.onLost((owner) => this.#disown(owner));
   }
 
   /** Reads the cursors of all groups. Throws CORRUPTION for one beyond the end of its queue. */
   async open(): Promise<void> {
-    for (const [key, value] of await this.#store.derived.load(cursorPrefix)) {
-      const name = key.slice(cursorPrefix.length);
-      const [queueId, topicId] = name.split('/').reverse().map(Number);
-      const cursor = Number(new TextDecoder().decode(value));
-      if (!(cursor <= this.#store.range(topicId!, queueId!).maxOffset)) {
-        throw new MillraceError(
-          'CORRUPTION',
-          `the cursor of ${name} is ${cursor}, beyond the end of its queue`,
-        );
-      }
-      this.#cursors.set(name, new QueueCursor(cursor));
-    }
+    const { store } = this.#options;
+    await this.#cursors.open((topicId, queueId) => store.range(topicId, queueId).maxOffset);
   }
 
+  /** Ends the long polls and hands all that changed to the store, which is to be closed next. */
   close(): void {
     this.#unsubscribe();
-    this.#wake();
+    this.#waiters.wakeAll();
+    this.#cursors.flush();
   }
 
   /** Up to `max` messages; waits for the first one. None when the time is up or the client left. */
   async pop(request: PopRequest): Promise<readonly Popped[]> {
-    const deadline = this.#clock.monotonicMs() + request.waitMs;
+    const { clock, groups, topics } = this.#options;
+    const group = await groups.use(request.group);
+    const { topicId } = topics.get(request.topic);
+    if (request.attemptId !== undefined) this.#retryAttempt(request.attemptId, topicId);
+    const deadline = clock.monotonicMs() + request.waitMs;
     for (;;) {
-      const popped = await this.#popNow(request);
-      const left = deadline - this.#clock.monotonicMs();
+      const popped = await this.#popNow(request, group);
+      const left = deadline - clock.monotonicMs();
       if (popped.length > 0 || left <= 0 || request.signal.aborted) return popped;
-      await this.#somethingNew(request, left);
+      const untilVisible = this.#nextVisibleMs(request) - clock.monotonicMs();
+      await this.#waiters.wait(topicId, Math.min(left, untilVisible), request.signal);
     }
   }
 
-  acknowledge(group: string, receiptHandle: string): void {
-    const receipt = decodeReceipt(receiptHandle, group, this.#store.serverId);
-    const name = cursorName(group, receipt.topicId, receipt.queueId);
-    this.#checkOffset(receipt.topicId, receipt.queueId, receipt.offset);
-    const cursor = this.#cursor(name);
-    cursor.acknowledge(receipt.offset, receipt.stamp);
-    this.#save(name, cursor);
+  /** Throws RECEIPT_HANDLE_EXPIRED. */
+  acknowledge(member: Member, receiptHandle: string): void {
+    const receipt = this.#receipt(member, receiptHandle);
+    const { name, cursor } = this.#cursorOf(receipt);
+    const now = this.#options.clock.monotonicMs();
+    const hasFreed = cursor.finish(receipt.offset, receipt.stamp, now);
+    this.#cursors.touch(name, cursor);
+    if (hasFreed) this.#waiters.wake(receipt.topicId);
   }
 
-  /** The message comes again after `invisibleMs`. Returns the handle that counts from now on. */
-  changeInvisible(group: string, receiptHandle: string, invisibleMs: number): string {
-    const receipt = decodeReceipt(receiptHandle, group, this.#store.serverId);
-    const name = cursorName(group, receipt.topicId, receipt.queueId);
-    this.#checkOffset(receipt.topicId, receipt.queueId, receipt.offset);
-    const until = this.#clock.monotonicMs() + invisibleMs;
-    const stamp = this.#cursor(name).postpone(receipt.offset, receipt.stamp, until);
-    this.#wake();
-    return encodeReceipt({ ...receipt, stamp }, this.#store.serverId);
+  /**
+   * The message comes again after `invisibleMs`; `suspend` does not count the delivery. Returns the
+   * handle that counts from now on.
+   */
+  changeInvisible(
+    member: Member,
+    receiptHandle: string,
+    invisibleMs: number,
+    suspend = false,
+  ): string {
+    const receipt = this.#receipt(member, receiptHandle);
+    const { name, cursor } = this.#cursorOf(receipt);
+    const now = this.#options.clock.monotonicMs();
+    const { offset, stamp } = receipt;
+    const next = cursor.postpone(offset, stamp, now, now + invisibleMs, suspend);
+    this.#cursors.touch(name, cursor);
+    this.#waiters.wake(receipt.topicId);
+    return encodeReceipt({ ...receipt, stamp: next }, this.#options.store.serverId);
   }
 
-  #checkOffset(topicId: number, queueId: number, offset: number): void {
-    if (offset < this.#store.range(topicId, queueId).maxOffset) return;
-    throw new MillraceError('RECEIPT_HANDLE_EXPIRED', 'the receipt handle is not valid');
+  /** The client gave up on the message. Resolves when it is among the dead letters, and finished. */
+  async forwardToDeadLetters(member: Member, topic: string, receiptHandle: string): Promise<void> {
+    const receipt = this.#receipt(member, receiptHandle);
+    const { store, topics, clock } = this.#options;
+    const { topicId, queueId, offset } = receipt;
+    if (topics.get(topic).topicId !== topicId) throw invalidHandle();
+    const { name, cursor } = this.#cursorOf(receipt);
+    const now = clock.monotonicMs();
+    // Kept from others while it is written; refused when the handle is not valid any more.
+    const stamp = cursor.postpone(offset, receipt.stamp, now, now + limits.renewMs);
+    const rows = await store.indexRows(topicId, queueId, offset, 1);
+    const entry = await readRow(store, rows, 0);
+    const claim = { offset, attempt: 0, stamp };
+    const taken = { claim, entry, index: offset - entry.baseOffset };
+    await this.#bury(member.group, topic, { name, topicId, queueId }, cursor, taken);
   }
 
-  #cursor(name: string): QueueCursor {
-    let cursor = this.#cursors.get(name);
-    if (cursor === undefined) {
-      cursor = new QueueCursor(0);
-      this.#cursors.set(name, cursor);
+  /** Puts a group elsewhere on a topic: at an offset of one queue. What it holds is forgotten. */
+  resetOffset(group: string, topic: string, queueId: number, offset: number): void {
+    const { topicId } = this.#options.topics.get(topic);
+    const { minOffset, maxOffset } = this.#options.store.range(topicId, queueId);
+    const { name } = placeOf(group, topicId, queueId);
+    this.#cursors.move(name, Math.max(minOffset, Math.min(offset, maxOffset)));
+    this.#waiters.wake(topicId);
+  }
+
+  /** How far the group is on each queue that it has read. */
+  progress(group: string): readonly QueueProgress[] {
+    const list: QueueProgress[] = [];
+    for (const [name, cursor] of this.#cursors.startingWith(`${group}/`)) {
+      const [, topicId, queueId] = name.split('/').map(Number) as [number, number, number];
+      const { maxOffset } = this.#options.store.range(topicId, queueId);
+      const inFlight = cursor.heldCount - cursor.waitingCount;
+      list.push({ topicId, queueId, cursor: cursor.cursor, maxOffset, inFlight });
     }
-    return cursor;
+    return list;
   }
 
-  #save(name: string, { cursor }: QueueCursor): void {
-    this.#store.derived.put(cursorPrefix + name, new TextEncoder().encode(String(cursor)));
+  /** Forgets the cursors of a group. */
+  forget(group: string): void {
+    for (const [name] of [...this.#cursors.startingWith(`${group}/`)]) this.#cursors.remove(name);
   }
 
-  async #popNow(request: PopRequest): Promise<Popped[]> {
-    const { topicId, queues } = this.#topics.get(request.topic);
-    const popped: Popped[] = [];
-    const first = request.queueId ?? Math.floor(this.#clock.monotonicMs()) % queues;
-    const count = request.queueId === undefined ? queues : 1;
-    for (let i = 0; i < count && popped.length < request.max; i++) {
-      const queueId = (first + i) % queues;
-      const name = cursorName(request.group, topicId, queueId);
-      const turn = (this.#busy.get(name) ?? Promise.resolve()).then(() =>
-        this.#popQueue(request, topicId, queueId, request.max - popped.length),
-      );
-      this.#busy.set(
-        name,
-        turn.catch(() => undefined),
-      );
-      popped.push(...(await turn));
-    }
-    return popped;
+  #receipt(member: Member, receiptHandle: string): Receipt {
+    const { store } = this.#options;
+    const receipt = decodeReceipt(receiptHandle, this.#readerOf(member), store.serverId);
+    const { topicId, queueId, offset } = receipt;
+    if (offset < store.range(topicId, queueId).maxOffset) return receipt;
+    throw invalidHandle();
   }
 
-  async #popQueue(
-    request: PopRequest,
-    topicId: number,
-    queueId: number,
-    max: number,
-  ): Promise<Popped[]> {
-    const name = cursorName(request.group, topicId, queueId);
-    const cursor = this.#cursor(name);
-    const popped: Popped[] = [];
-    const take = (entry: Entry, offset: number) => {
-      const until = this.#clock.monotonicMs() + request.invisibleMs;
-      const { attempt, stamp } = cursor.hold(offset, until);
-      const receipt = { group: request.group, topicId, queueId, offset, stamp };
-      const receiptHandle = encodeReceipt(receipt, this.#store.serverId);
-      popped.push({ entry, index: offset - entry.baseOffset, offset, attempt, receiptHandle });
-    };
-    for (const offset of cursor.expired(this.#clock.monotonicMs(), max)) {
-      const rows = await this.#store.indexRows(topicId, queueId, offset, 1);
-      take(await this.#read(rows, 0), offset);
-    }
-    let bytes = 0;
-    const { maxOffset } = this.#store.range(topicId, queueId);
-    while (popped.length < max && cursor.next < maxOffset && bytes < limits.receiveBytesMax) {
-      if (request.signal.aborted) break;
-      const rows = await this.#store.indexRows(topicId, queueId, cursor.next, lookAheadEntries);
-      if (rows.rowCount === 0) break;
-      for (let row = 0; row < rows.rowCount && popped.length < max; row++) {
-        const end = endOffset(rows, row);
-        if (isOtherTag(rows, row, request.tags)) {
-          for (let offset = cursor.next; offset < end; offset++) cursor.skip(offset);
-          continue;
-        }
-        const entry = await this.#read(rows, row);
-        bytes += entry.length;
-        const tags = request.tags === undefined ? undefined : this.#tagsOf(entry);
-        while (cursor.next < end && popped.length < max) {
-          const offset = cursor.next;
-          const tag = tags?.[offset - entry.baseOffset];
-          const isWanted =
-            request.tags === undefined || (tag !== undefined && request.tags.has(tag));
-          if (isWanted) take(entry, offset);
-          else cursor.skip(offset);
-        }
-        if (bytes >= limits.receiveBytesMax) break;
-      }
-      this.#save(name, cursor);
-    }
-    return popped;
+  #cursorOf({ group, topicId, queueId }: Receipt): { name: string; cursor: QueueCursor } {
+    const { name } = placeOf(group, topicId, queueId);
+    const cursor = this.#cursors.find(name);
+    if (cursor === undefined) throw invalidHandle();
+    return { name, cursor };
   }
 
-  #read({ values }: IndexRows, row: number): Promise<Entry> {
-    const at = row * indexRowWidth;
-    return this.#store.readEntry(
-      values[at + col.partition]!,
-      values[at + col.position]!,
-      values[at + col.length]!,
-    );
+  /** Whose cursors count: the group's, or in a broadcast each client's own. */
+  #readerOf({ group, clientId }: Member): string {
+    return this.#options.groups.find(group)?.broadcast === true ? `${group}@${clientId}` : group;
   }
 
-  /** Resolves at the next group commit, postponement, expiry, abort, or after `leftMs`. */
-  #somethingNew(request: PopRequest, leftMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const { topicId, queues } = this.#topics.get(request.topic);
-      let earliest = Number.POSITIVE_INFINITY;
-      for (let queueId = 0; queueId < queues; queueId++) {
-        const cursor = this.#cursors.get(cursorName(request.group, topicId, queueId));
-        earliest = Math.min(earliest, cursor?.nextVisibleMs() ?? earliest);
-      }
-      const untilVisible = Math.max(1, earliest - this.#clock.monotonicMs());
-      const finish = () => {
-        this.#wakers.delete(finish);
-        timer.cancel();
-        request.signal.removeEventListener('abort', finish);
-        resolve();
-      };
-      const timer = this.#clock.after(Math.min(leftMs, untilVisible), finish, { background: true });
-      this.#wakers.add(finish);
-      request.signal.addEventListener('abort', finish, { once: true });
+  /** The queues in the order in which this pop looks at them. */
+  #places(request: PopRequest): Place[] {
+    const { topicId, queues, messageType } = this.#options.topics.get(request.topic);
+    const reader = this.#readerOf(request);
+    const first = messageType === 'PRIORITY' ? 0 : this.#firstQueue++;
+    return Array.from({ length: queues }, (_, i) => {
+      // The queue's number is the priority; the highest goes first (reference 1.19).
+      const queueId = messageType === 'PRIORITY' ? queues - 1 - i : (first + i) % queues;
+      return placeOf(reader, topicId, queueId);
     });
   }
 
-  #wake(): void {
-    for (const waker of [...this.#wakers]) waker();
+  #nextVisibleMs(request: PopRequest): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const { name } of this.#places(request)) {
+      earliest = Math.min(earliest, this.#cursors.find(name)?.nextVisibleMs() ?? earliest);
+    }
+    return earliest;
+  }
+
+  async #popNow(request: PopRequest, group: GroupCreated): Promise<Popped[]> {
+    const popped: Popped[] = [];
+    for (const place of this.#places(request)) {
+      if (popped.length >= request.max || request.signal.aborted) break;
+      const cursor = this.#cursors.find(place.name) ?? (await this.#begin(place, group));
+      const turn = (this.#busy.get(cursor) ?? Promise.resolve()).then(() =>
+        this.#popPlace(request, group, place, cursor, request.max - popped.length),
+      );
+      const settled = turn.catch(() => undefined);
+      this.#busy.set(cursor, settled);
+      try {
+        popped.push(...(await turn));
+      } finally {
+        if (this.#busy.get(cursor) === settled) this.#busy.delete(cursor);
+      }
+    }
+    return popped;
+  }
+
+  /** Where a group starts that has not read the queue yet. */
+  async #begin({ name, topicId, queueId }: Place, group: GroupCreated): Promise<QueueCursor> {
+    const { store } = this.#options;
+    const { minOffset, maxOffset } = store.range(topicId, queueId);
+    let next = minOffset;
+    if (group.broadcast) next = maxOffset;
+    else if (group.start !== 'beginning') {
+      const timeMs = group.start === 'end' ? group.timeMs : group.start;
+      next = await store.offsetAtTime(topicId, queueId, timeMs);
+    }
+    return this.#cursors.find(name) ?? this.#cursors.create(name, next);
+  }
+
+  async #popPlace(
+    request: PopRequest,
+    group: GroupCreated,
+    place: Place,
+    cursor: QueueCursor,
+    max: number,
+  ): Promise<Popped[]> {
+    const { store, format, clock, clients } = this.#options;
+    if (this.#cursors.find(place.name) !== cursor) return [];
+    const nowMs = clock.monotonicMs();
+    const isRenewed = request.invisibleMs === 'renewed';
+    const invisibleMs = isRenewed ? limits.renewMs : (request.invisibleMs as number);
+    const owner = isRenewed ? clients.ownerOf(request.clientId) : 0;
+    const popId = ++this.#popId;
+    const taken = await popQueue({
+      store,
+      format,
+      topicId: place.topicId,
+      queueId: place.queueId,
+      cursor,
+      fifo: group.fifo,
+      filter: request.filter,
+      taking: { nowMs, visibleAtMs: nowMs + invisibleMs, owner, popId },
+      max,
+      maxBytes: limits.receiveBytesMax,
+      signal: request.signal,
+    });
+    if (!group.broadcast) this.#cursors.touch(place.name, cursor);
+    const alive: Taken[] = [];
+    for (const message of taken) {
+      if (message.claim.attempt <= group.maxAttempts) alive.push(message);
+      else await this.#bury(group.name, request.topic, place, cursor, message);
+    }
+    return this.#handOut(request, place, cursor, alive, invisibleMs);
+  }
+
+  #handOut(
+    request: PopRequest,
+    place: Place,
+    cursor: QueueCursor,
+    taken: readonly Taken[],
+    invisibleMs: number,
+  ): Popped[] {
+    const { topicId, queueId } = place;
+    const claims = taken.map(({ claim }) => claim);
+    if (request.signal.aborted) {
+      cursor.untake(claims, this.#options.clock.monotonicMs());
+      return [];
+    }
+    if (request.attemptId !== undefined) {
+      this.#attemptIds.add(request.attemptId, { name: place.name, topicId, claims });
+    }
+    const group = this.#readerOf(request);
+    return taken.map(({ claim: { offset, attempt, stamp }, entry, index }) => {
+      const receipt = { group, topicId, queueId, offset, stamp };
+      const receiptHandle = encodeReceipt(receipt, this.#options.store.serverId);
+      return { entry, index, offset, attempt, receiptHandle, invisibleMs };
+    });
+  }
+
+  /** A client asks again with the id of a pop whose answer it did not get. */
+  #retryAttempt(attemptId: string, topicId: number): void {
+    for (const { name, claims, topicId: of } of this.#attemptIds.take(attemptId)) {
+      const cursor = this.#cursors.find(name);
+      if (of !== topicId || cursor === undefined) continue;
+      cursor.untake(claims, this.#options.clock.monotonicMs());
+      this.#cursors.touch(name, cursor);
+    }
+  }
+
+  async #bury(
+    group: string,
+    topic: string,
+    { name, topicId }: Place,
+    cursor: QueueCursor,
+    { claim, entry }: Taken,
+  ): Promise<void> {
+    await this.#deadLetters.add(group, topic, entry, claim.offset - entry.baseOffset);
+    if (cursor.finishTaken(claim)) this.#waiters.wake(topicId);
+    this.#cursors.touch(name, cursor);
+  }
+
+  /** The client is gone: its messages go to others soon. */
+  #disown(owner: number): void {
+    const visibleAtMs = this.#options.clock.monotonicMs() + limits.lostVisibleMs;
+    for (const [name, cursor] of this.#cursors.startingWith('')) {
+      if (cursor.disown(owner, visibleAtMs)) this.#cursors.touch(name, cursor);
+    }
+    this.#waiters.wakeAll();
   }
 }
 
-function cursorName(group: string, topicId: number, queueId: number): string {
-  return `${group}/${topicId}/${queueId}`;
+function placeOf(group: string, topicId: number, queueId: number): Place {
+  return { name: `${group}/${topicId}/${queueId}`, topicId, queueId };
 }
 
-function endOffset({ values }: IndexRows, row: number): number {
-  const at = row * indexRowWidth;
-  return values[at + col.baseOffset]! + values[at + col.count]!;
-}
-
-/** The index alone tells that no message of the entry has one of the tags. */
-function isOtherTag(
-  { values }: IndexRows,
-  row: number,
-  tags: ReadonlySet<string> | undefined,
-): boolean {
-  if (tags === undefined) return false;
-  const hash = values[row * indexRowWidth + col.tagHash]!;
-  return hash !== tagMixed && ![...tags].some((tag) => tagHashOf(tag) === hash);
+function invalidHandle(): MillraceError {
+  return new MillraceError('RECEIPT_HANDLE_EXPIRED', 'the receipt handle is not valid');
 }

@@ -1,18 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
-import { limits } from '../../platform/limits.ts';
 import { entryKinds, type Store, tagMixed, tagNone } from '../../storage/store.ts';
+import type { TopicCreated } from './catalogue-record.ts';
+import { checkMessage, type MessageParts } from './message-check.ts';
 import type { Topics } from './topics.ts';
-
-/** What a connector found out about one message of a request. */
-export interface MessageParts {
-  readonly topic: string;
-  readonly messageId: string;
-  readonly tag: string | undefined;
-  readonly bodyBytes: number;
-  readonly propertyCount: number;
-  readonly propertyBytes: number;
-}
 
 export interface Published {
   readonly queueId: number;
@@ -34,20 +25,19 @@ export class Publisher {
     this.#topics = topics;
   }
 
-  /** Throws TOPIC_NOT_FOUND, MESSAGE_TOO_LARGE, MESSAGE_EMPTY, INVALID_ARGUMENT. */
+  /** Throws TOPIC_NOT_FOUND, MALFORMED, and what `checkMessage` throws. */
   async publish(request: Buffer, messages: readonly MessageParts[]): Promise<Published> {
     const [first] = messages;
     if (first === undefined) {
-      throw new MillraceError('INVALID_ARGUMENT', 'the request has no message');
+      throw new MillraceError('MALFORMED', 'the request has no message');
     }
     if (messages.some(({ topic }) => topic !== first.topic)) {
-      throw new MillraceError('INVALID_ARGUMENT', 'all messages of a request go to one topic');
+      throw new MillraceError('MALFORMED', 'all messages of a request go to one topic');
     }
-    const { topicId, queues } = this.#topics.get(first.topic);
-    for (const message of messages) check(message);
-    const turn = this.#turns.get(topicId) ?? 0;
-    this.#turns.set(topicId, turn + 1);
-    const queueId = turn % queues;
+    const topic = this.#topics.get(first.topic);
+    const { topicId } = topic;
+    for (const message of messages) checkMessage(message, topic);
+    const queueId = this.#queueOf(topic, messages);
     const { baseOffset } = await this.#store.append({
       topicId,
       queueId,
@@ -59,29 +49,18 @@ export class Publisher {
     });
     return { queueId, baseOffset };
   }
-}
 
-/** Limits of reference rocketmq-v2, 1.11. */
-function check({ bodyBytes, propertyCount, propertyBytes, tag, messageId }: MessageParts): void {
-  if (bodyBytes === 0) throw new MillraceError('MESSAGE_EMPTY', 'a message needs a body');
-  if (bodyBytes > limits.messageBodyBytesMax) {
-    throw new MillraceError(
-      'MESSAGE_TOO_LARGE',
-      `the body has ${bodyBytes} bytes, at most ${limits.messageBodyBytesMax} are allowed`,
-    );
-  }
-  if (
-    propertyCount > limits.messagePropertiesCountMax ||
-    propertyBytes > limits.messagePropertiesBytesMax
-  ) {
-    throw new MillraceError(
-      'MESSAGE_TOO_LARGE',
-      `a message has at most ${limits.messagePropertiesCountMax} properties of ${limits.messagePropertiesBytesMax} bytes together`,
-    );
-  }
-  if (messageId === '') throw new MillraceError('INVALID_ARGUMENT', 'a message needs an id');
-  if (tag !== undefined && (tag.trim() === '' || tag.includes('|'))) {
-    throw new MillraceError('INVALID_ARGUMENT', `"${tag}" is not a tag`);
+  /** One queue per message group; the priority's number (reference 1.19); else queues take turns. */
+  #queueOf({ topicId, queues }: TopicCreated, messages: readonly MessageParts[]): number {
+    const { messageGroup, priority } = messages[0]!;
+    if (messages.some((message) => message.messageGroup !== messageGroup)) {
+      throw new MillraceError('MALFORMED', 'all messages of a request have one message group');
+    }
+    if (messageGroup !== undefined) return (crc32(messageGroup) >>> 0) % queues;
+    if (priority !== undefined) return Math.min(Math.max(priority, 0), queues - 1);
+    const turn = this.#turns.get(topicId) ?? 0;
+    this.#turns.set(topicId, turn + 1);
+    return turn % queues;
   }
 }
 

@@ -1,125 +1,366 @@
 import { MillraceError } from '../../platform/errors.ts';
+import { HeldMessages } from './held-messages.ts';
 
-/** A message that a consumer holds. */
-interface Held {
-  visibleAtMs: number;
-  attempt: number;
-  /** Tells the handles of successive deliveries apart. */
-  stamp: number;
-}
-
-/** A message to hand out. */
+/** A message handed out, and what tells its handle from those before. */
 export interface Claim {
   readonly offset: number;
   readonly attempt: number;
   readonly stamp: number;
 }
 
+/** What a pop gives to the messages that it takes. */
+export interface Taking {
+  readonly nowMs: number;
+  readonly visibleAtMs: number;
+  /** Client that the server renews them for; 0: nobody, they expire. */
+  readonly owner: number;
+  /** Tells pops apart: messages of one message group may go out together in one pop. */
+  readonly popId: number;
+}
+
+/** Whose messages the server keeps invisible for as long as the client lives. */
+export interface Renewal {
+  /** True when the client `owner` lives and has had the message for less than the maximum. */
+  keeps(owner: number, firstAtMs: number, nowMs: number): boolean;
+  readonly renewMs: number;
+}
+
+/** A held message as it is stored. */
+export interface HeldRow {
+  readonly offset: number;
+  readonly visibleAtMs: number;
+  readonly firstAtMs: number;
+  readonly attempt: number;
+  readonly stamp: number;
+  readonly orderKey: number;
+  readonly owner: number;
+}
+
+/** What changed since the last call of `changes`. */
+export interface CursorChanges {
+  readonly next: number;
+  readonly held: readonly HeldRow[];
+  readonly gone: readonly number[];
+}
+
+/** What a handle from before a crash did to a message that is handed out again only later. */
+type Ahead = 'done' | { readonly stamp: number; readonly visibleAtMs: number };
+
+/** Unfinished messages of one message group, by offset. */
+interface Lane {
+  readonly offsets: number[];
+  /** The pop that took all of them, if one did: it may take what follows, too. */
+  takenBy: number;
+}
+
 /**
- * How far a consumer group is on one logical queue. Pure state: offsets below `cursor` are done;
- * from there to `next` each is held by a consumer, or done already; from `next` on nobody has had
- * them. Everything durable is `cursor`: a restart may deliver again what lies above it, and loses
- * nothing.
+ * How far a consumer group is on one logical queue. Pure state, kept by `cursor-store.ts`.
+ *
+ * Invariants
+ * - Offsets from `next` on were never handed out. Below it, those held are unfinished, the others
+ *   are done: finishing a message and moving the group's cursor are one change.
+ * - `cursor` is the smallest unfinished offset, or `next`.
+ * - With order keys (FIFO groups) a message goes out only when each earlier unfinished message of
+ *   its key goes out before it in the same pop. Other keys are not held up: what must wait is held
+ *   with attempt 0.
+ * - A message's handle is valid until the message becomes visible again.
+ * - Handles outlive a crash that the latest deliveries did not: `#ahead` has what they said.
  */
 export class QueueCursor {
-  #cursor: number;
   #next: number;
-  readonly #held = new Map<number, Held>();
-  readonly #done = new Set<number>();
+  #cursor: number;
+  readonly #held = new HeldMessages();
+  readonly #lanes = new Map<number, Lane>();
+  readonly #renewal: Renewal;
+  readonly #ahead = new Map<number, Ahead>();
+  #waiting = 0;
+  #changed = new Set<number>();
+  #gone: number[] = [];
 
-  constructor(cursor: number) {
-    this.#cursor = cursor;
-    this.#next = cursor;
+  constructor(next: number, renewal: Renewal, rows: readonly HeldRow[] = []) {
+    this.#next = next;
+    this.#cursor = next;
+    this.#renewal = renewal;
+    for (const row of [...rows].sort((a, b) => a.offset - b.offset)) this.#restore(row);
+  }
+
+  get next(): number {
+    return this.#next;
   }
 
   get cursor(): number {
+    while (this.#cursor < this.#next && this.#held.slotOf(this.#cursor) < 0) this.#cursor++;
     return this.#cursor;
-  }
-
-  /** First offset that was never handed out. */
-  get next(): number {
-    return this.#next;
   }
 
   get heldCount(): number {
     return this.#held.size;
   }
 
-  /** Messages whose time ran out, oldest first, at most `max`. */
-  expired(nowMs: number, max: number): number[] {
-    const offsets: number[] = [];
-    for (const [offset, { visibleAtMs }] of this.#held) {
-      if (visibleAtMs <= nowMs) offsets.push(offset);
-    }
-    return offsets.sort((a, b) => a - b).slice(0, max);
+  /** Messages that wait for an earlier one of their message group. */
+  get waitingCount(): number {
+    return this.#waiting;
   }
 
-  /** When the next held message becomes visible again; Infinity when none is held. */
+  /** When the next held message becomes visible; Infinity when none will. */
   nextVisibleMs(): number {
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const { visibleAtMs } of this.#held.values()) {
-      if (visibleAtMs < earliest) earliest = visibleAtMs;
+    const slot = this.#held.earliest();
+    return slot < 0 ? Number.POSITIVE_INFINITY : this.#held.visibleAtMs[slot]!;
+  }
+
+  /** Its messages are nobody's any more and visible at `visibleAtMs`; false if it had none. */
+  disown(owner: number, visibleAtMs: number): boolean {
+    let isChanged = false;
+    for (const slot of this.#held.slots()) {
+      if (this.#held.owner[slot] !== owner) continue;
+      isChanged = true;
+      this.#held.owner[slot] = 0;
+      this.#changed.add(this.#held.offset[slot]!);
+      if (this.#held.visibleAtMs[slot]! <= visibleAtMs) continue;
+      this.#held.visibleAtMs[slot] = visibleAtMs;
+      if (this.#isScheduled(slot)) this.#held.schedule(slot);
     }
-    return earliest;
+    return isChanged;
   }
 
-  /** Hands out an offset: one that expired, or the next new one. */
-  hold(offset: number, visibleAtMs: number): Claim {
-    if (offset >= this.#next) {
-      // Offsets in between hold no message for this group.
-      for (let skipped = this.#next; skipped < offset; skipped++) this.#done.add(skipped);
-      this.#next = offset + 1;
-    }
-    const before = this.#held.get(offset);
-    const held = {
-      visibleAtMs,
-      attempt: (before?.attempt ?? 0) + 1,
-      stamp: (before?.stamp ?? 0) + 1,
-    };
-    this.#held.set(offset, held);
-    return { offset, attempt: held.attempt, stamp: held.stamp };
-  }
-
-  /** Passes over messages that the group does not want. */
-  skip(offset: number): void {
-    if (offset >= this.#next) this.#next = offset + 1;
-    this.#finish(offset);
-  }
-
-  /** Throws RECEIPT_HANDLE_EXPIRED unless the handle is that of the latest delivery. */
-  acknowledge(offset: number, stamp: number): void {
-    if (offset < this.#cursor || this.#done.has(offset)) return;
-    this.#check(offset, stamp);
-    this.#finish(offset);
-  }
-
-  /** The message is visible again at `visibleAtMs`; gives the stamp of the new handle. */
-  postpone(offset: number, stamp: number, visibleAtMs: number): number {
-    const held = this.#check(offset, stamp);
-    held.visibleAtMs = visibleAtMs;
-    held.stamp++;
-    return held.stamp;
-  }
-
-  /** A handle from before a restart names a message that nobody has got since: it counts. */
-  #check(offset: number, stamp: number): Held {
-    const held = this.#held.get(offset);
-    if (held !== undefined && held.stamp === stamp) return held;
-    if (held === undefined && offset >= this.#next) {
-      const restored = { visibleAtMs: 0, attempt: stamp, stamp };
-      for (let between = this.#next; between < offset; between++) {
-        this.#held.set(between, { visibleAtMs: 0, attempt: 0, stamp: 0 });
+  /** Takes up to `max` messages that were held and are visible now. */
+  takeVisible(taking: Taking, max: number): Claim[] {
+    const claims: Claim[] = [];
+    while (claims.length < max) {
+      const slot = this.#held.earliest();
+      if (slot < 0 || !this.#isVisible(slot, taking.nowMs)) {
+        if (slot < 0 || this.#held.visibleAtMs[slot]! > taking.nowMs) break;
+        this.#renew(slot, taking.nowMs);
+        continue;
       }
-      this.#next = offset + 1;
-      this.#held.set(offset, restored);
-      return restored;
+      const lane = this.#lanes.get(this.#held.orderKey[slot]!);
+      if (lane === undefined) claims.push(this.#retake(slot, taking));
+      else this.#takeLane(lane, taking, max, claims);
     }
-    throw new MillraceError('RECEIPT_HANDLE_EXPIRED', 'receipt handle is expired');
+    return claims;
   }
 
-  #finish(offset: number): void {
-    this.#held.delete(offset);
-    this.#done.add(offset);
-    while (this.#done.delete(this.#cursor)) this.#cursor++;
+  #takeLane(lane: Lane, taking: Taking, max: number, claims: Claim[]): void {
+    let taken = 0;
+    for (const offset of lane.offsets) {
+      const slot = this.#held.slotOf(offset);
+      if (claims.length === max || !this.#isVisible(slot, taking.nowMs)) break;
+      claims.push(this.#retake(slot, taking));
+      taken++;
+    }
+    lane.takenBy = taken === lane.offsets.length ? taking.popId : 0;
   }
+
+  /**
+   * Takes the message at `offset`, from `next` on, or holds it for later (`undefined`): behind its
+   * message group, or because an older handle postponed it. Offsets between hold no message.
+   */
+  takeNext(offset: number, orderKey: number, taking: Taking): Claim | undefined {
+    this.skipTo(offset + 1);
+    const ahead = this.#ahead.get(offset);
+    this.#ahead.delete(offset);
+    if (ahead === 'done') return undefined;
+    const slot = this.#held.add(offset);
+    const canTake = ahead === undefined;
+    if (this.#enterLane(slot, orderKey, canTake ? taking.popId : 0) && canTake) {
+      return this.#claim(slot, taking);
+    }
+    if (ahead !== undefined) {
+      this.#held.attempt[slot] = ahead.stamp;
+      this.#held.stamp[slot] = ahead.stamp;
+      this.#held.visibleAtMs[slot] = ahead.visibleAtMs;
+    } else {
+      this.#waiting++;
+    }
+    if (this.#isScheduled(slot)) this.#held.schedule(slot);
+    this.#changed.add(offset);
+    return undefined;
+  }
+
+  /** True when nothing of the message group is in front, but what the pop itself has taken. */
+  #enterLane(slot: number, orderKey: number, popId: number): boolean {
+    if (orderKey === 0) return true;
+    this.#held.orderKey[slot] = orderKey;
+    const lane = this.#laneOf(orderKey);
+    const isFree = lane.offsets.length === 0 || (popId !== 0 && lane.takenBy === popId);
+    lane.offsets.push(this.#held.offset[slot]!);
+    lane.takenBy = isFree ? popId : 0;
+    return isFree;
+  }
+
+  /** Offsets below hold no message for this group, except those held. */
+  skipTo(next: number): void {
+    if (next > this.#next) this.#next = next;
+  }
+
+  /**
+   * The message is done. True when another one became visible by it. Finishing twice is no error.
+   * Throws RECEIPT_HANDLE_EXPIRED unless the handle is that of the latest delivery, in its time.
+   */
+  finish(offset: number, stamp: number, nowMs: number): boolean {
+    if (offset >= this.#next) {
+      this.#ahead.set(offset, 'done');
+      return false;
+    }
+    if (this.#held.slotOf(offset) < 0) return false;
+    return this.#remove(this.#check(offset, stamp, nowMs));
+  }
+
+  /** The same for messages that were taken here, whatever their handle. */
+  finishTaken({ offset, stamp }: Claim): boolean {
+    const slot = this.#held.slotOf(offset);
+    return slot >= 0 && this.#held.stamp[slot] === stamp && this.#remove(slot);
+  }
+
+  /**
+   * The message is visible again at `visibleAtMs`; gives the stamp of the new handle. `suspend`
+   * takes the delivery back from the count of attempts.
+   */
+  postpone(
+    offset: number,
+    stamp: number,
+    nowMs: number,
+    visibleAtMs: number,
+    suspend = false,
+  ): number {
+    if (offset >= this.#next) {
+      this.#ahead.set(offset, { stamp: stamp + 1, visibleAtMs });
+      return stamp + 1;
+    }
+    const slot = this.#check(offset, stamp, nowMs);
+    this.#held.visibleAtMs[slot] = visibleAtMs;
+    this.#held.owner[slot] = 0;
+    if (suspend && --this.#held.attempt[slot]! === 0) this.#waiting++;
+    if (this.#isScheduled(slot)) this.#held.schedule(slot);
+    this.#changed.add(offset);
+    return ++this.#held.stamp[slot]!;
+  }
+
+  /** The pop did not reach its client: the messages are as they were before it. */
+  untake(claims: readonly Claim[], nowMs: number): void {
+    for (const { offset, stamp } of claims) {
+      const slot = this.#held.slotOf(offset);
+      if (slot >= 0 && this.#held.stamp[slot] === stamp) {
+        this.postpone(offset, stamp, -1, nowMs, true);
+      }
+    }
+  }
+
+  /** What the database lacks; it has it from now on. */
+  changes(): CursorChanges {
+    const held: HeldRow[] = [];
+    for (const offset of this.#changed) {
+      const slot = this.#held.slotOf(offset);
+      this.#held.stored[slot] = 1;
+      held.push(this.#row(slot));
+    }
+    const changes = { next: this.#next, held, gone: this.#gone };
+    this.#changed = new Set();
+    this.#gone = [];
+    return changes;
+  }
+
+  /** Those that the database has a row of, or is about to lose it. */
+  storedOffsets(): number[] {
+    const slots = [...this.#held.slots()].filter((slot) => this.#held.stored[slot] === 1);
+    return [...slots.map((slot) => this.#held.offset[slot]!), ...this.#gone];
+  }
+
+  #row(slot: number): HeldRow {
+    const { offset, visibleAtMs, firstAtMs, attempt, stamp, orderKey, owner } = this.#held;
+    return {
+      offset: offset[slot]!,
+      visibleAtMs: visibleAtMs[slot]!,
+      firstAtMs: firstAtMs[slot]!,
+      attempt: attempt[slot]!,
+      stamp: stamp[slot]!,
+      orderKey: orderKey[slot]!,
+      owner: owner[slot]!,
+    };
+  }
+
+  #restore(row: HeldRow): void {
+    const slot = this.#held.add(row.offset);
+    this.#held.visibleAtMs[slot] = row.visibleAtMs;
+    this.#held.firstAtMs[slot] = row.firstAtMs;
+    this.#held.attempt[slot] = row.attempt;
+    this.#held.stamp[slot] = row.stamp;
+    this.#held.orderKey[slot] = row.orderKey;
+    this.#held.owner[slot] = row.owner;
+    this.#held.stored[slot] = 1;
+    this.#cursor = Math.min(this.#cursor, row.offset);
+    if (row.attempt === 0) this.#waiting++;
+    if (row.orderKey !== 0) this.#laneOf(row.orderKey).offsets.push(row.offset);
+    if (this.#isScheduled(slot)) this.#held.schedule(slot);
+  }
+
+  #retake(slot: number, taking: Taking): Claim {
+    if (this.#held.attempt[slot] === 0) this.#waiting--;
+    return this.#claim(slot, taking);
+  }
+
+  #claim(slot: number, { nowMs, visibleAtMs, owner }: Taking): Claim {
+    const { offset, attempt, stamp } = this.#held;
+    attempt[slot]!++;
+    stamp[slot]!++;
+    this.#held.owner[slot] = owner;
+    this.#held.visibleAtMs[slot] = visibleAtMs;
+    if (this.#held.firstAtMs[slot] === 0) this.#held.firstAtMs[slot] = nowMs;
+    if (this.#isScheduled(slot)) this.#held.schedule(slot);
+    this.#changed.add(offset[slot]!);
+    return { offset: offset[slot]!, attempt: attempt[slot]!, stamp: stamp[slot]! };
+  }
+
+  /** Of a message group only the first unfinished message is in the order of times. */
+  #isScheduled(slot: number): boolean {
+    const lane = this.#lanes.get(this.#held.orderKey[slot]!);
+    return lane === undefined || lane.offsets[0] === this.#held.offset[slot];
+  }
+
+  #laneOf(orderKey: number): Lane {
+    let lane = this.#lanes.get(orderKey);
+    if (lane === undefined) {
+      lane = { offsets: [], takenBy: 0 };
+      this.#lanes.set(orderKey, lane);
+    }
+    return lane;
+  }
+
+  #remove(slot: number): boolean {
+    const offset = this.#held.offset[slot]!;
+    const orderKey = this.#held.orderKey[slot]!;
+    if (this.#held.stored[slot] === 1) this.#gone.push(offset);
+    this.#changed.delete(offset);
+    this.#held.remove(slot);
+    const lane = this.#lanes.get(orderKey);
+    if (lane === undefined) return false;
+    const place = lane.offsets.indexOf(offset);
+    lane.offsets.splice(place, 1);
+    if (lane.offsets.length === 0) this.#lanes.delete(orderKey);
+    else if (place === 0) this.#held.schedule(this.#held.slotOf(lane.offsets[0]!));
+    return place === 0 && lane.offsets.length > 0;
+  }
+
+  #check(offset: number, stamp: number, nowMs: number): number {
+    const slot = this.#held.slotOf(offset);
+    if (slot >= 0 && this.#held.stamp[slot] === stamp && !this.#isVisible(slot, nowMs)) return slot;
+    throw expired();
+  }
+
+  #isVisible(slot: number, nowMs: number): boolean {
+    const { visibleAtMs, owner, firstAtMs } = this.#held;
+    if (visibleAtMs[slot]! > nowMs) return false;
+    return owner[slot] === 0 || !this.#renewal.keeps(owner[slot]!, firstAtMs[slot]!, nowMs);
+  }
+
+  /** The owner lives: its message stays invisible, under the same handle. */
+  #renew(slot: number, nowMs: number): void {
+    this.#held.visibleAtMs[slot] = nowMs + this.#renewal.renewMs;
+    this.#held.schedule(slot);
+    this.#changed.add(this.#held.offset[slot]!);
+  }
+}
+
+function expired(): MillraceError {
+  return new MillraceError('RECEIPT_HANDLE_EXPIRED', 'receipt handle is expired');
 }

@@ -1,12 +1,14 @@
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
-import type { CatalogueRecord, TopicCreated } from './catalogue-record.ts';
+import type { CatalogueRecord, TopicCreated, TopicMessageType } from './catalogue-record.ts';
 import type { SystemTopic } from './system-topic.ts';
 
 export interface TopicOptions {
   readonly queues: number;
   readonly ifNotExists: boolean;
+  /** MIXED unless it is given. */
+  readonly messageType?: TopicMessageType;
 }
 
 /** The topics that clients see, and how many queues every topic has; kept from the system topic. */
@@ -48,7 +50,10 @@ export class Topics {
   }
 
   /** Throws ALREADY_EXISTS, INVALID_ARGUMENT. */
-  async create(name: string, { queues, ifNotExists }: TopicOptions): Promise<void> {
+  async create(
+    name: string,
+    { queues, ifNotExists, messageType = 'MIXED' }: TopicOptions,
+  ): Promise<void> {
     checkName(name);
     if (!Number.isInteger(queues) || queues < 1 || queues > limits.topicQueuesMax) {
       throw new MillraceError(
@@ -68,7 +73,7 @@ export class Topics {
         topicId: this.#systemTopic.nextTopicId,
         name,
         queues,
-        messageType: 'NORMAL',
+        messageType,
         timeMs: this.#clock.nowMs(),
       };
     });

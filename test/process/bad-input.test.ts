@@ -220,7 +220,7 @@ describe('messages', () => {
     });
     const properties = { a: 'x'.repeat(17 * 1024) };
     await expect(publish('blobs', Buffer.from('x'), { properties })).rejects.toMatchObject({
-      code: 'MESSAGE_TOO_LARGE',
+      code: 'PROPERTIES_TOO_LARGE',
     });
     await expect(publish('blobs', Buffer.from('x'), { tag: 'a|b' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

@@ -2,9 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GrpcHost } from '../../connectors/grpc/server.ts';
+import { rocketmqFormat } from '../../connectors/rocketmq/message-format.ts';
 import { createMessagingService } from '../../connectors/rocketmq/service.ts';
-import { tagsOfEntry } from '../../connectors/rocketmq/tags.ts';
+import { Clients } from '../../engine/broker/clients.ts';
 import { Consumers } from '../../engine/broker/consumers.ts';
+import { Groups } from '../../engine/broker/groups.ts';
 import { Publisher } from '../../engine/broker/publisher.ts';
 import { SystemTopic } from '../../engine/broker/system-topic.ts';
 import { Topics } from '../../engine/broker/topics.ts';
@@ -42,17 +44,21 @@ export async function openBroker(given?: {
   });
   const systemTopic = new SystemTopic(store);
   const topics = new Topics(systemTopic, clock);
+  const groups = new Groups(systemTopic, clock);
   await systemTopic.open();
-  const consumers = new Consumers(store, topics, clock, tagsOfEntry);
+  const clients = new Clients(clock);
+  const format = rocketmqFormat;
+  const consumers = new Consumers({ store, topics, groups, clients, clock, format });
   await consumers.open();
   const publisher = new Publisher(store, topics);
   const host = new GrpcHost([
-    createMessagingService({ store, topics, publisher, consumers, clock }),
+    createMessagingService({ store, topics, groups, clients, publisher, consumers, clock }),
   ]);
   const port = await host.listen('127.0.0.1', given?.port ?? 0);
   const stop = async () => {
     await host.close();
     consumers.close();
+    clients.close();
     await store.close();
   };
   return {

@@ -151,7 +151,7 @@ test('bad requests get their codes and change nothing', async () => {
     code: 'MESSAGE_TOO_LARGE',
   });
   await expect(client.publish('t', [{ body, tag: 'a|b' }])).rejects.toMatchObject({
-    code: 'INVALID_ARGUMENT',
+    code: 'ILLEGAL_TAG',
   });
   expect(await client.queueOffsets('t')).toEqual([{ queue: 0, min: 0, max: 0 }]);
 });

@@ -1,0 +1,41 @@
+import type { MessageFilter } from '../../engine/broker/message-format.ts';
+import { compileFilter } from '../../engine/broker/sql92.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import { bytesOf } from './message-format.ts';
+import { propertiesOf, scanSendRequest } from './scan.ts';
+
+export interface FilterExpression {
+  readonly type?: string;
+  readonly expression?: string;
+}
+
+/** `undefined` passes every message. Throws ILLEGAL_FILTER (reference rocketmq-v2, 1.18). */
+export function filterOf(filter: FilterExpression | undefined): MessageFilter | undefined {
+  const expression = filter?.expression?.trim() ?? '';
+  if (filter?.type === 'SQL') return sqlFilter(expression);
+  if (expression === '' || expression === '*') return undefined;
+  const tags = new Set(expression.split('||').map((tag) => tag.trim()));
+  if ([...tags].some((tag) => tag === '' || tag.includes('|'))) {
+    throw new MillraceError('ILLEGAL_FILTER', `not tags joined by ||: "${expression}"`);
+  }
+  if (tags.has('*')) return undefined;
+  return {
+    tags,
+    select: (entry) =>
+      scanSendRequest(bytesOf(entry)).map(({ tag }) => tag !== undefined && tags.has(tag)),
+  };
+}
+
+function sqlFilter(expression: string): MessageFilter {
+  const passes = compileFilter(expression);
+  return {
+    tags: undefined,
+    select(entry) {
+      const bytes = bytesOf(entry);
+      return scanSendRequest(bytes).map((message) => {
+        const properties = propertiesOf(bytes, message);
+        return passes((name) => (name === 'TAGS' ? message.tag : properties.get(name)));
+      });
+    },
+  };
+}

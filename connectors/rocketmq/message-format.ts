@@ -1,0 +1,54 @@
+import { crc32 } from 'node:zlib';
+import type { DeadLetter, MessageFormat } from '../../engine/broker/message-format.ts';
+import type { Entry } from '../../storage/store.ts';
+import { encode } from './codec.ts';
+import { type ScannedMessage, scanSendRequest } from './scan.ts';
+import { delimited } from './wire.ts';
+
+/** Entries are SendMessageRequests as they came (storage/store.ts, `entryKinds.messages`). */
+export const rocketmqFormat: MessageFormat = {
+  orderKeys(entry) {
+    return scanSendRequest(bytesOf(entry)).map(({ messageGroup }) =>
+      messageGroup === undefined ? 0 : orderKeyOf(messageGroup),
+    );
+  },
+
+  deadLetter(entry, index, topic, deadLetterTopic): DeadLetter {
+    const bytes = bytesOf(entry);
+    const message = scanSendRequest(bytes)[index]!;
+    const added = encode('SystemProperties', {
+      dead_letter_queue: { topic, message_id: message.messageId },
+    });
+    const body = delimited(1, [rewritten(bytes, message, deadLetterTopic, added)]);
+    return { body, messageId: message.messageId, tag: message.tag };
+  },
+};
+
+export function bytesOf({ body }: Entry): Buffer {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+}
+
+/** Never 0, which stands for no message group; two groups of one hash wait for each other. */
+function orderKeyOf(messageGroup: string): number {
+  return crc32(messageGroup) | 0 || 1;
+}
+
+/** The message for another topic, with more system properties; all else as it came. */
+function rewritten(bytes: Buffer, message: ScannedMessage, topic: string, added: Buffer): Buffer {
+  const { start, end, systemStart, systemTag, systemEnd, topicStart, topicEnd } = message;
+  const resource = delimited(1, [delimited(2, [Buffer.from(topic)])]);
+  const system = delimited(3, [bytes.subarray(systemStart, systemEnd), added]);
+  const cuts = [
+    { from: topicStart, to: topicEnd },
+    { from: systemTag, to: systemEnd },
+  ].sort((a, b) => a.from - b.from);
+  const kept: Buffer[] = [];
+  let at = start;
+  for (const { from, to } of cuts) {
+    if (to === 0) continue;
+    kept.push(bytes.subarray(at, from));
+    at = to;
+  }
+  // Last: of a field that comes twice the later one counts.
+  return Buffer.concat([...kept, bytes.subarray(at, end), resource, system]);
+}

@@ -1,0 +1,88 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { Clients } from '../../engine/broker/clients.ts';
+import type { Groups } from '../../engine/broker/groups.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { decode, encode } from './codec.ts';
+import { clientIdOf } from './consume.ts';
+import { answerSettings, type ClientSettings } from './settings.ts';
+import { ok, statusOf } from './status.ts';
+
+type TelemetryCall = ServerDuplexStream<Buffer, Buffer>;
+
+export interface TelemetryOptions {
+  readonly groups: Groups;
+  readonly clients: Clients;
+  readonly clock: Clock;
+}
+
+/**
+ * Node's client with several topics opens the stream after the first one's route and listens for
+ * the settings only when it has them all: an answer in between is lost on it, and it waits for ever
+ * (seen with rocketmq-client-nodejs 1.0.8). So it gets the answer again.
+ */
+const repeatSettingsMs = [300, 1500, 5000];
+
+/**
+ * The Telemetry streams: each settings message is answered, and the server ends its side as soon as
+ * the client ended its own (reference rocketmq-v2, 0 and 1.8).
+ */
+export class Telemetry {
+  readonly #options: TelemetryOptions;
+  readonly #streams = new Set<TelemetryCall>();
+
+  constructor(options: TelemetryOptions) {
+    this.#options = options;
+  }
+
+  open(call: TelemetryCall): void {
+    const disconnected = this.#options.clients.connected(clientIdOf(call));
+    this.#streams.add(call);
+    const finish = () => {
+      if (this.#streams.delete(call)) disconnected();
+    };
+    call.on('data', (bytes: Buffer) => {
+      this.#answer(call, bytes).catch((error) => {
+        call.write(encode('TelemetryCommand', { status: statusOf(error) }));
+      });
+    });
+    call.on('end', () => {
+      finish();
+      call.end();
+    });
+    call.on('error', finish);
+    call.on('cancelled', finish);
+    call.on('close', finish);
+  }
+
+  close(): void {
+    for (const stream of this.#streams) stream.end();
+  }
+
+  async #answer(call: TelemetryCall, bytes: Buffer): Promise<void> {
+    const { settings } = decode<{ settings?: ClientSettings }>('TelemetryCommand', bytes);
+    if (settings === undefined) return;
+    const name = settings.subscription?.group?.name;
+    const group =
+      name === undefined || name === '' ? undefined : await this.#options.groups.use(name);
+    const { clients, clock } = this.#options;
+    clients.describe({
+      clientId: clientIdOf(call),
+      language: settings.user_agent?.language ?? '',
+      kind: settings.client_type ?? '',
+      group: group?.name,
+      sinceMs: clock.nowMs(),
+    });
+    const answer = encode('TelemetryCommand', {
+      status: ok,
+      settings: answerSettings(settings, group),
+    });
+    if (!this.#streams.has(call)) return;
+    call.write(answer);
+    if (settings.user_agent?.language !== 'NODE_JS') return;
+    for (const delayMs of repeatSettingsMs) {
+      clock.after(delayMs, () => this.#streams.has(call) && call.write(answer), {
+        background: true,
+      });
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import type { Clock, Timer } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import type { DerivedKeys } from '../../storage/store.ts';
+import type { Clients } from './clients.ts';
+import { type HeldRow, QueueCursor, type Renewal } from './queue-cursor.ts';
+
+/**
+ * The cursors of all consumer groups, in memory and in the `index/` database.
+ *
+ * | key                                    | value                                             |
+ * |----------------------------------------|---------------------------------------------------|
+ * | `cursor/GROUP/TOPIC-ID/QUEUE`          | f64 next: first offset never handed out           |
+ * | `held/GROUP/TOPIC-ID/QUEUE/OFFSET`     | an unfinished message below `next`, see below     |
+ *
+ * | at | held: what                                                  |
+ * |----|-------------------------------------------------------------|
+ * | 0  | f64 wall clock, ms: visible again at                        |
+ * | 8  | f64 wall clock, ms: first delivery; 0: none yet             |
+ * | 16 | i32 deliveries                                              |
+ * | 20 | i32 stamp of the latest handle                              |
+ * | 24 | i32 hash of the message group in a FIFO group, else 0       |
+ * | 28 | UTF-8 id of the client that it is renewed for, may be empty |
+ *
+ * All that changed within limits.cursorFlushMs goes out as one atomic batch, so the stored state
+ * is always one that was: an offset below `next` without a row is finished. A message finished in
+ * that time never touches the database. A crash forgets at most that time: its deliveries are made
+ * again, and its handles stay valid (`QueueCursor`).
+ */
+export class CursorStore {
+  readonly #keys: DerivedKeys;
+  readonly #clock: Clock;
+  readonly #clients: Clients;
+  readonly #renewal: Renewal;
+  readonly #cursors = new Map<string, QueueCursor>();
+  readonly #changed = new Map<string, QueueCursor>();
+  #timer: Timer | undefined;
+
+  constructor(keys: DerivedKeys, clock: Clock, clients: Clients) {
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#clients = clients;
+    this.#renewal = {
+      renewMs: limits.renewMs,
+      keeps: (owner, firstAtMs, nowMs) =>
+        nowMs - firstAtMs < limits.renewTotalMs && clients.isAlive(owner),
+    };
+  }
+
+  /** Reads all cursors. Throws CORRUPTION for one beyond the end of its queue. */
+  async open(maxOffset: (topicId: number, queueId: number) => number): Promise<void> {
+    const held = new Map<string, HeldRow[]>();
+    for (const [key, value] of await this.#keys.load('held/')) {
+      const end = key.lastIndexOf('/');
+      const name = key.slice('held/'.length, end);
+      const rows = held.get(name) ?? [];
+      held.set(name, rows);
+      rows.push(this.#decode(Number(key.slice(end + 1)), value));
+    }
+    for (const [key, value] of await this.#keys.load('cursor/')) {
+      const name = key.slice('cursor/'.length);
+      const [, topicId, queueId] = name.split('/');
+      const next = viewOf(value).getFloat64(0);
+      if (!(next <= maxOffset(Number(topicId), Number(queueId)))) {
+        throw new MillraceError(
+          'CORRUPTION',
+          `the cursor of ${name} is ${next}, beyond the end of its queue`,
+        );
+      }
+      this.#cursors.set(name, new QueueCursor(next, this.#renewal, held.get(name)));
+    }
+  }
+
+  find(name: string): QueueCursor | undefined {
+    return this.#cursors.get(name);
+  }
+
+  create(name: string, next: number): QueueCursor {
+    const cursor = new QueueCursor(next, this.#renewal);
+    this.#cursors.set(name, cursor);
+    return cursor;
+  }
+
+  /** All cursors whose name begins with `prefix`. */
+  *startingWith(prefix: string): IterableIterator<[string, QueueCursor]> {
+    for (const pair of this.#cursors) if (pair[0].startsWith(prefix)) yield pair;
+  }
+
+  all(): IterableIterator<QueueCursor> {
+    return this.#cursors.values();
+  }
+
+  /** Puts a cursor elsewhere: what its group holds is forgotten, and handles end. */
+  move(name: string, next: number): QueueCursor {
+    this.remove(name);
+    const cursor = this.create(name, next);
+    this.touch(name, cursor);
+    return cursor;
+  }
+
+  remove(name: string): void {
+    const cursor = this.#cursors.get(name);
+    if (cursor === undefined) return;
+    this.#cursors.delete(name);
+    this.#changed.delete(name);
+    for (const offset of cursor.storedOffsets()) this.#keys.delete(heldKey(name, offset));
+    this.#keys.delete(`cursor/${name}`);
+  }
+
+  /** The cursor changed: it is written soon. */
+  touch(name: string, cursor: QueueCursor): void {
+    this.#changed.set(name, cursor);
+    this.#timer ??= this.#clock.after(limits.cursorFlushMs, () => this.flush(), {
+      background: true,
+    });
+  }
+
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const [name, cursor] of this.#changed) {
+      const { next, held, gone } = cursor.changes();
+      for (const offset of gone) this.#keys.delete(heldKey(name, offset));
+      for (const row of held) this.#keys.put(heldKey(name, row.offset), this.#encode(row));
+      const value = Buffer.alloc(8);
+      value.writeDoubleBE(next);
+      this.#keys.put(`cursor/${name}`, value);
+    }
+    this.#changed.clear();
+  }
+
+  #encode(row: HeldRow): Buffer {
+    const id = Buffer.from(row.owner === 0 ? '' : this.#clients.clientIdOf(row.owner));
+    const value = Buffer.alloc(28 + id.length);
+    const toWall = this.#clock.nowMs() - this.#clock.monotonicMs();
+    value.writeDoubleBE(row.visibleAtMs + toWall, 0);
+    value.writeDoubleBE(row.firstAtMs === 0 ? 0 : row.firstAtMs + toWall, 8);
+    value.writeInt32BE(row.attempt, 16);
+    value.writeInt32BE(row.stamp, 20);
+    value.writeInt32BE(row.orderKey, 24);
+    id.copy(value, 28);
+    return value;
+  }
+
+  /** A clock set back does not hide a message for longer than it could have been hidden. */
+  #decode(offset: number, value: Uint8Array): HeldRow {
+    const view = viewOf(value);
+    const nowMs = this.#clock.monotonicMs();
+    const toMonotonic = nowMs - this.#clock.nowMs();
+    const firstAtMs = view.getFloat64(8);
+    const clientId = Buffer.from(value.subarray(28)).toString();
+    return {
+      offset,
+      visibleAtMs: Math.min(view.getFloat64(0) + toMonotonic, nowMs + limits.invisibleMsMax),
+      firstAtMs: firstAtMs === 0 ? 0 : Math.min(firstAtMs + toMonotonic, nowMs),
+      attempt: view.getInt32(16),
+      stamp: view.getInt32(20),
+      orderKey: view.getInt32(24),
+      owner: clientId === '' ? 0 : this.#clients.ownerOf(clientId),
+    };
+  }
+}
+
+function heldKey(name: string, offset: number): string {
+  return `held/${name}/${offset}`;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,26 @@
+import type { Entry } from '../../storage/store.ts';
+
+/** Selects messages by what they carry (reference rocketmq-v2, 1.18). */
+export interface MessageFilter {
+  /** The tags that can pass, when the tag alone decides: the index then skips entries unread. */
+  readonly tags: ReadonlySet<string> | undefined;
+  /** Answers for each message of an entry, in order. */
+  select(entry: Entry): readonly boolean[];
+}
+
+/** What the broker must know of a message's bytes; the connector that took them in answers. */
+export interface MessageFormat {
+  /** A hash of each message's message group, in order; 0 where there is none. */
+  orderKeys(entry: Entry): readonly number[];
+  /**
+   * A request with the one message, for the group's dead-letter topic: its bytes as they came, and
+   * where it comes from (SystemProperties.dead_letter_queue).
+   */
+  deadLetter(entry: Entry, index: number, topic: string, deadLetterTopic: string): DeadLetter;
+}
+
+export interface DeadLetter {
+  readonly body: Buffer;
+  readonly messageId: string;
+  readonly tag: string | undefined;
+}

@@ -1,0 +1,118 @@
+import { limits } from '../../platform/limits.ts';
+import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
+import { type Entry, type Store, tagMixed } from '../../storage/store.ts';
+import type { MessageFilter, MessageFormat } from './message-format.ts';
+import { tagHashOf } from './publisher.ts';
+import type { Claim, QueueCursor, Taking } from './queue-cursor.ts';
+
+/** A message taken from a queue: number `index` of its entry. */
+export interface Taken {
+  readonly claim: Claim;
+  readonly entry: Entry;
+  readonly index: number;
+}
+
+export interface QueuePop {
+  readonly store: Store;
+  readonly format: MessageFormat;
+  readonly topicId: number;
+  readonly queueId: number;
+  readonly cursor: QueueCursor;
+  readonly fifo: boolean;
+  readonly filter: MessageFilter | undefined;
+  readonly taking: Taking;
+  readonly max: number;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** Index rows looked at in one go. */
+const lookAheadEntries = 64;
+
+/**
+ * Takes messages of one queue for a group: those that are visible again first, then new ones that
+ * the filter selects. Messages are claimed before they are read, so no other pop gets them.
+ */
+export async function popQueue(pop: QueuePop): Promise<Taken[]> {
+  const taken: Taken[] = [];
+  for (const claim of pop.cursor.takeVisible(pop.taking, pop.max)) {
+    const { store, topicId, queueId } = pop;
+    const rows = await store.indexRows(topicId, queueId, claim.offset, 1);
+    const entry = rows.rowCount === 0 ? undefined : await readRow(store, rows, 0);
+    if (entry === undefined || entry.baseOffset > claim.offset) {
+      // Retention took the message away; there is nothing to deliver any more.
+      pop.cursor.finishTaken(claim);
+    } else {
+      taken.push({ claim, entry, index: claim.offset - entry.baseOffset });
+    }
+  }
+  await takeNew(pop, taken);
+  return taken;
+}
+
+async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
+  const { store, topicId, queueId, cursor, filter } = pop;
+  const { minOffset, maxOffset } = store.range(topicId, queueId);
+  cursor.skipTo(minOffset);
+  let bytes = 0;
+  const isFull = () =>
+    taken.length >= pop.max ||
+    bytes >= pop.maxBytes ||
+    cursor.waitingCount >= limits.fifoWaitingMax ||
+    pop.signal.aborted;
+  while (cursor.next < maxOffset && !isFull()) {
+    const rows = await store.indexRows(topicId, queueId, cursor.next, lookAheadEntries);
+    if (rows.rowCount === 0) return;
+    for (let row = 0; row < rows.rowCount && !isFull(); row++) {
+      if (isOtherTag(rows, row, filter?.tags)) {
+        cursor.skipTo(endOffset(rows, row));
+        continue;
+      }
+      const entry = await readRow(store, rows, row);
+      bytes += entry.length;
+      takeEntry(pop, entry, taken);
+    }
+  }
+}
+
+function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
+  const { cursor, filter, taking } = pop;
+  const selected = filter?.select(entry);
+  const orderKeys = pop.fifo ? pop.format.orderKeys(entry) : undefined;
+  const end = entry.baseOffset + entry.count;
+  let offset = Math.max(cursor.next, entry.baseOffset);
+  for (; offset < end && taken.length < pop.max; offset++) {
+    const index = offset - entry.baseOffset;
+    if (selected !== undefined && !selected[index]) {
+      cursor.skipTo(offset + 1);
+      continue;
+    }
+    const claim = cursor.takeNext(offset, orderKeys?.[index] ?? 0, taking);
+    if (claim !== undefined) taken.push({ claim, entry, index });
+  }
+}
+
+export function readRow(store: Store, { values }: IndexRows, row: number): Promise<Entry> {
+  const at = row * indexRowWidth;
+  return store.readEntry(
+    values[at + col.partition]!,
+    values[at + col.position]!,
+    values[at + col.length]!,
+  );
+}
+
+function endOffset({ values }: IndexRows, row: number): number {
+  const at = row * indexRowWidth;
+  return values[at + col.baseOffset]! + values[at + col.count]!;
+}
+
+/** The index alone tells that no message of the entry has one of the tags. */
+function isOtherTag(
+  { values }: IndexRows,
+  row: number,
+  tags: ReadonlySet<string> | undefined,
+): boolean {
+  if (tags === undefined) return false;
+  const hash = values[row * indexRowWidth + col.tagHash]!;
+  return hash !== tagMixed && ![...tags].some((tag) => tagHashOf(tag) === hash);
+}
