@@ -45,7 +45,8 @@ export async function readOrCreateIdentity(
   return createIdentity(fs, directory, path, random);
 }
 
-async function readIdentity(fs: Fs, path: string): Promise<string> {
+/** The server id in the file. Throws CORRUPTION, FORMAT_VERSION, NOT_FOUND. */
+export async function readIdentity(fs: Fs, path: string): Promise<string> {
   const file = await fs.open(path, 'read');
   const bytes = Buffer.alloc(identityBytes);
   const count = await file.read(bytes, 0);

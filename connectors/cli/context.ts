@@ -1,5 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Fs } from '../../platform/fs.ts';
+import type { Random } from '../../platform/random.ts';
+import type { KvOpener } from '../../storage/kv/kv-store.ts';
 import type { Screen } from './screen.ts';
 import type { Services } from './services.ts';
 
@@ -8,6 +10,9 @@ export interface CliContext {
   readonly screen: Screen;
   readonly clock: Clock;
   readonly fs: Fs;
+  /** Opens the database of a data directory, for commands that work without a server. */
+  readonly kv: KvOpener;
+  readonly random: Random;
   /** Standard input, and where the shell's line editor draws. */
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly editorOutput: NodeJS.WritableStream;
@@ -20,5 +25,8 @@ export interface CliContext {
   readonly homeDirectory: string | undefined;
 }
 
-/** 0 done; 1 an error, which was printed; 2 wrong usage; 130 ended by Ctrl-C. */
-export type ExitCode = 0 | 1 | 2 | 130;
+/**
+ * 0 done; 1 an error, which was printed; 2 wrong usage; 3 stored data is damaged, which was printed;
+ * 130 ended by Ctrl-C.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 130;

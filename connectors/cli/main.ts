@@ -2,6 +2,8 @@
 import { relative } from 'node:path';
 import { nodeFs } from '../../platform/node-fs.ts';
 import { systemClock } from '../../platform/system-clock.ts';
+import { systemRandom } from '../../platform/system-random.ts';
+import { rocksDb } from '../../storage/kv/rocksdb-store.ts';
 import { grpcServices } from './connect.ts';
 import { runCommandLine } from './program.ts';
 import { processScreen } from './screen.ts';
@@ -30,6 +32,8 @@ process.exitCode = await runCommandLine(
     screen: processScreen(),
     clock: systemClock,
     fs: nodeFs,
+    kv: rocksDb,
+    random: systemRandom,
     input: process.stdin,
     editorOutput: process.stdout,
     services: grpcServices,

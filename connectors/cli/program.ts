@@ -5,6 +5,7 @@ import type { CliContext, ExitCode } from './context.ts';
 import { runDemo } from './demo/demo.ts';
 import { defaultEndpoint, type Endpoint, parseEndpoint, parsePort } from './endpoint.ts';
 import { errorText } from './error-text.ts';
+import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
 import { publishCommand, subscribeCommand } from './message-commands.ts';
 import { serverCommand } from './server-command.ts';
 import { sqlCommand, submitCommand } from './sql-commands.ts';
@@ -53,6 +54,7 @@ function createProgram(
   addSqlCommands(program, context, exit);
   addTopicCommands(program, context, exit);
   addMessageCommands(program, context, exit);
+  addLogCommands(program, context, exit);
   return program;
 }
 
@@ -201,6 +203,46 @@ function addMessageCommands(
     );
 }
 
+/** These work on the files of a server that is not running. */
+function addLogCommands(
+  program: Command,
+  context: CliContext,
+  exit: (code: ExitCode) => void,
+): void {
+  const log = program
+    .command('log')
+    .description('check and mend the log of a server that is not running');
+  const json = () => new Option('--json', 'print JSON').default(false);
+  const data = (command: Command) => command.requiredOption('--data <dir>', 'data directory');
+  data(log.command('verify'))
+    .description('read everything and compare it; exit code 3 when something is damaged')
+    .addOption(json())
+    .action(async (options: { data: string; json: boolean }) => {
+      exit(await logVerify(context, options.data, options.json));
+    });
+  data(log.command('dump'))
+    .description('print the entries of the log; ranges are FROM-TO, TO excluded')
+    .option('--partition <number>', 'of this physical partition', natural)
+    .option('--segment <sequence>', 'of the segment with this sequence number', natural)
+    .option('--position <from-to>', 'that touch these bytes of the stream', range)
+    .option('--topic <id>', 'of the topic with this id', natural)
+    .option('--queue <id>', 'of this logical queue', natural)
+    .option('--offset <from-to>', 'that hold these offsets', range)
+    .option('--body', 'with their bodies, in base64', false)
+    .addOption(json())
+    .addOption(formatOption())
+    .action(async (options: DumpFlags & { data: string }) => {
+      exit(await logDump(context, options.data, options));
+    });
+  data(log.command('repair'))
+    .description('cut a torn tail and bring the index up to date; damage of the log stays')
+    .option('--rebuild-index', 'build the index from the log again', false)
+    .addOption(json())
+    .action(async (options: { data: string; json: boolean; rebuildIndex: boolean }) => {
+      exit(await logRepair(context, options.data, options));
+    });
+}
+
 function sqlOptions({ endpoint, format }: SqlFlags): {
   endpoint: Endpoint;
   style: TableStyle | undefined;
@@ -221,6 +263,23 @@ function formatOption(): Option {
     'vertical',
     'tsv',
   ]);
+}
+
+function natural(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) {
+    throw new InvalidArgumentError('not a whole number');
+  }
+  return number;
+}
+
+/** `5-10`, `5-` or `-10`; the upper bound is excluded. */
+function range(text: string): { readonly from: number; readonly to: number } {
+  const match = /^(\d{0,16})-(\d{0,16})$/.exec(text);
+  const from = Number(match?.[1] || 0);
+  const to = Number(match?.[2] || Infinity);
+  if (match === null || text === '-' || from >= to) throw new InvalidArgumentError('not a range');
+  return { from, to };
 }
 
 function positive(text: string): number {

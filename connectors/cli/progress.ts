@@ -12,13 +12,15 @@ const redrawMs = 100;
 export class ProgressLine {
   readonly #screen: Screen;
   readonly #clock: Clock;
+  readonly #unit: string;
   readonly #startMs: number;
   #drawnMs = Number.NEGATIVE_INFINITY;
   #drawn = false;
 
-  constructor(screen: Screen, clock: Clock) {
+  constructor(screen: Screen, clock: Clock, unit = 'rows') {
     this.#screen = screen;
     this.#clock = clock;
+    this.#unit = unit;
     this.#startMs = clock.monotonicMs();
   }
 
@@ -30,7 +32,7 @@ export class ProgressLine {
     this.#drawnMs = nowMs;
     this.#drawn = true;
     const rate = Math.round((done * 1000) / (nowMs - this.#startMs));
-    this.#screen.error(`\r\x1b[K${progressText(done, total, rate)}`);
+    this.#screen.error(`\r\x1b[K${progressText(done, total, rate, this.#unit)}`);
   }
 
   clear(): void {
@@ -39,12 +41,17 @@ export class ProgressLine {
   }
 }
 
-export function progressText(done: number, total: number, rowsPerSecond: number): string {
-  const rate = `${grouped(rowsPerSecond)} rows/s`;
-  if (total <= 0) return `${grouped(done)} rows  ${rate}`;
+export function progressText(
+  done: number,
+  total: number,
+  perSecond: number,
+  unit = 'rows',
+): string {
+  const rate = `${grouped(perSecond)} ${unit}/s`;
+  if (total <= 0) return `${grouped(done)} ${unit}  ${rate}`;
   const percent = Math.min(100, Math.floor((100 * done) / total));
   const bar = '#'.repeat(Math.floor(percent / 5)).padEnd(20, '.');
-  return `[${bar}] ${percent} %  ${grouped(done)} of ${grouped(total)} rows  ${rate}`;
+  return `[${bar}] ${percent} %  ${grouped(done)} of ${grouped(total)} ${unit}  ${rate}`;
 }
 
 /** 1234567 as `1,234,567`. */

@@ -1,13 +1,11 @@
 import { MillraceError, type SourcePosition } from '../../platform/errors.ts';
 import { tableColumns } from './columns.ts';
 import type { CliContext } from './context.ts';
+import { printLines } from './print-lines.ts';
 import { ProgressLine } from './progress.ts';
 import type { SqlConnection } from './services.ts';
 import { type StatementText, splitStatements } from './statements.ts';
 import { type TableStyle, tableLines } from './table.ts';
-
-/** Lines are written in pieces of about this many UTF-16 units. */
-const pieceUnits = 16 * 1024;
 
 /**
  * Runs the statements of a text one by one and prints each answer. The first error ends it;
@@ -47,14 +45,7 @@ async function runStatement(
     progress.clear();
     if (answer.kind === 'command') return await screen.out(`${answer.tag}\n`);
     const options = { style, width: screen.width(), color: screen.color };
-    let piece = '';
-    for await (const line of tableLines(tableColumns(answer.fields), answer.rows, options)) {
-      piece += `${line}\n`;
-      if (piece.length < pieceUnits) continue;
-      await screen.out(piece);
-      piece = '';
-    }
-    await screen.out(piece);
+    await printLines(screen, tableLines(tableColumns(answer.fields), answer.rows, options));
   } finally {
     progress.clear();
   }

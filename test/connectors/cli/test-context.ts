@@ -8,7 +8,9 @@ import type {
 } from '../../../connectors/cli/services.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import { MemoryFs } from '../../../platform/memory-fs.ts';
+import { SeededRandom } from '../../../platform/seeded-random.ts';
 import { systemClock } from '../../../platform/system-clock.ts';
+import { MemoryKv } from '../../../storage/kv/memory-store.ts';
 import { MemoryScreen } from './memory-screen.ts';
 import { MemoryTopics } from './memory-topics.ts';
 
@@ -28,6 +30,7 @@ export interface TestContextOptions {
   readonly homeDirectory?: string;
   readonly clock?: Clock;
   readonly fs?: MemoryFs;
+  readonly kv?: MemoryKv;
   readonly topics?: Messaging;
   readonly answer?: (text: string, options: SqlOptions) => SqlAnswer | Promise<SqlAnswer>;
   readonly startServer?: Services['startServer'];
@@ -51,6 +54,8 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     screen: new MemoryScreen({ terminal: options.terminal ?? false }),
     clock: options.clock ?? systemClock,
     fs: options.fs ?? new MemoryFs(),
+    kv: options.kv ?? new MemoryKv(),
+    random: new SeededRandom(1),
     input: options.input ?? process.stdin,
     editorOutput: options.editorOutput ?? process.stdout,
     homeDirectory: options.homeDirectory,

@@ -1,0 +1,111 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { KvStore } from '../kv/kv-store.ts';
+import { ConsumeQueues } from '../queues/consume-queues.ts';
+import {
+  appliedKey,
+  decodeNumber,
+  prefixes,
+  prefixKey,
+  queueOfKey,
+} from '../queues/index-format.ts';
+import { col, type IndexRows, indexRowWidth } from '../queues/index-rows.ts';
+import type { QueueDensity } from './queue-density.ts';
+import type { WalkedEntry } from './walk-partition.ts';
+
+const scanPairs = 10_000;
+
+/** Compares the consume-queue index with the entries of the log that it should describe. */
+export class IndexCheck {
+  /** The log below here is in the index. */
+  readonly appliedPosition: number;
+  readonly #kv: KvStore;
+  readonly #queues: ConsumeQueues;
+
+  private constructor(kv: KvStore, queues: ConsumeQueues, appliedPosition: number) {
+    this.#kv = kv;
+    this.#queues = queues;
+    this.appliedPosition = appliedPosition;
+  }
+
+  /** `undefined` when the index is empty: a new or a lost one. */
+  static async open(kv: KvStore, clock: Clock, partition: number): Promise<IndexCheck | undefined> {
+    if ((await kv.get(appliedKey(partition))) === undefined) return undefined;
+    const queues = new ConsumeQueues(kv, clock, partition);
+    return new IndexCheck(kv, queues, await queues.load());
+  }
+
+  /** What the index says differently of entries that follow each other in the log. */
+  async compare(entries: readonly WalkedEntry[]): Promise<string[]> {
+    const byQueue = new Map<string, WalkedEntry[]>();
+    for (const entry of entries) {
+      if (entry.position >= this.appliedPosition) continue;
+      const key = `topic ${entry.header.topicId}, queue ${entry.header.queueId}`;
+      const list = byQueue.get(key);
+      if (list === undefined) byQueue.set(key, [entry]);
+      else list.push(entry);
+    }
+    const texts: string[] = [];
+    for (const [queue, list] of byQueue) {
+      const text = await this.#compareQueue(list);
+      if (text !== undefined) texts.push(`${text} (${queue})`);
+    }
+    return texts;
+  }
+
+  /** Queues whose end differs; `density` has followed the log up to the applied position. */
+  async compareEnds(density: QueueDensity): Promise<string[]> {
+    const texts: string[] = [];
+    let known = 0;
+    let from: Uint8Array = prefixKey(prefixes.range);
+    const to = prefixKey(prefixes.range + 1);
+    for (;;) {
+      const pairs = await this.#kv.scan({ from, to, limit: scanPairs });
+      for (const { key, value } of pairs) {
+        const { topicId, queueId } = queueOfKey(key);
+        const inLog = density.next(topicId, queueId);
+        const end = decodeNumber(value, 0);
+        if (inLog !== undefined) known++;
+        if ((inLog ?? 0) === end) continue;
+        texts.push(
+          `has offsets below ${end} of topic ${topicId}, queue ${queueId}; ` +
+            `the log has them below ${inLog ?? 0}`,
+        );
+      }
+      const last = pairs.at(-1);
+      if (last === undefined || pairs.length < scanPairs) break;
+      from = Buffer.concat([last.key, Buffer.of(0)]);
+    }
+    if (known < density.queueCount) {
+      texts.push(`lacks ${density.queueCount - known} queues that the log has`);
+    }
+    return texts;
+  }
+
+  async #compareQueue(entries: readonly WalkedEntry[]): Promise<string | undefined> {
+    const { topicId, queueId, baseOffset } = entries[0]!.header;
+    let rows: IndexRows;
+    try {
+      rows = await this.#queues.read(topicId, queueId, baseOffset, entries.length);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    for (const [row, { header, position }] of entries.entries()) {
+      if (row >= rows.rowCount) return `lacks offset ${header.baseOffset}`;
+      const at = (column: keyof typeof col) => rows.values[row * indexRowWidth + col[column]]!;
+      const same =
+        at('baseOffset') === header.baseOffset &&
+        at('count') === header.count &&
+        at('position') === position &&
+        at('length') === header.length &&
+        at('storeTimeMs') === header.storeTimeMs &&
+        at('tagHash') === header.tagHash;
+      if (!same) {
+        return (
+          `has offset ${at('baseOffset')} (${at('count')} messages) at position ${at('position')}, ` +
+          `where the log has offset ${header.baseOffset} (${header.count} messages) at ${position}`
+        );
+      }
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Random } from '../../platform/random.ts';
+import { openStore } from '../open-store.ts';
+import { appliedKey } from '../queues/index-format.ts';
+import { type Finding, isDamage } from './findings.ts';
+import { openOffline } from './offline.ts';
+import { type CheckOptions, type VerifyReport, verifyLog } from './verify.ts';
+
+export interface RepairOptions extends CheckOptions {
+  readonly random: Random;
+  /** Builds the index from the log again even when nothing is wrong with it. */
+  readonly rebuildIndex: boolean;
+}
+
+export interface RepairReport {
+  readonly before: VerifyReport;
+  /** What was done, as sentences; empty when there was nothing to do, or nothing could be done. */
+  readonly actions: readonly string[];
+  /** The directory as it is now. */
+  readonly after: VerifyReport;
+}
+
+/**
+ * Mends what can be mended without losing anything: cuts a torn tail, removes an interrupted
+ * segment, brings the index up to date or builds it again. Damage of the log itself stays as it
+ * is, and then nothing is touched. Throws as `verifyLog`.
+ */
+export async function repairLog(options: RepairOptions): Promise<RepairReport> {
+  const before = await verifyLog(options);
+  const damage = before.findings.filter(isDamage);
+  if (damage.some(({ kind }) => kind !== 'index')) return { before, actions: [], after: before };
+  const actions = before.findings.flatMap(curedByOpening);
+  if (options.rebuildIndex || damage.length > 0) {
+    await forgetIndex(options, before);
+    actions.push('built the index from the log again');
+  }
+  if (actions.length === 0) return { before, actions, after: before };
+  // Recovery and catching up are what every start of the server does.
+  const store = await openStore(options);
+  await store.close();
+  return { before, actions, after: await verifyLog(options) };
+}
+
+function curedByOpening({ kind, path, range }: Finding): string[] {
+  switch (kind) {
+    case 'torn-tail':
+      return [`cut ${range!.to - range!.from} bytes off ${path}`];
+    case 'interrupted-segment':
+      return [`removed ${path}`];
+    case 'index-behind':
+      return ['brought the index up to date'];
+    default:
+      return [];
+  }
+}
+
+/** The index's rows are derived from the log; without an applied position they do not count. */
+async function forgetIndex(
+  { fs, kv, directory }: CheckOptions,
+  { partitions }: VerifyReport,
+): Promise<void> {
+  const { index } = await openOffline(fs, kv, directory);
+  try {
+    await index?.write(
+      partitions.map(({ partition }) => ({ key: appliedKey(partition), value: undefined })),
+    );
+  } finally {
+    await index?.close();
+  }
+}

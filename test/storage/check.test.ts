@@ -1,0 +1,281 @@
+import { crc32 } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../../platform/manual-clock.ts';
+import { MemoryFs } from '../../platform/memory-fs.ts';
+import { SeededRandom } from '../../platform/seeded-random.ts';
+import { type DumpFilter, dumpLog } from '../../storage/check/dump.ts';
+import { type Finding, isDamage, parseRange, rangeText } from '../../storage/check/findings.ts';
+import { type RepairReport, repairLog } from '../../storage/check/repair.ts';
+import { type VerifyReport, verifyLog } from '../../storage/check/verify.ts';
+import { MemoryKv } from '../../storage/kv/memory-store.ts';
+import { segmentHeaderBytes } from '../../storage/log/segment-format.ts';
+import { openStore } from '../../storage/open-store.ts';
+import { appliedKey, blockKey, encodeNumbers } from '../../storage/queues/index-format.ts';
+import { History } from './history.ts';
+import { flip, readFile, segmentPaths, writeFile } from './segments.ts';
+
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const small = { directory: '/data', segmentBytes: 4096, strideBytes: 1024 };
+
+interface World {
+  readonly fs: MemoryFs;
+  readonly kv: MemoryKv;
+  readonly history: History;
+}
+
+function options({ fs, kv }: World) {
+  return { fs, kv, clock: new ManualClock(), random: new SeededRandom(7), ...small };
+}
+
+/** A closed store of several segments and queues. */
+async function written(): Promise<World> {
+  const world = { fs: new MemoryFs(), kv: new MemoryKv(), history: new History() };
+  const random = new SeededRandom(seed);
+  const store = await openStore(options(world));
+  for (let i = 0; i < 20; i++) {
+    await Promise.all([world.history.send(store, random), world.history.send(store, random)]);
+  }
+  await store.close();
+  return world;
+}
+
+/** Names and contents of the directory's files. */
+async function bytesOf(fs: MemoryFs): Promise<string[]> {
+  const paths = ['/data/identity', ...(await segmentPaths(fs))];
+  return Promise.all(paths.map(async (path) => `${path} ${crc32(await readFile(fs, path))}`));
+}
+
+function damageOf({ findings }: VerifyReport): readonly Finding[] {
+  return findings.filter(isDamage);
+}
+
+function repair(world: World, rebuildIndex = false): Promise<RepairReport> {
+  return repairLog({ ...options(world), rebuildIndex });
+}
+
+/** Everything that was acknowledged is there. */
+async function expectWhole(world: World): Promise<void> {
+  const store = await openStore(options(world));
+  await world.history.check(store);
+  await store.close();
+}
+
+describe(`verify (seed ${seed})`, () => {
+  test('a sound log', async () => {
+    const world = await written();
+    const report = await verifyLog(options(world));
+    expect(report.findings).toEqual([]);
+    const [partition] = report.partitions;
+    const messages = world.history.sent.reduce((sum, { count }) => sum + count, 0);
+    expect(partition).toMatchObject({ partition: 0, entries: 40, messages, queues: 4, start: 0 });
+    expect(partition!.segments).toBeGreaterThan(2);
+    expect(partition!.indexedTo).toBe(partition!.end);
+  });
+
+  test('an empty one, and none at all', async () => {
+    const world = { fs: new MemoryFs(), kv: new MemoryKv(), history: new History() };
+    await expect(verifyLog(options(world))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await (await openStore(options(world))).close();
+    const report = await verifyLog(options(world));
+    expect(report.findings).toEqual([]);
+    expect(report.partitions).toMatchObject([{ segments: 0, entries: 0, end: 0 }]);
+  });
+
+  test('finds a flipped bit anywhere in the stream, and names the place', async () => {
+    const world = await written();
+    const paths = await segmentPaths(world.fs);
+    const { partitions } = await verifyLog(options(world));
+    for (const [i, path] of paths.entries()) {
+      const start = Number(path.slice(-24, -4));
+      const end = i + 1 < paths.length ? Number(paths[i + 1]!.slice(-24, -4)) : partitions[0]!.end;
+      for (let at = 0; at < segmentHeaderBytes + end - start; at += 29) {
+        await flip(world.fs, path, at);
+        const before = await bytesOf(world.fs);
+        const { findings } = await verifyLog(options(world)).catch((error) => {
+          expect(error).toMatchObject({ code: 'FORMAT_VERSION' });
+          return { findings: undefined };
+        });
+        if (findings !== undefined) {
+          const position = start + at - segmentHeaderBytes;
+          const place = findings.find((finding) =>
+            at < segmentHeaderBytes
+              ? finding.kind === 'segment' && finding.path === path
+              : finding.range !== undefined &&
+                finding.range.from <= position &&
+                finding.range.to > position,
+          );
+          expect(place, `byte ${at} of ${path}: ${JSON.stringify(findings)}`).toBeDefined();
+        }
+        expect(await bytesOf(world.fs)).toEqual(before);
+        await flip(world.fs, path, at);
+      }
+    }
+  });
+
+  test('a missing segment, a short one, and one too many', async () => {
+    for (const harm of ['missing', 'short'] as const) {
+      const world = await written();
+      const [, second, third] = await segmentPaths(world.fs);
+      const from = Number(second!.slice(-24, -4));
+      const to = Number(third!.slice(-24, -4));
+      if (harm === 'missing') await world.fs.unlink(second!);
+      else await (await world.fs.open(second!, 'write')).truncate(segmentHeaderBytes);
+      const damage = damageOf(await verifyLog(options(world)));
+      // What lies behind the first segment's end may be zeros written ahead.
+      const gaps = damage.filter(({ kind }) => kind === 'missing' || kind === 'entries');
+      expect(gaps.at(0)!.range!.from).toBe(from);
+      expect(gaps.at(-1)!.range!.to).toBe(to);
+      expect(damage.some(({ kind }) => kind === 'offsets')).toBe(true);
+    }
+    const world = await written();
+    await writeFile(world.fs, '/data/log/p0/notes.txt', Buffer.from('x'));
+    expect(damageOf(await verifyLog(options(world)))).toMatchObject([
+      { kind: 'segment', path: '/data/log/p0/notes.txt' },
+    ]);
+  });
+
+  test('what the index says differently', async () => {
+    const world = await written();
+    const { topicId, queueId } = world.history.sent[0]!;
+    const key = blockKey(topicId, queueId, 0);
+    // Position, time, count, length and tag of the block's first entry (index-format.ts).
+    for (const at of [16, 24, 36, 40, 44]) {
+      const changed = { ...world, kv: world.kv.clone() };
+      const kv = await changed.kv.open('/data/index');
+      const block = Buffer.from((await kv.get(key))!);
+      block[at]! ^= 1;
+      await kv.write([{ key, value: block }]);
+      await kv.close();
+      const damage = damageOf(await verifyLog(options(changed)));
+      expect(damage.map(({ kind }) => kind)).toContain('index');
+    }
+  });
+
+  test('refuses a directory that a server holds', async () => {
+    const world = await written();
+    const store = await openStore(options(world));
+    const locked = { code: 'DIRECTORY_LOCKED' };
+    await expect(verifyLog(options(world))).rejects.toMatchObject(locked);
+    await expect(repair(world)).rejects.toMatchObject(locked);
+    await expect(dumped(world, {})).rejects.toMatchObject(locked);
+    await store.close();
+  });
+});
+
+describe('repair', () => {
+  test('has nothing to do for a sound log', async () => {
+    const world = await written();
+    const before = await bytesOf(world.fs);
+    expect(await repair(world)).toMatchObject({ actions: [], after: { findings: [] } });
+    expect(await bytesOf(world.fs)).toEqual(before);
+  });
+
+  test('cuts a torn tail and removes an interrupted segment', async () => {
+    const world = await written();
+    const { partitions } = await verifyLog(options(world));
+    const last = (await segmentPaths(world.fs)).at(-1)!;
+    const at = segmentHeaderBytes + partitions[0]!.end - Number(last.slice(-24, -4));
+    await writeFile(world.fs, last, Buffer.from('MLRE torn'), at);
+    const end = String(partitions[0]!.end).padStart(20, '0');
+    await writeFile(world.fs, `/data/log/p0/0000000099-${end}.seg`, Buffer.from('MILL'));
+    const before = await verifyLog(options(world));
+    expect(before.findings.map(({ kind }) => kind).toSorted()).toEqual([
+      'interrupted-segment',
+      'torn-tail',
+    ]);
+    const report = await repair(world);
+    expect(report.actions).toHaveLength(2);
+    expect(report.after.findings).toEqual([]);
+    await expectWhole(world);
+  });
+
+  test('builds the index again when it is lost, behind, wrong, or when told to', async () => {
+    for (const harm of ['lost', 'behind', 'wrong', 'none'] as const) {
+      const world = await written();
+      if (harm === 'lost') world.kv.destroy('/data/index');
+      const kv = await world.kv.open('/data/index');
+      if (harm === 'behind') await kv.write([{ key: appliedKey(0), value: encodeNumbers(0) }]);
+      if (harm === 'wrong') {
+        const { topicId, queueId } = world.history.sent[0]!;
+        await kv.write([{ key: blockKey(topicId, queueId, 0), value: undefined }]);
+      }
+      await kv.close();
+      const report = await repair(world, harm === 'none');
+      expect(report.actions.length, harm).toBeGreaterThan(0);
+      expect(report.after.findings, harm).toEqual([]);
+      await expectWhole(world);
+    }
+  });
+
+  test('touches nothing when the log is damaged', async () => {
+    const world = await written();
+    const [first] = await segmentPaths(world.fs);
+    await flip(world.fs, first!, 100);
+    world.kv.destroy('/data/index');
+    const before = await bytesOf(world.fs);
+    const report = await repair(world, true);
+    expect(report.actions).toEqual([]);
+    expect(damageOf(report.after)).not.toEqual([]);
+    expect(await bytesOf(world.fs)).toEqual(before);
+  });
+});
+
+async function dumped(world: World, filter: DumpFilter): Promise<number[]> {
+  const ids: number[] = [];
+  for await (const item of dumpLog(options(world), filter)) {
+    if (item.kind === 'entry') ids.push(item.entry.body.readUInt32LE(0));
+  }
+  return ids;
+}
+
+describe('dump', () => {
+  test('gives the entries in the order of the log, whole or by range', async () => {
+    const world = await written();
+    const { sent, acked } = world.history;
+    const all = sent.map((_, id) => id);
+    expect(await dumped(world, {})).toEqual(all);
+    const position = (id: number) => acked.get(id)!.position;
+    const part = { fromPosition: position(5) + 1, toPosition: position(9) };
+    expect(await dumped(world, part)).toEqual([5, 6, 7, 8]);
+    const ofQueue = all.filter((id) => sent[id]!.topicId === 1 && sent[id]!.queueId === 0);
+    expect(await dumped(world, { topicId: 1, queueId: 0 })).toEqual(ofQueue);
+    const offset = acked.get(ofQueue[2]!)!.baseOffset;
+    const one = { topicId: 1, queueId: 0, fromOffset: offset, toOffset: offset + 1 };
+    expect(await dumped(world, one)).toEqual([ofQueue[2]]);
+    const bySegment: number[] = [];
+    const { segments } = (await verifyLog(options(world))).partitions[0]!;
+    for (let segment = 1; segment <= segments; segment++) {
+      bySegment.push(...(await dumped(world, { segment })));
+    }
+    expect(bySegment).toEqual(all);
+    expect(await dumped(world, { partition: 3 })).toEqual([]);
+  });
+
+  test('says what lies between', async () => {
+    const world = await written();
+    const [first] = await segmentPaths(world.fs);
+    await flip(world.fs, first!, 100);
+    const kinds: string[] = [];
+    for await (const item of dumpLog(options(world), {})) kinds.push(item.kind);
+    expect(kinds.filter((kind) => kind === 'finding')).toHaveLength(1);
+    expect(kinds[0]).toBe('finding');
+    expect(kinds).toHaveLength(40);
+  });
+});
+
+test('ranges as they are written on the command line', () => {
+  const range = { partition: 0, from: 1024, to: 4096 };
+  expect(rangeText(range)).toBe('p0:1024-4096');
+  expect(parseRange('p0:1024-4096')).toEqual(range);
+  for (const text of [
+    '',
+    'p:1-2',
+    'p0:2-2',
+    'p0:3-2',
+    '0:1-2',
+    'p0:1-2x',
+    'p0:1-99999999999999999',
+  ]) {
+    expect(parseRange(text), text).toBeUndefined();
+  }
+});
