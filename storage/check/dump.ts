@@ -46,7 +46,7 @@ export async function* dumpLog(
       const walk = { fs, directory: path, partition: number, serverId, isWanted };
       let segment = 0;
       for await (const step of walkPartition(walk)) {
-        if (step.kind === 'segment') segment = step.name.sequence;
+        if (step.kind === 'segment') segment = step.segment.sequence;
         if (step.kind === 'finding' && touches(step.finding, filter)) yield step;
         if (step.kind !== 'entries') continue;
         for (const entry of step.entries) {

@@ -4,7 +4,7 @@
  * or a lag that the next start of the server cures by itself.
  */
 export const findingKinds = {
-  /** A damaged, foreign or misnamed segment header; or a file that is no segment at all. */
+  /** A header, table or footer that is damaged, foreign or does not fit; a file that is no segment. */
   segment: 'damage',
   /** Bytes between two segments that no file has. */
   missing: 'damage',
@@ -19,8 +19,10 @@ export const findingKinds = {
   identity: 'damage',
   /** The last commit before a crash, not acknowledged; the next start cuts it. */
   'torn-tail': 'note',
-  /** The creation of a segment that a crash interrupted; the next start removes it. */
+  /** What an interrupted creation or cleaning of a segment left; the next start removes it. */
   'interrupted-segment': 'note',
+  /** A segment that was to get its footer, or whose footer is damaged; a server that runs writes it. */
+  unsealed: 'note',
   /** Entries that the index does not have yet; the next start adds them. */
   'index-behind': 'note',
 } as const;

@@ -14,16 +14,24 @@ export class QueueDensity {
     return this.#next.get(queueNumber(topicId, queueId));
   }
 
-  /** What is wrong with the entry's offsets, if something is. */
-  take({ header, position }: WalkedEntry, first: number): string | undefined {
+  /**
+   * What is wrong with the entry's offsets, if something is. `first`: what the queue begins with
+   * when this is its first entry. `mayLack`: entries before this one were taken out on purpose.
+   */
+  take({ header, position }: WalkedEntry, first: number, mayLack: boolean): string | undefined {
     const { topicId, queueId, baseOffset, count } = header;
-    const number = queueNumber(topicId, queueId);
-    const expected = this.#next.get(number) ?? first;
-    this.#next.set(number, Math.max(expected, baseOffset + count));
-    if (baseOffset === expected) return undefined;
+    const expected = this.next(topicId, queueId) ?? first;
+    this.skipTo(topicId, queueId, baseOffset + count);
+    if (baseOffset === expected || (mayLack && baseOffset > expected)) return undefined;
     const queue = `topic ${topicId}, queue ${queueId}`;
     return baseOffset > expected
       ? `offsets ${expected} to ${baseOffset - 1} of ${queue} are missing before position ${position}`
       : `the entry at position ${position} has offset ${baseOffset} of ${queue}, where ${expected} follows`;
+  }
+
+  /** Offsets below `offset` have been given, whether or not entries with them are left. */
+  skipTo(topicId: number, queueId: number, offset: number): void {
+    const number = queueNumber(topicId, queueId);
+    this.#next.set(number, Math.max(this.#next.get(number) ?? 0, offset));
   }
 }

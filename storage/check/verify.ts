@@ -5,7 +5,7 @@ import type { Finding, FindingKind } from './findings.ts';
 import { IndexCheck } from './index-check.ts';
 import { type Offline, type OfflinePartition, openOffline } from './offline.ts';
 import { QueueDensity } from './queue-density.ts';
-import { type WalkedEntry, walkPartition } from './walk-partition.ts';
+import { type WalkedEntry, type WalkedSegment, walkPartition } from './walk-partition.ts';
 
 export interface CheckOptions {
   readonly fs: Fs;
@@ -83,7 +83,7 @@ class PartitionVerifier {
   #index: IndexCheck | undefined;
   /** The index's ends were compared: the walk passed what it has. */
   #endsCompared = false;
-  #path = '';
+  #segment: WalkedSegment | undefined;
   #segments = 0;
   #entries = 0;
   #messages = 0;
@@ -111,10 +111,11 @@ class PartitionVerifier {
     const total = await logBytes(fs, directory);
     for await (const step of walkPartition({ fs, directory, partition: number, serverId })) {
       if (step.kind === 'finding') this.#findings.add(step.finding);
-      if (step.kind === 'segment') this.#enter(step.path, step.name.start);
+      if (step.kind === 'segment') this.#enter(step.segment);
       if (step.kind === 'entries') await this.#take(step.entries);
       onProgress?.(Math.min(this.#end - (this.#start ?? 0), total), total);
     }
+    this.#leave();
     await this.#finishIndex();
     return {
       partition: number,
@@ -128,18 +129,28 @@ class PartitionVerifier {
     };
   }
 
-  #enter(path: string, start: number): void {
-    this.#path = path;
+  #enter(segment: WalkedSegment): void {
+    this.#leave();
+    this.#segment = segment;
     this.#segments++;
-    this.#start ??= start;
-    this.#end = start;
+    this.#start ??= segment.start;
+    this.#end = segment.start;
+  }
+
+  /** What was taken out of the segment that ends here still had offsets. */
+  #leave(): void {
+    for (const { topicId, queueId, endOffset } of this.#segment?.queues ?? []) {
+      this.#density.skipTo(topicId, queueId, endOffset);
+    }
+    this.#end = this.#segment?.footer?.end ?? this.#end;
   }
 
   async #take(entries: readonly WalkedEntry[]): Promise<void> {
     const applied = this.#index?.appliedPosition ?? 0;
     const inIndex = entries.filter(({ position }) => position < applied);
     for (const entry of inIndex) this.#takeEntry(entry);
-    for (const text of (await this.#index?.compare(inIndex)) ?? []) this.#addToIndex(text);
+    for (const text of (await this.#index?.compare(inIndex, this.#segment!.isCleaned)) ?? [])
+      this.#addToIndex(text);
     if (inIndex.length === entries.length) return;
     await this.#compareEnds();
     for (const entry of entries.slice(inIndex.length)) this.#takeEntry(entry);
@@ -152,7 +163,7 @@ class PartitionVerifier {
     this.#end = position + header.length;
     // After expiry a queue's first entry in the log may have any offset.
     const first = this.#start === 0 ? 0 : header.baseOffset;
-    const wrong = this.#density.take(entry, first);
+    const wrong = this.#density.take(entry, first, this.#segment!.isCleaned);
     if (wrong !== undefined) this.#add('offsets', wrong);
     if (header.commit < this.#commit) {
       const text = `the entry at position ${position} is of commit ${header.commit}, after commit ${this.#commit}`;
@@ -185,7 +196,7 @@ class PartitionVerifier {
   }
 
   #add(kind: FindingKind, text: string): void {
-    this.#findings.add({ kind, path: this.#path, text });
+    this.#findings.add({ kind, path: this.#segment!.path, text });
   }
 
   #addToIndex(text: string, kind: FindingKind = 'index'): void {

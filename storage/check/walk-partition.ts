@@ -1,14 +1,21 @@
+import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import type { EntryHeader } from '../log/entry-format.ts';
+import { PositionMap } from '../log/position-map.ts';
+import type { QueueRow } from '../log/queue-table.ts';
 import { recoverTail } from '../log/recovery.ts';
+import { readFooter, readTables } from '../log/segment.ts';
+import { type SegmentFooter, segmentFooterBytes } from '../log/segment-footer.ts';
 import {
   decodeSegmentHeader,
+  draftSuffix,
   parseSegmentFileName,
   type SegmentName,
   segmentHeaderBytes,
 } from '../log/segment-format.ts';
-import type { Finding } from './findings.ts';
+import { FileWindow } from './file-window.ts';
+import type { Finding, FindingKind } from './findings.ts';
 import { lastNonZero, scanSegment } from './scan-segment.ts';
 
 export interface WalkedEntry {
@@ -19,9 +26,18 @@ export interface WalkedEntry {
 }
 
 export type WalkStep =
-  | { readonly kind: 'segment'; readonly path: string; readonly name: SegmentName }
+  | { readonly kind: 'segment'; readonly segment: WalkedSegment }
   | { readonly kind: 'entries'; readonly entries: readonly WalkedEntry[] }
   | { readonly kind: 'finding'; readonly finding: Finding };
+
+export interface WalkedSegment extends SegmentName {
+  readonly path: string;
+  /** Entries were taken out of it on purpose. */
+  readonly isCleaned: boolean;
+  /** What its footer says; `undefined` without a footer. */
+  readonly footer: SegmentFooter | undefined;
+  readonly queues: readonly QueueRow[] | undefined;
+}
 
 export interface WalkOptions {
   readonly fs: Fs;
@@ -33,9 +49,9 @@ export interface WalkOptions {
   readonly isWanted?: (name: SegmentName, end: number) => boolean;
 }
 
-interface Segment extends SegmentName {
-  readonly path: string;
+interface Stored extends WalkedSegment {
   readonly size: number;
+  readonly map: PositionMap;
 }
 
 /**
@@ -51,12 +67,12 @@ export async function* walkPartition(options: WalkOptions): AsyncGenerator<WalkS
   for (const [i, segment] of segments.entries()) {
     const next = segments[i + 1];
     if (!isWanted(segment, next?.start ?? Infinity)) continue;
-    yield { kind: 'segment', path: segment.path, name: segment };
+    yield { kind: 'segment', segment };
     const file = await fs.open(segment.path, 'read');
     try {
-      yield* next === undefined
-        ? walkLast(file, segment, partition)
-        : walkBounded(file, segment, partition, next.start);
+      if (segment.footer !== undefined) yield* walkSealed(file, segment, partition, next?.start);
+      else if (next === undefined) yield* walkLast(file, segment, partition);
+      else yield* walkBounded(file, segment, partition, next.start);
     } finally {
       await file.close();
     }
@@ -64,24 +80,46 @@ export async function* walkPartition(options: WalkOptions): AsyncGenerator<WalkS
 }
 
 /** The segments that hold part of the stream; what is wrong with the others is a finding. */
-async function sortedSegments(
-  { fs, directory, partition, serverId }: WalkOptions,
-  findings: Finding[],
-): Promise<Segment[]> {
-  const segments: Segment[] = [];
-  for (const file of await fs.list(directory)) {
-    const path = `${directory}/${file}`;
-    const add = (kind: Finding['kind'], text: string) => findings.push({ kind, path, text });
-    const name = parseSegmentFileName(file);
-    if (name === undefined) {
-      add('segment', 'does not have the name of a segment; the server takes no notice of it');
-      continue;
+async function sortedSegments(options: WalkOptions, findings: Finding[]): Promise<Stored[]> {
+  const segments: Stored[] = [];
+  for (const name of await options.fs.list(options.directory)) {
+    const path = `${options.directory}/${name}`;
+    const segment = await readStored(options, name, path, (kind, text) =>
+      findings.push({ kind, path, text }),
+    );
+    if (segment === undefined) continue;
+    const before = segments.at(-1);
+    if (before?.isCleaned === true && segment.start < before.footer!.end) {
+      const text = `lies within the cleaned segment ${before.path}`;
+      findings.push({ kind: 'interrupted-segment', path, text });
+    } else {
+      segments.push(segment);
     }
-    const { bytes, size } = await readHead(fs, path);
-    const header = decodeSegmentHeader(bytes, path);
+  }
+  return segments;
+}
+
+async function readStored(
+  { fs, partition, serverId }: WalkOptions,
+  fileName: string,
+  path: string,
+  add: (kind: FindingKind, text: string) => void,
+): Promise<Stored | undefined> {
+  const name = parseSegmentFileName(fileName);
+  if (name === undefined) {
+    if (fileName.endsWith(draftSuffix)) add('interrupted-segment', 'is an unfinished draft');
+    else add('segment', 'does not have the name of a segment; the server takes no notice of it');
+    return undefined;
+  }
+  const file = await fs.open(path, 'read');
+  try {
+    const size = await file.size();
+    const bytes = Buffer.alloc(segmentHeaderBytes);
+    const count = await file.read(bytes, 0);
+    const header = decodeSegmentHeader(bytes.subarray(0, count), path);
     if (header === undefined && size <= segmentHeaderBytes) {
       add('interrupted-segment', 'is a segment whose creation was interrupted');
-      continue;
+      return undefined;
     }
     if (header === undefined) {
       add('segment', 'has a damaged header; its name is taken for what the header should say');
@@ -90,39 +128,103 @@ async function sortedSegments(
       (serverId !== undefined && header.serverId !== serverId)
     ) {
       add('segment', `belongs to server ${header.serverId}, partition ${header.partition}`);
-      continue;
+      return undefined;
     } else if (header.start !== name.start || header.sequence !== name.sequence) {
       add('segment', 'does not have the name of its header');
-      continue;
+      return undefined;
     }
-    segments.push({ ...name, path, size });
-  }
-  return segments;
-}
-
-async function readHead(fs: Fs, path: string): Promise<{ bytes: Buffer; size: number }> {
-  const file = await fs.open(path, 'read');
-  try {
-    const bytes = Buffer.alloc(segmentHeaderBytes);
-    const count = await file.read(bytes, 0);
-    return { bytes: bytes.subarray(0, count), size: await file.size() };
+    const known = header ?? { ...name, partition, firstCommit: 1, serverId: '', generation: 0 };
+    const isCleaned = known.generation > 0;
+    const footer = await readFooter(file, known);
+    if (footer === undefined && isCleaned) add('segment', 'has a damaged footer');
+    const whole = { ...name, path, size, isCleaned, queues: undefined, footer: undefined };
+    const map = PositionMap.whole(name.start);
+    if (footer === undefined) return { ...whole, map };
+    const tables = await readTables(file, footer).catch(corruption);
+    if (typeof tables === 'string') {
+      add('segment', tables);
+      return isCleaned ? undefined : { ...whole, map };
+    }
+    return { ...whole, footer, map: tables.map, queues: tables.queues };
   } finally {
     await file.close();
   }
 }
 
-/** A segment with a successor: it must hold every byte up to where that one starts. */
+/** The message of a CORRUPTION error; others are thrown again. */
+function corruption(error: unknown): string {
+  if (error instanceof MillraceError && error.code === 'CORRUPTION') return error.message;
+  throw error;
+}
+
+/** A segment that vouches for itself: its entries, and a CRC over everything before the footer. */
+async function* walkSealed(
+  file: FileHandle,
+  segment: Stored,
+  partition: number,
+  nextStart: number | undefined,
+): AsyncGenerator<WalkStep> {
+  const { path, footer } = segment;
+  const { end, entriesEnd, contentCrc } = footer!;
+  const found = (kind: FindingKind, text: string): WalkStep => ({
+    kind: 'finding',
+    finding: { kind, path, text },
+  });
+  let isDamaged = false;
+  let entries = 0;
+  for await (const step of walkPieces(file, segment, partition, entriesEnd)) {
+    if (step.kind === 'finding') isDamaged = true;
+    if (step.kind === 'entries') entries += step.entries.length;
+    yield step;
+  }
+  if (!isDamaged && entries !== footer!.entries) {
+    yield found('segment', `has ${entries} entries, where its footer says ${footer!.entries}`);
+  } else if (
+    !isDamaged &&
+    (await checksum(file, segment.size - segmentFooterBytes)) !== contentCrc
+  ) {
+    yield found('segment', 'does not have the content that its footer vouches for');
+  }
+  if (nextStart === undefined) {
+    yield found('missing', `is sealed, so a segment that starts at position ${end} must follow it`);
+  } else if (nextStart > end) {
+    const range = { partition, from: end, to: nextStart };
+    const text = `is sealed at position ${end}, but the next segment starts at ${nextStart}`;
+    yield { kind: 'finding', finding: { kind: 'missing', path, text, range } };
+  } else if (nextStart < end) {
+    yield found('segment', `ends at position ${end}, after the next segment's start ${nextStart}`);
+  }
+}
+
+/** CRC-32 of the file's first `length` bytes. */
+async function checksum(file: FileHandle, length: number): Promise<number> {
+  const window = new FileWindow(file, length);
+  let crc = 0;
+  for (let at = 0; at < length; ) {
+    const bytes = await window.from(at, 1);
+    if (bytes.length === 0) break;
+    crc = crc32(bytes, crc);
+    at += bytes.length;
+  }
+  return crc >>> 0;
+}
+
+/** A segment with a successor and without a footer: it holds every byte up to where that starts. */
 async function* walkBounded(
   file: FileHandle,
-  segment: Segment,
+  segment: Stored,
   partition: number,
   nextStart: number,
 ): AsyncGenerator<WalkStep> {
   const end = segmentHeaderBytes + nextStart - segment.start;
   const present = Math.min(segment.size, end);
   yield* walkPieces(file, segment, partition, present);
-  if (present >= end) return;
-  const from = positionOf(segment, present);
+  if (present >= end) {
+    const text = 'has no valid footer';
+    yield { kind: 'finding', finding: { kind: 'unsealed', path: segment.path, text } };
+    return;
+  }
+  const from = segment.map.positionOf(present);
   const text = `ends at byte ${segment.size}, before position ${nextStart}, where the next segment starts`;
   const range = { partition, from, to: nextStart };
   yield { kind: 'finding', finding: { kind: 'missing', path: segment.path, text, range } };
@@ -131,14 +233,14 @@ async function* walkBounded(
 /** The last segment: what recovery would keep, and what it would say of the rest. */
 async function* walkLast(
   file: FileHandle,
-  segment: Segment,
+  segment: Stored,
   partition: number,
 ): AsyncGenerator<WalkStep> {
   const { path, size } = segment;
   let end: number;
   try {
     // Of the header, only the first commit's number matters here, and that only to the next commit.
-    const header = { ...segment, partition, firstCommit: 1, serverId: '' };
+    const header = { ...segment, partition, firstCommit: 1, serverId: '', generation: 0 };
     const tail = await recoverTail(file, header);
     end = segmentHeaderBytes + tail.end - segment.start;
   } catch (error) {
@@ -147,12 +249,12 @@ async function* walkLast(
   }
   yield* walkPieces(file, segment, partition, end, true);
   const torn = (await lastNonZero(file, end, size)) - end;
-  if (torn > 0) yield tornTail(path, partition, end, torn, positionOf(segment, end));
+  if (torn > 0) yield tornTail(path, partition, end, torn, segment.map.positionOf(end));
 }
 
 async function* walkPieces(
   file: FileHandle,
-  segment: Segment,
+  segment: Stored,
   partition: number,
   end: number,
   isLast = false,
@@ -160,7 +262,7 @@ async function* walkPieces(
   for await (const piece of scanSegment(file, end)) {
     if (piece.kind === 'entries') {
       const entries = piece.entries.map(({ at, header, body }) => ({
-        position: positionOf(segment, at),
+        position: segment.map.positionOf(at),
         header,
         body,
       }));
@@ -170,10 +272,15 @@ async function* walkPieces(
     const { from, to } = piece;
     if (isLast && to === end) {
       const torn = (await lastNonZero(file, from, to)) - from;
-      if (torn > 0) yield tornTail(segment.path, partition, from, torn, positionOf(segment, from));
+      if (torn > 0)
+        yield tornTail(segment.path, partition, from, torn, segment.map.positionOf(from));
       continue;
     }
-    const range = { partition, from: positionOf(segment, from), to: positionOf(segment, to) };
+    const range = {
+      partition,
+      from: segment.map.positionOf(from),
+      to: segment.map.positionOf(to - 1) + 1,
+    };
     const text = `is damaged from byte ${from} to ${to} (${to - from} bytes)`;
     yield { kind: 'finding', finding: { kind: 'entries', path: segment.path, text, range } };
   }
@@ -189,9 +296,4 @@ function tornTail(
   const text = `has a torn tail of ${bytes} bytes at byte ${at}: a commit that a crash interrupted, not acknowledged`;
   const range = { partition, from: position, to: position + bytes };
   return { kind: 'finding', finding: { kind: 'torn-tail', path, text, range } };
-}
-
-/** The stream position of byte `at` of the segment's file. */
-function positionOf(segment: SegmentName, at: number): number {
-  return segment.start + at - segmentHeaderBytes;
 }

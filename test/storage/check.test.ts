@@ -88,7 +88,11 @@ describe(`verify (seed ${seed})`, () => {
     for (const [i, path] of paths.entries()) {
       const start = Number(path.slice(-24, -4));
       const end = i + 1 < paths.length ? Number(paths[i + 1]!.slice(-24, -4)) : partitions[0]!.end;
-      for (let at = 0; at < segmentHeaderBytes + end - start; at += 29) {
+      const size = (await readFile(world.fs, path)).length;
+      const entriesEnd = segmentHeaderBytes + end - start;
+      // Behind the entries of a sealed segment lie its tables and its footer.
+      const until = i + 1 < paths.length ? size : entriesEnd;
+      for (let at = 0; at < until; at += 29) {
         await flip(world.fs, path, at);
         const before = await bytesOf(world.fs);
         const { findings } = await verifyLog(options(world)).catch((error) => {
@@ -98,8 +102,8 @@ describe(`verify (seed ${seed})`, () => {
         if (findings !== undefined) {
           const position = start + at - segmentHeaderBytes;
           const place = findings.find((finding) =>
-            at < segmentHeaderBytes
-              ? finding.kind === 'segment' && finding.path === path
+            at < segmentHeaderBytes || at >= entriesEnd
+              ? ['unsealed', 'segment'].includes(finding.kind) && finding.path === path
               : finding.range !== undefined &&
                 finding.range.from <= position &&
                 finding.range.to > position,
