@@ -1,8 +1,8 @@
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { assert } from '../../platform/assert.ts';
-import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { type Entry, entryKinds } from '../../storage/store.ts';
+import { corrupt, nextAt, skip, varint } from './protobuf.ts';
 
 /**
  * Bodies of many messages over one buffer, ready for a decoder. Message i is `lengths[i]` bytes of
@@ -15,6 +15,10 @@ export interface MessageBlock {
   readonly lengths: Int32Array;
   readonly queues: Int32Array;
   readonly offsets: Float64Array;
+  readonly storeTimesMs: Float64Array;
+  /** The whole Message, of which the body is a part, in the bytes as they were stored. */
+  readonly messageStarts: Int32Array;
+  readonly messageEnds: Int32Array;
 }
 
 /**
@@ -36,6 +40,9 @@ export function messageBlock(entries: readonly Entry[]): MessageBlock {
     lengths: new Int32Array(count),
     queues: new Int32Array(count),
     offsets: new Float64Array(count),
+    storeTimesMs: new Float64Array(count),
+    messageStarts: new Int32Array(count),
+    messageEnds: new Int32Array(count),
   };
   const inflated: { message: number; bytes: Uint8Array }[] = [];
   let message = 0;
@@ -44,9 +51,10 @@ export function messageBlock(entries: readonly Entry[]): MessageBlock {
     let at = bases[index]!;
     const end = at + entry.body.length;
     for (let i = 0; i < entry.count; i++, message++) {
-      at = findBody(buffer, at, end, block.starts, block.lengths, message);
+      at = findBody(buffer, at, end, block, message);
       block.queues[message] = entry.queueId;
       block.offsets[message] = entry.baseOffset + i;
+      block.storeTimesMs[message] = entry.storeTimeMs;
       const start = block.starts[message]!;
       if (isCompressed(buffer, start, block.lengths[message]!)) {
         const bytes = inflate(buffer.subarray(start, start + block.lengths[message]!));
@@ -79,8 +87,7 @@ function findBody(
   buffer: Uint8Array,
   at: number,
   end: number,
-  starts: Int32Array,
-  lengths: Int32Array,
+  block: MessageBlock,
   message: number,
 ): number {
   while (at < end) {
@@ -91,7 +98,9 @@ function findBody(
       const start = nextAt;
       const messageEnd = start + length;
       if (messageEnd > end) throw corrupt();
-      bodyIn(buffer, start, messageEnd, starts, lengths, message);
+      block.messageStarts[message] = start;
+      block.messageEnds[message] = messageEnd;
+      bodyIn(buffer, start, messageEnd, block.starts, block.lengths, message);
       return messageEnd;
     }
     at = skip(buffer, at, end, tag);
@@ -116,51 +125,6 @@ function bodyIn(
     }
     at = skip(buffer, at, end, tag);
   }
-}
-
-/** Where the last read varint ended; a second result without an allocation. */
-let nextAt = 0;
-
-function varint(buffer: Uint8Array, at: number, end: number): number {
-  let value = 0;
-  for (let shift = 0; at < end && shift < 35; shift += 7) {
-    const byte = buffer[at++]!;
-    value += (byte & 127) * 2 ** shift;
-    if (byte < 128) {
-      nextAt = at;
-      return value;
-    }
-  }
-  throw corrupt();
-}
-
-function skip(buffer: Uint8Array, at: number, end: number, tag: number): number {
-  let next = at;
-  switch (tag & 7) {
-    case 0:
-      while (next < end && buffer[next]! >= 128) next++;
-      next++;
-      break;
-    case 1:
-      next += 8;
-      break;
-    case 2: {
-      const length = varint(buffer, at, end);
-      next = nextAt + length;
-      break;
-    }
-    case 5:
-      next += 4;
-      break;
-    default:
-      throw corrupt();
-  }
-  if (next > end) throw corrupt();
-  return next;
-}
-
-function corrupt(): MillraceError {
-  return new MillraceError('CORRUPTION', 'an entry of the log is not a SendMessageRequest');
 }
 
 function isCompressed(buffer: Uint8Array, start: number, length: number): boolean {

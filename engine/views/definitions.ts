@@ -1,12 +1,27 @@
 import { MillraceError } from '../../platform/errors.ts';
-import type { Relation, RelationColumn } from '../../sql/analyze/catalog.ts';
+import type {
+  CheckConstraint,
+  Relation,
+  RelationColumn,
+  UniqueConstraint,
+} from '../../sql/analyze/catalog.ts';
 import { type Context, complain, resolveType, unsupported } from '../../sql/analyze/context.ts';
-import { constantDefault } from '../../sql/analyze/dml.ts';
+import { checkExprs, constantDefault, generatedValues } from '../../sql/analyze/dml.ts';
+import { sameType, typeName } from '../../sql/columns/type-name.ts';
+import type { SqlType } from '../../sql/columns/types.ts';
+import { columnsOf } from '../../sql/plan/expr-tools.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, planQuery } from '../../sql/plan/planner.ts';
-import type { CreateRelation, CreateView, WithOption } from '../../sql/syntax/ast.ts';
+import type {
+  ColumnDefinition,
+  CreateRelation,
+  CreateView,
+  Identifier,
+  WithOption,
+} from '../../sql/syntax/ast.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import type { RelationCreated } from '../broker/catalogue-record.ts';
+import { metadataKinds, metadataType } from '../formats/metadata.ts';
 import { type Catalogue, type PlainView, TrackingCatalog } from './catalogue.ts';
 import { hiddenKey, type RelationNode, TableNode, TopicNode, ViewNode } from './nodes.ts';
 
@@ -15,6 +30,9 @@ import { hiddenKey, type RelationNode, TableNode, TopicNode, ViewNode } from './
 export interface RelationDefinition {
   readonly columns: readonly RelationColumn[];
   readonly primaryKey: readonly number[];
+  readonly primaryKeyName: string;
+  readonly checks: readonly CheckConstraint[];
+  readonly uniques: readonly UniqueConstraint[];
   /** Name of the topic that it reads; `undefined` for a table with storage of its own. */
   readonly topic: string | undefined;
 }
@@ -51,21 +69,42 @@ export function defineRelation(context: Context, node: CreateRelation): Relation
     seen.add(name);
     const type = resolveType(context, column.typeName);
     const isKey = keyNames.some((key) => key.name === name);
-    if (column.defaultValue !== undefined) constantDefault(context, column.defaultValue, type);
+    const { defaultValue, generated, metadata } = column;
+    if (defaultValue !== undefined && generated !== undefined) {
+      const message = `both default and generation expression specified for column "${name}"`;
+      throw complain(context, column.span, message, { sqlState: '42601' });
+    }
+    if (defaultValue !== undefined) constantDefault(context, defaultValue, type);
+    if (metadata !== undefined) checkMetadata(context, column, metadata, type, topic);
     return {
       name,
       type,
       nullable: !column.notNull && !isKey,
-      ...(column.defaultValue === undefined ? {} : { defaultValue: column.defaultValue }),
+      ...(defaultValue === undefined ? {} : { defaultValue }),
+      ...(generated === undefined ? {} : { generated }),
+      ...(metadata === undefined ? {} : { metadata }),
     };
   });
-  const primaryKey = keyNames.map(({ name, span }) => {
+  checkGenerated(context, node, columns);
+  const keyColumn = ({ name, span }: Identifier): number => {
     const index = columns.findIndex((column) => column.name === name);
     if (index >= 0) return index;
     throw complain(context, span, `column "${name}" named in key does not exist`, {
       sqlState: '42703',
     });
-  });
+  };
+  const primaryKey = keyNames.map(keyColumn);
+  const constraints = constraintsOf(node, keyColumn);
+  checkExprs(context, { name: node.name.parts.at(-1)!.name, columns, checks: constraints.checks });
+  if (node.appendOnly && primaryKey.length > 0) {
+    throw complain(context, node.name.span, 'an APPEND ONLY table has no PRIMARY KEY', {
+      sqlState: '42P16',
+      hint: 'An INSERT over an existing key would take its old row back.',
+    });
+  }
+  if (constraints.uniques.length > 0 && topic !== undefined) {
+    throw unsupported(context, node.span, 'UNIQUE on a relation over a topic');
+  }
   if (node.relation === 'source' && primaryKey.length > 0) {
     throw complain(context, node.name.span, 'a source has no PRIMARY KEY', {
       sqlState: '42P16',
@@ -78,7 +117,86 @@ export function defineRelation(context: Context, node: CreateRelation): Relation
       hint: 'Without a key use CREATE SOURCE.',
     });
   }
-  return { columns, primaryKey, topic };
+  const primaryKeyName = node.primaryKeyName?.name ?? `${node.name.parts.at(-1)!.name}_pkey`;
+  return { columns, primaryKey, primaryKeyName, ...constraints, topic };
+}
+
+/** Names are PostgreSQL's: `t_a_check`, `t_check`, `t_a_b_key`, a number behind repeated ones. */
+function constraintsOf(
+  node: CreateRelation,
+  keyColumn: (name: Identifier) => number,
+): Pick<RelationDefinition, 'checks' | 'uniques'> {
+  const table = node.name.parts.at(-1)!.name;
+  const used = new Set<string>();
+  const named = (given: Identifier | undefined, made: string): string => {
+    let name = given?.name ?? made;
+    for (let n = 1; used.has(name); n++) name = `${made}${n}`;
+    used.add(name);
+    return name;
+  };
+  const checks = [
+    ...node.columns.flatMap(({ name: { name }, checks: some }) =>
+      some.map((check) => ({ check, made: `${table}_${name}_check` })),
+    ),
+    ...node.checks.map((check) => ({ check, made: `${table}_check` })),
+  ].map(({ check, made }) => ({
+    name: named(check.name, made),
+    expression: check.expression,
+  }));
+  const uniques: { name?: Identifier; columns: readonly Identifier[] }[] = [
+    ...node.columns.filter(({ unique }) => unique).map(({ name }) => ({ columns: [name] })),
+    ...node.uniques,
+  ];
+  return {
+    checks: checks.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    uniques: uniques.map(({ name, columns }) => ({
+      name: named(name, `${[table, ...columns.map((column) => column.name)].join('_')}_key`),
+      columns: columns.map(keyColumn),
+    })),
+  };
+}
+
+function checkGenerated(
+  context: Context,
+  node: CreateRelation,
+  columns: readonly RelationColumn[],
+): void {
+  const name = node.name.parts.at(-1)!.name;
+  for (const [index, expr] of generatedValues(context, { name, columns })) {
+    for (const read of columnsOf(expr)) {
+      if (columns[read]!.generated === undefined) continue;
+      const { span } = columns[index]!.generated!;
+      const message = `cannot use generated column "${columns[read]!.name}" in column generation expression`;
+      throw complain(context, span, message, { sqlState: '42P17' });
+    }
+  }
+}
+
+function checkMetadata(
+  context: Context,
+  column: ColumnDefinition,
+  kind: string,
+  type: SqlType,
+  topic: string | undefined,
+): void {
+  if (topic === undefined) {
+    throw complain(context, column.span, 'only a relation over a topic has metadata columns', {
+      sqlState: '42P16',
+    });
+  }
+  const found = metadataType(kind);
+  if (found === undefined) {
+    throw complain(context, column.span, `messages have no metadata "${kind}"`, {
+      sqlState: '42704',
+      hint: `There is ${metadataKinds.join(', ')}.`,
+    });
+  }
+  if (!sameType(found, type)) {
+    throw complain(context, column.span, `metadata "${kind}" is of type ${typeName(found)}`, {
+      sqlState: '42804',
+      hint: `Declare the column as ${typeName(found)}.`,
+    });
+  }
 }
 
 export function checkOptions(
@@ -156,7 +274,8 @@ export function build(catalogue: Catalogue, record: RelationCreated): RelationNo
     );
   }
   const context = newContext({ catalog: catalogue, text: sql });
-  const { columns, primaryKey, topic } = defineRelation(context, statement);
+  const { topic, ...definition } = defineRelation(context, statement);
+  const { columns, primaryKey } = definition;
   const owns = topic === undefined;
   const needsKey = owns && primaryKey.length === 0;
   const key: RelationColumn = { name: hiddenKey, type: { kind: 'bigint' }, nullable: true };
@@ -164,11 +283,12 @@ export function build(catalogue: Catalogue, record: RelationCreated): RelationNo
     id,
     name,
     kind: statement.relation,
+    ...definition,
     columns: needsKey ? [...columns, key] : columns,
-    primaryKey,
-    appendOnly: statement.relation === 'source',
+    appendOnly: statement.relation === 'source' || statement.appendOnly,
+    growing: statement.appendOnly,
     writable: owns,
   };
   const options = { relation, sql, topicId: record.topicId };
-  return owns ? new TableNode(options) : new TopicNode(options);
+  return topic === undefined ? new TableNode(options) : new TopicNode({ ...options, topic });
 }

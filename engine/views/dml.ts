@@ -1,38 +1,45 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
+import type { Context } from '../../sql/analyze/context.ts';
 import {
   analyzeDelete,
   analyzeInsert,
   analyzeUpdate,
   type DmlPlan,
 } from '../../sql/analyze/dml.ts';
-import type { Batch, Column } from '../../sql/columns/batch.ts';
-import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
+import { compileMap } from '../../sql/codegen/compile-map.ts';
+import type { Batch } from '../../sql/columns/batch.ts';
+import { batchOf } from '../../sql/columns/builder.ts';
+import { concatenated } from '../../sql/columns/gather.ts';
+import type { Field } from '../../sql/columns/types.ts';
 import { newContext, optimized } from '../../sql/plan/planner.ts';
 import type { Delete, Insert, Update } from '../../sql/syntax/ast.ts';
 import { encodeRows } from '../formats/row-block.ts';
 import { runOnce } from './ad-hoc.ts';
-import { TrackingCatalog } from './catalogue.ts';
-import { hiddenKey, TableNode } from './nodes.ts';
+import { type Catalogue, TrackingCatalog } from './catalogue.ts';
+import { checkRows } from './constraints.ts';
+import { type Change, deletion, insertion, update } from './dml-rows.ts';
+import { TableNode } from './nodes.ts';
 import type { SqlEngine } from './sql-engine.ts';
+
+export interface DmlResult {
+  /** Rows put or taken away. */
+  readonly count: number;
+  /** What RETURNING asks for. */
+  readonly returned?: { readonly fields: readonly Field[]; readonly batch: Batch };
+}
 
 /**
  * One DML statement: its rows are resolved on state that includes every earlier statement, become
- * durable as one entry of the table's topic, and are applied by the step that follows. Returns
- * the number of rows.
+ * durable as one entry of the table's topic, and are applied by the step that follows.
  */
 export async function runDml(
   engine: SqlEngine,
   statement: Insert | Update | Delete,
   text: string,
-): Promise<number> {
-  const catalog = new TrackingCatalog(engine.catalogue, (relation): Relation => {
-    const node = engine.catalogue.node(relation.id);
-    const isTarget = statement.kind !== 'insert' && node instanceof TableNode;
-    return { ...(isTarget ? node.relation : relation), appendOnly: true };
-  });
-  const context = newContext({ catalog, text });
-  const plan = analyze(statement, context);
+): Promise<DmlResult> {
+  const context = dmlContext(engine.catalogue, statement, text);
+  const plan = analyzeDml(context, statement);
   const node = engine.catalogue.node(plan.table.id);
   if (!(node instanceof TableNode)) {
     throw new MillraceError('INTERNAL', `"${plan.table.name}" is not a table that takes DML`);
@@ -43,19 +50,48 @@ export async function runDml(
     visibleColumns: plan.root.fields.length,
   };
   const batches = await runOnce(query, { reader: engine.reader, clock: engine.clock, text });
-  if (batches.length === 0) return 0;
-  const rows = rowsOf(statement, node, concatenated(batches));
-  if (rows.rowCount === 0) return 0;
-  checkNotNull(node.relation, rows);
-  await engine.client.append(node.topicId, rows.rowCount, encodeRows(rows));
-  await engine.steps.caughtUp();
-  return rows.rowCount;
+  const result = batches.length === 0 ? batchOf(plan.root.fields, []) : concatenated(batches);
+  const change = changeOf(statement, plan, node, result, text);
+  checkRows(node, context, change);
+  const entry = entryOf(change);
+  if (entry.rowCount > 0) {
+    await engine.client.append(node.topicId, entry.rowCount, encodeRows(entry));
+    await engine.steps.caughtUp();
+  }
+  const count = change.shown.rowCount;
+  if (plan.returning === undefined) return { count };
+  const { fields, outputs } = plan.returning;
+  const { batch } = compileMap({ outputs }, 'fail', text)(change.shown);
+  return { count, returned: { fields, batch } };
 }
 
-function analyze(
+/** Fields of RETURNING; `undefined` without it. */
+export function returnedFields(
+  catalogue: Catalogue,
   statement: Insert | Update | Delete,
-  context: ReturnType<typeof newContext>,
-): DmlPlan {
+  text: string,
+): readonly Field[] | undefined {
+  if (statement.returning === undefined) return undefined;
+  return analyzeDml(dmlContext(catalogue, statement, text), statement).returning?.fields;
+}
+
+/** Ad-hoc inputs only grow; the table that is changed shows its hidden key, by which rows are found. */
+function dmlContext(
+  catalogue: Catalogue,
+  statement: Insert | Update | Delete,
+  text: string,
+): Context {
+  const target = statement.table.parts.at(-1)!.name;
+  const catalog = new TrackingCatalog(catalogue, (relation): Relation => {
+    const node = catalogue.node(relation.id);
+    const isTarget =
+      statement.kind !== 'insert' && relation.name === target && node instanceof TableNode;
+    return { ...(isTarget ? node.relation : relation), appendOnly: true };
+  });
+  return newContext({ catalog, text });
+}
+
+function analyzeDml(context: Context, statement: Insert | Update | Delete): DmlPlan {
   switch (statement.kind) {
     case 'insert':
       return analyzeInsert(context, statement);
@@ -66,51 +102,29 @@ function analyze(
   }
 }
 
-/** The whole rows of the table to put (+1) or delete (-1). */
-function rowsOf(statement: Insert | Update | Delete, node: TableNode, result: Batch): Batch {
-  const width = node.relation.columns.length;
+function changeOf(
+  statement: Insert | Update | Delete,
+  plan: DmlPlan,
+  node: TableNode,
+  result: Batch,
+  text: string,
+): Change {
   switch (statement.kind) {
-    case 'insert': {
-      const rows = withHiddenKey(node.relation, result);
-      return statement.onConflict === 'nothing' ? absentRows(node, rows) : rows;
-    }
+    case 'insert':
+      return insertion(node, statement, plan, result, text);
     case 'update':
-      return { ...result, columns: result.columns.slice(width) };
+      return update(node, result);
     case 'delete':
-      return { ...result, weights: new Int32Array(result.rowCount).fill(-1) };
+      return deletion(node, result);
   }
 }
 
-/** A NULL hidden key is given when the row is applied. */
-function withHiddenKey(table: Relation, rows: Batch): Batch {
-  if (table.columns.at(-1)?.name !== hiddenKey) return rows;
-  const key: Column = {
-    layout: 'i64',
-    type: { kind: 'bigint' },
-    nulls: new Uint8Array(rows.rowCount).fill(1),
-    words: new Int32Array(2 * rows.rowCount),
-  };
-  return { ...rows, columns: [...rows.columns, key] };
-}
-
-function absentRows(node: TableNode, rows: Batch): Batch {
-  const absent = new Int32Array(rows.rowCount);
-  let count = 0;
-  for (let row = 0; row < rows.rowCount; row++) if (!node.has(rows, row)) absent[count++] = row;
-  return gatherBatch(rows, absent, count);
-}
-
-function checkNotNull(table: Relation, rows: Batch): void {
-  for (const [index, { name, nullable }] of table.columns.entries()) {
-    const { nulls } = rows.columns[index]!;
-    if (nullable || nulls === undefined || name === hiddenKey) continue;
-    for (let row = 0; row < rows.rowCount; row++) {
-      if (nulls[row] === 0 || rows.weights[row]! < 0) continue;
-      throw new MillraceError(
-        'SQL_RUNTIME',
-        `null value in column "${name}" of relation "${table.name}" violates not-null constraint`,
-        { sqlState: '23502' },
-      );
-    }
+/** Rows to take away, then rows to put, as the table's topic has them. */
+function entryOf({ removed, put }: Change): Batch {
+  const parts: Batch[] = [];
+  if (removed.rowCount > 0) {
+    parts.push({ ...removed, weights: new Int32Array(removed.rowCount).fill(-1) });
   }
+  if (put.rowCount > 0) parts.push({ ...put, weights: new Int32Array(put.rowCount).fill(1) });
+  return parts.length === 0 ? put : concatenated(parts);
 }

@@ -56,6 +56,8 @@ interface NodeOptions {
   readonly relation: Relation;
   readonly sql: string;
   readonly topicId: number;
+  /** Name of the topic that it reads. */
+  readonly topic?: string;
 }
 
 /** A SOURCE, or a TABLE with a key over a topic of JSON messages. */
@@ -71,11 +73,11 @@ export class TopicNode implements RelationNode {
   readonly #state: TableState | undefined;
   readonly snapshot?: () => Iterable<Batch>;
 
-  constructor({ relation, sql, topicId }: NodeOptions) {
+  constructor({ relation, sql, topicId, topic = '' }: NodeOptions) {
     this.relation = relation;
     this.sql = sql;
     this.topicId = topicId;
-    this.#reader = new MessageReader(relation.columns);
+    this.#reader = new MessageReader(relation, sql, topic);
     if (relation.kind === 'table') {
       const state = new TableState(relation.columns, relation.primaryKey);
       this.#state = state;
@@ -121,7 +123,9 @@ export class TableNode implements RelationNode {
   readonly ownsTopic = true;
   readonly errors = undefined;
   delta: readonly Batch[] = [];
-  readonly #state: TableState;
+  /** Columns of the key: the PRIMARY KEY, or the hidden one. */
+  readonly key: readonly number[];
+  readonly state: TableState;
   readonly #hasHiddenKey: boolean;
 
   constructor({ relation, sql, topicId }: NodeOptions) {
@@ -129,12 +133,13 @@ export class TableNode implements RelationNode {
     this.sql = sql;
     this.topicId = topicId;
     this.#hasHiddenKey = relation.columns.at(-1)?.name === hiddenKey;
-    const keys = this.#hasHiddenKey ? [relation.columns.length - 1] : relation.primaryKey;
-    this.#state = new TableState(relation.columns, keys);
+    this.key = this.#hasHiddenKey ? [relation.columns.length - 1] : relation.primaryKey;
+    const uniques = (relation.uniques ?? []).map(({ columns }) => columns);
+    this.state = new TableState(relation.columns, this.key, uniques);
   }
 
   get rowCount(): number {
-    return this.#state.rowCount;
+    return this.state.rowCount;
   }
 
   step(input: StepInput): void {
@@ -142,7 +147,7 @@ export class TableNode implements RelationNode {
     if (entries.length === 0) return;
     this.delta = readRows(entries, this.relation.columns).flatMap(({ batch, baseOffset }) => {
       if (this.#hasHiddenKey) fillHiddenKey(batch, baseOffset);
-      return this.#state.apply(batch);
+      return this.state.apply(batch);
     });
   }
 
@@ -151,15 +156,11 @@ export class TableNode implements RelationNode {
   }
 
   stateTables(): readonly StateTable[] {
-    return this.#state.stateTables();
-  }
-
-  has(rows: Batch, row: number): boolean {
-    return this.#state.has(rows, row);
+    return this.state.stateTables();
   }
 
   snapshot(): Iterable<Batch> {
-    return this.#state.snapshot();
+    return this.state.snapshot();
   }
 }
 

@@ -20,7 +20,7 @@ import { parseStatements } from '../../sql/syntax/parser.ts';
 import { runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkOptions, defineRelation, defineView } from './definitions.ts';
-import { runDml } from './dml.ts';
+import { returnedFields, runDml } from './dml.ts';
 import { errorsName, undecodableFields } from './error-rows.ts';
 import type { Answer } from './result-streams.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -77,9 +77,11 @@ export class Statements {
       case 'insert':
       case 'update':
       case 'delete': {
-        const count = await runDml(this.#engine, statement, script);
+        const { count, returned } = await runDml(this.#engine, statement, script);
         const verb = statement.kind === 'insert' ? 'INSERT 0' : statement.kind.toUpperCase();
-        return answer.done(`${verb} ${count}`, count);
+        const tag = `${verb} ${count}`;
+        if (returned === undefined) return answer.done(tag, count);
+        return answer.rows(returned.fields, [returned.batch], tag);
       }
       case 'flush':
         return answer.done('FLUSH');
@@ -392,9 +394,10 @@ const readingKinds: ReadonlySet<string> = new Set(['query', 'explain', 'show', '
 /** Fields of the last statement's result, without running anything. */
 export function describeStatement(catalogue: Catalogue, script: string): StatementDescription {
   const statement = parseStatements(script).at(-1);
-  const isUpdate =
+  const fields = fieldsOf(catalogue, statement, script);
+  const isDml =
     statement?.kind === 'insert' || statement?.kind === 'update' || statement?.kind === 'delete';
-  return { fields: fieldsOf(catalogue, statement, script), isUpdate, parameterCount: 0 };
+  return { fields, isUpdate: isDml && fields === undefined, parameterCount: 0 };
 }
 
 function fieldsOf(catalogue: Catalogue, statement: Statement | undefined, script: string) {
@@ -409,6 +412,10 @@ function fieldsOf(catalogue: Catalogue, statement: Statement | undefined, script
       return describeFields;
     case 'explain':
       return explainFields;
+    case 'insert':
+    case 'update':
+    case 'delete':
+      return returnedFields(catalogue, statement, script);
     default:
       return undefined;
   }

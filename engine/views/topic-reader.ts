@@ -1,9 +1,11 @@
+import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { type Entry, entryKinds } from '../../storage/store.ts';
 import { JsonDecoder, type UndecodableMessage } from '../formats/json-decoder.ts';
 import { type MessageBlock, messageBlock } from '../formats/message-block.ts';
 import { decodeRows } from '../formats/row-block.ts';
+import { TopicRows } from './topic-rows.ts';
 
 export interface Decoded {
   readonly batch: Batch;
@@ -14,16 +16,18 @@ export interface Decoded {
 /** Entries of a topic of JSON messages as rows of a relation. */
 export class MessageReader {
   readonly #decoder: JsonDecoder;
+  readonly #rows: TopicRows;
 
-  constructor(fields: readonly Field[]) {
-    this.#decoder = new JsonDecoder(fields);
+  constructor(relation: Relation, sql: string, topic: string) {
+    this.#rows = new TopicRows(relation, sql, topic);
+    this.#decoder = new JsonDecoder(this.#rows.bodyColumns);
   }
 
   read(entries: readonly Entry[]): Decoded {
     const block = messageBlock(entries.filter(({ kind }) => kind === entryKinds.messages));
     const { starts, lengths, count, buffer } = block;
     const { batch, undecodable } = this.#decoder.decode(buffer, starts, lengths, count);
-    return { batch, block, undecodable };
+    return { block, ...this.#rows.complete(batch, block, undecodable) };
   }
 }
 

@@ -5,8 +5,22 @@ import type { Expression, Query } from '../syntax/ast.ts';
 export type RelationKind = 'source' | 'table' | 'view' | 'materialized view' | 'system';
 
 export interface RelationColumn extends Field {
-  /** Literal-only DEFAULT of a table column, as parsed. */
+  /** DEFAULT of a table column, as parsed; it sees no columns. */
   readonly defaultValue?: Expression;
+  /** GENERATED ALWAYS AS, as parsed; it sees the other columns of the row. */
+  readonly generated?: Expression;
+  /** The property of the message that the column holds. */
+  readonly metadata?: string;
+}
+
+export interface CheckConstraint {
+  readonly name: string;
+  readonly expression: Expression;
+}
+
+export interface UniqueConstraint {
+  readonly name: string;
+  readonly columns: readonly number[];
 }
 
 export interface Relation {
@@ -17,6 +31,11 @@ export interface Relation {
   readonly columns: readonly RelationColumn[];
   /** Column numbers; empty when there is none. */
   readonly primaryKey: readonly number[];
+  readonly primaryKeyName?: string;
+  readonly checks?: readonly CheckConstraint[];
+  readonly uniques?: readonly UniqueConstraint[];
+  /** A table declared APPEND ONLY: no statement takes a row back. */
+  readonly growing?: boolean;
   /** No row is ever taken back. */
   readonly appendOnly: boolean;
   /** INSERT, UPDATE and DELETE are possible (a table that owns its storage). */

@@ -1,23 +1,31 @@
 import { MillraceError } from '../../platform/errors.ts';
-import type { SqlType } from '../columns/types.ts';
+import type { Field, SqlType } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
-import { columnExpr } from '../plan/expr-tools.ts';
-import { inputNode, mapNode } from '../plan/nodes.ts';
+import { columnExpr, mapColumns, unplaced } from '../plan/expr-tools.ts';
+import { constantsNode, mapNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import type {
+  Assignment,
   Delete,
   Expression,
   Identifier,
   Insert,
   QualifiedName,
+  Query,
+  RelationTable,
+  Select,
+  SelectItem,
+  Span,
+  TableExpression,
   Update,
 } from '../syntax/ast.ts';
 import type { Relation } from './catalog.ts';
-import { asBoolean, coerce } from './coerce.ts';
-import { type Context, complain, didYouMean, unsupported } from './context.ts';
+import { asBoolean, coerce, settled } from './coerce.ts';
+import { type Context, complain, didYouMean } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeQuery, analyzeValues } from './query.ts';
-import { emptyScope, type Scope } from './scope.ts';
+import { emptyScope, expandStar, type Scope, type ScopeRelation } from './scope.ts';
+import { analyzeSelect, nameOf } from './select.ts';
 
 /**
  * DML as queries that yield the table's whole rows: those to put for INSERT; the old row and then
@@ -26,6 +34,22 @@ import { emptyScope, type Scope } from './scope.ts';
 export interface DmlPlan {
   readonly table: Relation;
   readonly root: PlanNode;
+  /** What ON CONFLICT DO UPDATE makes of the old row and the new one, side by side. */
+  readonly conflict?: ConflictPlan;
+  /** Columns by which ON CONFLICT finds the old row; absent where the statement names none. */
+  readonly arbiter?: readonly number[];
+  readonly returning?: Returning;
+}
+
+export interface ConflictPlan {
+  readonly filter?: Expr;
+  readonly outputs: readonly Expr[];
+}
+
+/** Over the rows of the table that the statement put or took away. */
+export interface Returning {
+  readonly fields: readonly Field[];
+  readonly outputs: readonly Expr[];
 }
 
 export function findTable(context: Context, name: QualifiedName): Relation {
@@ -48,12 +72,13 @@ export function findTable(context: Context, name: QualifiedName): Relation {
   return table;
 }
 
+// ---- INSERT --------------------------------------------------------------------------------------
+
 export function analyzeInsert(context: Context, node: Insert): DmlPlan {
   const table = findTable(context, node.table);
-  const visible = table.columns.map((_, index) => index);
   const targets =
     node.columns.length === 0
-      ? visible
+      ? table.columns.map((_, index) => index)
       : node.columns.map((column) => columnNumber(context, table, column));
   const repeated = targets.findIndex((target, index) => targets.indexOf(target) !== index);
   if (repeated >= 0) {
@@ -62,67 +87,242 @@ export function analyzeInsert(context: Context, node: Insert): DmlPlan {
       sqlState: '42701',
     });
   }
-  checkConflictColumns(context, table, node);
-  const source = insertSource(context, node);
+  const source = insertSource(context, node, table, targets);
   const width = source.fields.length;
   if (width > targets.length || (width < targets.length && node.columns.length > 0)) {
     const what =
       width > targets.length
         ? 'expressions than target columns'
         : 'target columns than expressions';
-    throw complain(context, node.source.span, `INSERT has more ${what}`, { sqlState: '42601' });
+    throw complain(context, node.source!.span, `INSERT has more ${what}`, { sqlState: '42601' });
   }
   const outputs = table.columns.map((column, index): Expr => {
     const position = targets.indexOf(index);
     if (position < 0 || position >= width) return defaultValue(context, table, index);
+    if (column.generated !== undefined && !isPlainValues(node.source)) {
+      throw generatedOnly(context, column.name, node.source!.span);
+    }
     const field = source.fields[position]!;
-    const value = { ...columnExpr(position, field.type), span: node.source.span };
+    const value = { ...columnExpr(position, field.type), span: node.source!.span };
     return assignedValue(context, value, column.type, column.name);
   });
   const names = table.columns.map(({ name }) => name);
-  return { table, root: mapNode(source, names, outputs) };
-}
-
-/** ON CONFLICT may name the table's key and nothing else. */
-function checkConflictColumns(context: Context, table: Relation, node: Insert): void {
-  const named = node.conflictColumns?.map((column) => columnNumber(context, table, column));
-  if (named === undefined) return;
-  const isKey =
-    named.length === table.primaryKey.length && named.every((c) => table.primaryKey.includes(c));
-  if (isKey && named.length > 0) return;
-  throw complain(
-    context,
-    node.conflictColumns![0]?.span ?? node.span,
-    'there is no unique constraint matching the ON CONFLICT specification',
-    { sqlState: '42P10', hint: 'Name the columns of the PRIMARY KEY.' },
-  );
+  const root = withGenerated(context, table, mapNode(source, names, outputs), 0);
+  return {
+    table,
+    root,
+    ...conflictOf(context, node, table),
+    ...returningOf(context, table, node.alias?.name, node.returning),
+  };
 }
 
 /** VALUES keep their untyped literals until the target column's type is known. */
-function insertSource(context: Context, node: Insert): PlanNode {
-  const { body } = node.source;
-  const isPlainValues =
-    body.kind === 'values' &&
-    node.source.with.length === 0 &&
-    node.source.limit === undefined &&
-    node.source.offset === undefined;
-  if (!isPlainValues) return analyzeQuery(context, node.source, 'derived').root;
-  const table = findTable(context, node.table);
-  const targets =
-    node.columns.length === 0
-      ? table.columns.map((_, index) => index)
-      : node.columns.map((column) => columnNumber(context, table, column));
-  return analyzeValues(context, body, (item, position) => {
+function insertSource(
+  context: Context,
+  { source }: Insert,
+  table: Relation,
+  targets: readonly number[],
+): PlanNode {
+  if (source === undefined) return constantsNode([], [[]]);
+  if (!isPlainValues(source)) return analyzeQuery(context, source, 'derived').root;
+  return analyzeValues(context, source.body, (item, position) => {
     const target = targets[position];
     const column = target === undefined ? undefined : table.columns[target];
     if (column === undefined) return undefined;
     const isDefault =
       item.kind === 'column' && item.parts.length === 1 && item.parts[0]!.name === 'default';
     if (isDefault && !item.parts[0]!.quoted) return defaultValue(context, table, target!);
+    if (column.generated !== undefined) throw generatedOnly(context, column.name, item.span);
     const place = { context, scope: emptyScope, clause: 'VALUES' };
     return assignedValue(context, analyzeExpression(place, item), column.type, column.name);
   });
 }
+
+function isPlainValues(
+  source: Query | undefined,
+): source is Query & { readonly body: { readonly kind: 'values' } } {
+  return (
+    source?.body.kind === 'values' &&
+    source.with.length === 0 &&
+    source.limit === undefined &&
+    source.offset === undefined
+  );
+}
+
+function conflictOf(
+  context: Context,
+  node: Insert,
+  table: Relation,
+): Pick<DmlPlan, 'arbiter' | 'conflict'> {
+  const { onConflict, conflictColumns } = node;
+  if (onConflict === undefined) return {};
+  const arbiter = conflictColumns?.map((column) => columnNumber(context, table, column));
+  if (arbiter !== undefined && !isUniqueKey(table, arbiter)) {
+    throw complain(
+      context,
+      conflictColumns![0]?.span ?? node.span,
+      'there is no unique or exclusion constraint matching the ON CONFLICT specification',
+      { sqlState: '42P10', hint: 'Name the columns of the PRIMARY KEY or of a UNIQUE constraint.' },
+    );
+  }
+  const key = arbiter === undefined ? {} : { arbiter };
+  if (typeof onConflict === 'string') return key;
+  if (arbiter === undefined) {
+    throw complain(
+      context,
+      node.span,
+      'ON CONFLICT DO UPDATE requires inference specification or constraint name',
+      { sqlState: '42601', hint: 'For example, ON CONFLICT (column_name).' },
+    );
+  }
+  const width = table.columns.length;
+  const own = scopeRelation(table, node.alias?.name ?? table.name, 0);
+  const scope = {
+    ...emptyScope,
+    relations: [own, scopeRelation(table, 'excluded', width)],
+  };
+  const values = assignedColumns(context, table, onConflict.assignments);
+  const assigned = table.columns.map(({ type, name }, index): Expr => {
+    const value = values.get(index);
+    if (value === undefined) return columnExpr(index, type);
+    if (value === 'default') return defaultValue(context, table, index);
+    const expr = analyzeExpression({ context, scope, clause: 'UPDATE' }, value);
+    return assignedValue(context, expr, type, name);
+  });
+  const generated = generatedValues(context, table);
+  const outputs = assigned.map((expr, index) => {
+    const made = generated.get(index);
+    return made === undefined ? expr : mapColumns(made, (column) => assigned[column.index]!);
+  });
+  const place = { context, scope, clause: 'WHERE' };
+  const filter =
+    onConflict.where === undefined
+      ? {}
+      : { filter: asBoolean(context, analyzeExpression(place, onConflict.where), 'WHERE') };
+  return { ...key, conflict: { ...filter, outputs } };
+}
+
+function isUniqueKey(table: Relation, columns: readonly number[]): boolean {
+  return [table.primaryKey, ...(table.uniques ?? []).map((unique) => unique.columns)].some(
+    (key) =>
+      key.length > 0 &&
+      key.length === columns.length &&
+      columns.every((column) => key.includes(column)),
+  );
+}
+
+// ---- UPDATE and DELETE ---------------------------------------------------------------------------
+
+/** Columns [0, n): the old row; [n, 2n): the new one. */
+export function analyzeUpdate(context: Context, node: Update): DmlPlan {
+  const table = changeable(context, node.table);
+  const values = assignedColumns(context, table, node.assignments);
+  // A literal has no type before its column gives it one: it stays out of the select list.
+  const computed = [...values].flatMap(([index, value]) =>
+    value === 'default' || value.kind === 'literal' ? [] : [{ index, value }],
+  );
+  const plan = rowsOf(
+    context,
+    table,
+    node,
+    node.from,
+    computed.map(({ value }) => value),
+  );
+  const old = table.columns.map(({ type }, index): Expr => columnExpr(index, type));
+  const changed = table.columns.map(({ type, name }, index): Expr => {
+    const value = values.get(index);
+    if (value === undefined) return old[index]!;
+    if (value === 'default') return defaultValue(context, table, index);
+    if (value.kind === 'literal') {
+      const place = { context, scope: emptyScope, clause: 'UPDATE' };
+      return assignedValue(context, analyzeExpression(place, value), type, name);
+    }
+    const position = old.length + computed.findIndex((item) => item.index === index);
+    const expr = { ...columnExpr(position, plan.fields[position]!.type), span: value.span };
+    return assignedValue(context, expr, type, name);
+  });
+  const names = table.columns.map(({ name }) => name);
+  const root = mapNode(plan, [...names, ...names], [...old, ...changed]);
+  return {
+    table,
+    root: withGenerated(context, table, root, old.length),
+    ...returningOf(context, table, node.alias?.name, node.returning),
+  };
+}
+
+export function analyzeDelete(context: Context, node: Delete): DmlPlan {
+  const table = changeable(context, node.table);
+  return {
+    table,
+    root: rowsOf(context, table, node, node.using, []),
+    ...returningOf(context, table, node.alias?.name, node.returning),
+  };
+}
+
+function changeable(context: Context, name: QualifiedName): Relation {
+  const table = findTable(context, name);
+  if (!table.growing) return table;
+  throw complain(context, name.span, `"${table.name}" is APPEND ONLY: its rows stay as they are`, {
+    sqlState: '42809',
+  });
+}
+
+/** `SELECT the table's columns, others FROM the table, tables WHERE ...` */
+function rowsOf(
+  context: Context,
+  table: Relation,
+  { table: name, alias, where, span }: Update | Delete,
+  tables: readonly TableExpression[],
+  others: readonly Expression[],
+): PlanNode {
+  const known = alias ?? name.parts.at(-1)!;
+  const target: RelationTable = {
+    kind: 'relation',
+    name,
+    ...(alias === undefined ? {} : { alias: { name: alias, columns: [], span: alias.span } }),
+    span: name.span,
+  };
+  const own = table.columns.map((column): Expression => {
+    const part = { name: column.name, quoted: true, span: name.span };
+    return { kind: 'column', parts: [known, part], span: name.span };
+  });
+  const select: Select = {
+    kind: 'select',
+    distinct: 'none',
+    items: [...own, ...others].map((expression) => ({ expression, span: expression.span })),
+    from: [target, ...tables],
+    ...(where === undefined ? {} : { where }),
+    groupBy: [],
+    span,
+  };
+  return analyzeSelect(context, select, []).root;
+}
+
+function assignedColumns(
+  context: Context,
+  table: Relation,
+  assignments: readonly Assignment[],
+): Map<number, Expression | 'default'> {
+  const values = new Map<number, Expression | 'default'>();
+  for (const { column, value, span } of assignments) {
+    const index = columnNumber(context, table, column);
+    if (values.has(index)) {
+      throw complain(context, span, `multiple assignments to same column "${column.name}"`, {
+        sqlState: '42601',
+      });
+    }
+    if (value !== undefined && table.columns[index]!.generated !== undefined) {
+      throw complain(context, span, `column "${column.name}" can only be updated to DEFAULT`, {
+        sqlState: '428C9',
+        hint: 'It is a generated column.',
+      });
+    }
+    values.set(index, value ?? 'default');
+  }
+  return values;
+}
+
+// ---- columns -------------------------------------------------------------------------------------
 
 function assignedValue(context: Context, value: Expr, type: SqlType, name: string): Expr {
   try {
@@ -144,10 +344,98 @@ function defaultValue(context: Context, table: Relation, index: number): Expr {
   return constantDefault(context, node, type);
 }
 
-/** A literal DEFAULT as a value of the column's type. */
+/** A DEFAULT as a value of the column's type; it sees no columns. */
 export function constantDefault(context: Context, node: Expression, type: SqlType): Expr {
   const place = { context, scope: emptyScope, clause: 'DEFAULT' };
-  return coerce(context, analyzeExpression(place, node), type, 'assignment');
+  return unplaced(coerce(context, analyzeExpression(place, node), type, 'assignment'));
+}
+
+/** Puts the generated columns' values over whole rows of the table that begin at column `start`. */
+function withGenerated(context: Context, table: Relation, root: PlanNode, start: number): PlanNode {
+  const generated = generatedValues(context, table, start);
+  if (generated.size === 0) return root;
+  const outputs = root.fields.map(
+    ({ type }, index) => generated.get(index - start) ?? columnExpr(index, type),
+  );
+  return mapNode(
+    root,
+    root.fields.map(({ name }) => name),
+    outputs,
+  );
+}
+
+/** Values of the generated columns, by column, over a row whose first column is number `start`. */
+export function generatedValues(
+  context: Context,
+  table: Pick<Relation, 'name' | 'columns'>,
+  start = 0,
+): ReadonlyMap<number, Expr> {
+  const scope = { ...emptyScope, relations: [scopeRelation(table, table.name, start)] };
+  return new Map(
+    table.columns.flatMap(({ generated, type, name }, index): [number, Expr][] => {
+      if (generated === undefined) return [];
+      const expr = analyzeExpression({ context, scope, clause: 'GENERATED' }, generated);
+      return [[index, unplaced(assignedValue(context, expr, type, name))]];
+    }),
+  );
+}
+
+/** The CHECK constraints as expressions over a row of the table. */
+export function checkExprs(
+  context: Context,
+  table: Pick<Relation, 'name' | 'columns' | 'checks'>,
+): { readonly name: string; readonly expr: Expr }[] {
+  const scope = { ...emptyScope, relations: [scopeRelation(table, table.name, 0)] };
+  return (table.checks ?? []).map(({ name, expression }) => {
+    const expr = analyzeExpression({ context, scope, clause: 'CHECK' }, expression);
+    return { name, expr: unplaced(asBoolean(context, expr, 'CHECK')) };
+  });
+}
+
+function returningOf(
+  context: Context,
+  table: Relation,
+  alias: string | undefined,
+  items: readonly SelectItem[] | undefined,
+): { returning?: Returning } {
+  if (items === undefined) return {};
+  const visible = { ...table, columns: table.columns.filter(({ name }) => !name.startsWith('$')) };
+  const scope: Scope = {
+    ...emptyScope,
+    relations: [scopeRelation(visible, alias ?? table.name, 0)],
+  };
+  const place = { context, scope, clause: 'RETURNING' };
+  const returned = items.flatMap(({ expression, alias: label }) => {
+    if (expression.kind === 'star') {
+      return expandStar(context, scope, expression).map(({ field, column }) => ({
+        name: field.name,
+        expr: columnExpr(column, field.type) as Expr,
+      }));
+    }
+    const expr = settled(context, analyzeExpression(place, expression));
+    return [{ name: label?.name ?? nameOf(expression), expr }];
+  });
+  return {
+    returning: {
+      fields: returned.map(({ name, expr }) => ({ name, type: expr.type, nullable: true })),
+      outputs: returned.map(({ expr }) => expr),
+    },
+  };
+}
+
+function scopeRelation(
+  { columns }: Pick<Relation, 'columns'>,
+  alias: string,
+  start: number,
+): ScopeRelation {
+  return { alias, fields: columns, columns: columns.map((_, index) => start + index) };
+}
+
+function generatedOnly(context: Context, name: string, span: Span): MillraceError {
+  return complain(context, span, `cannot insert a non-DEFAULT value into column "${name}"`, {
+    sqlState: '428C9',
+    hint: 'It is a generated column.',
+  });
 }
 
 function columnNumber(context: Context, table: Relation, { name, span }: Identifier): number {
@@ -160,63 +448,4 @@ function columnNumber(context: Context, table: Relation, { name, span }: Identif
       table.columns.map((column) => column.name),
     ),
   });
-}
-
-function tableScope(table: Relation, alias: string | undefined): Scope {
-  const columns = table.columns.map((_, index) => index);
-  const relation = { alias: alias ?? table.name, fields: table.columns, columns };
-  return { ...emptyScope, relations: [relation] };
-}
-
-function filterOf(context: Context, scope: Scope, where: Expression | undefined): Expr | undefined {
-  if (where === undefined) return undefined;
-  return asBoolean(context, analyzeExpression({ context, scope, clause: 'WHERE' }, where), 'WHERE');
-}
-
-/** Columns [0, n): the old row; [n, 2n): the new one. */
-export function analyzeUpdate(context: Context, node: Update): DmlPlan {
-  const table = findTable(context, node.table);
-  const scope = tableScope(table, node.alias?.name);
-  const filter = filterOf(context, scope, node.where);
-  const old = table.columns.map(({ type }, index): Expr => columnExpr(index, type));
-  const changed = [...old];
-  const assignedColumns = new Set<number>();
-  for (const { column, value, span } of node.assignments) {
-    const index = columnNumber(context, table, column);
-    if (assignedColumns.has(index)) {
-      throw complain(context, span, `multiple assignments to same column "${column.name}"`, {
-        sqlState: '42601',
-      });
-    }
-    assignedColumns.add(index);
-    if (value === undefined) {
-      changed[index] = defaultValue(context, table, index);
-      continue;
-    }
-    const { type, name } = table.columns[index]!;
-    const expr = analyzeExpression({ context, scope, clause: 'UPDATE' }, value);
-    changed[index] = assignedValue(context, expr, type, name);
-  }
-  if (table.primaryKey.some((key) => assignedColumns.has(key))) {
-    throw unsupported(context, node.span, 'an update of a primary key column');
-  }
-  const names = table.columns.map(({ name }) => name);
-  const input = inputNode(
-    table,
-    table.columns.map((_, index) => index),
-  );
-  const root = mapNode(input, [...names, ...names], [...old, ...changed], filter);
-  return { table, root };
-}
-
-export function analyzeDelete(context: Context, node: Delete): DmlPlan {
-  const table = findTable(context, node.table);
-  const filter = filterOf(context, tableScope(table, node.alias?.name), node.where);
-  const outputs = table.columns.map(({ type }, index): Expr => columnExpr(index, type));
-  const input = inputNode(
-    table,
-    table.columns.map((_, index) => index),
-  );
-  const names = table.columns.map(({ name }) => name);
-  return { table, root: mapNode(input, names, outputs, filter) };
 }

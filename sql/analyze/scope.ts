@@ -91,7 +91,10 @@ export function expandStar(context: Context, scope: Scope, star: StarExpression)
     });
   }
   const all = relations.flatMap(({ fields, columns }) =>
-    fields.map((field, index) => ({ field, column: columns[index]! })),
+    fields.flatMap((field, index) =>
+      // The hidden key of a table without a PRIMARY KEY, which UPDATE and DELETE see.
+      field.name.startsWith('$') ? [] : [{ field, column: columns[index]! }],
+    ),
   );
   if (qualifier !== undefined) return all;
   const first = [...scope.merged.values()];

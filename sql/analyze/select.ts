@@ -90,7 +90,7 @@ function selectItems(context: Context, scope: Scope, select: Select, grouping: G
 }
 
 /** PostgreSQL's name for a column without an alias (FigureColname). */
-function nameOf(node: Expression): string {
+export function nameOf(node: Expression): string {
   switch (node.kind) {
     case 'column':
       return node.parts.at(-1)!.name;

@@ -29,6 +29,18 @@ export function mapColumns(expr: Expr, replace: (column: ColumnExpr) => Expr): E
   }
 }
 
+/** Without the spans: for an expression that is run for a statement whose text it is not in. */
+export function unplaced(expr: Expr): Expr {
+  const walk = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(walk);
+    if (typeof value !== 'object' || value === null) return value;
+    if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+    const entries = Object.entries(value).filter(([key]) => key !== 'span');
+    return Object.fromEntries(entries.map(([key, part]) => [key, walk(part)]));
+  };
+  return walk(expr) as Expr;
+}
+
 export function eachColumn(expr: Expr, visit: (column: ColumnExpr) => void): void {
   mapColumns(expr, (column) => {
     visit(column);

@@ -326,7 +326,25 @@ export interface ColumnDefinition extends Node {
   readonly typeName: TypeName;
   readonly notNull: boolean;
   readonly primaryKey: boolean;
+  readonly unique: boolean;
+  readonly checks: readonly CheckDefinition[];
   readonly defaultValue?: Expression;
+  /** `GENERATED ALWAYS AS (expression) STORED`. */
+  readonly generated?: Expression;
+  /** `METADATA [FROM 'kind']`: a property of the message, here by the kind's name. */
+  readonly metadata?: string;
+}
+
+/** `[CONSTRAINT name] CHECK (expression)`, of a column or of the table. */
+export interface CheckDefinition extends Node {
+  readonly name?: Identifier;
+  readonly expression: Expression;
+}
+
+/** `[CONSTRAINT name] UNIQUE (columns)`. */
+export interface UniqueDefinition extends Node {
+  readonly name?: Identifier;
+  readonly columns: readonly Identifier[];
 }
 
 export interface WatermarkDefinition extends Node {
@@ -348,6 +366,9 @@ export interface CreateRelation extends Node {
   readonly columns: readonly ColumnDefinition[];
   /** Table-level PRIMARY KEY; empty when there is none. */
   readonly primaryKey: readonly Identifier[];
+  readonly primaryKeyName?: Identifier;
+  readonly checks: readonly CheckDefinition[];
+  readonly uniques: readonly UniqueDefinition[];
   readonly watermarks: readonly WatermarkDefinition[];
   readonly appendOnly: boolean;
   readonly options: readonly WithOption[];
@@ -381,11 +402,20 @@ export interface Drop extends Node {
 export interface Insert extends Node {
   readonly kind: 'insert';
   readonly table: QualifiedName;
+  readonly alias?: Identifier;
   readonly columns: readonly Identifier[];
-  readonly source: Query;
-  readonly onConflict?: 'nothing' | 'replace';
+  /** Absent for DEFAULT VALUES. */
+  readonly source?: Query;
+  readonly onConflict?: 'nothing' | 'replace' | ConflictUpdate;
   /** The key as `ON CONFLICT (a, b)` names it; absent where the text does not. */
   readonly conflictColumns?: readonly Identifier[];
+  readonly returning?: readonly SelectItem[];
+}
+
+/** `DO UPDATE SET ... [WHERE ...]`; the new row is called `excluded`. */
+export interface ConflictUpdate {
+  readonly assignments: readonly Assignment[];
+  readonly where?: Expression;
 }
 
 export interface Assignment extends Node {
@@ -399,14 +429,18 @@ export interface Update extends Node {
   readonly table: QualifiedName;
   readonly alias?: Identifier;
   readonly assignments: readonly Assignment[];
+  readonly from: readonly TableExpression[];
   readonly where?: Expression;
+  readonly returning?: readonly SelectItem[];
 }
 
 export interface Delete extends Node {
   readonly kind: 'delete';
   readonly table: QualifiedName;
   readonly alias?: Identifier;
+  readonly using: readonly TableExpression[];
   readonly where?: Expression;
+  readonly returning?: readonly SelectItem[];
 }
 
 export interface Explain extends Node {

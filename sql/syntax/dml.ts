@@ -5,10 +5,13 @@ import type {
   Identifier,
   Insert,
   QualifiedName,
+  SelectItem,
+  TableExpression,
   Update,
 } from './ast.ts';
 import { parseExpression } from './expressions.ts';
-import { parseQuery } from './queries.ts';
+import { parseTable } from './from.ts';
+import { parseQuery, parseSelectItem } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
 
 export function parseInsert(stream: TokenStream): Insert {
@@ -17,15 +20,30 @@ export function parseInsert(stream: TokenStream): Insert {
   const isReplace = stream.acceptWord('or', 'replace');
   stream.expectWord('into');
   const table = stream.qualifiedName('a table name');
-  if (stream.isWord('as')) throw stream.unsupported('an alias of the table');
-  if (stream.isWord('default', 'values')) throw stream.unsupported('DEFAULT VALUES');
+  const alias = stream.acceptWord('as') ? { alias: stream.identifier('an alias') } : {};
   const isColumnList = stream.isOperator('(') && !startsQueryAfterParenthesis(stream);
   const columns = isColumnList ? stream.list(() => parseTargetColumn(stream)) : [];
   if (stream.isOneOf('overriding')) throw stream.unsupported('OVERRIDING');
-  const source = parseQuery(stream);
+  const isDefault = columns.length === 0 && stream.acceptWord('default', 'values');
+  const source = isDefault ? {} : { source: parseQuery(stream) };
   const conflict = isReplace ? ({ onConflict: 'replace' } as const) : parseOnConflict(stream);
-  if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
-  return { kind: 'insert', table, columns, source, ...conflict, span: stream.span(mark) };
+  const returning = parseReturning(stream);
+  return {
+    kind: 'insert',
+    table,
+    ...alias,
+    columns,
+    ...source,
+    ...conflict,
+    ...returning,
+    span: stream.span(mark),
+  };
+}
+
+function parseReturning(stream: TokenStream): { returning?: readonly SelectItem[] } {
+  if (!stream.acceptWord('returning')) return {};
+  if (stream.isWord('with')) throw stream.unsupported('RETURNING WITH');
+  return { returning: stream.items(() => parseSelectItem(stream)) };
 }
 
 /** A column to write to: a whole one, not a field or an element of it. */
@@ -59,8 +77,22 @@ function parseOnConflict(stream: TokenStream): Pick<Insert, 'onConflict' | 'conf
   if (!stream.acceptWord('update') && !stream.acceptWord('replace')) {
     throw stream.expected('NOTHING or UPDATE');
   }
-  if (stream.isWord('set')) throw stream.unsupported('ON CONFLICT DO UPDATE SET');
-  return { onConflict: 'replace', ...key };
+  if (!stream.acceptWord('set')) return { onConflict: 'replace', ...key };
+  const assignments = parseAssignments(stream);
+  const where = parseWhere(stream);
+  const update = { assignments, ...(where === undefined ? {} : { where }) };
+  return { onConflict: update, ...key };
+}
+
+function parseAssignments(stream: TokenStream): Assignment[] {
+  return stream.items((): Assignment => {
+    const mark = stream.mark();
+    if (stream.isOperator('(')) throw stream.unsupported('an assignment to several columns');
+    const column = parseTargetColumn(stream);
+    stream.expectOperator('=');
+    const value = stream.acceptWord('default') ? undefined : parseExpression(stream);
+    return { column, value, span: stream.span(mark) };
+  });
 }
 
 function parseConflictColumns(stream: TokenStream): Identifier[] {
@@ -82,23 +114,18 @@ export function parseUpdate(stream: TokenStream): Update {
   const table = parseWrittenTable(stream);
   const alias = parseAlias(stream, 'set');
   stream.expectWord('set');
-  const assignments = stream.items((): Assignment => {
-    const assignmentMark = stream.mark();
-    if (stream.isOperator('(')) throw stream.unsupported('an assignment to several columns');
-    const column = parseTargetColumn(stream);
-    stream.expectOperator('=');
-    const value = stream.acceptWord('default') ? undefined : parseExpression(stream);
-    return { column, value, span: stream.span(assignmentMark) };
-  });
-  if (stream.isWord('from')) throw stream.unsupported('UPDATE ... FROM');
+  const assignments = parseAssignments(stream);
+  const from = parseTables(stream, 'from');
   const where = parseWhere(stream);
-  if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
+  const returning = parseReturning(stream);
   return {
     kind: 'update',
     table,
     ...(alias === undefined ? {} : { alias }),
     assignments,
+    from,
     ...(where === undefined ? {} : { where }),
+    ...returning,
     span: stream.span(mark),
   };
 }
@@ -108,16 +135,22 @@ export function parseDelete(stream: TokenStream): Delete {
   stream.expectWord('delete', 'from');
   const table = parseWrittenTable(stream);
   const alias = parseAlias(stream, 'where');
-  if (stream.isWord('using')) throw stream.unsupported('DELETE ... USING');
+  const using = parseTables(stream, 'using');
   const where = parseWhere(stream);
-  if (stream.isWord('returning')) throw stream.unsupported('RETURNING');
+  const returning = parseReturning(stream);
   return {
     kind: 'delete',
     table,
     ...(alias === undefined ? {} : { alias }),
+    using,
     ...(where === undefined ? {} : { where }),
+    ...returning,
     span: stream.span(mark),
   };
+}
+
+function parseTables(stream: TokenStream, word: string): readonly TableExpression[] {
+  return stream.acceptWord(word) ? stream.items(() => parseTable(stream)) : [];
 }
 
 function parseWrittenTable(stream: TokenStream): QualifiedName {
@@ -136,5 +169,6 @@ function parseWhere(stream: TokenStream): Expression | undefined {
 
 function parseAlias(stream: TokenStream, until: string): Identifier | undefined {
   if (stream.acceptWord('as')) return stream.identifier('an alias');
-  return stream.canBeAlias() && !stream.isWord(until) ? stream.identifier('an alias') : undefined;
+  const isOver = stream.isOneOf(until, 'using', 'returning', 'from');
+  return stream.canBeAlias() && !isOver ? stream.identifier('an alias') : undefined;
 }

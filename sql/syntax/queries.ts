@@ -202,7 +202,7 @@ function startsClause(stream: TokenStream): boolean {
   return kind === 'word' && clauses.includes(text);
 }
 
-function parseSelectItem(stream: TokenStream): SelectItem {
+export function parseSelectItem(stream: TokenStream): SelectItem {
   const mark = stream.mark();
   if (stream.acceptOperator('*')) {
     const span = stream.span(mark);

@@ -1,24 +1,19 @@
 import type {
-  ColumnDefinition,
-  CreateRelation,
   CreateTopic,
   CreateView,
   Describe,
   Drop,
-  Expression,
   Identifier,
   QualifiedName,
   SetVariable,
   Show,
   Statement,
-  WatermarkDefinition,
-  WithOption,
 } from './ast.ts';
+import { parseCreateRelation } from './create-relation.ts';
 import { parseDelete, parseInsert, parseUpdate } from './dml.ts';
-import { parseExpression, parseRestricted } from './expressions.ts';
+import { parseOptions, parseOptionValue } from './options.ts';
 import { parseQuery } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
-import { parseTypeName } from './type-names.ts';
 
 export function parseOne(stream: TokenStream): Statement {
   const mark = stream.mark();
@@ -120,12 +115,8 @@ const foreignObjects = new Set(
   tablespace text transform trigger trusted type unique user`.split(/\s+/),
 );
 
-function parseIfNotExists(stream: TokenStream): boolean {
-  return stream.acceptWord('if', 'not', 'exists');
-}
-
 function parseCreateTopic(stream: TokenStream, mark: number): CreateTopic {
-  const ifNotExists = parseIfNotExists(stream);
+  const ifNotExists = stream.acceptWord('if', 'not', 'exists');
   const name = parseTopicName(stream);
   const options = parseOptions(stream);
   return { kind: 'create-topic', name, ifNotExists, options, span: stream.span(mark) };
@@ -138,121 +129,8 @@ function parseTopicName(stream: TokenStream): Identifier {
   return { name: text, quoted: true, span: { start, end } };
 }
 
-function parseCreateRelation(
-  stream: TokenStream,
-  mark: number,
-  relation: 'source' | 'table',
-): CreateRelation {
-  const ifNotExists = parseIfNotExists(stream);
-  const name = stream.qualifiedName(`a ${relation} name`);
-  if (stream.isWord('as')) throw stream.unsupported('CREATE TABLE AS');
-  const columns: ColumnDefinition[] = [];
-  const watermarks: WatermarkDefinition[] = [];
-  const primaryKey: Identifier[] = [];
-  stream.list(() => {
-    if (stream.isWord('primary', 'key')) {
-      if (primaryKey.length > 0) throw stream.expected('no second PRIMARY KEY');
-      stream.expectWord('primary', 'key');
-      primaryKey.push(...stream.list(() => stream.identifier('a column name')));
-    } else if (stream.isWord('watermark', 'for')) {
-      watermarks.push(parseWatermark(stream));
-    } else if (stream.isOneOf('constraint', 'unique', 'check', 'foreign', 'exclude')) {
-      throw stream.unsupported(`a ${stream.peek().text.toUpperCase()} constraint`);
-    } else if (stream.isWord('like')) {
-      throw stream.unsupported('LIKE another table');
-    } else {
-      columns.push(parseColumn(stream));
-    }
-  });
-  const appendOnly = stream.acceptWord('append', 'only');
-  const options = parseOptions(stream);
-  if (stream.isOneOf('inherits', 'partition', 'using', 'on', 'tablespace', 'without', 'format')) {
-    throw stream.unsupported(`${stream.peek().text.toUpperCase()} of a ${relation}`);
-  }
-  return {
-    kind: 'create-relation',
-    relation,
-    name,
-    ifNotExists,
-    columns,
-    primaryKey,
-    watermarks,
-    appendOnly,
-    options,
-    span: stream.span(mark),
-  };
-}
-
-function parseWatermark(stream: TokenStream): WatermarkDefinition {
-  const mark = stream.mark();
-  stream.expectWord('watermark', 'for');
-  const column = stream.identifier('a column name');
-  stream.expectWord('as');
-  const expression = parseExpression(stream);
-  return { column, expression, span: stream.span(mark) };
-}
-
-const foreignConstraints =
-  'as check collate compression constraint deferrable generated initially options references storage unique'.split(
-    ' ',
-  );
-
-function parseColumn(stream: TokenStream): ColumnDefinition {
-  const mark = stream.mark();
-  const name = stream.identifier('a column name or PRIMARY KEY');
-  const typeName = parseTypeName(stream);
-  let notNull = false;
-  let isNull = false;
-  let primaryKey = false;
-  let defaultValue: Expression | undefined;
-  for (;;) {
-    if (stream.acceptWord('not', 'null')) notNull = true;
-    else if (stream.acceptWord('primary', 'key')) primaryKey = true;
-    else if (stream.acceptWord('default')) defaultValue = parseRestricted(stream);
-    else if (stream.isOneOf(...foreignConstraints)) {
-      throw stream.unsupported(`${stream.peek().text.toUpperCase()} on a column`);
-    } else if (stream.acceptWord('null')) isNull = true;
-    else break;
-  }
-  if (isNull && (notNull || primaryKey)) {
-    throw stream.syntaxError('a column cannot be both NULL and NOT NULL', undefined, mark);
-  }
-  return {
-    name,
-    typeName,
-    notNull,
-    primaryKey,
-    ...(defaultValue === undefined ? {} : { defaultValue }),
-    span: stream.span(mark),
-  };
-}
-
-/** `WITH (name = value, ...)`. */
-function parseOptions(stream: TokenStream): WithOption[] {
-  if (!stream.acceptWord('with')) return [];
-  return stream.list(() => {
-    const mark = stream.mark();
-    let name: string;
-    if (stream.peek().kind === 'string') name = stream.next().text.toLowerCase();
-    else name = stream.label('an option').name.toLowerCase();
-    while (stream.acceptOperator('.')) name += `.${stream.label('a name after "."').name}`;
-    stream.expectOperator('=');
-    return { name, value: parseOptionValue(stream), span: stream.span(mark) };
-  });
-}
-
-function parseOptionValue(stream: TokenStream): string {
-  const negative = stream.acceptOperator('-');
-  const token = stream.peek();
-  if (token.kind === 'end' || token.kind === 'operator' || token.kind === 'parameter') {
-    throw stream.expected('a value');
-  }
-  stream.next();
-  return negative ? `-${token.text}` : token.text;
-}
-
 function parseCreateView(stream: TokenStream, mark: number, materialized: boolean): CreateView {
-  const ifNotExists = parseIfNotExists(stream);
+  const ifNotExists = stream.acceptWord('if', 'not', 'exists');
   const name = stream.qualifiedName('a view name');
   const columns = stream.isOperator('(')
     ? stream.list(() => stream.identifier('a column name'))

@@ -153,10 +153,13 @@ export async function dropAll(engine: Engine): Promise<void> {
     ['views', 'VIEW'],
     ['tables', 'TABLE'],
     ['sources', 'SOURCE'],
+    ['topics', 'TOPIC'],
   ] as const) {
     const rows = (await engine.run(`SHOW ${kind}`)) as string[][];
     if (rows.length === 0) continue;
-    await engine.run(`DROP ${drop} ${rows.map(([name]) => `"${name}"`).join(', ')} CASCADE`);
+    await engine.run(
+      `DROP ${drop} ${rows.map(([name]) => `"${name}"`).join(', ')} ${drop === 'TOPIC' ? '' : 'CASCADE'}`,
+    );
   }
 }
 

@@ -1,9 +1,12 @@
 import type {
+  Assignment,
   CallExpression,
   CaseExpression,
+  CheckDefinition,
   ColumnDefinition,
   CreateRelation,
   CreateView,
+  Delete,
   Expression,
   Identifier,
   Insert,
@@ -15,6 +18,7 @@ import type {
   Query,
   QueryBody,
   Select,
+  SelectItem,
   Statement,
   SubqueryExpression,
   Subscript,
@@ -59,11 +63,7 @@ export function printStatement(statement: Statement): string {
     case 'update':
       return update(statement);
     case 'delete':
-      return words(
-        `DELETE FROM ${qualified(statement.table)}`,
-        statement.alias && `AS ${identifier(statement.alias)}`,
-        statement.where && `WHERE ${printExpression(statement.where)}`,
-      );
+      return remove(statement);
     case 'explain':
       return words(
         'EXPLAIN',
@@ -320,19 +320,20 @@ function body(node: QueryBody): string {
 }
 
 function select(node: Select): string {
-  const items = node.items.map((item) =>
-    words(printExpression(item.expression), item.alias && `AS ${identifier(item.alias)}`),
-  );
   return words(
     'SELECT',
     node.distinct === 'all' && 'DISTINCT',
     typeof node.distinct !== 'string' && `DISTINCT ON (${expressions(node.distinct)})`,
-    items.join(', '),
+    node.items.map(selectItem).join(', '),
     node.from.length > 0 && `FROM ${node.from.map(table).join(', ')}`,
     node.where && `WHERE ${printExpression(node.where)}`,
     node.groupBy.length > 0 && `GROUP BY ${expressions(node.groupBy)}`,
     node.having && `HAVING ${printExpression(node.having)}`,
   );
+}
+
+function selectItem({ expression, alias: label }: SelectItem): string {
+  return words(printExpression(expression), label && `AS ${identifier(label)}`);
 }
 
 function orderBy(items: readonly OrderItem[]): string {
@@ -385,7 +386,21 @@ function withOptions(options: readonly WithOption[]): string {
 function createRelation(node: CreateRelation): string {
   const parts = [
     ...node.columns.map(column),
-    ...(node.primaryKey.length === 0 ? [] : [`PRIMARY KEY ${identifiers(node.primaryKey)}`]),
+    ...(node.primaryKey.length === 0
+      ? []
+      : [
+          words(
+            node.primaryKeyName && `CONSTRAINT ${identifier(node.primaryKeyName)}`,
+            `PRIMARY KEY ${identifiers(node.primaryKey)}`,
+          ),
+        ]),
+    ...node.checks.map(check),
+    ...node.uniques.map((item) =>
+      words(
+        item.name && `CONSTRAINT ${identifier(item.name)}`,
+        `UNIQUE ${identifiers(item.columns)}`,
+      ),
+    ),
     ...node.watermarks.map(
       (mark) => `WATERMARK FOR ${identifier(mark.column)} AS ${printExpression(mark.expression)}`,
     ),
@@ -405,7 +420,18 @@ function column(node: ColumnDefinition): string {
     typeName(node.typeName),
     node.notNull && 'NOT NULL',
     node.primaryKey && 'PRIMARY KEY',
+    node.unique && 'UNIQUE',
+    ...node.checks.map(check),
     node.defaultValue && `DEFAULT ${printExpression(node.defaultValue)}`,
+    node.generated && `GENERATED ALWAYS AS (${printExpression(node.generated)}) STORED`,
+    node.metadata && `METADATA FROM ${text(node.metadata)}`,
+  );
+}
+
+function check(node: CheckDefinition): string {
+  return words(
+    node.name && `CONSTRAINT ${identifier(node.name)}`,
+    `CHECK (${printExpression(node.expression)})`,
   );
 }
 
@@ -424,26 +450,62 @@ function createView(node: CreateView): string {
 function insert(node: Insert): string {
   return words(
     `INSERT INTO ${qualified(node.table)}`,
+    node.alias && `AS ${identifier(node.alias)}`,
     identifiers(node.columns),
-    query(node.source),
+    node.source === undefined ? 'DEFAULT VALUES' : query(node.source),
     node.onConflict &&
       words(
         'ON CONFLICT',
         node.conflictColumns && identifiers(node.conflictColumns),
-        node.onConflict === 'nothing' ? 'DO NOTHING' : 'DO UPDATE',
+        onConflict(node.onConflict),
       ),
+    returning(node.returning),
   );
 }
 
-function update(node: Update): string {
-  const assignments = node.assignments.map(
+function onConflict(action: NonNullable<Insert['onConflict']>): string {
+  if (action === 'nothing') return 'DO NOTHING';
+  if (action === 'replace') return 'DO UPDATE';
+  return words('DO UPDATE', set(action.assignments), where(action.where));
+}
+
+function set(assignments: readonly Assignment[]): string {
+  const items = assignments.map(
     ({ column: name, value }) =>
       `${identifier(name)} = ${value === undefined ? 'DEFAULT' : printExpression(value)}`,
   );
+  return `SET ${items.join(', ')}`;
+}
+
+function where(condition: Expression | undefined): string {
+  return condition === undefined ? '' : `WHERE ${printExpression(condition)}`;
+}
+
+function returning(items: readonly SelectItem[] | undefined): string {
+  return items === undefined ? '' : `RETURNING ${items.map(selectItem).join(', ')}`;
+}
+
+function tables(word: string, items: readonly TableExpression[]): string {
+  return items.length === 0 ? '' : `${word} ${items.map(table).join(', ')}`;
+}
+
+function update(node: Update): string {
   return words(
     `UPDATE ${qualified(node.table)}`,
     node.alias && `AS ${identifier(node.alias)}`,
-    `SET ${assignments.join(', ')}`,
-    node.where && `WHERE ${printExpression(node.where)}`,
+    set(node.assignments),
+    tables('FROM', node.from),
+    where(node.where),
+    returning(node.returning),
+  );
+}
+
+function remove(node: Delete): string {
+  return words(
+    `DELETE FROM ${qualified(node.table)}`,
+    node.alias && `AS ${identifier(node.alias)}`,
+    tables('USING', node.using),
+    where(node.where),
+    returning(node.returning),
   );
 }
