@@ -13,9 +13,11 @@ import { systemClock } from '../platform/system-clock.ts';
 import { systemRandom } from '../platform/system-random.ts';
 import { rocksDb } from '../storage/kv/rocksdb-store.ts';
 import { openStore } from '../storage/open-store.ts';
+import { createAdminService } from './admin/service.ts';
 import { createFlightService } from './flight/service.ts';
 import { GrpcHost } from './grpc/server.ts';
 import { rocketmqFormat } from './rocketmq/message-format.ts';
+import { namesOfEntry } from './rocketmq/names.ts';
 import { createMessagingService } from './rocketmq/service.ts';
 
 export interface ServerOptions {
@@ -49,6 +51,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       random: systemRandom,
       kv: rocksDb,
       directory: options.dataDirectory,
+      namesOf: namesOfEntry,
     });
     closers.push(() => store.close());
     const systemTopic = new SystemTopic(store);
@@ -76,6 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const host = new GrpcHost([
       createMessagingService({ store, topics, groups, clients, publisher, consumers, clock }),
       createFlightService({ sql }),
+      createAdminService({ store, topics }),
     ]);
     closers.push(() => host.close());
     const port = await host.listen(options.host, options.port);

@@ -22,6 +22,7 @@ export interface FileHandle {
   fdatasync(): Promise<void>;
   truncate(lengthBytes: number): Promise<void>;
   size(): Promise<number>;
+  sizeSync(): number;
   close(): Promise<void>;
 }
 

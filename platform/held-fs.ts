@@ -84,6 +84,10 @@ class HeldFile implements FileHandle {
     return Math.max(await this.#inner.size(), this.#heldEnd());
   }
 
+  sizeSync(): number {
+    return Math.max(this.#inner.sizeSync(), this.#heldEnd());
+  }
+
   close(): Promise<void> {
     return this.#inner.close();
   }

@@ -265,6 +265,10 @@ class MemoryFile implements FileHandle {
   }
 
   async size(): Promise<number> {
+    return this.sizeSync();
+  }
+
+  sizeSync(): number {
     return this.#file.live.length;
   }
 

@@ -114,6 +114,14 @@ class NodeFile implements FileHandle {
     return (await named('stat', this.path, promisify(fs.fstat)(this.#fd))).size;
   }
 
+  sizeSync(): number {
+    try {
+      return fs.fstatSync(this.#fd).size;
+    } catch (error) {
+      throw toMillraceError('stat', this.path, error);
+    }
+  }
+
   async close(): Promise<void> {
     await named('close', this.path, promisify(fs.close)(this.#fd));
   }

@@ -8,6 +8,7 @@ import { readOrCreateIdentity } from './identity.ts';
 import type { KvOpener, KvStore } from './kv/kv-store.ts';
 import { openReopening } from './kv/reopening-store.ts';
 import { openPartition } from './log/file-partition.ts';
+import { findMessages } from './log/message-finder.ts';
 import type { LogPartition, ScannedEntry } from './log/partition.ts';
 import { ConsumeQueues } from './queues/consume-queues.ts';
 import { DerivedKeyWriter } from './queues/derived-keys.ts';
@@ -15,7 +16,16 @@ import { checkIdentity, encodeIdentity, prefixes, prefixKey } from './queues/ind
 import { col, type IndexRows, indexRowWidth } from './queues/index-rows.ts';
 import { PendingRows } from './queues/pending-rows.ts';
 import { queueNumber } from './queues/queue-ranges.ts';
-import type { Appended, AppendRequest, Entry, QueueRange, Store } from './store.ts';
+import type {
+  Appended,
+  AppendRequest,
+  Entry,
+  FoundMessage,
+  NameKind,
+  NamesOf,
+  QueueRange,
+  Store,
+} from './store.ts';
 
 export interface StoreOptions {
   readonly fs: Fs;
@@ -26,6 +36,8 @@ export interface StoreOptions {
   readonly directory: string;
   readonly segmentBytes?: number;
   readonly strideBytes?: number;
+  /** Names under which messages can be found. */
+  readonly namesOf?: NamesOf;
 }
 
 /** Log bytes that catching up reads between two writes of the index. */
@@ -66,7 +78,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     });
     const queues = new ConsumeQueues(kv, clock, log.number);
     await catchUp(log, queues);
-    return new LogStore(serverId, log, queues, new DerivedKeyWriter(kv, clock), kv);
+    return new LogStore(options, serverId, log, queues, new DerivedKeyWriter(kv, clock), kv);
   } catch (error) {
     await log?.close();
     await kv.close();
@@ -130,6 +142,7 @@ function rowOf(
 }
 
 class LogStore implements Store {
+  readonly #options: StoreOptions;
   readonly serverId: string;
   readonly derived: DerivedKeyWriter;
   readonly #log: LogPartition;
@@ -143,12 +156,14 @@ class LogStore implements Store {
   #closing: Promise<void> | undefined;
 
   constructor(
+    options: StoreOptions,
     serverId: string,
     log: LogPartition,
     queues: ConsumeQueues,
     derived: DerivedKeyWriter,
     kv: KvStore,
   ) {
+    this.#options = options;
     this.serverId = serverId;
     this.derived = derived;
     this.#log = log;
@@ -192,9 +207,19 @@ class LogStore implements Store {
     return this.#queues.offsetAtTime(topicId, queueId, timeMs);
   }
 
-  async readEntry(partition: number, position: number, length: number): Promise<Entry> {
+  async readEntry(partition: number, position: number, length: number): Promise<Entry | undefined> {
     assert(partition === this.#log.number, 'there is one partition');
     return this.#log.read(position, length);
+  }
+
+  find(
+    topicId: number,
+    kind: NameKind,
+    name: string,
+    max: number,
+  ): Promise<readonly FoundMessage[]> {
+    const { fs, namesOf = () => [] } = this.#options;
+    return findMessages(fs, this.#log, namesOf, { topicId, kind, name }, max);
   }
 
   onDurable(listener: (rows: IndexRows) => void): () => void {

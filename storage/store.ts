@@ -65,7 +65,28 @@ export interface Entry {
   readonly partition: number;
   readonly position: number;
   readonly length: number;
+  /** Compaction took messages out of the body; the others keep their numbers and offsets. */
+  readonly isThinned: boolean;
   readonly body: Uint8Array;
+}
+
+/** What a message can be found by. */
+export interface MessageNames {
+  /** Empty when it has none. */
+  readonly id: string;
+  readonly keys: readonly string[];
+}
+
+/** The names of an entry's messages, in order; the layers above know the formats of bodies. */
+export type NamesOf = (entry: Entry) => readonly MessageNames[];
+
+/** Which name of a message is meant. */
+export type NameKind = 'id' | 'key';
+
+/** Message `index` of an entry. */
+export interface FoundMessage {
+  readonly entry: Entry;
+  readonly index: number;
 }
 
 export interface QueueRange {
@@ -106,8 +127,18 @@ export interface Store {
   ): Promise<IndexRows>;
   /** Smallest offset whose store time is >= `timeMs`; range.maxOffset if there is none. */
   offsetAtTime(topicId: number, queueId: number, timeMs: number): Promise<number>;
-  /** Reads and checks one entry. Throws CORRUPTION when its CRC or header does not fit. */
-  readEntry(partition: number, position: number, length: number): Promise<Entry>;
+  /**
+   * Reads and checks one entry; `undefined` when it expired, or was superseded, since the index row
+   * was read. Throws CORRUPTION when its CRC or header does not fit.
+   */
+  readEntry(partition: number, position: number, length: number): Promise<Entry | undefined>;
+  /** Messages of the topic with this id or key, newest first, at most `max`. */
+  find(
+    topicId: number,
+    kind: NameKind,
+    name: string,
+    max: number,
+  ): Promise<readonly FoundMessage[]>;
   /**
    * Calls back once per group commit, after fdatasync and after the consume queues took the
    * entries in: one row for each new entry of all topics. Synchronous; must not throw. The rows

@@ -7,7 +7,7 @@ import { col } from '../../storage/queues/index-rows.ts';
 import type { Store } from '../../storage/store.ts';
 import { type Duration, decode, encode, millisOf } from './codec.ts';
 import { deliveredMessage } from './deliver.ts';
-import { scanSendRequest } from './scan.ts';
+import { isTakenOut, scanSendRequest } from './scan.ts';
 import type { MessagingOptions, StreamCall, UnaryCall } from './service.ts';
 import { noNewMessage, ok, statusOf } from './status.ts';
 import { delimited } from './wire.ts';
@@ -122,14 +122,19 @@ export class ReadMethods {
         rows.values[col.position]!,
         rows.values[col.length]!,
       );
+      const end = rows.values[col.baseOffset]! + rows.values[col.count]!;
+      if (entry === undefined) {
+        next = end;
+        continue;
+      }
       const body = Buffer.from(entry.body.buffer, entry.body.byteOffset, entry.body.byteLength);
       const scanned = scanSendRequest(body);
-      for (let index = next - entry.baseOffset; index < entry.count; index++) {
-        if (messages.length === max) break;
-        const { storeTimeMs } = entry;
-        const delivery = { queueId, offset: entry.baseOffset + index, storeTimeMs };
-        messages.push(deliveredMessage(body, scanned[index]!, delivery));
-        next++;
+      // Expired and superseded messages leave their offsets behind.
+      for (next = Math.max(next, entry.baseOffset); next < end && messages.length < max; next++) {
+        const message = scanned[next - entry.baseOffset]!;
+        if (isTakenOut(message)) continue;
+        const delivery = { queueId, offset: next, storeTimeMs: entry.storeTimeMs };
+        messages.push(deliveredMessage(body, message, delivery));
       }
       size += rows.values[col.length]!;
     }

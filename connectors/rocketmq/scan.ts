@@ -46,6 +46,11 @@ export function scanSendRequest(bytes: Buffer): ScannedMessage[] {
   return messages;
 }
 
+/** Compaction left nothing of the message but its place: no accepted one is empty. */
+export function isTakenOut({ start, end }: ScannedMessage): boolean {
+  return start === end;
+}
+
 function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage {
   const reader = new WireReader(bytes, start, end);
   let topic = '';

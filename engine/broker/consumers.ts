@@ -176,8 +176,13 @@ export class Consumers {
     // Kept from others while it is written; refused when the handle is not valid any more.
     const stamp = cursor.postpone(offset, receipt.stamp, now, now + limits.renewMs);
     const rows = await store.indexRows(topicId, queueId, offset, 1);
-    const entry = await readRow(store, rows, 0);
+    const entry = rows.rowCount === 0 ? undefined : await readRow(store, rows, 0);
     const claim = { offset, attempt: 0, stamp };
+    if (entry === undefined || entry.baseOffset > offset) {
+      // Retention took it while it was held: there is nothing to keep.
+      if (cursor.finishTaken(claim)) this.#waiters.wake(topicId);
+      return this.#cursors.touch(name, cursor);
+    }
     const taken = { claim, entry, index: offset - entry.baseOffset };
     await this.#bury(member.group, topic, { name, topicId, queueId }, cursor, taken);
   }

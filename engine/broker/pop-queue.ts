@@ -69,6 +69,11 @@ async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
         continue;
       }
       const entry = await readRow(store, rows, row);
+      if (entry === undefined) {
+        // Expired or superseded; its offsets stay behind.
+        cursor.skipTo(endOffset(rows, row));
+        continue;
+      }
       bytes += entry.length;
       takeEntry(pop, entry, taken);
     }
@@ -92,7 +97,11 @@ function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   }
 }
 
-export function readRow(store: Store, { values }: IndexRows, row: number): Promise<Entry> {
+export function readRow(
+  store: Store,
+  { values }: IndexRows,
+  row: number,
+): Promise<Entry | undefined> {
   const at = row * indexRowWidth;
   return store.readEntry(
     values[at + col.partition]!,

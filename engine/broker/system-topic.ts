@@ -49,8 +49,8 @@ export class SystemTopic {
           rows.values[at + col.position]!,
           rows.values[at + col.length]!,
         );
-        this.#announce(decodeCatalogueRecord(entry), entry.baseOffset);
-        next = entry.baseOffset + entry.count;
+        next = rows.values[at + col.baseOffset]! + rows.values[at + col.count]!;
+        if (entry !== undefined) this.#announce(decodeCatalogueRecord(entry), entry.baseOffset);
       }
     }
   }

@@ -11,7 +11,7 @@ import type { AppendRequest, Entry, EntryKind } from '../store.ts';
  * | 0      | 4     | magic `MLRE`                                                             |
  * | 4      | 1     | format version, 1                                                        |
  * | 5      | 1     | kind (storage/store.ts, entryKinds)                                      |
- * | 6      | 2     | reserved, 0                                                              |
+ * | 6      | 2     | 1 when compaction took messages out of the body, else 0                  |
  * | 8      | 4     | total length: header and body                                            |
  * | 12     | 4     | CRC-32 of bytes 0-11 and 16-end                                          |
  * | 16     | 8     | group-commit number, float64                                             |
@@ -45,6 +45,8 @@ export interface EntryHeader {
   readonly storeTimeMs: number;
   readonly firstIdHash: number;
   readonly tagHash: number;
+  /** Compaction took messages out of the body. */
+  readonly isThinned: boolean;
 }
 
 export interface EntryStamp {
@@ -114,6 +116,7 @@ export function decodeHeader(bytes: Buffer, at: number): EntryHeader | undefined
     storeTimeMs: bytes.readDoubleLE(at + 48),
     firstIdHash: bytes.readUInt32LE(at + 56),
     tagHash: bytes.readUInt32LE(at + tagHashAt),
+    isThinned: bytes.readUInt16LE(at + 6) === 1,
   };
 }
 
@@ -125,8 +128,18 @@ export function decodeEntry(
   position: number,
 ): Entry | undefined {
   const header = decodeHeader(bytes, at);
-  if (header === undefined) return undefined;
-  const { kind, topicId, queueId, baseOffset, count, storeTimeMs, length } = header;
+  return header && entryOf(header, bytes, at, partition, position);
+}
+
+/** The entry at `at`, whose header was decoded already. */
+export function entryOf(
+  header: EntryHeader,
+  bytes: Buffer,
+  at: number,
+  partition: number,
+  position: number,
+): Entry {
+  const { kind, topicId, queueId, baseOffset, count, storeTimeMs, length, isThinned } = header;
   const body = bytes.subarray(at + entryHeaderBytes, at + length);
   return {
     kind,
@@ -138,6 +151,18 @@ export function decodeEntry(
     partition,
     position,
     length,
+    isThinned,
     body,
   };
+}
+
+/** The bytes of an entry with another body, from which messages were taken out. */
+export function withBody(entry: Buffer, body: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(entryHeaderBytes + body.length);
+  entry.copy(bytes, 0, 0, entryHeaderBytes);
+  bytes.writeUInt16LE(1, 6);
+  bytes.writeUInt32LE(bytes.length, 8);
+  bytes.set(body, entryHeaderBytes);
+  bytes.writeUInt32LE(checksum(bytes, 0, bytes.length), 12);
+  return bytes;
 }

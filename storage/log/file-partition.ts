@@ -3,14 +3,17 @@ import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import { limits } from '../../platform/limits.ts';
-import type { Entry } from '../store.ts';
+import type { Entry, NamesOf } from '../store.ts';
 import { claimedLength, decodeEntry, entryHeaderBytes, tagHashAt } from './entry-format.ts';
+import { removeSegment } from './key-file.ts';
 import { type OpenSegments, openSegments } from './open-segments.ts';
 import type { LogPartition, PlacedEntry, PlacedRequest, ScannedEntry } from './partition.ts';
 import { recoverTail } from './recovery.ts';
 import { Segment } from './segment.ts';
+import { type Cleaning, cleanSegments } from './segment-cleaner.ts';
 import { segmentHeaderBytes } from './segment-format.ts';
-import { sealSegment } from './segment-sealer.ts';
+import { indexSegment } from './segment-keys.ts';
+import { SegmentList } from './segment-list.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { Slab } from './slab.ts';
 
@@ -22,6 +25,8 @@ export interface PartitionOptions {
   readonly serverId: string;
   readonly segmentBytes?: number;
   readonly strideBytes?: number;
+  /** Names under which messages can be found; without it sealed segments get no key files. */
+  readonly namesOf?: NamesOf;
 }
 
 const slabBytesMin = 64 * 1024;
@@ -34,6 +39,8 @@ const recentBytesMax = 32 * 1024 * 1024;
 const pendingBytesMax = 256 * 1024 * 1024;
 const spaceCheckIntervalMs = 1000;
 const scanBytes = 4 * 1024 * 1024;
+/** Read of an entry whose length is not known. */
+const readGuessBytes = 4096;
 
 /** Opens or creates the partition; recovers its tail before it returns. */
 export async function openPartition(options: PartitionOptions): Promise<LogPartition> {
@@ -65,7 +72,7 @@ class FilePartition implements LogPartition {
   readonly stats = { appends: 0, appendedBytes: 0, groupCommits: 0 };
   readonly #options: PartitionOptions;
   readonly #segmentOptions: { readonly strideBytes: number; readonly segmentBytes: number };
-  readonly #segments: Segment[];
+  readonly #segments: SegmentList;
   readonly #listeners: ((durableEnd: number) => void)[] = [];
   readonly #abandonListeners: (() => void)[] = [];
   /** Writers of segments that take no more writes; closed with the log. */
@@ -77,7 +84,6 @@ class FilePartition implements LogPartition {
   #durableEnd = 0;
   #filling!: Slab;
   #flushing: Promise<void> | undefined;
-  #sealing: Promise<void> | undefined;
   #closed = false;
   #spaceCheckedMs = Number.NEGATIVE_INFINITY;
   #hasSpace = true;
@@ -85,7 +91,16 @@ class FilePartition implements LogPartition {
   constructor(options: PartitionOptions, segments: readonly Segment[]) {
     this.number = options.partition;
     this.#options = options;
-    this.#segments = [...segments];
+    const { fs, clock, namesOf } = options;
+    this.#segments = new SegmentList(segments, {
+      clock,
+      writerIdle: async ({ file }) => {
+        await this.#retired.find((writer) => writer.file === file)?.idle();
+      },
+      index: async (segment, pause) => {
+        if (namesOf !== undefined) await indexSegment(fs, segment, namesOf, pause);
+      },
+    });
     this.#segmentOptions = {
       strideBytes: options.strideBytes ?? limits.preallocateStrideBytes,
       segmentBytes: options.segmentBytes ?? limits.segmentBytes,
@@ -101,7 +116,7 @@ class FilePartition implements LogPartition {
       await this.#recoverTail(last, syncedEnd);
     }
     await this.#checkSpace();
-    this.#sealSoon();
+    this.#segments.maintain();
   }
 
   async #recoverTail({ header, file }: Segment, syncedEnd: number): Promise<void> {
@@ -132,7 +147,7 @@ class FilePartition implements LogPartition {
   }
 
   get start(): number {
-    return this.#segments[0]?.start ?? 0;
+    return this.#segments.all[0]?.start ?? 0;
   }
 
   onCommit(listener: (durableEnd: number) => void): void {
@@ -169,18 +184,24 @@ class FilePartition implements LogPartition {
     return { placed: { position, length, storeTimeMs }, durable };
   }
 
-  async read(position: number, length: number): Promise<Entry> {
-    const end = position + length;
-    assert(end <= this.#durableEnd, 'reads stop at the durable end');
+  get segments(): readonly Segment[] {
+    return this.#segments.all;
+  }
+
+  async read(position: number, length = readGuessBytes): Promise<Entry | undefined> {
+    assert(position < this.#durableEnd, 'reads stop at the durable end');
     for (const { start, bytes } of this.#recent) {
-      if (position >= start && end <= start + bytes.length) {
+      if (position >= start && position < start + bytes.length) {
         return this.#checked(bytes, position - start, position);
       }
     }
-    const segment = this.#segmentOf(position);
+    const segment = this.#segments.at(position);
     const offset = segment.map.offsetOf(position);
-    if (offset === undefined) throw this.#damaged(position);
-    return this.#checked(await segment.read(offset, length), 0, position);
+    if (offset === undefined) return undefined;
+    const bytes = await segment.read(offset, length);
+    const claimed = claimedLength(bytes, 0);
+    const isWhole = claimed <= bytes.length;
+    return this.#checked(isWhole ? bytes : await segment.read(offset, claimed), 0, position);
   }
 
   async scan(
@@ -191,19 +212,41 @@ class FilePartition implements LogPartition {
     const stop = Math.min(until, this.#durableEnd);
     let position = Math.max(from, this.start);
     while (position < stop) {
-      position = await this.#scanPiece(this.#segmentOf(position), position, stop, visit);
+      position = await this.#scanPiece(this.#segments.at(position), position, stop, visit);
     }
     return position;
+  }
+
+  async roll(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    if (this.#closed || this.#writer === undefined || this.#writer.isEmpty) return;
+    // Appends that arrive meanwhile wait as if for a commit.
+    this.#flushing = this.#startNext().then(() => this.#flushAll());
+    await this.#flushing;
+  }
+
+  clean(segments: readonly Segment[], cleaning: Cleaning): Promise<void> {
+    return this.#segments.exclusive(async () => {
+      const { fs, directory } = this.#options;
+      const { pause } = this.#segments;
+      const cleaned = await cleanSegments(segments, cleaning, { fs, directory, pause });
+      this.#segments.replace(segments, cleaned.segment);
+      this.#forget(cleaned.segment.end);
+      for (const segment of segments) await segment.release();
+      for (const path of cleaned.leftovers) await removeSegment(fs, path);
+      this.#segments.maintain();
+      if (cleaned.leftovers.length > 0) await fs.syncDirectory(directory);
+    });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#flushing;
-    await this.#sealing;
+    await this.#segments.close();
     if (this.#writer !== undefined) this.#retired.push(this.#writer);
     for (const writer of this.#retired) await writer.close();
     const closed = new Set(this.#retired.map((writer) => writer.file));
-    for (const { file } of this.#segments) if (!closed.has(file)) await file.close();
+    for (const { file } of this.#segments.all) if (!closed.has(file)) await file.close();
   }
 
   /** Visits what one read brings, at least one entry; returns the position after it. */
@@ -242,21 +285,8 @@ class FilePartition implements LogPartition {
     return new MillraceError(
       'CORRUPTION',
       `the entry at position ${position} of partition ${this.number} fails its check ` +
-        `(${this.#segmentOf(position).file.path})`,
+        `(${this.#segments.at(position).file.path})`,
     );
-  }
-
-  /** The last segment that begins at or before the position. */
-  #segmentOf(position: number): Segment {
-    let low = 0;
-    let high = this.#segments.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#segments[middle]!.start <= position) low = middle;
-      else high = middle - 1;
-    }
-    assert(this.#segments[low] !== undefined, 'a position lies in a segment');
-    return this.#segments[low]!;
   }
 
   async #flushAll(): Promise<void> {
@@ -316,6 +346,12 @@ class FilePartition implements LogPartition {
     }
   }
 
+  /** Ends the segment that takes writes; when no other can be made it goes on. */
+  async #startNext(): Promise<void> {
+    const writer = this.#writer!;
+    if (await this.#startSegment()) this.#retired.push(writer);
+  }
+
   #retire(): void {
     if (this.#writer !== undefined) this.#retired.push(this.#writer);
     this.#writer = undefined;
@@ -340,38 +376,8 @@ class FilePartition implements LogPartition {
     };
     const { fs, directory } = this.#options;
     const writer = await SegmentWriter.create(fs, directory, header, this.#segmentOptions);
-    this.#segments.at(-1)?.finish(header.start);
-    this.#segments.push(new Segment(header, writer.file));
-    this.#sealSoon();
+    this.#segments.add(new Segment(header, writer.file));
     return writer;
-  }
-
-  /** Starts giving footers to the segments that lack them, in the background. */
-  #sealSoon(): void {
-    this.#sealing ??= this.#sealAll().finally(() => {
-      this.#sealing = undefined;
-    });
-  }
-
-  /** Never rejects: a segment that could not be sealed is tried again with the next one. */
-  async #sealAll(): Promise<void> {
-    const pause = async () => {
-      await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
-      if (this.#closed) throw new MillraceError('UNAVAILABLE', 'the log is closed');
-    };
-    const failed = new Set<Segment>();
-    for (;;) {
-      const isNext = (segment: Segment, i: number) =>
-        !segment.isSealed && i + 1 < this.#segments.length && !failed.has(segment);
-      const segment = this.#segments.find(isNext);
-      if (segment === undefined || this.#closed) return;
-      try {
-        await this.#retired.find(({ file }) => file === segment.file)?.idle();
-        await sealSegment(segment, { pause });
-      } catch {
-        failed.add(segment);
-      }
-    }
   }
 
   #remember(slab: Slab): void {
@@ -383,6 +389,12 @@ class FilePartition implements LogPartition {
     ) {
       this.#recentBytes -= this.#recent.pop()!.bytes.length;
     }
+  }
+
+  /** Group commits that begin below the position are read from the file from now on. */
+  #forget(position: number): void {
+    this.#recent = this.#recent.filter(({ start }) => start >= position);
+    this.#recentBytes = this.#recent.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   #checkSpaceSometimes(): void {

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
+import { removeSegment } from './key-file.ts';
 import { readFooter, readTables, Segment } from './segment.ts';
 import {
   checkSegmentOwner,
@@ -46,7 +47,7 @@ export async function openSegments(
       const segment = await openSegment(fs, name, serverId, partition);
       if (segment !== undefined && before !== undefined && isCovered(before, segment)) {
         await segment.file.close();
-        await fs.unlink(name.path);
+        await removeSegment(fs, name.path);
         continue;
       }
       syncedEnd = Math.max(syncedEnd, name.start);

@@ -1,4 +1,6 @@
 import type { AppendRequest, Entry } from '../store.ts';
+import type { Segment } from './segment.ts';
+import type { Cleaning } from './segment-cleaner.ts';
 
 /**
  * One physical partition of the commit log: an append-only stream of entries in segment files,
@@ -16,8 +18,8 @@ export interface PlacedEntry {
   readonly storeTimeMs: number;
 }
 
-/** Header fields of an entry met while scanning; the body is read only when asked for. */
-export interface ScannedEntry extends Omit<Entry, 'body'> {
+/** An entry met while scanning. */
+export interface ScannedEntry extends Entry {
   readonly tagHash: number;
 }
 
@@ -32,8 +34,11 @@ export interface LogPartition {
    * Rejects with IO or DISK_FULL when its group commit failed: then it is in no reader's sight.
    */
   append(request: PlacedRequest): { readonly placed: PlacedEntry; readonly durable: Promise<void> };
-  /** Entry at `position`; from memory for the newest group commits, else from the file. */
-  read(position: number, length: number): Promise<Entry>;
+  /**
+   * Entry at `position`; from memory for the newest group commits, else from the file: at once when
+   * it is no longer than `length`. `undefined` when it was cleaned away. Throws CORRUPTION, IO.
+   */
+  read(position: number, length?: number): Promise<Entry | undefined>;
   /**
    * Calls `visit` for each entry in [from, durableEnd), in order, header and body checked. Stops
    * after the entry that reaches `until`. Returns the position after the last one visited.
@@ -51,5 +56,15 @@ export interface LogPartition {
    */
   onAbandon(listener: () => void): void;
   readonly stats: { appends: number; appendedBytes: number; groupCommits: number };
+  /** In the order of the stream; the last one takes writes. */
+  readonly segments: readonly Segment[];
+  /** Begins a new segment, so that what the last one holds can be sealed and cleaned. */
+  roll(): Promise<void>;
+  /**
+   * Makes one segment of neighbours, without what nobody needs (segment-cleaner.ts). All are
+   * sealed. Throws CORRUPTION, IO, DISK_FULL, and UNAVAILABLE when the log is closed before it is
+   * done; then nothing is lost, and it can be done again.
+   */
+  clean(segments: readonly Segment[], cleaning: Cleaning): Promise<void>;
   close(): Promise<void>;
 }

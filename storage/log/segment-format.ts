@@ -25,8 +25,8 @@ import { MillraceError } from '../../platform/errors.ts';
  * left behind lies outside every segment's range and is never read again.
  */
 export const segmentHeaderBytes = 64;
-/** Ends the name of a segment file that is being written and counts for nothing yet. */
-export const draftSuffix = '.seg.new';
+/** Ends the name of a file that is being written and counts for nothing yet. */
+export const draftSuffix = '.new';
 const magic = Buffer.from('MILLRLOG', 'latin1');
 const formatVersion = 1;
 

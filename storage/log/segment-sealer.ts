@@ -17,10 +17,8 @@ export type EntryVisitor = (
   position: number,
 ) => void;
 
-export interface SealOptions {
-  /** Resolves when other work had its turn; rejects to give up, which leaves the file as it is. */
-  readonly pause: () => Promise<void>;
-}
+/** Resolves when other work had its turn; rejects to give up, which leaves the file as it is. */
+export type Pause = () => Promise<void>;
 
 /**
  * Gives a segment that takes no more writes its footer (segment-footer.ts). It is read whole and
@@ -30,7 +28,7 @@ export interface SealOptions {
  *
  * Throws CORRUPTION when an entry fails its check, IO, DISK_FULL; then the segment stays unsealed.
  */
-export async function sealSegment(segment: Segment, { pause }: SealOptions): Promise<void> {
+export async function sealSegment(segment: Segment, pause: Pause): Promise<void> {
   const { header, file, map, end } = segment;
   const queues = new QueueTable();
   let lastCommit = header.firstCommit - 1;
@@ -51,7 +49,7 @@ export async function sealSegment(segment: Segment, { pause }: SealOptions): Pro
 /** Visits every entry of the segment, checked; returns the CRC-32 of header and entries. */
 export async function readEntries(
   segment: Segment,
-  pause: () => Promise<void>,
+  pause: Pause,
   visit: EntryVisitor,
 ): Promise<number> {
   const { map } = segment;

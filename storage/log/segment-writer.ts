@@ -74,9 +74,13 @@ export class SegmentWriter {
     return this.#file;
   }
 
+  get isEmpty(): boolean {
+    return this.#written === segmentHeaderBytes;
+  }
+
   /** Whether `bytes` more fit; the first commit of a segment always does. */
   hasRoom(bytes: number): boolean {
-    return this.#written === segmentHeaderBytes || this.#written + bytes <= this.#limitBytes;
+    return this.isEmpty || this.#written + bytes <= this.#limitBytes;
   }
 
   /** Writes one group commit at `position` of the stream and syncs it. */

@@ -2,7 +2,14 @@ import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import type { Entry } from '../store.ts';
 import { decodeEntry } from './entry-format.ts';
-import { parseSegmentFileName, type SegmentName, segmentHeaderBytes } from './segment-format.ts';
+import { PositionMap } from './position-map.ts';
+import { decodeSegmentFooter, decodeSegmentTables, segmentFooterBytes } from './segment-footer.ts';
+import {
+  decodeSegmentHeader,
+  parseSegmentFileName,
+  type SegmentName,
+  segmentHeaderBytes,
+} from './segment-format.ts';
 
 interface Segment extends SegmentName {
   readonly path: string;
@@ -10,16 +17,24 @@ interface Segment extends SegmentName {
   readonly end: number;
 }
 
+interface OpenSegment {
+  /** Where the next segment started when the file was opened. */
+  readonly end: number;
+  readonly file: FileHandle;
+  readonly map: PositionMap;
+}
+
 /**
  * Reads durable entries of one partition on another thread than its writer's: blocking reads of
- * the segment files, which the page cache serves. Finds segments by their names alone.
+ * the segment files, which the page cache serves. Finds segments by their names. A segment that
+ * was cleaned meanwhile is read on in the file as it was, until `refresh`.
  */
 export class SyncEntryReader {
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #partition: number;
   #segments: readonly Segment[] = [];
-  readonly #files = new Map<string, FileHandle>();
+  readonly #open = new Map<string, OpenSegment>();
 
   constructor(fs: Fs, directory: string, partition: number) {
     this.#fs = fs;
@@ -28,40 +43,44 @@ export class SyncEntryReader {
   }
 
   /**
-   * The entries of [position, end), which begins and ends at entry boundaries below the durable
-   * end; it may run over several segments. Bodies share one new buffer. Throws CORRUPTION, IO.
+   * The entries of [position, end) that are still there; the range begins and ends at entry
+   * boundaries below the durable end and may run over several segments. Bodies from one segment
+   * share one new buffer. Throws CORRUPTION, IO.
    */
   readRange(position: number, end: number): readonly Entry[] {
-    const bytes = Buffer.allocUnsafeSlow(end - position);
     const entries: Entry[] = [];
-    for (let local = 0; local < bytes.length; ) {
-      const segment = this.#segmentOf(position + local);
-      const length = Math.min(end, segment.end) - (position + local);
-      this.#readPart(segment, position + local, bytes.subarray(local, local + length), entries);
-      local += length;
+    for (let at = position; at < end; ) {
+      const segment = this.#segmentOf(at);
+      const until = Math.min(end, segment.end);
+      this.#readPart(this.#open.get(segment.path)!, at, until, entries);
+      at = until;
     }
     return entries;
   }
 
-  async close(): Promise<void> {
-    for (const file of this.#files.values()) await file.close();
-    this.#files.clear();
+  /** Segments were replaced: lets go of their old files. */
+  async refresh(): Promise<void> {
+    this.#segments = [];
+    await this.close();
   }
 
-  #readPart(segment: Segment, position: number, bytes: Buffer, entries: Entry[]): void {
-    const at = segmentHeaderBytes + position - segment.start;
-    let done = 0;
-    while (done < bytes.length) {
-      const count = this.#fileOf(segment.path).readSync(bytes.subarray(done), at + done);
-      if (count === 0) break;
-      done += count;
-    }
+  async close(): Promise<void> {
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    for (const { file } of open) await file.close();
+  }
+
+  #readPart({ file, map }: OpenSegment, position: number, end: number, entries: Entry[]): void {
+    const from = map.offsetFrom(position);
+    const bytes = Buffer.allocUnsafeSlow(map.offsetFrom(end) - from);
+    const done = readFully(file, bytes, from);
     for (let local = 0; local < bytes.length; ) {
-      const entry = decodeEntry(bytes.subarray(0, done), local, this.#partition, position + local);
+      const at = map.positionOf(from + local);
+      const entry = decodeEntry(bytes.subarray(0, done), local, this.#partition, at);
       if (entry === undefined) {
         throw new MillraceError(
           'CORRUPTION',
-          `the entry at position ${position + local} fails its check (${segment.path})`,
+          `the entry at position ${at} fails its check (${file.path})`,
         );
       }
       entries.push(entry);
@@ -69,7 +88,24 @@ export class SyncEntryReader {
     }
   }
 
+  /** A segment whose file is there, or was when it was opened. */
   #segmentOf(position: number): Segment {
+    const segment = this.#listed(position);
+    if (this.#open.has(segment.path)) return segment;
+    try {
+      this.#open.set(segment.path, openSegment(this.#fs, segment));
+      return segment;
+    } catch (error) {
+      // Cleaning may have made one file of several since they were listed.
+      if (!(error instanceof MillraceError && error.code === 'NOT_FOUND')) throw error;
+      this.#list();
+      const again = this.#listed(position);
+      if (!this.#open.has(again.path)) this.#open.set(again.path, openSegment(this.#fs, again));
+      return again;
+    }
+  }
+
+  #listed(position: number): Segment {
     let found = this.#find(position);
     // A position in the newest known segment may belong to one created since.
     if (found === undefined || found === this.#segments.at(-1)) {
@@ -88,19 +124,46 @@ export class SyncEntryReader {
       return parsed === undefined ? [] : [{ ...parsed, path: `${this.#directory}/${name}` }];
     });
     this.#segments = names.map((name, i) => ({ ...name, end: names[i + 1]?.start ?? Infinity }));
+    // A file that now covers another range is another file.
+    const ends = new Map(this.#segments.map(({ path, end }) => [path, end]));
+    for (const [path, { file, end }] of this.#open) {
+      if (ends.get(path) === end) continue;
+      this.#open.delete(path);
+      file.close().catch(() => undefined);
+    }
   }
 
   /** The last segment, by sequence, that begins at or before the position. */
   #find(position: number): Segment | undefined {
     return this.#segments.findLast(({ start }) => start <= position);
   }
+}
 
-  #fileOf(path: string): FileHandle {
-    let file = this.#files.get(path);
-    if (file === undefined) {
-      file = this.#fs.openSync(path, 'read');
-      this.#files.set(path, file);
-    }
-    return file;
+function openSegment(fs: Fs, { path, start, end }: Segment): OpenSegment {
+  const file = fs.openSync(path, 'read');
+  const bytes = Buffer.alloc(segmentHeaderBytes);
+  const header = decodeSegmentHeader(bytes.subarray(0, readFully(file, bytes, 0)), path);
+  if (header?.generation === 0) return { end, file, map: PositionMap.whole(start) };
+  const size = file.sizeSync();
+  const last = Buffer.alloc(Math.min(size, segmentFooterBytes));
+  readFully(file, last, size - last.length);
+  const footer = header && decodeSegmentFooter(last, header, size);
+  if (footer !== undefined) {
+    const tables = Buffer.alloc(size - segmentFooterBytes - footer.entriesEnd);
+    readFully(file, tables, footer.entriesEnd);
+    const decoded = decodeSegmentTables(tables, footer);
+    if (decoded !== undefined) return { end, file, map: decoded.map };
   }
+  throw new MillraceError('CORRUPTION', `${path} has a damaged header or footer`);
+}
+
+/** Fills `bytes` from `position` on; returns how many there were. */
+function readFully(file: FileHandle, bytes: Uint8Array, position: number): number {
+  let done = 0;
+  while (done < bytes.length) {
+    const count = file.readSync(bytes.subarray(done), position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
 }

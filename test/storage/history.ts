@@ -74,6 +74,7 @@ export class History {
     for (let row = 0; row < rowCount; row++) {
       const at = (column: keyof typeof col) => values[row * indexRowWidth + col[column]]!;
       const entry = await store.readEntry(at('partition'), at('position'), at('length'));
+      if (entry === undefined) throw new Error('an entry is gone');
       const id = Buffer.from(entry.body).readUInt32LE(0);
       const sent = this.sent[id]!;
       expect(sent, `${id} was sent`).toBeDefined();

@@ -42,7 +42,7 @@ describe('formats', () => {
     expect(length).toBe(entryHeaderBytes + 6);
     expect(decodeHeader(bytes, 50)).toEqual({
       ...{ kind: 3, topicId: 0xfffffffe, queueId: 7, count: 65_536, length, ...stamp },
-      ...{ firstIdHash: 0xffffffff, tagHash: 0xfedcba98 },
+      ...{ firstIdHash: 0xffffffff, tagHash: 0xfedcba98, isThinned: false },
     });
     const entry = decodeEntry(bytes, 50, 3, 1000)!;
     expect(entry).toMatchObject({ partition: 3, position: 1000, baseOffset: 2 ** 52 + 1, length });
@@ -119,8 +119,8 @@ describe(`a partition (seed ${seed})`, () => {
     const check = async (reader: typeof log) => {
       for (const [i, { position, length }] of placed.entries()) {
         const entry = await reader.read(position, length);
-        expect(entry.baseOffset).toBe(i);
-        expect(Buffer.compare(entry.body, bodies[i]!)).toBe(0);
+        expect(entry!.baseOffset).toBe(i);
+        expect(Buffer.compare(entry!.body, bodies[i]!)).toBe(0);
       }
       const scanned: ScannedEntry[] = [];
       expect(await reader.scan(0, (entry) => scanned.push(entry))).toBe(log.durableEnd);
@@ -178,7 +178,7 @@ describe(`a partition (seed ${seed})`, () => {
     await log.close();
     const again = await open(fs);
     for (const [i, { position, length }] of placed.entries()) {
-      expect(Buffer.compare((await again.read(position, length)).body, bodies[i]!)).toBe(0);
+      expect(Buffer.compare((await again.read(position, length))!.body, bodies[i]!)).toBe(0);
     }
     await again.close();
   });
@@ -195,7 +195,7 @@ describe(`a partition (seed ${seed})`, () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(() => log.append(small(Buffer.of(2), 1))).toThrow('bytes are free');
     const { placed } = { placed: { position: 0, length: 65 } };
-    expect((await log.read(placed.position, placed.length)).body[0]).toBe(1);
+    expect((await log.read(placed.position, placed.length))!.body[0]).toBe(1);
     fs.free = limits.diskReserveBytes;
     clock.advance(2000);
     expect(() => log.append(small(Buffer.of(2), 1))).toThrow('bytes are free');

@@ -35,8 +35,8 @@ async function contents(store: Store): Promise<number[]> {
   for (let row = 0; row < rowCount; row++) {
     const [, , , , partition, position, length] = values.subarray(row * 9);
     const entry = await store.readEntry(partition!, position!, length!);
-    expect(entry.baseOffset).toBe(row);
-    found.push(entry.body[0]!);
+    expect(entry!.baseOffset).toBe(row);
+    found.push(entry!.body[0]!);
   }
   return found;
 }
@@ -131,10 +131,10 @@ describe('corruption', () => {
     const again = await open(world, 2000);
     const read = ({ partition, position, length }: Appended) =>
       again.readEntry(partition, position, length);
-    expect((await read(placed[0]!)).body[0]).toBe(0);
+    expect((await read(placed[0]!))!.body[0]).toBe(0);
     await expect(read(placed[1]!)).rejects.toMatchObject({ code: 'CORRUPTION' });
     await expect(read(placed[1]!)).rejects.toThrow(first!);
-    expect((await read(placed[11]!)).body[0]).toBe(11);
+    expect((await read(placed[11]!))!.body[0]).toBe(11);
     await again.close();
     // Without its index the log must be read whole.
     await expect(open({ ...world, kv: new MemoryKv() })).rejects.toMatchObject({

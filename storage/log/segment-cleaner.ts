@@ -1,0 +1,156 @@
+import { crc32 } from 'node:zlib';
+import { assert } from '../../platform/assert.ts';
+import type { FileHandle, Fs } from '../../platform/fs.ts';
+import type { Entry } from '../store.ts';
+import { type EntryHeader, entryOf, withBody } from './entry-format.ts';
+import { PositionMap } from './position-map.ts';
+import { QueueTable } from './queue-table.ts';
+import { readFooter, Segment } from './segment.ts';
+import { encodeSegmentTail } from './segment-footer.ts';
+import { draftSuffix, encodeSegmentHeader, segmentFileName } from './segment-format.ts';
+import { type Pause, readEntries } from './segment-sealer.ts';
+
+/**
+ * Writes sealed segments anew without the entries that nobody needs: expired ones, superseded
+ * ones, those of dropped topics. Neighbours can be made into one file. What is kept keeps its
+ * position, its offset, its group-commit number; a body may lose messages of a batch.
+ *
+ * The swap: the new file is written beside the first one's name, synced, and renamed over it; then
+ * the other files are removed. Whatever happens in between, at the next start the partition has
+ * either the old files or the new one: a draft counts for nothing, and a file whose range lies
+ * within that of a cleaned one is what an interrupted removal left (open-segments.ts).
+ */
+export interface Cleaning {
+  /**
+   * What becomes of an entry: `undefined` drops it, its own body keeps it, a shorter body replaces
+   * it. Pure: asked once per entry, in the order of the log.
+   */
+  choose(entry: Entry): Uint8Array | undefined;
+  /** First offset of a queue that did not expire; at least `firstOffset`, what was known so far. */
+  firstOffset(topicId: number, queueId: number, firstOffset: number): number;
+  /** Whether a queue that has no entries left is remembered. */
+  exists(topicId: number): boolean;
+}
+
+export interface CleanerOptions {
+  readonly fs: Fs;
+  readonly directory: string;
+  readonly pause: Pause;
+}
+
+const flushBytes = 1024 * 1024;
+
+/**
+ * The new segment, sealed and durable under its name; the caller swaps and releases the old ones,
+ * then removes those files that `leftovers` names. Throws CORRUPTION, IO, DISK_FULL: then the old
+ * files are as they were.
+ */
+export async function cleanSegments(
+  segments: readonly Segment[],
+  cleaning: Cleaning,
+  { fs, directory, pause }: CleanerOptions,
+): Promise<{ readonly segment: Segment; readonly leftovers: readonly string[] }> {
+  const first = segments[0]!.header;
+  const generation = 1 + Math.max(...segments.map(({ header }) => header.generation));
+  const header = { ...first, generation };
+  const path = `${directory}/${segmentFileName(header)}`;
+  const draft = path + draftSuffix;
+  if (await fs.exists(draft)) await fs.unlink(draft);
+  const file = await fs.open(draft, 'create');
+  let map: PositionMap;
+  try {
+    const output = new Output(file, encodeSegmentHeader(header));
+    for (const segment of segments) await copyKept(segment, cleaning, output, pause);
+    const { end, footer } = segments.at(-1)!;
+    assert(footer !== undefined, 'only sealed segments are cleaned');
+    const content = { header, end, lastCommit: footer.lastCommit, ...(await output.finish()) };
+    map = content.map;
+    await file.write(encodeSegmentTail(content), map.endOffset);
+    await file.fdatasync();
+    await fs.rename(draft, path);
+    await fs.syncDirectory(directory);
+  } catch (error) {
+    await file.close();
+    if (await fs.exists(draft)) await fs.unlink(draft).catch(() => undefined);
+    throw error;
+  }
+  await file.close();
+  const opened = await fs.open(path, 'read');
+  const segment = new Segment(header, opened);
+  segment.sealed((await readFooter(opened, header))!, map);
+  const leftovers = segments.slice(1).map((old) => `${directory}/${segmentFileName(old.header)}`);
+  return { segment, leftovers };
+}
+
+async function copyKept(
+  segment: Segment,
+  cleaning: Cleaning,
+  output: Output,
+  pause: Pause,
+): Promise<void> {
+  for (const { topicId, queueId, firstOffset, endOffset } of await segment.queues()) {
+    if (!cleaning.exists(topicId)) continue;
+    const first = Math.min(cleaning.firstOffset(topicId, queueId, firstOffset), endOffset);
+    output.queues.cover(topicId, queueId, first, endOffset);
+  }
+  const { partition } = segment.header;
+  const pauseAndWrite = async () => {
+    await output.flush();
+    await pause();
+  };
+  await readEntries(segment, pauseAndWrite, (header, bytes, at, position) => {
+    const entry = entryOf(header, bytes, at, partition, position);
+    const body = cleaning.choose(entry);
+    if (body === undefined) return;
+    const whole = bytes.subarray(at, at + header.length);
+    const isSame = body.length === entry.body.length;
+    output.keep(position, header, isSame ? whole : withBody(whole, body));
+  });
+}
+
+/** The entries of the new file on their way to the disk. */
+class Output {
+  readonly queues = new QueueTable();
+  readonly #file: FileHandle;
+  readonly #runs: number[] = [];
+  #waiting: Buffer[];
+  #waitingBytes: number;
+  #writtenEnd = 0;
+  #crc = 0;
+  /** Position at which the next entry continues the last run. */
+  #runEnd = -1;
+
+  constructor(file: FileHandle, header: Buffer) {
+    this.#file = file;
+    this.#waiting = [header];
+    this.#waitingBytes = header.length;
+  }
+
+  keep(position: number, header: EntryHeader, bytes: Buffer): void {
+    if (position !== this.#runEnd) this.#runs.push(position, this.#writtenEnd + this.#waitingBytes);
+    this.#runEnd = position + bytes.length;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.queues.add({ ...header, length: bytes.length });
+  }
+
+  /** Writes what waits, if it is enough. */
+  async flush(least = flushBytes): Promise<void> {
+    if (this.#waitingBytes < least) return;
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#crc = crc32(bytes, this.#crc);
+    await this.#file.write(bytes, this.#writtenEnd);
+    this.#writtenEnd += bytes.length;
+  }
+
+  async finish() {
+    await this.flush(1);
+    return {
+      map: new PositionMap(Float64Array.from(this.#runs), this.#writtenEnd),
+      queues: this.queues.rows(),
+      entriesCrc: this.#crc >>> 0,
+    };
+  }
+}

@@ -1,0 +1,256 @@
+import { describe, expect, test } from 'vitest';
+import { assert } from '../../platform/assert.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import { ManualClock } from '../../platform/manual-clock.ts';
+import { MemoryFs } from '../../platform/memory-fs.ts';
+import { SeededRandom } from '../../platform/seeded-random.ts';
+import { openPartition } from '../../storage/log/file-partition.ts';
+import { findMessages } from '../../storage/log/message-finder.ts';
+import type { LogPartition, ScannedEntry } from '../../storage/log/partition.ts';
+import type { Cleaning } from '../../storage/log/segment-cleaner.ts';
+import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
+import type { Entry, MessageNames } from '../../storage/store.ts';
+
+const directory = '/log';
+const serverId = '00112233445566778899aabbccddeeff';
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const segmentBytes = 3000;
+
+/** Message i of an entry has the id `<first byte of the body>.<i>` and the key `k<body byte % 5>`. */
+function namesOf({ body, count }: Entry): MessageNames[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: `${body[0]}.${i}`,
+    keys: [`k${body[0]! % 5}`],
+  }));
+}
+
+async function open(fs: MemoryFs): Promise<LogPartition> {
+  await fs.makeDirectory(directory);
+  const options = { fs, clock: new ManualClock(), directory, serverId, segmentBytes };
+  return openPartition({ ...options, strideBytes: 1000, partition: 0, namesOf });
+}
+
+/** What the log should hold, by position: the first byte of each body, and its length. */
+class Model {
+  readonly entries = new Map<number, { id: number; length: number }>();
+  next = 0;
+  #offset = 0;
+
+  async append(log: LogPartition, random: SeededRandom, entries: number): Promise<void> {
+    for (let i = 0; i < entries; i++) {
+      const id = this.next++ % 256;
+      const body = new Uint8Array(10 + random.below(400)).fill(id);
+      const count = 1 + random.below(3);
+      const request = { topicId: 1 + random.below(2), queueId: 0, count, body, kind: 1 as const };
+      const baseOffset = this.#offset;
+      this.#offset += count;
+      const { placed, durable } = log.append({
+        ...{ ...request, baseOffset, firstIdHash: 0, tagHash: 0 },
+      });
+      this.entries.set(placed.position, { id, length: body.length });
+      await durable;
+    }
+  }
+
+  /** Drops some of what the segments hold, and shortens some of the rest. */
+  cleaning(random: SeededRandom, dropShare: number): Cleaning {
+    return {
+      choose: (entry) => {
+        const known = this.entries.get(entry.position);
+        assert(known !== undefined, 'asked about what is there');
+        if (random.below(100) < dropShare) {
+          this.entries.delete(entry.position);
+          return undefined;
+        }
+        if (random.below(4) > 0 || known.length < 5) return entry.body;
+        known.length = Math.ceil(known.length / 2);
+        return entry.body.subarray(0, known.length);
+      },
+      firstOffset: (_topicId, _queueId, first) => first,
+      exists: () => true,
+    };
+  }
+
+  copy(): Model {
+    const copy = new Model();
+    for (const [position, entry] of this.entries) copy.entries.set(position, { ...entry });
+    return copy;
+  }
+}
+
+async function contents(log: LogPartition): Promise<[number, number, number][]> {
+  const scanned: ScannedEntry[] = [];
+  expect(await log.scan(0, (entry) => scanned.push(entry))).toBe(log.durableEnd);
+  return scanned.map(({ position, body }) => [position, body[0]!, body.length]);
+}
+
+function expected(model: Model): [number, number, number][] {
+  return [...model.entries]
+    .sort(([a], [b]) => a - b)
+    .map(([position, { id, length }]) => [position, id, length]);
+}
+
+/** Segments that are sealed and next to each other. */
+async function sealedRun(log: LogPartition, random: SeededRandom) {
+  for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const sealed = log.segments.filter(({ isSealed }) => isSealed);
+  const from = random.below(Math.max(1, sealed.length - 1));
+  return sealed.slice(from, from + 1 + random.below(4));
+}
+
+describe(`cleaning (seed ${seed})`, () => {
+  test('keeps positions, offsets and what it was told to, over restarts and other readers', async () => {
+    const random = new SeededRandom(seed);
+    const fs = new MemoryFs();
+    const model = new Model();
+    let log = await open(fs);
+    const reader = new SyncEntryReader(fs, directory, 0);
+    for (let round = 0; round < 25; round++) {
+      await model.append(log, random, 5 + random.below(20));
+      const run = await sealedRun(log, random);
+      const drop = [0, 30, 95, 100][random.below(4)]!;
+      if (run.length > 0) await log.clean(run, model.cleaning(random, drop));
+      expect(await contents(log)).toEqual(expected(model));
+      for (const [position, { id, length }] of model.entries) {
+        const entry = await log.read(position);
+        expect([entry?.body[0], entry?.body.length]).toEqual([id, length]);
+      }
+      if (random.below(3) === 0) await reader.refresh();
+      const stillThere = reader.readRange(0, log.durableEnd).map(({ position }) => position);
+      for (const position of model.entries.keys()) expect(stillThere).toContain(position);
+      if (random.below(3) > 0) continue;
+      await reader.refresh();
+      const range = reader.readRange(0, log.durableEnd);
+      expect(range.map(({ position, body }) => [position, body[0], body.length])).toEqual(
+        expected(model),
+      );
+      await log.close();
+      log = await open(fs);
+    }
+    const gone = model.next - model.entries.size;
+    expect(gone).toBeGreaterThan(50);
+    await log.close();
+  });
+
+  test('finds by id and key what is there, in key files and without them', async () => {
+    const random = new SeededRandom(seed);
+    const fs = new MemoryFs();
+    const model = new Model();
+    const log = await open(fs);
+    await model.append(log, random, 60);
+    await log.clean(await sealedRun(log, random), model.cleaning(random, 50));
+    await sealedRun(log, random);
+    const all: ScannedEntry[] = [];
+    await log.scan(0, (entry) => all.push(entry));
+    const check = async () => {
+      for (const topicId of [1, 2]) {
+        const wanted = { topicId, kind: 'key', name: 'k3' } as const;
+        const found = await findMessages(fs, log, namesOf, wanted, 1000);
+        const own = all.filter((entry) => entry.topicId === topicId && entry.body[0]! % 5 === 3);
+        const places = own.flatMap(({ position, count }) =>
+          Array.from({ length: count }, (_, index) => [position, index]),
+        );
+        expect(found.map(({ entry, index }) => [entry.position, index])).toEqual(
+          places.toReversed(),
+        );
+        const two = await findMessages(fs, log, namesOf, wanted, 2);
+        expect(two).toEqual(found.slice(0, 2));
+        for (const entry of own.slice(0, 3)) {
+          const byId = { topicId, kind: 'id', name: `${entry.body[0]}.0` } as const;
+          const [one, ...others] = await findMessages(fs, log, namesOf, byId, 10);
+          expect([one?.entry.position, one?.index]).toEqual([entry.position, 0]);
+          expect(others).toEqual([]);
+        }
+        const none = { topicId, kind: 'id', name: 'nobody' } as const;
+        expect(await findMessages(fs, log, namesOf, none, 10)).toEqual([]);
+      }
+    };
+    const keyFiles = (await fs.list(directory)).filter((name) => name.endsWith('.keys'));
+    expect(keyFiles.length).toBe(log.segments.length - 1);
+    await check();
+    // Lost, damaged in the head, damaged in the rows: then the segment is read.
+    await fs.unlink(`${directory}/${keyFiles[0]}`);
+    for (const [name, at] of [
+      [keyFiles[1], 40],
+      [keyFiles[2], 4096 + 9],
+    ] as const) {
+      const file = await fs.open(`${directory}/${name}`, 'write');
+      await file.write(Uint8Array.of(0xee), at);
+    }
+    await check();
+    await log.close();
+    const again = await open(fs);
+    await sealedRun(again, random);
+    expect((await fs.list(directory)).filter((name) => name.endsWith('.keys'))).toEqual(keyFiles);
+    await again.close();
+  });
+
+  test('a power loss at any moment leaves the old segments or the new one', async () => {
+    const random = new SeededRandom(seed);
+    const fs: MemoryFs = new MemoryFs({
+      onOperation: () => {
+        if (isCleaning) crashes.push([fs.crashClone(random), fs.killClone()]);
+      },
+    });
+    const crashes: MemoryFs[][] = [];
+    let isCleaning = false;
+    const model = new Model();
+    const log = await open(fs);
+    await model.append(log, random, 70);
+    await sealedRun(log, random);
+    const before = model.copy();
+    isCleaning = true;
+    await log.clean(log.segments.slice(1, 4), model.cleaning(random, 60));
+    isCleaning = false;
+    await log.close();
+    expect(crashes.length).toBeGreaterThan(8);
+    const seen = new Set<string>();
+    for (const [i, disks] of crashes.entries()) {
+      for (const disk of disks) {
+        const again = await open(disk);
+        const found = JSON.stringify(await contents(again));
+        const old = JSON.stringify(expected(before));
+        const next = JSON.stringify(expected(model));
+        expect([old, next], `crash ${i}, seed ${seed}`).toContain(found);
+        seen.add(found === old ? 'old' : 'new');
+        await again.close();
+        const names = (await disk.list(directory)).filter((name) => name.endsWith('.new'));
+        expect(names).toEqual([]);
+      }
+    }
+    expect(seen).toEqual(new Set(['old', 'new']));
+  });
+
+  test('a failure of any operation loses nothing, and it can be done again', async () => {
+    for (let n = 1, isOver = false; !isOver; n++) {
+      const random = new SeededRandom(seed);
+      let operations = Number.NEGATIVE_INFINITY;
+      const fs = new MemoryFs({
+        onOperation: (_, operation, path) => {
+          if (++operations === n) throw new MillraceError('IO', `${operation} failed on ${path}`);
+        },
+      });
+      const model = new Model();
+      const log = await open(fs);
+      await model.append(log, random, 70);
+      await sealedRun(log, random);
+      const before = model.copy();
+      operations = 0;
+      const run = log.segments.slice(1, 4);
+      const failed = await log.clean(run, model.cleaning(random, 60)).then(
+        () => false,
+        () => true,
+      );
+      isOver = operations < n;
+      operations = Number.NEGATIVE_INFINITY;
+      expect(failed || isOver || operations < 0).toBe(true);
+      const found = JSON.stringify(await contents(log));
+      expect([JSON.stringify(expected(before)), JSON.stringify(expected(model))]).toContain(found);
+      await log.close();
+      const again = await open(fs);
+      const after = JSON.stringify(await contents(again));
+      expect([JSON.stringify(expected(before)), JSON.stringify(expected(model))]).toContain(after);
+      await again.close();
+    }
+  });
+});
