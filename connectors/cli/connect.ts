@@ -27,6 +27,8 @@ export const grpcServices: Services = {
         }));
       },
       pull: (topic, queue, offset, max) => client.pull(topic, queue, offset, max),
+      find: (topic, name, max) => client.find(topic, name, max),
+      offsetAtTime: (topic, queue, timeMs) => client.offsetAtTime(topic, queue, timeMs),
       queueOffsets: (topic) => client.queueOffsets(topic),
       close: () => client.close(),
     };

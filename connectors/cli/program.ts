@@ -6,6 +6,13 @@ import { runDemo } from './demo/demo.ts';
 import { defaultEndpoint, type Endpoint, parseEndpoint, parsePort } from './endpoint.ts';
 import { errorText } from './error-text.ts';
 import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
+
+=======
+
+import { topicFind, topicPeek } from './find-commands.ts';
+
+>>>>>>> be44706 (topic find and topic peek: messages by id, key, offset and time, as a table or as JSON)
+
 import { publishCommand, subscribeCommand } from './message-commands.ts';
 import { serverCommand } from './server-command.ts';
 import { sqlCommand, submitCommand } from './sql-commands.ts';
@@ -155,6 +162,64 @@ function addTopicCommands(
     .action(async (name: string, options: SqlFlags) => {
       exit(await topicDescribe(context, name, sqlOptions(options)));
     });
+  addFindCommands(topic, context, exit);
+}
+
+function addFindCommands(
+  topic: Command,
+  context: CliContext,
+  exit: (code: ExitCode) => void,
+): void {
+  topic
+    .command('find')
+    .description('show the newest messages that have an id or a key')
+    .argument('<name>')
+    .addOption(new Option('--id <id>', 'message id').conflicts('key'))
+    .option('--key <key>', 'message key')
+    .option('--count <count>', 'at most this many', positive, 32)
+    .option('--json', 'one JSON object per line', false)
+    .addOption(endpointOption())
+    .addOption(formatOption())
+    .action(
+      async (
+        name: string,
+        options: SqlFlags & { id?: string; key?: string; count: number; json: boolean },
+      ) => {
+        const { id, key, count, json } = options;
+        exit(await topicFind(context, name, { ...sqlOptions(options), id, key, count, json }));
+      },
+    );
+  topic
+    .command('peek')
+    .description('show messages of one queue; nobody consumes them')
+    .argument('<name>')
+    .option('--queue <number>', 'logical queue', wholeNumber, 0)
+    .addOption(
+      new Option('--offset <offset>', 'first offset; without it, the oldest')
+        .argParser(wholeNumber)
+        .conflicts('time'),
+    )
+    .option('--time <time>', 'first store time: 2026-01-31T12:00:00Z, or ms since 1970', timeMs)
+    .option('--count <count>', 'at most this many', positive, 1)
+    .option('--json', 'one JSON object per line', false)
+    .addOption(endpointOption())
+    .addOption(formatOption())
+    .action(
+      async (
+        name: string,
+        options: SqlFlags & {
+          queue: number;
+          offset?: number;
+          time?: number;
+          count: number;
+          json: boolean;
+        },
+      ) => {
+        const { queue, offset, time, count, json } = options;
+        const peek = { ...sqlOptions(options), queue, offset, timeMs: time, count, json };
+        exit(await topicPeek(context, name, peek));
+      },
+    );
 }
 
 function addMessageCommands(
@@ -222,11 +287,11 @@ function addLogCommands(
     });
   data(log.command('dump'))
     .description('print the entries of the log; ranges are FROM-TO, TO excluded')
-    .option('--partition <number>', 'of this physical partition', natural)
-    .option('--segment <sequence>', 'of the segment with this sequence number', natural)
+    .option('--partition <number>', 'of this physical partition', wholeNumber)
+    .option('--segment <sequence>', 'of the segment with this sequence number', wholeNumber)
     .option('--position <from-to>', 'that touch these bytes of the stream', range)
-    .option('--topic <id>', 'of the topic with this id', natural)
-    .option('--queue <id>', 'of this logical queue', natural)
+    .option('--topic <id>', 'of the topic with this id', wholeNumber)
+    .option('--queue <id>', 'of this logical queue', wholeNumber)
     .option('--offset <from-to>', 'that hold these offsets', range)
     .option('--body', 'with their bodies, in base64', false)
     .addOption(json())
@@ -265,7 +330,7 @@ function formatOption(): Option {
   ]);
 }
 
-function natural(text: string): number {
+function wholeNumber(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) {
     throw new InvalidArgumentError('not a whole number');
@@ -273,6 +338,7 @@ function natural(text: string): number {
   return number;
 }
 
+<<<<<<< HEAD
 /** `5-10`, `5-` or `-10`; the upper bound is excluded. */
 function range(text: string): { readonly from: number; readonly to: number } {
   const match = /^(\d{0,16})-(\d{0,16})$/.exec(text);
@@ -280,6 +346,12 @@ function range(text: string): { readonly from: number; readonly to: number } {
   const to = Number(match?.[2] || Infinity);
   if (match === null || text === '-' || from >= to) throw new InvalidArgumentError('not a range');
   return { from, to };
+}
+
+function timeMs(text: string): number {
+  const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isFinite(time)) return time;
+  throw new InvalidArgumentError('not a time: 2026-01-31T12:00:00Z, or milliseconds since 1970');
 }
 
 function positive(text: string): number {

@@ -36,10 +36,18 @@ export interface OutgoingMessage {
 }
 
 export interface StoredMessage {
+  readonly messageId: string;
   readonly body: Uint8Array;
+  readonly tag: string | undefined;
   readonly keys: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+  readonly queue: number;
   readonly offset: number;
+  readonly storeTimeMs: number;
 }
+
+/** What a message is found by. */
+export type MessageName = { readonly id: string } | { readonly key: string };
 
 /** A message that a consumer group holds until it is acknowledged or its time runs out. */
 export interface HeldMessage {
@@ -66,6 +74,10 @@ export interface Messaging {
     offset: number,
     max: number,
   ): Promise<readonly StoredMessage[]>;
+  /** Newest first, at most `max`. */
+  find(topic: string, name: MessageName, max: number): Promise<readonly StoredMessage[]>;
+  /** First offset stored at or after the time, ms since 1970; the end of the queue without one. */
+  offsetAtTime(topic: string, queue: number, timeMs: number): Promise<number>;
   queueOffsets(topic: string): Promise<readonly QueueOffsets[]>;
   close(): Promise<void>;
 }

@@ -4,7 +4,15 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { systemRandom } from '../../platform/system-random.ts';
-import { decode, encode, type Fields, fromMillis } from '../rocketmq/codec.ts';
+import { findMessagesPath, findMessagesRequest, findMessagesResponse } from '../admin/proto.ts';
+import {
+  type Duration,
+  decode,
+  encode,
+  type Fields,
+  fromMillis,
+  millisOf,
+} from '../rocketmq/codec.ts';
 import { errorCodeOf, type Status } from '../rocketmq/status.ts';
 
 export interface OutgoingMessage {
@@ -22,6 +30,7 @@ export interface ReceivedMessage {
   readonly properties: Readonly<Record<string, string>>;
   readonly queue: number;
   readonly offset: number;
+  readonly storeTimeMs: number;
   readonly receiptHandle: string;
 }
 
@@ -40,6 +49,7 @@ interface WireMessage {
     readonly keys?: readonly string[];
     readonly queue_id?: number;
     readonly queue_offset?: number;
+    readonly store_timestamp?: Duration;
     readonly receipt_handle?: string;
   };
 }
@@ -154,14 +164,33 @@ export class MessagingClient {
     );
   }
 
+  /** First offset stored at or after the time; the end of the queue without one. */
+  offsetAtTime(topic: string, queue: number, timeMs: number): Promise<number> {
+    return this.#offset(topic, queue, 'TIMESTAMP', timeMs);
+  }
+
+  /** Messages of the topic by id or key, newest first, at most `max`. */
+  async find(
+    topic: string,
+    name: { readonly id: string } | { readonly key: string },
+    max: number,
+  ): Promise<readonly ReceivedMessage[]> {
+    const by = 'id' in name ? { message_id: name.id } : { key: name.key };
+    const request = findMessagesRequest.encode({ topic, max, ...by });
+    const answer = findMessagesResponse.decode(await this.#call(findMessagesPath, request));
+    checked({ status: { code: answer.code ?? 0, message: answer.error ?? '' } });
+    return (answer.messages ?? []).map((bytes) => received(decode<WireMessage>('Message', bytes)));
+  }
+
   async close(): Promise<void> {
     this.#client.close();
   }
 
-  async #offset(topic: string, queue: number, policy: string): Promise<number> {
+  async #offset(topic: string, queue: number, policy: string, timeMs = 0): Promise<number> {
     const request = encode('QueryOffsetRequest', {
       message_queue: { topic: { name: topic }, id: queue },
       query_offset_policy: policy,
+      timestamp: fromMillis(timeMs),
     });
     interface OffsetAnswer extends Answer {
       readonly offset?: number;
@@ -169,22 +198,22 @@ export class MessagingClient {
     return (await this.#unary<OffsetAnswer>('QueryOffset', request)).offset ?? 0;
   }
 
-  #unary<T extends Answer>(method: string, request: Buffer): Promise<T> {
+  async #unary<T extends Answer>(method: string, request: Buffer): Promise<T> {
+    return checked(decode<T>(`${method}Response`, await this.#call(path + method, request)));
+  }
+
+  #call(methodPath: string, request: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const deadline = systemClock.nowMs() + requestTimeoutMs;
       this.#client.makeUnaryRequest(
-        path + method,
+        methodPath,
         same,
         same,
         request,
         { deadline },
         (error: ServiceError | null, bytes?: Buffer) => {
-          if (error !== null) return reject(transportError(error));
-          try {
-            resolve(checked(decode<T>(`${method}Response`, bytes!)));
-          } catch (failure) {
-            reject(failure);
-          }
+          if (error !== null) reject(transportError(error));
+          else resolve(bytes!);
         },
       );
     });
@@ -219,6 +248,7 @@ function received({ body, user_properties, system_properties: system }: WireMess
     properties: user_properties ?? {},
     queue: system?.queue_id ?? 0,
     offset: system?.queue_offset ?? 0,
+    storeTimeMs: millisOf(system?.store_timestamp) ?? 0,
     receiptHandle: system?.receipt_handle ?? '',
   };
 }

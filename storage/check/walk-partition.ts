@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import type { EntryHeader } from '../log/entry-format.ts';
+import { keyFileExtension } from '../log/key-file.ts';
 import { PositionMap } from '../log/position-map.ts';
 import type { QueueRow } from '../log/queue-table.ts';
 import { recoverTail } from '../log/recovery.ts';
@@ -107,6 +108,8 @@ async function readStored(
 ): Promise<Stored | undefined> {
   const name = parseSegmentFileName(fileName);
   if (name === undefined) {
+    // Derived from a segment: built again when it is lost.
+    if (fileName.endsWith(keyFileExtension)) return undefined;
     if (fileName.endsWith(draftSuffix)) add('interrupted-segment', 'is an unfinished draft');
     else add('segment', 'does not have the name of a segment; the server takes no notice of it');
     return undefined;

@@ -1,5 +1,6 @@
 import type {
   HeldMessage,
+  MessageName,
   Messaging,
   OutgoingMessage,
   QueueOffsets,
@@ -41,7 +42,25 @@ export class MemoryTopics implements Messaging {
     const turn = this.#random?.below(this.#queueCount) ?? this.#turn++ % this.#queueCount;
     const queue = this.#queues(topic)[turn]!;
     this.entrySizes.push(messages.length);
-    for (const { body, keys = [] } of messages) queue.push({ body, keys, offset: queue.length });
+    for (const { body, keys = [], tag } of messages) {
+      const offset = queue.length;
+      const messageId = `${topic}-${turn}-${offset}`;
+      const storeTimeMs = 1_767_225_600_000 + 1000 * offset;
+      const place = { queue: turn, offset, messageId, storeTimeMs };
+      queue.push({ ...place, body, keys, tag, properties: {} });
+    }
+  }
+
+  async find(topic: string, name: MessageName, max: number): Promise<StoredMessage[]> {
+    const isWanted = ({ messageId, keys }: StoredMessage) =>
+      'id' in name ? messageId === name.id : keys.includes(name.key);
+    return this.all(topic).filter(isWanted).toReversed().slice(0, max);
+  }
+
+  async offsetAtTime(topic: string, queue: number, timeMs: number): Promise<number> {
+    const messages = this.#queues(topic)[queue]!;
+    const found = messages.findIndex(({ storeTimeMs }) => storeTimeMs >= timeMs);
+    return found < 0 ? messages.length : found;
   }
 
   async pull(topic: string, queue: number, offset: number, max: number): Promise<StoredMessage[]> {

@@ -207,6 +207,62 @@ describe('pub and sub', () => {
   });
 });
 
+describe('topic find and topic peek', () => {
+  async function published() {
+    const topics = new MemoryTopics(2);
+    const context = testContext({ topics });
+    for (const [body, key] of [
+      ['one', 'a'],
+      ['two', 'b'],
+      ['three', 'a'],
+    ] as const) {
+      await run(context, 'pub', 'orders', body, '--key', key);
+    }
+    return topics;
+  }
+
+  test('find shows the newest first, as a table or as JSON', async () => {
+    const topics = await published();
+    const table = testContext({ topics });
+    expect(await run(table, 'topic', 'find', 'orders', '--key', 'a')).toBe(0);
+    const [head, ...rows] = table.screen.output.trimEnd().split('\n');
+    expect(head).toBe('queue\toffset\tstored\tid\ttag\tkeys\tbody');
+    expect(rows.map((row) => row.split('\t').at(-1)).sort()).toEqual(['one', 'three']);
+    const [message] = topics.all('orders');
+    const json = testContext({ topics });
+    const byId = ['topic', 'find', 'orders', '--id', message!.messageId, '--json'];
+    expect(await run(json, ...byId)).toBe(0);
+    expect(JSON.parse(json.screen.output)).toEqual({
+      ...{ queue: message!.queue, offset: 0, stored: '2026-01-01T00:00:00.000Z', tag: null },
+      ...{ id: message!.messageId, keys: message!.keys, properties: {} },
+      body: new TextDecoder().decode(message!.body),
+    });
+    expect(await run(testContext({ topics }), 'topic', 'find', 'orders')).toBe(1);
+    const both = ['topic', 'find', 'orders', '--id', 'x', '--key', 'y'];
+    expect(await run(testContext({ topics }), ...both)).toBe(2);
+  });
+
+  test('peek starts at an offset or a time of one queue', async () => {
+    const topics = await published();
+    const { queue } = topics.all('orders').find(({ offset }) => offset === 1)!;
+    const at = ['topic', 'peek', 'orders', '--queue', String(queue)];
+    const peek = async (...options: string[]) => {
+      const context = testContext({ topics });
+      const code = await run(context, ...at, '--json', ...options);
+      const lines = context.screen.output.split('\n').filter((line) => line !== '');
+      return [code, ...lines.map((line) => JSON.parse(line).offset)];
+    };
+    expect(await peek()).toEqual([0, 0]);
+    expect(await peek('--offset', '1')).toEqual([0, 1]);
+    expect(await peek('--offset', '0', '--count', '5')).toEqual([0, 0, 1]);
+    expect(await peek('--time', '2026-01-01T00:00:01Z')).toEqual([0, 1]);
+    expect(await peek('--time', '1767225600001')).toEqual([0, 1]);
+    expect(await peek('--time', '2027-01-01')).toEqual([0]);
+    expect(await peek('--time', 'soon')).toEqual([2]);
+    expect(await peek('--offset', '-1')).toEqual([2]);
+  });
+});
+
 describe('demo', () => {
   const answer = (text: string) =>
     text.startsWith('SELECT')

@@ -86,6 +86,8 @@ export function testContext(options: TestContextOptions = {}): TestContext {
           publish: (topic, messages) => topics.publish(topic, messages),
           receive: (topic, group, max) => topics.receive(topic, group, max),
           pull: (topic, queue, offset, max) => topics.pull(topic, queue, offset, max),
+          find: (topic, name, max) => topics.find(topic, name, max),
+          offsetAtTime: (topic, queue, timeMs) => topics.offsetAtTime(topic, queue, timeMs),
           queueOffsets: (topic) => topics.queueOffsets(topic),
           async close() {
             open.messaging--;
