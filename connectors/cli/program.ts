@@ -5,14 +5,8 @@ import type { CliContext, ExitCode } from './context.ts';
 import { runDemo } from './demo/demo.ts';
 import { defaultEndpoint, type Endpoint, parseEndpoint, parsePort } from './endpoint.ts';
 import { errorText } from './error-text.ts';
-import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
-
-=======
-
 import { topicFind, topicPeek } from './find-commands.ts';
-
->>>>>>> be44706 (topic find and topic peek: messages by id, key, offset and time, as a table or as JSON)
-
+import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
 import { publishCommand, subscribeCommand } from './message-commands.ts';
 import { serverCommand } from './server-command.ts';
 import { sqlCommand, submitCommand } from './sql-commands.ts';
@@ -338,7 +332,6 @@ function wholeNumber(text: string): number {
   return number;
 }
 
-<<<<<<< HEAD
 /** `5-10`, `5-` or `-10`; the upper bound is excluded. */
 function range(text: string): { readonly from: number; readonly to: number } {
   const match = /^(\d{0,16})-(\d{0,16})$/.exec(text);
