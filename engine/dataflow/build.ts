@@ -20,6 +20,8 @@ export interface DataflowOptions {
   readonly onErrors?: OnErrors;
   /** The statement, so that run-time errors can point. */
   readonly text?: string;
+  /** May put something around each operator as it is built: a meter, or a test's fault. */
+  readonly observe?: (node: PlanNode, operator: Operator) => Operator;
 }
 
 /** A plan as running operators. */
@@ -35,6 +37,10 @@ export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflo
   const flags: OnceFlag[] = [];
   const onErrors = options.onErrors ?? failOnErrors;
   const build = (node: PlanNode): Operator => {
+    const operator = make(node);
+    return options.observe?.(node, operator) ?? operator;
+  };
+  const make = (node: PlanNode): Operator => {
     switch (node.kind) {
       case 'input': {
         const input = new InputOperator(node.relationId, node.columns);

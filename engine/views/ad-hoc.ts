@@ -12,7 +12,7 @@ import { Slices } from './slices.ts';
 
 /** What a query needs of the engine. */
 export interface RunOptions {
-  readonly reader: RelationReader;
+  readonly reader: Pick<RelationReader, 'pinned'>;
   readonly clock: Clock;
   /** The statement, so that run-time errors can point. */
   readonly text: string;
