@@ -13,10 +13,14 @@ import {
   UnionOperator,
 } from './linear.ts';
 import type { Operator } from './operator.ts';
+import { OuterJoinOperator } from './outer-join.ts';
+import { SemiJoinOperator } from './semi-join.ts';
+import { SetOperator } from './set-operation.ts';
 
 export interface DataflowOptions {
-  /** `fail`: the first error throws. `collect`: failing rows are left out, given to `onErrors`. */
+  /** `fail`: an error on a row that is never taken back throws. Else it goes to `onErrors`. */
   readonly mode: 'fail' | 'collect';
+  /** Takes rows left out because an expression failed on them. Absent: the first one throws. */
   readonly onErrors?: OnErrors;
   /** The statement, so that run-time errors can point. */
   readonly text?: string;
@@ -35,7 +39,7 @@ export interface Dataflow {
 export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflow {
   const inputs: InputOperator[] = [];
   const flags: OnceFlag[] = [];
-  const onErrors = options.onErrors ?? failOnErrors;
+  const { mode, text, onErrors = failOnErrors } = options;
   const build = (node: PlanNode): Operator => {
     const operator = make(node);
     return options.observe?.(node, operator) ?? operator;
@@ -56,11 +60,17 @@ export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflo
         return new MapOperator(
           build(node.input),
           node.input.fields,
-          compileMap(node, options.mode, options.text),
+          compileMap(node, mode === 'fail' && node.input.appendOnly ? 'fail' : 'collect', text),
           onErrors,
         );
       case 'join':
         return new JoinOperator(node, build(node.left), build(node.right));
+      case 'outer':
+        return new OuterJoinOperator(node, build(node.left), build(node.right), onErrors, text);
+      case 'semi':
+        return new SemiJoinOperator(node, build(node.left), build(node.right));
+      case 'set':
+        return new SetOperator(node, build(node.left), build(node.right));
       case 'aggregate':
         return new AggregateOperator(node, build(node.input), onErrors);
       case 'union':

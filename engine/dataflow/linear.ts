@@ -110,7 +110,10 @@ export class MapOperator implements Operator {
       const { batch, errors } = this.#map(delta);
       if (batch.rowCount > 0) results.push(batch);
       if (errors.length > 0) {
-        this.#onErrors(errors.map(({ row, error }) => rowError(this.#fields, delta, row, error)));
+        const all = this.#fields.map((_, column) => column);
+        this.#onErrors(
+          errors.map(({ row, error }) => failedRow(this.#fields, all, delta, row, error)),
+        );
       }
     }
     return results;
@@ -121,17 +124,18 @@ export class MapOperator implements Operator {
   }
 }
 
-function rowError(
+/** The row of a batch on which an expression over `columns` failed. */
+export function failedRow(
   fields: readonly Field[],
+  columns: readonly number[],
   batch: Batch,
   row: number,
   error: MillraceError,
 ): RowError {
-  const cells = fields.map(({ name, type }, column) => ({
-    name,
-    type,
-    value: valueAt(batch.columns[column]!, row),
-  }));
+  const cells = columns.map((column) => {
+    const { name, type } = fields[column]!;
+    return { name, type, value: valueAt(batch.columns[column]!, row) };
+  });
   return { error, weight: batch.weights[row]!, row: cells };
 }
 

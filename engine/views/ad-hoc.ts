@@ -31,7 +31,8 @@ export async function runOnce(
   const errors = new OpenErrors();
   const { appendOnly } = plan.root;
   const { root, inputs } = buildDataflow(plan.root, {
-    ...(appendOnly ? { mode: 'fail' } : { mode: 'collect', onErrors: (some) => errors.add(some) }),
+    mode: 'fail',
+    onErrors: (some) => errors.add(some),
     text,
   });
   const result = appendOnly ? undefined : new Arrangement(plan.root.fields);

@@ -2,9 +2,11 @@ import { type ErrorCode, MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { kindOfTypeName, knownTypeNames, typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
+import type { PlanNode } from '../plan/physical.ts';
 import type { CommonTable, Span, TypeName } from '../syntax/ast.ts';
 import { positionAt } from '../syntax/position.ts';
 import type { Catalog } from './catalog.ts';
+import type { Scope } from './scope.ts';
 
 /** What an analysis knows wherever it is in the statement. */
 export interface Context {
@@ -12,11 +14,31 @@ export interface Context {
   /** The statement's text; spans refer to it. */
   readonly text: string;
   /** Common tables in sight, innermost last. */
-  readonly commonTables: readonly { readonly table: CommonTable; readonly context: Context }[];
+  readonly commonTables: readonly CommonPlan[];
+  /** Names of the enclosing queries, innermost first. */
+  readonly outerScopes: readonly Scope[];
   /** `view`: the answer must be a function of the input alone. */
   readonly use?: 'statement' | 'view';
   /** Plain views being expanded, so that errors can say where they come from. */
   readonly depth: number;
+  readonly statement: StatementState;
+}
+
+/** A common table, planned once however often it is used. */
+export interface CommonPlan {
+  readonly table: CommonTable;
+  readonly plan: PlanNode;
+  readonly visibleColumns: number;
+}
+
+/** What grows while one statement is analyzed. */
+export interface StatementState {
+  /** The next column id: ids are unique in the statement (plan/joins.ts). */
+  nextColumn: number;
+}
+
+export function newColumn({ statement }: Context): number {
+  return statement.nextColumn++;
 }
 
 export interface Complaint {

@@ -24,7 +24,7 @@ import { asBoolean, coerce, settled } from './coerce.ts';
 import { type Context, complain, didYouMean } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeQuery, analyzeValues } from './query.ts';
-import { emptyScope, expandStar, type Scope, type ScopeRelation } from './scope.ts';
+import { combined, emptyScope, expandStar, relationScope, type Scope } from './scope.ts';
 import { analyzeSelect, nameOf } from './select.ts';
 
 /**
@@ -176,11 +176,8 @@ function conflictOf(
     );
   }
   const width = table.columns.length;
-  const own = scopeRelation(table, node.alias?.name ?? table.name, 0);
-  const scope = {
-    ...emptyScope,
-    relations: [own, scopeRelation(table, 'excluded', width)],
-  };
+  const own = tableScope(table, node.alias?.name ?? table.name, 0);
+  const scope = combined(own, tableScope(table, 'excluded', width));
   const values = assignedColumns(context, table, onConflict.assignments);
   const assigned = table.columns.map(({ type, name }, index): Expr => {
     const value = values.get(index);
@@ -370,7 +367,7 @@ export function generatedValues(
   table: Pick<Relation, 'name' | 'columns'>,
   start = 0,
 ): ReadonlyMap<number, Expr> {
-  const scope = { ...emptyScope, relations: [scopeRelation(table, table.name, start)] };
+  const scope = tableScope(table, table.name, start);
   return new Map(
     table.columns.flatMap(({ generated, type, name }, index): [number, Expr][] => {
       if (generated === undefined) return [];
@@ -385,7 +382,7 @@ export function checkExprs(
   context: Context,
   table: Pick<Relation, 'name' | 'columns' | 'checks'>,
 ): { readonly name: string; readonly expr: Expr }[] {
-  const scope = { ...emptyScope, relations: [scopeRelation(table, table.name, 0)] };
+  const scope = tableScope(table, table.name, 0);
   return (table.checks ?? []).map(({ name, expression }) => {
     const expr = analyzeExpression({ context, scope, clause: 'CHECK' }, expression);
     return { name, expr: unplaced(asBoolean(context, expr, 'CHECK')) };
@@ -400,10 +397,7 @@ function returningOf(
 ): { returning?: Returning } {
   if (items === undefined) return {};
   const visible = { ...table, columns: table.columns.filter(({ name }) => !name.startsWith('$')) };
-  const scope: Scope = {
-    ...emptyScope,
-    relations: [scopeRelation(visible, alias ?? table.name, 0)],
-  };
+  const scope = tableScope(visible, alias ?? table.name, 0);
   const place = { context, scope, clause: 'RETURNING' };
   const returned = items.flatMap(({ expression, alias: label }) => {
     if (expression.kind === 'star') {
@@ -423,12 +417,9 @@ function returningOf(
   };
 }
 
-function scopeRelation(
-  { columns }: Pick<Relation, 'columns'>,
-  alias: string,
-  start: number,
-): ScopeRelation {
-  return { alias, fields: columns, columns: columns.map((_, index) => start + index) };
+function tableScope({ columns }: Pick<Relation, 'columns'>, alias: string, start: number): Scope {
+  const numbers = columns.map((_, index) => start + index);
+  return relationScope({ alias, fields: columns, columns: numbers });
 }
 
 function generatedOnly(context: Context, name: string, span: Span): MillraceError {

@@ -1,17 +1,16 @@
 import { assert } from '../../platform/assert.ts';
 import { foldConstant } from '../codegen/fold.ts';
 import type { Field, SqlValue } from '../columns/types.ts';
-import { commonType } from '../functions/resolve.ts';
 import type { Expr } from '../plan/expr.ts';
-import { columnExpr } from '../plan/expr-tools.ts';
-import { aggregateNode, constantsNode, mapNode, unionNode } from '../plan/nodes.ts';
+import { constantsNode, mapNode, unionNode } from '../plan/nodes.ts';
 import type { PlanNode, QueryPlan } from '../plan/physical.ts';
-import type { Expression, Query, QueryBody, SetOperation, Values } from '../syntax/ast.ts';
+import type { CommonTable, Expression, Query, QueryBody, Values } from '../syntax/ast.ts';
 import { coerce, coerceAll, settled } from './coerce.ts';
-import { type Context, complain, unsupported } from './context.ts';
+import { type CommonPlan, type Context, complain, unsupported } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { emptyScope } from './scope.ts';
 import { analyzeSelect, type SelectPlan, sortKey } from './select.ts';
+import { analyzeSetOperation } from './set-operation.ts';
 
 /**
  * A whole query. `use` says what becomes of it: only the rows of a `statement` have an order, so
@@ -25,7 +24,8 @@ export function analyzeQuery(
   if (query.recursive) throw unsupported(outer, query.span, 'WITH RECURSIVE');
   let context = outer;
   for (const table of query.with) {
-    context = { ...context, commonTables: [...context.commonTables, { table, context }] };
+    const common = analyzeCommonTable(context, table);
+    context = { ...context, commonTables: [...context.commonTables, common] };
   }
   const body = unwrapped(query.body);
   if (use !== 'statement') {
@@ -62,6 +62,24 @@ export function analyzeQuery(
     return sortKey(item, column);
   });
   return withLimits(context, query, { root, visibleColumns: root.fields.length, orderBy: keys });
+}
+
+/** Planned even when nothing uses it: its errors count. */
+function analyzeCommonTable(context: Context, table: CommonTable): CommonPlan {
+  const { root, visibleColumns } = analyzeQuery(context, table.query, 'derived');
+  const names = table.columns;
+  if (names.length > visibleColumns) {
+    throw complain(
+      context,
+      names[visibleColumns]!.span,
+      `WITH query "${table.name.name}" has ${visibleColumns} columns available but ${names.length} columns specified`,
+      { sqlState: '42P10' },
+    );
+  }
+  const fields = root.fields.map((field, index) => {
+    return { ...field, name: names[index]?.name ?? field.name };
+  });
+  return { table, plan: { ...root, fields }, visibleColumns };
 }
 
 /** Parentheses around a query that adds nothing. */
@@ -111,61 +129,12 @@ function analyzeBody(context: Context, body: QueryBody): PlanNode {
     case 'values':
       return analyzeValues(context, body);
     case 'set':
-      return analyzeSetOperation(context, body);
+      return analyzeSetOperation(context, body, (side) => {
+        const bare = unwrapped(side);
+        if (bare.kind !== 'select') return analyzeBody(context, bare);
+        return analyzeSelect(context, bare, [], 'keep-untyped').root;
+      });
   }
-}
-
-function analyzeSetOperation(context: Context, node: SetOperation): PlanNode {
-  if (node.operator !== 'union') {
-    throw unsupported(context, node.span, node.operator.toUpperCase());
-  }
-  const sides = [node.left, node.right].map((side) => analyzeBody(context, side));
-  const [left, right] = sides as [PlanNode, PlanNode];
-  if (left.fields.length !== right.fields.length) {
-    throw complain(
-      context,
-      node.right.span,
-      'each UNION query must have the same number of columns',
-      { sqlState: '42601' },
-    );
-  }
-  const fields = left.fields.map(({ name, type, nullable }, index): Field => {
-    const other = right.fields[index]!;
-    const common = commonType([type, other.type]);
-    if (common === undefined) {
-      throw complain(
-        context,
-        node.right.span,
-        `UNION types of column "${name}" cannot be matched`,
-        {
-          sqlState: '42804',
-        },
-      );
-    }
-    return { name, type: common, nullable: nullable || other.nullable };
-  });
-  const union = unionNode(
-    sides.map((side) => cast(context, side, fields)),
-    fields,
-  );
-  if (node.all) return union;
-  return aggregateNode(
-    union,
-    fields.map((_, index) => index),
-    [],
-    [],
-  );
-}
-
-function cast(context: Context, node: PlanNode, fields: readonly Field[]): PlanNode {
-  const outputs = fields.map((field, index) =>
-    coerce(context, columnExpr(index, node.fields[index]!.type), field.type, 'implicit'),
-  );
-  return mapNode(
-    node,
-    fields.map(({ name }) => name),
-    outputs,
-  );
 }
 
 /**

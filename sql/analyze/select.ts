@@ -1,10 +1,9 @@
-import { assert } from '../../platform/assert.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { Field, SqlType } from '../columns/types.ts';
 import { candidates, resolveAggregate } from '../functions/resolve.ts';
 import type { Expr } from '../plan/expr.ts';
 import { columnExpr, conjunctsOf, exprKey } from '../plan/expr-tools.ts';
-import { joinRelations, relocated } from '../plan/joins.ts';
+import { joinSides, located, type Side } from '../plan/joins.ts';
 import { aggregateNode, constantsNode, filterNode, mapNode } from '../plan/nodes.ts';
 import type { AggregateCall, PlanNode, SortKey } from '../plan/physical.ts';
 import type { CallExpression, Expression, OrderItem, Select } from '../syntax/ast.ts';
@@ -26,6 +25,7 @@ export function analyzeSelect(
   context: Context,
   select: Select,
   orderBy: readonly OrderItem[],
+  untyped: 'settle-untyped' | 'keep-untyped' = 'settle-untyped',
 ): SelectPlan {
   if (Array.isArray(select.distinct)) throw unsupported(context, select.span, 'DISTINCT ON');
   const from = analyzeFrom(context, select.from);
@@ -36,7 +36,8 @@ export function analyzeSelect(
     conditions.push(...conjunctsOf(where));
   }
   const grouping = new Grouping(context, from.scope);
-  const items = selectItems(context, from.scope, select, grouping);
+  const keepsUntyped = untyped === 'keep-untyped' && select.distinct === 'none';
+  const items = selectItems(context, from.scope, select, grouping, keepsUntyped);
   const groupExprs = select.groupBy.map((node) => groupExpr(context, from.scope, node, items));
   const having =
     select.having === undefined
@@ -46,28 +47,22 @@ export function analyzeSelect(
   const isGrouped =
     select.groupBy.length > 0 || grouping.callCount > 0 || select.having !== undefined;
 
-  const base =
-    from.relations.length === 0
-      ? constantInput(conditions)
-      : joinRelations(from.relations, conditions);
+  const sides = from.sides.length === 0 ? [singleRow] : from.sides;
+  const base = joinSides(sides, conditions);
   const exprs = [...items.map(({ expr }) => expr), ...sortItems.map(({ expr }) => expr)];
   const names = exprs.map((_, index) => items[index]?.name ?? `sort${index}`);
   let root: PlanNode;
   if (isGrouped) {
     root = grouping.plan(base, groupExprs, having, exprs, names);
   } else {
-    const outputs = exprs.map((expr) => relocated(expr, base.columns));
+    const outputs = exprs.map((expr) => located(expr, base));
     root = mapNode(base.plan, names, outputs);
   }
   return ordered(context, select, root, items.length, sortItems);
 }
 
 /** SELECT without FROM: one row without columns. */
-function constantInput(conditions: readonly Expr[]) {
-  const row = constantsNode([], [[]]);
-  const plan = conditions.reduce<PlanNode>((node, condition) => filterNode(node, condition), row);
-  return { plan, columns: [] };
-}
+const singleRow: Side = { plan: constantsNode([], [[]]), columns: [] };
 
 interface Item {
   readonly expr: Expr;
@@ -75,7 +70,13 @@ interface Item {
   readonly node: Expression | undefined;
 }
 
-function selectItems(context: Context, scope: Scope, select: Select, grouping: Grouping): Item[] {
+function selectItems(
+  context: Context,
+  scope: Scope,
+  select: Select,
+  grouping: Grouping,
+  keepsUntyped: boolean,
+): Item[] {
   return select.items.flatMap(({ expression, alias }): Item[] => {
     if (expression.kind === 'star') {
       return expandStar(context, scope, expression).map(({ field, column }) => ({
@@ -84,7 +85,8 @@ function selectItems(context: Context, scope: Scope, select: Select, grouping: G
         node: undefined,
       }));
     }
-    const expr = settled(context, grouping.analyze(expression, 'SELECT'));
+    const given = grouping.analyze(expression, 'SELECT');
+    const expr = keepsUntyped ? given : settled(context, given);
     return [{ expr, name: alias?.name ?? nameOf(expression), node: expression }];
   });
 }
@@ -127,7 +129,7 @@ function groupExpr(context: Context, scope: Scope, node: Expression, items: read
   if (node.kind === 'column' && node.parts.length === 1) {
     // An input column wins over an output name here; ORDER BY has it the other way round.
     const name = node.parts[0]!.name;
-    const isInput = scope.relations.some(({ fields }) => fields.some((f) => f.name === name));
+    const isInput = scope.shown.some(({ field }) => field.name === name);
     const output = isInput ? undefined : items.find((candidate) => candidate.name === name);
     if (output !== undefined) return output.expr;
   }
@@ -254,7 +256,7 @@ class Grouping {
 
   /** Below: a map that computes groups and arguments; then the aggregate; above: the items. */
   plan(
-    base: { readonly plan: PlanNode; readonly columns: readonly number[] },
+    base: Side,
     groups: readonly Expr[],
     having: Expr | undefined,
     exprs: readonly Expr[],
@@ -262,9 +264,9 @@ class Grouping {
   ): PlanNode {
     const outputs: Expr[] = [];
     const place = (expr: Expr): number => {
-      const located = relocated(expr, base.columns);
-      const known = outputs.findIndex((output) => exprKey(output) === exprKey(located));
-      return known >= 0 ? known : outputs.push(located) - 1;
+      const column = located(expr, base);
+      const known = outputs.findIndex((output) => exprKey(output) === exprKey(column));
+      return known >= 0 ? known : outputs.push(column) - 1;
     };
     const distinctGroups = [...new Map(groups.map((group) => [exprKey(group), group])).values()];
     const groupColumns = distinctGroups.map(place);
@@ -341,7 +343,8 @@ class Grouping {
           return { ...columnExpr(index, expr.type), ...span };
         }
         const relation = this.#scope.relations.find(({ columns }) => columns.includes(expr.index));
-        assert(relation !== undefined, 'a column belongs to a relation');
+        // A column of an enclosing query is one value here.
+        if (relation === undefined) return expr;
         const field = relation.fields[relation.columns.indexOf(expr.index)]!;
         throw complain(
           this.#context,

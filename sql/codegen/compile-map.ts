@@ -130,7 +130,7 @@ function without(result: Batch, rows: Int32Array | undefined, failed: ReadonlySe
 }
 
 /** Run-time errors point at the expression too. Anything else is a bug of ours and goes on. */
-function located(error: unknown, expr: Expr, text: string | undefined): MillraceError {
+export function located(error: unknown, expr: Expr, text: string | undefined): MillraceError {
   if (!(error instanceof MillraceError)) throw error;
   const { span } = expr;
   if (error.position !== undefined || span === undefined || text === undefined) return error;

@@ -2,7 +2,7 @@ import { toText } from '../columns/text.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { SqlType, SqlValue } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
-import type { PlanNode, QueryPlan } from './physical.ts';
+import type { JoinNode, OuterJoinNode, PlanNode, QueryPlan, SemiJoinNode } from './physical.ts';
 
 /** The plan as an indented tree, one operator a line, for EXPLAIN. */
 export function explainPlan(plan: QueryPlan): string[] {
@@ -48,14 +48,34 @@ function explainNode(node: PlanNode, depth: number, lines: string[]): void {
       return;
     }
     case 'join': {
-      const keys = node.leftKeys.map(
-        (key, index) => `${nameOf(node.left)(key)} = ${nameOf(node.right)(node.rightKeys[index]!)}`,
-      );
-      add(`Join: ${keys.length === 0 ? 'cross' : keys.join(' and ')}; state: both inputs`);
+      add(`Join: ${explainKeys(node) || 'cross'}; state: both inputs`);
       explainNode(node.left, depth + 1, lines);
       explainNode(node.right, depth + 1, lines);
       return;
     }
+    case 'outer': {
+      const { left, right, residual } = node;
+      const name = (column: number) => [...left.fields, ...right.fields][column]!.name;
+      const test = residual === undefined ? '' : ` where ${explainExpr(residual, name)}`;
+      const what = node.type === 'left' ? 'Left join' : 'Full join';
+      add(`${what}: ${explainKeys(node) || 'any row'}${test}; state: both inputs`);
+      explainNode(left, depth + 1, lines);
+      explainNode(right, depth + 1, lines);
+      return;
+    }
+    case 'semi': {
+      const what = node.anti ? 'Anti join' : 'Semi join';
+      const state = 'state: left input, one row per right key';
+      add(`${what}: ${explainKeys(node) || 'any row'}; ${state}`);
+      explainNode(node.left, depth + 1, lines);
+      explainNode(node.right, depth + 1, lines);
+      return;
+    }
+    case 'set':
+      add(`${node.operation}${node.all ? ' all' : ''}; state: one row per different row`);
+      explainNode(node.left, depth + 1, lines);
+      explainNode(node.right, depth + 1, lines);
+      return;
     case 'aggregate': {
       const name = nameOf(node.input);
       const calls = node.calls.map(({ functionId, arg, filter }) => {
@@ -71,6 +91,20 @@ function explainNode(node: PlanNode, depth: number, lines: string[]): void {
       add('Union');
       for (const input of node.inputs) explainNode(input, depth + 1, lines);
   }
+}
+
+function explainKeys({
+  left,
+  right,
+  leftKeys,
+  rightKeys,
+  nullSafe,
+}: JoinNode | OuterJoinNode | SemiJoinNode) {
+  const keys = leftKeys.map((key, index) => {
+    const equals = nullSafe[index] === true ? 'is not distinct from' : '=';
+    return `${left.fields[key]!.name} ${equals} ${right.fields[rightKeys[index]!]!.name}`;
+  });
+  return keys.join(' and ');
 }
 
 function explainExpr(expr: Expr, name: (column: number) => string): string {

@@ -1,6 +1,6 @@
 import type { Expr } from './expr.ts';
 import { conjunction, conjunctsOf, eachColumn, mapColumns } from './expr-tools.ts';
-import { aggregateNode, joinNode, mapNode, unionNode } from './nodes.ts';
+import { mapInputs, mapNode } from './nodes.ts';
 import type { MapNode, PlanNode } from './physical.ts';
 
 /**
@@ -9,32 +9,11 @@ import type { MapNode, PlanNode } from './physical.ts';
  * nothing is computed twice. The inner filter stays in front: AND does not look further.
  */
 export function fuseMaps(node: PlanNode): PlanNode {
-  switch (node.kind) {
-    case 'input':
-    case 'constants':
-      return node;
-    case 'map': {
-      const input = fuseMaps(node.input);
-      const names = node.fields.map(({ name }) => name);
-      const over = mapNode(input, names, node.outputs, node.filter);
-      const fused = input.kind === 'map' && canFuse(over, input) ? merged(over, input) : over;
-      return isIdentity(fused) ? fused.input : fused;
-    }
-    case 'join':
-      return joinNode(
-        fuseMaps(node.left),
-        fuseMaps(node.right),
-        node.leftKeys,
-        node.rightKeys,
-        node.outputs,
-      );
-    case 'aggregate': {
-      const callFields = node.fields.slice(node.groupBy.length);
-      return aggregateNode(fuseMaps(node.input), node.groupBy, node.calls, callFields);
-    }
-    case 'union':
-      return unionNode(node.inputs.map(fuseMaps), node.fields);
-  }
+  const over = mapInputs(node, fuseMaps);
+  if (over.kind !== 'map') return over;
+  const { input } = over;
+  const fused = input.kind === 'map' && canFuse(over, input) ? merged(over, input) : over;
+  return isIdentity(fused) ? fused.input : fused;
 }
 
 function canFuse(outer: MapNode, inner: MapNode): boolean {

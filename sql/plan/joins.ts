@@ -1,94 +1,151 @@
-import { assert } from '../../platform/assert.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, conjunction, mapColumns } from './expr-tools.ts';
-import { filterNode, joinNode, mapNode } from './nodes.ts';
+import { filterNode, joinNode, mapNode, outerJoinNode } from './nodes.ts';
 import type { JoinNode, PlanNode } from './physical.ts';
 
 /**
- * Joins the relations of a FROM clause. Expressions see the relations' columns side by side, in
- * FROM order. A condition over one relation filters it before the join; `=` between expressions
- * of two sides becomes a join key; the rest filters the join's result. Relations are taken in
- * FROM order, but one that a key connects comes before one that would make a cross join.
+ * Joins the relations of FROM clauses.
+ *
+ * While a statement is analyzed every column of every FROM clause has an id of its own, from
+ * `firstColumnId` on, and expressions refer to ids. A `Side` says where ids lie in a plan;
+ * `located` turns ids into its columns. An id that the side does not have belongs to an enclosing
+ * query and stays: the plan is then correlated, and decorrelate.ts binds it.
  */
-export function joinRelations(
-  relations: readonly PlanNode[],
-  conditions: readonly Expr[],
-): { readonly plan: PlanNode; readonly columns: readonly number[] } {
-  const starts: number[] = [];
-  let width = 0;
-  for (const relation of relations) {
-    starts.push(width);
-    width += relation.fields.length;
-  }
-  const relationOf = (column: number) => starts.findLastIndex((start) => start <= column);
-  const usedBy = (expr: Expr) => new Set([...columnsOf(expr)].map(relationOf));
+export const firstColumnId = 1 << 16;
 
-  const sides = relations.map((relation, index): Side => {
-    const own = conditions.filter((condition) => {
-      const used = usedBy(condition);
-      return used.size === 1 && used.has(index);
-    });
-    const filter = conjunction(own.map((condition) => shifted(condition, -starts[index]!)));
-    const columns = relation.fields.map((_, column) => starts[index]! + column);
-    return { plan: filter === undefined ? relation : filterNode(relation, filter), columns };
-  });
-  let pending = conditions.filter((condition) => usedBy(condition).size !== 1);
-  const waiting = sides.map((_, index) => index);
-  const joined = new Set([waiting.shift()!]);
-  let left = sides[0]!;
-  while (waiting.length > 0) {
-    const isConnecting = (index: number) =>
-      pending.some((condition) => keyOf(condition, joined, index, usedBy) !== undefined);
-    const next = waiting.find(isConnecting) ?? waiting[0]!;
-    waiting.splice(waiting.indexOf(next), 1);
-    const keys = pending.flatMap((condition) => {
-      const key = keyOf(condition, joined, next, usedBy);
-      return key === undefined ? [] : [key];
-    });
-    pending = pending.filter((condition) => !keys.some((key) => key.condition === condition));
-    left = join(left, sides[next]!, keys);
-    joined.add(next);
-    const ready = pending.filter((condition) => isSubset(usedBy(condition), joined));
-    pending = pending.filter((condition) => !ready.includes(condition));
-    const residual = conjunction(ready.map((condition) => relocated(condition, left.columns)));
-    if (residual !== undefined) left = { ...left, plan: filterNode(left.plan, residual) };
-  }
-  const rest = conjunction(pending.map((condition) => relocated(condition, left.columns)));
-  const plan = rest === undefined ? left.plan : filterNode(left.plan, rest);
-  return { plan, columns: left.columns };
-}
-
-interface Side {
+export interface Side {
   readonly plan: PlanNode;
-  /** Which column of the FROM clause each column of the plan is. */
+  /** The id of each column of the plan. */
   readonly columns: readonly number[];
 }
 
-interface JoinKey {
+/** A column that belongs to an enclosing query. */
+export function isFree(column: number): boolean {
+  return column >= firstColumnId;
+}
+
+/** The expression over the columns of the side's plan; ids that it does not have stay. */
+export function located(expr: Expr, { columns }: Side): Expr {
+  return mapColumns(expr, (column) => {
+    const index = columns.indexOf(column.index);
+    return index < 0 ? column : { ...column, index };
+  });
+}
+
+/** The side with only the rows for which the conditions are true. */
+export function filtered(side: Side, conditions: readonly Expr[]): Side {
+  const filter = conjunction(conditions.map((condition) => located(condition, side)));
+  return filter === undefined ? side : { ...side, plan: filterNode(side.plan, filter) };
+}
+
+/** The side with computed columns behind the others, under the given ids. */
+export function extended(
+  side: Side,
+  added: readonly { readonly id: number; readonly expr: Expr; readonly name: string }[],
+): Side {
+  const { fields } = side.plan;
+  const outputs = [
+    ...fields.map(({ type }, index) => columnExpr(index, type)),
+    ...added.map(({ expr }) => located(expr, side)),
+  ];
+  const names = [...fields, ...added].map(({ name }) => name);
+  return {
+    plan: mapNode(side.plan, names, outputs),
+    columns: [...side.columns, ...added.map(({ id }) => id)],
+  };
+}
+
+/**
+ * Inner join of all sides. A condition over one side filters it before the join; `=` and IS NOT
+ * DISTINCT FROM between expressions of two sides become join keys; the rest filters the join's
+ * result as soon as it can. Sides are taken in order, but one that a key connects comes before one
+ * that would make a cross join.
+ */
+export function joinSides(sides: readonly Side[], conditions: readonly Expr[]): Side {
+  const owner = new Map<number, number>();
+  for (const [index, { columns }] of sides.entries()) {
+    for (const column of columns) owner.set(column, index);
+  }
+  const usedBy = (expr: Expr) => {
+    const owners = [...columnsOf(expr)].map((column) => owner.get(column));
+    return new Set(owners.filter((side) => side !== undefined));
+  };
+  const own = sides.map((side, index) =>
+    filtered(
+      side,
+      conditions.filter((condition) => {
+        const used = usedBy(condition);
+        return used.size === 1 && used.has(index);
+      }),
+    ),
+  );
+  let pending = conditions.filter((condition) => usedBy(condition).size !== 1);
+  const waiting = own.map((_, index) => index);
+  const joined = new Set([waiting.shift()!]);
+  let left = own[0]!;
+  while (waiting.length > 0) {
+    const keysTo = (index: number) =>
+      pending.flatMap((condition) => {
+        const key = keyOf(
+          condition,
+          (expr) => isSubset(usedBy(expr), joined) && usedBy(expr).size > 0,
+          (expr) => usedBy(expr).size === 1 && usedBy(expr).has(index),
+        );
+        return key === undefined ? [] : [key];
+      });
+    const next = waiting.find((index) => keysTo(index).length > 0) ?? waiting[0]!;
+    waiting.splice(waiting.indexOf(next), 1);
+    const keys = keysTo(next);
+    pending = pending.filter((condition) => !keys.some((key) => key.condition === condition));
+    left = innerJoin(left, own[next]!, keys);
+    joined.add(next);
+    const ready = pending.filter((condition) => isSubset(usedBy(condition), joined));
+    pending = pending.filter((condition) => !ready.includes(condition));
+    left = filtered(left, ready);
+  }
+  return filtered(left, pending);
+}
+
+export interface JoinKey {
   readonly condition: Expr;
   readonly left: Expr;
   readonly right: Expr;
+  /** NULL equals NULL. */
+  readonly nullSafe: boolean;
 }
 
-/** The condition as an equality between what is joined already and relation `next`. */
-function keyOf(
+/** The condition as an equality between two sides, when it is one. */
+export function keyOf(
   condition: Expr,
-  joined: ReadonlySet<number>,
-  next: number,
-  usedBy: (expr: Expr) => Set<number>,
+  isLeft: (expr: Expr) => boolean,
+  isRight: (expr: Expr) => boolean,
 ): JoinKey | undefined {
-  if (condition.kind !== 'call' || !isEquality(condition.functionId)) return undefined;
-  const [a, b] = condition.args as readonly [Expr, Expr];
-  if (typeName(plainType(a.type)) !== typeName(plainType(b.type))) return undefined;
-  const usedByA = usedBy(a);
-  const usedByB = usedBy(b);
-  if (usedByA.size === 0 || usedByB.size === 0) return undefined;
-  const isNext = (used: Set<number>) => used.size === 1 && used.has(next);
-  if (isSubset(usedByA, joined) && isNext(usedByB)) return { condition, left: a, right: b };
-  if (isSubset(usedByB, joined) && isNext(usedByA)) return { condition, left: b, right: a };
+  const equality = equalityOf(condition);
+  if (equality === undefined) return undefined;
+  const [a, b] = equality.operands;
+  const { nullSafe } = equality;
+  if (isLeft(a) && isRight(b)) return { condition, left: a, right: b, nullSafe };
+  if (isLeft(b) && isRight(a)) return { condition, left: b, right: a, nullSafe };
   return undefined;
+}
+
+/** `a = b` or `a IS NOT DISTINCT FROM b` over values of one kind. */
+export function equalityOf(
+  condition: Expr,
+): { readonly operands: readonly [Expr, Expr]; readonly nullSafe: boolean } | undefined {
+  if (condition.kind !== 'call') return undefined;
+  const { functionId } = condition;
+  const isNegation = functionId === 'not' && condition.args[0]!.kind === 'call';
+  const test = isNegation ? condition.args[0]! : condition;
+  if (test.kind !== 'call' || test.args.length !== 2) return undefined;
+  const nullSafe = isNegation && test.functionId === 'isDistinct';
+  const isEqual = !isNegation && (functionId === '=' || functionId.startsWith('=:'));
+  const [a, b] = test.args as readonly [Expr, Expr];
+  const isOneType = typeName(plainType(a.type)) === typeName(plainType(b.type));
+  if (!(nullSafe || isEqual) || !isOneType) return undefined;
+  return { operands: [a, b], nullSafe };
 }
 
 /** Without length or precision, which do not matter to equality. */
@@ -97,59 +154,112 @@ function plainType(type: SqlType): SqlType {
   return isNested ? type : ({ kind: type.kind } as SqlType);
 }
 
-function isEquality(functionId: string): boolean {
-  return functionId === '=' || functionId.startsWith('=:');
-}
-
 function isSubset(part: ReadonlySet<number>, whole: ReadonlySet<number>): boolean {
   return [...part].every((item) => whole.has(item));
 }
 
-function join(left: Side, right: Side, keys: readonly JoinKey[]): Side {
-  const leftSide = withKeys(
-    left,
-    keys.map((key) => key.left),
+export function innerJoin(left: Side, right: Side, keys: readonly Omit<JoinKey, 'condition'>[]) {
+  const { sides, leftKeys, rightKeys, nullSafe } = withKeys(left, right, keys);
+  const plan = joinNode(
+    sides.left,
+    sides.right,
+    leftKeys,
+    rightKeys,
+    bothOutputs(left, right),
+    nullSafe,
   );
-  const rightSide = withKeys(
-    right,
-    keys.map((key) => key.right),
+  return { plan, columns: [...left.columns, ...right.columns] };
+}
+
+/**
+ * LEFT and FULL JOIN: `on` decides which pairs there are. What it says of the right side alone of
+ * a LEFT JOIN filters that side; equalities become keys; the rest is tested on each pair.
+ */
+export function outerJoin(
+  type: 'left' | 'full',
+  left: Side,
+  right: Side,
+  on: readonly Expr[],
+): Side {
+  const within =
+    (...sides: readonly Side[]) =>
+    (expr: Expr) =>
+      [...columnsOf(expr)].every((column) => sides.some(({ columns }) => columns.includes(column)));
+  const isConstant = (expr: Expr) => columnsOf(expr).size === 0;
+  const onRight = on.filter(
+    (condition) => type === 'left' && !isConstant(condition) && within(right)(condition),
   );
-  const outputs: JoinNode['outputs'] = [
+  const keys = on.flatMap((condition) => {
+    const isKeyOf = (side: Side) => (expr: Expr) => !isConstant(expr) && within(side)(expr);
+    const key = keyOf(condition, isKeyOf(left), isKeyOf(right));
+    return key === undefined ? [] : [key];
+  });
+  const rest = on.filter(
+    (condition) => !onRight.includes(condition) && !keys.some((key) => key.condition === condition),
+  );
+  const kept = filtered(right, onRight);
+  const { sides, leftKeys, rightKeys, nullSafe } = withKeys(left, kept, keys);
+  const residual = conjunction(
+    rest.map((condition) =>
+      mapColumns(condition, (column) => {
+        const onLeft = left.columns.indexOf(column.index);
+        if (onLeft >= 0) return { ...column, index: onLeft };
+        const index = right.columns.indexOf(column.index);
+        return index < 0 ? column : { ...column, index: sides.left.fields.length + index };
+      }),
+    ),
+  );
+  const plan = outerJoinNode({
+    type,
+    left: sides.left,
+    right: sides.right,
+    leftKeys,
+    rightKeys,
+    nullSafe,
+    outputs: bothOutputs(left, right),
+    ...(residual === undefined ? {} : { residual }),
+  });
+  return { plan, columns: [...left.columns, ...right.columns] };
+}
+
+function bothOutputs(left: Side, right: Side): JoinNode['outputs'] {
+  return [
     ...left.columns.map((_, column) => ({ side: 'left' as const, column })),
     ...right.columns.map((_, column) => ({ side: 'right' as const, column })),
   ];
+}
+
+export function withKeys(left: Side, right: Side, keys: readonly Omit<JoinKey, 'condition'>[]) {
+  const leftSide = keyColumns(
+    left,
+    keys.map((key) => key.left),
+  );
+  const rightSide = keyColumns(
+    right,
+    keys.map((key) => key.right),
+  );
   return {
-    plan: joinNode(leftSide.plan, rightSide.plan, leftSide.keys, rightSide.keys, outputs),
-    columns: [...left.columns, ...right.columns],
+    sides: { left: leftSide.plan, right: rightSide.plan },
+    leftKeys: leftSide.keys,
+    rightKeys: rightSide.keys,
+    nullSafe: keys.map((key) => key.nullSafe),
   };
 }
 
 /** Keys that are not plain columns are computed behind the others. */
-function withKeys(side: Side, keys: readonly Expr[]): { plan: PlanNode; keys: number[] } {
-  const located = keys.map((key) => relocated(key, side.columns));
-  if (located.every((key) => key.kind === 'column')) {
-    return { plan: side.plan, keys: located.map(({ index }) => index) };
-  }
+function keyColumns(
+  side: Side,
+  keys: readonly Expr[],
+): { readonly plan: PlanNode; readonly keys: readonly number[] } {
+  const exprs = keys.map((key) => located(key, side));
   const { fields } = side.plan;
   const outputs: Expr[] = fields.map(({ type }, index) => columnExpr(index, type));
-  const positions = located.map((key) => {
-    if (key.kind === 'column') return key.index;
+  const positions = exprs.map((key) => {
+    if (key.kind === 'column' && !isFree(key.index)) return key.index;
     outputs.push(key);
     return outputs.length - 1;
   });
+  if (outputs.length === fields.length) return { plan: side.plan, keys: positions };
   const names = outputs.map((_, index) => fields[index]?.name ?? `key${index}`);
   return { plan: mapNode(side.plan, names, outputs), keys: positions };
-}
-
-function shifted(expr: Expr, by: number): Expr {
-  return mapColumns(expr, (column) => ({ ...column, index: column.index + by }));
-}
-
-/** The expression over the columns of a plan instead of those of the FROM clause. */
-export function relocated(expr: Expr, columns: readonly number[]): Expr {
-  return mapColumns(expr, (column) => {
-    const index = columns.indexOf(column.index);
-    assert(index >= 0, 'a condition uses columns that are joined');
-    return { ...column, index };
-  });
 }

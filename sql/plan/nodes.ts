@@ -8,7 +8,10 @@ import type {
   InputNode,
   JoinNode,
   MapNode,
+  OuterJoinNode,
   PlanNode,
+  SemiJoinNode,
+  SetNode,
   UnionNode,
 } from './physical.ts';
 
@@ -84,6 +87,7 @@ export function joinNode(
   leftKeys: readonly number[],
   rightKeys: readonly number[],
   outputs: JoinNode['outputs'],
+  nullSafe: readonly boolean[] = leftKeys.map(() => false),
 ): JoinNode {
   return {
     kind: 'join',
@@ -91,10 +95,22 @@ export function joinNode(
     right,
     leftKeys,
     rightKeys,
+    nullSafe,
     outputs,
     fields: outputs.map(({ side, column }) => (side === 'left' ? left : right).fields[column]!),
     appendOnly: left.appendOnly && right.appendOnly,
   };
+}
+
+export function outerJoinNode(
+  node: Omit<OuterJoinNode, 'kind' | 'fields' | 'appendOnly' | 'uniqueKey'>,
+): OuterJoinNode {
+  const { left, right, type, outputs } = node;
+  const fields = outputs.map(({ side, column }): Field => {
+    const field = (side === 'left' ? left : right).fields[column]!;
+    return side === 'right' || type === 'full' ? { ...field, nullable: true } : field;
+  });
+  return { ...node, kind: 'outer', fields, appendOnly: false };
 }
 
 export function aggregateNode(
@@ -114,6 +130,64 @@ export function aggregateNode(
     appendOnly: calls.length === 0 && groupBy.length > 0 && input.appendOnly,
     uniqueKey: key,
   };
+}
+
+export function semiJoinNode(
+  node: Pick<SemiJoinNode, 'anti' | 'left' | 'right' | 'leftKeys' | 'rightKeys' | 'nullSafe'>,
+): SemiJoinNode {
+  const { left, right, anti } = node;
+  return {
+    ...node,
+    kind: 'semi',
+    fields: left.fields,
+    appendOnly: !anti && left.appendOnly && right.appendOnly,
+    ...(left.uniqueKey === undefined ? {} : { uniqueKey: left.uniqueKey }),
+  };
+}
+
+export function setNode(
+  node: Pick<SetNode, 'operation' | 'all' | 'left' | 'right'>,
+  fields: readonly Field[],
+): SetNode {
+  const { left, right, operation } = node;
+  const appendOnly = operation === 'intersect' && left.appendOnly && right.appendOnly;
+  return { ...node, kind: 'set', fields, appendOnly };
+}
+
+/** The same node over changed inputs. */
+export function mapInputs(node: PlanNode, change: (input: PlanNode) => PlanNode): PlanNode {
+  switch (node.kind) {
+    case 'input':
+    case 'constants':
+      return node;
+    case 'map': {
+      const names = node.fields.map(({ name }) => name);
+      return mapNode(change(node.input), names, node.outputs, node.filter);
+    }
+    case 'join': {
+      const { leftKeys, rightKeys, outputs, nullSafe } = node;
+      return joinNode(
+        change(node.left),
+        change(node.right),
+        leftKeys,
+        rightKeys,
+        outputs,
+        nullSafe,
+      );
+    }
+    case 'outer':
+      return outerJoinNode({ ...node, left: change(node.left), right: change(node.right) });
+    case 'semi':
+      return semiJoinNode({ ...node, left: change(node.left), right: change(node.right) });
+    case 'aggregate': {
+      const callFields = node.fields.slice(node.groupBy.length);
+      return aggregateNode(change(node.input), node.groupBy, node.calls, callFields);
+    }
+    case 'union':
+      return unionNode(node.inputs.map(change), node.fields);
+    case 'set':
+      return setNode({ ...node, left: change(node.left), right: change(node.right) }, node.fields);
+  }
 }
 
 export function unionNode(inputs: readonly PlanNode[], fields: readonly Field[]): UnionNode {

@@ -9,7 +9,16 @@ import type { Expr } from './expr.ts';
  * `fields` is the node's output row. `appendOnly` says that no weight is ever negative.
  * `uniqueKey` lists output columns of which at most one row (of weight 1) exists per value.
  */
-export type PlanNode = InputNode | ConstantsNode | MapNode | JoinNode | AggregateNode | UnionNode;
+export type PlanNode =
+  | InputNode
+  | ConstantsNode
+  | MapNode
+  | JoinNode
+  | OuterJoinNode
+  | SemiJoinNode
+  | AggregateNode
+  | UnionNode
+  | SetNode;
 
 interface PlanNodeBase {
   readonly fields: readonly Field[];
@@ -52,8 +61,44 @@ export interface JoinNode extends PlanNodeBase {
   readonly right: PlanNode;
   readonly leftKeys: readonly number[];
   readonly rightKeys: readonly number[];
+  /** Per key: NULL equals NULL. */
+  readonly nullSafe: readonly boolean[];
   /** Output columns; the rest is never copied. */
   readonly outputs: readonly { readonly side: 'left' | 'right'; readonly column: number }[];
+}
+
+/**
+ * LEFT and FULL join: the pairs of the inner join whose keys are equal and for which the residual
+ * condition is true, and every left row without a pair, with NULLs for the right side; for `full`
+ * right rows without a pair too. RIGHT is LEFT with its sides changed. Both inputs are kept, each
+ * row with its number of pairs.
+ */
+export interface OuterJoinNode extends PlanNodeBase {
+  readonly kind: 'outer';
+  readonly type: 'left' | 'full';
+  readonly left: PlanNode;
+  readonly right: PlanNode;
+  readonly leftKeys: readonly number[];
+  readonly rightKeys: readonly number[];
+  readonly nullSafe: readonly boolean[];
+  /** Over the left input's columns, then the right input's. */
+  readonly residual?: Expr;
+  readonly outputs: JoinNode['outputs'];
+}
+
+/**
+ * Rows of the left input that have a right row of equal keys; `anti`: those that have none. Output
+ * is the left row. The left input by key and the number of right rows per key are kept.
+ */
+export interface SemiJoinNode extends PlanNodeBase {
+  readonly kind: 'semi';
+  readonly anti: boolean;
+  readonly left: PlanNode;
+  readonly right: PlanNode;
+  readonly leftKeys: readonly number[];
+  readonly rightKeys: readonly number[];
+  /** Per key: NULL equals NULL. Without it a row with NULL has no equal. */
+  readonly nullSafe: readonly boolean[];
 }
 
 export interface AggregateCall {
@@ -81,6 +126,15 @@ export interface AggregateNode extends PlanNodeBase {
 export interface UnionNode extends PlanNodeBase {
   readonly kind: 'union';
   readonly inputs: readonly PlanNode[];
+}
+
+/** INTERSECT and EXCEPT, each also ALL, over rows of the same types; NULLs are equal. */
+export interface SetNode extends PlanNodeBase {
+  readonly kind: 'set';
+  readonly operation: 'intersect' | 'except';
+  readonly all: boolean;
+  readonly left: PlanNode;
+  readonly right: PlanNode;
 }
 
 export interface SortKey {

@@ -4,7 +4,8 @@ import { analyzeQuery } from '../analyze/query.ts';
 import { foldConstant } from '../codegen/fold.ts';
 import type { Query } from '../syntax/ast.ts';
 import { fuseMaps } from './fuse.ts';
-import { aggregateNode, joinNode, mapNode, unionNode } from './nodes.ts';
+import { firstColumnId } from './joins.ts';
+import { mapInputs, mapNode } from './nodes.ts';
 import type { PlanNode, QueryPlan } from './physical.ts';
 import { pruneColumns } from './prune.ts';
 
@@ -15,7 +16,14 @@ export interface PlanOptions {
 }
 
 export function newContext({ catalog, text }: PlanOptions): Context {
-  return { catalog, text, commonTables: [], depth: 0 };
+  return {
+    catalog,
+    text,
+    commonTables: [],
+    outerScopes: [],
+    depth: 0,
+    statement: { nextColumn: firstColumnId },
+  };
 }
 
 /**
@@ -37,47 +45,20 @@ export function optimized(root: PlanNode): PlanNode {
 }
 
 function foldConstants(node: PlanNode): PlanNode {
-  switch (node.kind) {
-    case 'input':
-    case 'constants':
-      return node;
-    case 'map':
-      return mapNode(
-        foldConstants(node.input),
-        node.fields.map(({ name }) => name),
-        node.outputs.map(foldConstant),
-        node.filter === undefined ? undefined : foldConstant(node.filter),
-      );
-    case 'join':
-      return joinNode(
-        foldConstants(node.left),
-        foldConstants(node.right),
-        node.leftKeys,
-        node.rightKeys,
-        node.outputs,
-      );
-    case 'aggregate': {
-      const callFields = node.fields.slice(node.groupBy.length);
-      return aggregateNode(foldConstants(node.input), node.groupBy, node.calls, callFields);
-    }
-    case 'union':
-      return unionNode(node.inputs.map(foldConstants), node.fields);
-  }
+  const folded = mapInputs(node, foldConstants);
+  if (folded.kind !== 'map') return folded;
+  const { input, fields, outputs, filter } = folded;
+  const names = fields.map(({ name }) => name);
+  return mapNode(input, names, outputs.map(foldConstant), filter && foldConstant(filter));
 }
 
 /** Every relation that the plan reads, each once. */
 export function inputsOf(node: PlanNode): readonly number[] {
-  switch (node.kind) {
-    case 'input':
-      return [node.relationId];
-    case 'constants':
-      return [];
-    case 'map':
-    case 'aggregate':
-      return inputsOf(node.input);
-    case 'join':
-      return [...new Set([...inputsOf(node.left), ...inputsOf(node.right)])];
-    case 'union':
-      return [...new Set(node.inputs.flatMap(inputsOf))];
-  }
+  if (node.kind === 'input') return [node.relationId];
+  const found = new Set<number>();
+  mapInputs(node, (input) => {
+    for (const id of inputsOf(input)) found.add(id);
+    return input;
+  });
+  return [...found];
 }

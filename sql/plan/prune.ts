@@ -1,7 +1,15 @@
 import { assert } from '../../platform/assert.ts';
 import type { Expr } from './expr.ts';
-import { columnExpr, eachColumn, mapColumns } from './expr-tools.ts';
-import { aggregateNode, joinNode, mapNode, unionNode } from './nodes.ts';
+import { columnExpr, columnsOf, eachColumn, mapColumns } from './expr-tools.ts';
+import {
+  aggregateNode,
+  joinNode,
+  mapNode,
+  outerJoinNode,
+  semiJoinNode,
+  setNode,
+  unionNode,
+} from './nodes.ts';
 import type { InputNode, PlanNode } from './physical.ts';
 
 /**
@@ -65,8 +73,73 @@ function prune(node: PlanNode, needed: ReadonlySet<number>): Pruned {
           side,
           column: (side === 'left' ? left : right).at(column),
         })),
+        node.nullSafe,
       );
       return { plan, at };
+    }
+    case 'outer': {
+      const outputs = kept.map((column) => node.outputs[column]!);
+      const { residual } = node;
+      const width = node.left.fields.length;
+      const tested = [...(residual === undefined ? [] : columnsOf(residual))];
+      const of = (side: 'left' | 'right') =>
+        outputs.flatMap((output) => (output.side === side ? [output.column] : []));
+      const left = prune(
+        node.left,
+        new Set([...of('left'), ...node.leftKeys, ...tested.filter((column) => column < width)]),
+      );
+      const right = prune(
+        node.right,
+        new Set([
+          ...of('right'),
+          ...node.rightKeys,
+          ...tested.filter((column) => column >= width).map((column) => column - width),
+        ]),
+      );
+      const keptWidth = left.plan.fields.length;
+      const moved = (column: number) =>
+        column < width ? left.at(column) : keptWidth + right.at(column - width);
+      const plan = outerJoinNode({
+        ...node,
+        left: left.plan,
+        right: right.plan,
+        leftKeys: node.leftKeys.map(left.at),
+        rightKeys: node.rightKeys.map(right.at),
+        outputs: outputs.map(({ side, column }) => ({
+          side,
+          column: (side === 'left' ? left : right).at(column),
+        })),
+        ...(residual === undefined
+          ? {}
+          : {
+              residual: mapColumns(residual, (column) => ({
+                ...column,
+                index: moved(column.index),
+              })),
+            }),
+      });
+      return { plan, at };
+    }
+    case 'semi': {
+      const left = prune(node.left, new Set([...needed, ...node.leftKeys]));
+      const right = prune(node.right, new Set(node.rightKeys));
+      const plan = semiJoinNode({
+        ...node,
+        left: left.plan,
+        right: right.plan,
+        leftKeys: node.leftKeys.map(left.at),
+        rightKeys: node.rightKeys.map(right.at),
+      });
+      return { plan, at: left.at };
+    }
+    case 'set': {
+      // Every column says whether two rows are the same.
+      const all = node.fields.map((_, column) => column);
+      const [left, right] = [node.left, node.right].map((side) =>
+        inOrder(prune(side, new Set(all)), all),
+      );
+      const plan = setNode({ ...node, left: left!, right: right! }, node.fields);
+      return { plan, at: (column) => column };
     }
     case 'aggregate': {
       // Group columns stay: they decide how many rows there are.

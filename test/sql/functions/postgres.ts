@@ -3,6 +3,7 @@ import { MillraceError } from '../../../platform/errors.ts';
 import { limits } from '../../../platform/limits.ts';
 import { settled } from '../../../sql/analyze/coerce.ts';
 import { analyzeExpression } from '../../../sql/analyze/expressions.ts';
+import { relationScope } from '../../../sql/analyze/scope.ts';
 import { compileMap } from '../../../sql/codegen/compile-map.ts';
 import { foldConstant } from '../../../sql/codegen/fold.ts';
 import { interpret } from '../../../sql/codegen/interpreter.ts';
@@ -54,11 +55,7 @@ export async function theirs(postgres: PGlite, expression: string): Promise<stri
 export function analyzed(text: string): Expr {
   const context = newContext({ catalog: { find: () => undefined, names: () => [] }, text });
   const columns = fields.map((_, index) => index);
-  const scope = {
-    relations: [{ alias: 'v', fields, columns }],
-    merged: new Map<string, number>(),
-    hidden: new Set<number>(),
-  };
+  const scope = relationScope({ alias: 'v', fields, columns });
   return settled(
     context,
     analyzeExpression({ context, scope, clause: 'SELECT' }, parseExpression(text)),
