@@ -3,6 +3,7 @@ import { limits } from '../../platform/limits.ts';
 import { kindOfTypeName, knownTypeNames, typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
 import type { PlanNode } from '../plan/physical.ts';
+import type { Subqueries } from '../plan/subqueries.ts';
 import type { CommonTable, Span, TypeName } from '../syntax/ast.ts';
 import { positionAt } from '../syntax/position.ts';
 import type { Catalog } from './catalog.ts';
@@ -35,6 +36,7 @@ export interface CommonPlan {
 export interface StatementState {
   /** The next column id: ids are unique in the statement (plan/joins.ts). */
   nextColumn: number;
+  readonly subqueries: Subqueries;
 }
 
 export function newColumn({ statement }: Context): number {

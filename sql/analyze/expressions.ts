@@ -22,6 +22,7 @@ import { type Context, complain, resolveType, unsupported } from './context.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
 import { applied, call, operator } from './operators.ts';
 import { findColumn, type Scope } from './scope.ts';
+import { analyzeSubquery, inSubquery } from './subqueries.ts';
 
 const boolean: SqlType = { kind: 'boolean' };
 
@@ -82,7 +83,7 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
     case 'parameter':
       throw unsupported(context, node.span, 'a parameter');
     case 'subquery':
-      throw unsupported(context, node.span, 'a subquery in an expression');
+      return analyzeSubquery(place, node);
     case 'array':
       return arrayConstructor(place, node);
     case 'row':
@@ -207,9 +208,12 @@ function between(place: ExpressionPlace, node: BetweenExpression): Expr {
 
 function inList(place: ExpressionPlace, node: InExpression): Expr {
   const { context } = place;
-  if (!Array.isArray(node.list)) throw unsupported(context, node.span, 'IN with a subquery');
+  if ('kind' in node.list) {
+    const test = inSubquery(place, node.operand, node.list, node.span);
+    return node.negated ? call('not', [test], boolean, node.span) : test;
+  }
   const operand = analyzeExpression(place, node.operand);
-  const items = (node.list as readonly Expression[]).map((item) => analyzeExpression(place, item));
+  const items = node.list.map((item) => analyzeExpression(place, item));
   const [left, ...rights] = coerceAll(context, [operand, ...items], 'IN') as [Expr, ...Expr[]];
   const tests = rights.map((right) => operator(context, '=', [left, right], node.span, node.span));
   const test = tests.length === 1 ? tests[0]! : call('or', tests, boolean, node.span);

@@ -1,8 +1,10 @@
+import { freeColumns } from '../plan/correlation.ts';
 import type { Expr } from '../plan/expr.ts';
 import { conjunctsOf } from '../plan/expr-tools.ts';
-import { joinSides, outerJoin, type Side } from '../plan/joins.ts';
-import { inputNode } from '../plan/nodes.ts';
+import { joinSides, outerJoin, outerJoinOfPairs, type Side } from '../plan/joins.ts';
+import { constantsNode, inputNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
+import { lateralJoin } from '../plan/subqueries.ts';
 import type { JoinTable, RelationTable, TableAlias, TableExpression } from '../syntax/ast.ts';
 import { asBoolean } from './coerce.ts';
 import { type Context, complain, didYouMean, newColumn, unsupported } from './context.ts';
@@ -24,19 +26,29 @@ export interface FromClause {
 export function analyzeFrom(context: Context, tables: readonly TableExpression[]): FromClause {
   let clause: FromClause = { sides: [], conditions: [], scope: emptyScope };
   for (const table of tables) {
-    const next = analyzeTable(context, table);
+    const next = analyzeTable(context, table, clause.scope);
     checkAliases(context, clause.scope, next.scope, table);
-    clause = crossed(clause, next);
+    const scope = combined(clause.scope, next.scope);
+    clause = { ...joined(context, 'inner', clause, next, []), scope };
   }
   return clause;
 }
 
-function crossed(left: FromClause, right: FromClause): FromClause {
-  return {
-    sides: [...left.sides, ...right.sides],
-    conditions: [...left.conditions, ...right.conditions],
-    scope: combined(left.scope, right.scope),
-  };
+/** SELECT without FROM: one row without columns. */
+const singleRow: Side = { plan: constantsNode([], [[]]), columns: [] };
+
+/** The clause as one side, with only the rows for which the conditions are true. */
+export function joinedWith(
+  { statement: { subqueries } }: Context,
+  { sides, conditions }: Omit<FromClause, 'scope'>,
+  more: readonly Expr[],
+): Side {
+  const [held, plain] = partition([...conditions, ...more], (expr) => subqueries.isIn(expr));
+  return subqueries.filtered(joinSides(sides.length === 0 ? [singleRow] : sides, plain), held);
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
 }
 
 function checkAliases(context: Context, left: Scope, right: Scope, table: TableExpression): void {
@@ -49,20 +61,21 @@ function checkAliases(context: Context, left: Scope, right: Scope, table: TableE
   }
 }
 
-function analyzeTable(context: Context, table: TableExpression): FromClause {
+/** `left`: what stands before it in FROM, which LATERAL may name. */
+function analyzeTable(context: Context, table: TableExpression, left: Scope): FromClause {
   switch (table.kind) {
     case 'relation':
       return analyzeRelation(context, table);
     case 'derived': {
-      if (table.lateral) throw unsupported(context, table.span, 'LATERAL');
-      const { root, visibleColumns } = analyzeQuery(context, table.query, 'derived');
+      const inside = table.lateral ? within(context, left) : context;
+      const { root, visibleColumns } = analyzeQuery(inside, table.query, 'derived');
       const alias = table.alias?.name.name ?? '';
       return named(context, root, visibleColumns, alias, table.alias);
     }
     case 'function':
       throw unsupported(context, table.span, 'a function in FROM');
     case 'join':
-      return analyzeJoin(context, table);
+      return analyzeJoin(context, table, left);
   }
 }
 
@@ -140,44 +153,75 @@ function named(
   return { sides: [{ plan, columns }], conditions: [], scope };
 }
 
-function analyzeJoin(context: Context, join: JoinTable): FromClause {
-  const left = analyzeTable(context, join.left);
-  const right = analyzeTable(context, join.right);
+/** Inside a part of FROM that sees what stands before it. */
+function within(context: Context, left: Scope): Context {
+  return { ...context, outerScopes: [left, ...context.outerScopes] };
+}
+
+function analyzeJoin(context: Context, join: JoinTable, before: Scope): FromClause {
+  const left = analyzeTable(context, join.left, before);
+  const right = analyzeTable(context, join.right, combined(before, left.scope));
   checkAliases(context, left.scope, right.scope, join.right);
+  if (isCorrelated(left, right) && (join.type === 'right' || join.type === 'full')) {
+    throw complain(
+      context,
+      join.span,
+      'the combining JOIN type must be INNER or LEFT for a LATERAL reference',
+      {
+        sqlState: '42P10',
+      },
+    );
+  }
   if (join.on === undefined && (join.natural || join.using !== undefined)) {
     return mergeColumns(context, join, left, right, joined);
   }
   const scope = combined(left.scope, right.scope);
-  const on =
-    join.on === undefined
-      ? []
-      : conjunctsOf(
-          asBoolean(
-            context,
-            analyzeExpression({ context, scope, clause: 'JOIN/ON' }, join.on),
-            'JOIN/ON',
-          ),
-        );
-  return { ...joined(join.type, left, right, on), scope };
+  if (join.on === undefined) return { ...joined(context, join.type, left, right, []), scope };
+  const place = { context, scope, clause: 'JOIN/ON' };
+  const on = asBoolean(context, analyzeExpression(place, join.on), 'JOIN/ON');
+  return { ...joined(context, join.type, left, right, conjunctsOf(on)), scope };
 }
 
 /** How two parts are joined: inner joins stay open, so that they can be ordered. */
 export type Join = (
+  context: Context,
   type: JoinTable['type'],
   left: FromClause,
   right: FromClause,
   on: readonly Expr[],
 ) => Omit<FromClause, 'scope'>;
 
-const joined: Join = (type, left, right, on) => {
-  if (type === 'inner' || type === 'cross') {
-    const { sides, conditions } = crossed(left, right);
-    return { sides, conditions: [...conditions, ...on] };
+const joined: Join = (context, type, left, right, on) => {
+  const { subqueries } = context.statement;
+  const isInner = type === 'inner' || type === 'cross';
+  if (isCorrelated(left, right)) {
+    const [first, second] = [joinedWith(context, left, []), joinedWith(context, right, [])];
+    const [held, plain] = partition(on, (expr) => subqueries.isIn(expr));
+    if (!isInner && held.length === 0) {
+      return { sides: [lateralJoin('left', first, second, on)], conditions: [] };
+    }
+    const pairs = lateralJoin('inner', first, second, plain);
+    if (isInner) return { sides: [pairs], conditions: held };
+    const filtered = subqueries.filtered(pairs, held);
+    return { sides: [outerJoinOfPairs('left', first, second, filtered)], conditions: [] };
   }
-  const [first, second] = [left, right].map(({ sides, conditions }) =>
-    joinSides(sides, conditions),
-  ) as [Side, Side];
-  const side =
-    type === 'right' ? outerJoin('left', second, first, on) : outerJoin(type, first, second, on);
+  if (isInner) {
+    return {
+      sides: [...left.sides, ...right.sides],
+      conditions: [...left.conditions, ...right.conditions, ...on],
+    };
+  }
+  const [first, second] = [joinedWith(context, left, []), joinedWith(context, right, [])];
+  const [a, b] = type === 'right' ? [second, first] : [first, second];
+  const kind = type === 'full' ? 'full' : 'left';
+  const side = on.some((expr) => subqueries.isIn(expr))
+    ? outerJoinOfPairs(kind, a, b, joinedWith(context, { sides: [a, b], conditions: on }, []))
+    : outerJoin(kind, a, b, on);
   return { sides: [side], conditions: [] };
 };
+
+/** The right part reads columns of the left one. */
+function isCorrelated(left: FromClause, right: FromClause): boolean {
+  const columns = new Set(left.sides.flatMap((side) => side.columns));
+  return right.sides.some(({ plan }) => [...freeColumns(plan)].some((id) => columns.has(id)));
+}

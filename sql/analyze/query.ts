@@ -2,6 +2,7 @@ import { assert } from '../../platform/assert.ts';
 import { foldConstant } from '../codegen/fold.ts';
 import type { Field, SqlValue } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
+import { located, type Side } from '../plan/joins.ts';
 import { constantsNode, mapNode, unionNode } from '../plan/nodes.ts';
 import type { PlanNode, QueryPlan } from '../plan/physical.ts';
 import type { CommonTable, Expression, Query, QueryBody, Values } from '../syntax/ast.ts';
@@ -165,10 +166,14 @@ export function analyzeValues(
   );
   const names = columns.map((_, index) => `column${index + 1}`);
   const table = rows.map((_, row) => columns.map((column) => column[row]!));
-  return rowsNode(table, names);
+  return rowsNode(context, table, names);
 }
 
-function rowsNode(table: readonly (readonly Expr[])[], names: readonly string[]): PlanNode {
+function rowsNode(
+  context: Context,
+  table: readonly (readonly Expr[])[],
+  names: readonly string[],
+): PlanNode {
   const rows = table.map((row) => row.map(foldConstant));
   const first = rows[0]!;
   const fields = first.map(({ type }, index): Field => {
@@ -184,9 +189,16 @@ function rowsNode(table: readonly (readonly Expr[])[], names: readonly string[])
     );
     return constantsNode(fields, values);
   }
-  const single = constantsNode([], [[]]);
+  const single: Side = { plan: constantsNode([], [[]]), columns: [] };
   return unionNode(
-    rows.map((row) => mapNode(single, names, row)),
+    rows.map((row) => {
+      const side = context.statement.subqueries.attached(single, row);
+      return mapNode(
+        side.plan,
+        names,
+        row.map((expr) => located(expr, side)),
+      );
+    }),
     fields,
   );
 }

@@ -40,6 +40,13 @@ export function combined(left: Scope, right: Scope): Scope {
   };
 }
 
+export function columnsIn({ relations, shown }: Scope): ReadonlySet<number> {
+  return new Set([
+    ...relations.flatMap(({ columns }) => columns),
+    ...shown.map(({ column }) => column),
+  ]);
+}
+
 /** Without the hidden key of a table that has no PRIMARY KEY, which UPDATE and DELETE see. */
 function visibleOf(relation: ScopeRelation): ScopeColumn[] {
   return columnsOfRelation(relation).filter(({ field }) => !field.name.startsWith('$'));

@@ -3,15 +3,21 @@ import type { Field, SqlType } from '../columns/types.ts';
 import { candidates, resolveAggregate } from '../functions/resolve.ts';
 import type { Expr } from '../plan/expr.ts';
 import { columnExpr, conjunctsOf, exprKey } from '../plan/expr-tools.ts';
-import { joinSides, located, type Side } from '../plan/joins.ts';
-import { aggregateNode, constantsNode, filterNode, mapNode } from '../plan/nodes.ts';
+import { located, type Side } from '../plan/joins.ts';
+import { aggregateNode, mapNode } from '../plan/nodes.ts';
 import type { AggregateCall, PlanNode, SortKey } from '../plan/physical.ts';
-import type { CallExpression, Expression, OrderItem, Select } from '../syntax/ast.ts';
+import type {
+  CallExpression,
+  Expression,
+  OrderItem,
+  Select,
+  SubqueryExpression,
+} from '../syntax/ast.ts';
 import { asBoolean, settled } from './coerce.ts';
 import { type Context, complain, unsupported } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
-import { analyzeFrom } from './from.ts';
-import { expandStar, type Scope } from './scope.ts';
+import { analyzeFrom, joinedWith } from './from.ts';
+import { columnsIn, expandStar, type Scope } from './scope.ts';
 
 /** A SELECT with its sort keys behind the visible columns. */
 export interface SelectPlan {
@@ -29,7 +35,7 @@ export function analyzeSelect(
 ): SelectPlan {
   if (Array.isArray(select.distinct)) throw unsupported(context, select.span, 'DISTINCT ON');
   const from = analyzeFrom(context, select.from);
-  const conditions = [...from.conditions];
+  const conditions: Expr[] = [];
   if (select.where !== undefined) {
     const place = { context, scope: from.scope, clause: 'WHERE' };
     const where = asBoolean(context, analyzeExpression(place, select.where), 'WHERE');
@@ -47,22 +53,18 @@ export function analyzeSelect(
   const isGrouped =
     select.groupBy.length > 0 || grouping.callCount > 0 || select.having !== undefined;
 
-  const sides = from.sides.length === 0 ? [singleRow] : from.sides;
-  const base = joinSides(sides, conditions);
+  const { subqueries } = context.statement;
+  const joined = joinedWith(context, from, conditions);
+  const base = subqueries.attached(joined, grouping.inputs(groupExprs));
   const exprs = [...items.map(({ expr }) => expr), ...sortItems.map(({ expr }) => expr)];
   const names = exprs.map((_, index) => items[index]?.name ?? `sort${index}`);
-  let root: PlanNode;
-  if (isGrouped) {
-    root = grouping.plan(base, groupExprs, having, exprs, names);
-  } else {
-    const outputs = exprs.map((expr) => located(expr, base));
-    root = mapNode(base.plan, names, outputs);
-  }
+  const { side, lower } = isGrouped
+    ? grouping.plan(base, groupExprs, having, exprs)
+    : { side: subqueries.attached(base, exprs), lower: (expr: Expr) => expr };
+  const outputs = exprs.map((expr) => located(lower(expr), side));
+  const root = mapNode(side.plan, names, outputs);
   return ordered(context, select, root, items.length, sortItems);
 }
-
-/** SELECT without FROM: one row without columns. */
-const singleRow: Side = { plan: constantsNode([], [[]]), columns: [] };
 
 interface Item {
   readonly expr: Expr;
@@ -109,7 +111,7 @@ export function nameOf(node: Expression): string {
     case 'literal':
       return node.literal.type === 'typed' ? node.literal.typeName.name : '?column?';
     case 'subquery':
-      return node.form === 'exists' ? 'exists' : '?column?';
+      return subqueryName(node);
     case 'field':
       return node.name.name;
     case 'subscript':
@@ -120,6 +122,14 @@ export function nameOf(node: Expression): string {
     default:
       return '?column?';
   }
+}
+
+function subqueryName({ form, query }: SubqueryExpression): string {
+  if (form === 'exists' || form === 'array') return form;
+  const { body } = query;
+  const [item] = form === 'scalar' && body.kind === 'select' ? body.items : [];
+  if (item === undefined) return '?column?';
+  return item.alias?.name ?? nameOf(item.expression);
 }
 
 /** An ordinal or an output name of the select list, or an expression over the input. */
@@ -260,8 +270,7 @@ class Grouping {
     groups: readonly Expr[],
     having: Expr | undefined,
     exprs: readonly Expr[],
-    names: readonly string[],
-  ): PlanNode {
+  ): { readonly side: Side; readonly lower: (expr: Expr) => Expr } {
     const outputs: Expr[] = [];
     const place = (expr: Expr): number => {
       const column = located(expr, base);
@@ -286,10 +295,21 @@ class Grouping {
       outputs.map((_, index) => `c${index}`),
       outputs,
     );
-    let plan: PlanNode = aggregateNode(below, groupColumns, calls, callFields);
-    const above = (expr: Expr) => this.#above(expr, distinctGroups);
-    if (having !== undefined) plan = filterNode(plan, above(having));
-    return mapNode(plan, names, exprs.map(above));
+    const plan = aggregateNode(below, groupColumns, calls, callFields);
+    const lower = (expr: Expr) => this.#above(expr, distinctGroups);
+    const used = having === undefined ? exprs : [having, ...exprs];
+    const { subqueries } = this.#context.statement;
+    const grouped = subqueries.lowered(plan, used.map(lower), lower, columnsIn(this.#scope));
+    const kept = having === undefined ? grouped : subqueries.filtered(grouped, [lower(having)]);
+    return { side: subqueries.attached(kept, exprs.map(lower)), lower };
+  }
+
+  /** What is computed below the aggregate. */
+  inputs(groups: readonly Expr[]): readonly Expr[] {
+    return [
+      ...groups,
+      ...this.#calls.flatMap(({ arg, filter }) => [arg ?? [], filter ?? []].flat()),
+    ];
   }
 
   #aggregate(node: CallExpression): Expr {

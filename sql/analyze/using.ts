@@ -1,10 +1,10 @@
 import type { Field } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
-import { extended, joinSides } from '../plan/joins.ts';
+import { extended } from '../plan/joins.ts';
 import type { ColumnExpression, Identifier, JoinTable } from '../syntax/ast.ts';
 import { coerceAll } from './coerce.ts';
 import { type Context, complain, newColumn } from './context.ts';
-import type { FromClause, Join } from './from.ts';
+import { type FromClause, type Join, joinedWith } from './from.ts';
 import { operator } from './operators.ts';
 import { findColumn, type Scope, type ScopeColumn } from './scope.ts';
 
@@ -23,7 +23,7 @@ export function mergeColumns(
   const names = join.using ?? commonNames(left.scope, right.scope, join);
   const pairs = names.map((name) => columnPair(context, left.scope, right.scope, name));
   const on = pairs.map(({ args, name }) => operator(context, '=', args, name.span, name.span));
-  const parts = joined(join.type, left, right, on);
+  const parts = joined(context, join.type, left, right, on);
   const relations = [...left.scope.relations, ...right.scope.relations];
   const merged: ScopeColumn[] = [];
   const computed: { id: number; expr: Expr; name: string }[] = [];
@@ -52,7 +52,7 @@ export function mergeColumns(
   );
   const scope = { relations, shown: [...merged, ...others] };
   if (computed.length === 0) return { ...parts, scope };
-  const side = extended(joinSides(parts.sides, parts.conditions), computed);
+  const side = extended(joinedWith(context, parts, []), computed);
   return { sides: [side], conditions: [], scope };
 }
 

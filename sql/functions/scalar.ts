@@ -4,7 +4,7 @@ import { arithmetic } from './arithmetic.ts';
 import { castFunction } from './casts.ts';
 import { compareValues, comparisons } from './compare.ts';
 import { dates } from './dates.ts';
-import { type Evaluate, type ScalarFunction, t } from './function.ts';
+import { type Evaluate, runtimeError, type ScalarFunction, t } from './function.ts';
 import { jsonSteps } from './json-path-steps.ts';
 import { nestedForms, quantifiedForm } from './nested-forms.ts';
 import { strings } from './strings.ts';
@@ -35,6 +35,11 @@ const forms: readonly ScalarFunction[] = [
   form('isNull', ([a]) => a === null),
   form('isTrue', ([a]) => a === true),
   form('isFalse', ([a]) => a === false),
+  // The value of a scalar subquery and its number of rows, NULL for none.
+  form('singleRow', ([value, rows]) => {
+    if (rows === null || (rows as bigint) <= 1n) return value!;
+    throw runtimeError('more than one row returned by a subquery used as an expression', '21000');
+  }),
   form('coalesce', (args) => args.find((arg) => arg !== null) ?? null),
   ...Object.entries(nestedForms).map(([id, evaluate]) => form(id, evaluate)),
 ];

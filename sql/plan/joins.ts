@@ -2,7 +2,7 @@ import { typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, conjunction, mapColumns } from './expr-tools.ts';
-import { filterNode, joinNode, mapNode, outerJoinNode } from './nodes.ts';
+import { filterNode, joinNode, mapNode, outerJoinNode, semiJoinNode, unionNode } from './nodes.ts';
 import type { JoinNode, PlanNode } from './physical.ts';
 
 /**
@@ -17,8 +17,10 @@ export const firstColumnId = 1 << 16;
 
 export interface Side {
   readonly plan: PlanNode;
-  /** The id of each column of the plan. */
+  /** The ids of the plan's first columns. */
   readonly columns: readonly number[];
+  /** Ids whose value is an expression over the columns, computed where it is used. */
+  readonly values?: ReadonlyMap<number, Expr>;
 }
 
 /** A column that belongs to an enclosing query. */
@@ -27,8 +29,11 @@ export function isFree(column: number): boolean {
 }
 
 /** The expression over the columns of the side's plan; ids that it does not have stay. */
-export function located(expr: Expr, { columns }: Side): Expr {
+export function located(expr: Expr, side: Side): Expr {
+  const { columns, values } = side;
   return mapColumns(expr, (column) => {
+    const value = values?.get(column.index);
+    if (value !== undefined) return located(value, side);
     const index = columns.indexOf(column.index);
     return index < 0 ? column : { ...column, index };
   });
@@ -52,6 +57,7 @@ export function extended(
   ];
   const names = [...fields, ...added].map(({ name }) => name);
   return {
+    ...side,
     plan: mapNode(side.plan, names, outputs),
     columns: [...side.columns, ...added.map(({ id }) => id)],
   };
@@ -158,7 +164,11 @@ function isSubset(part: ReadonlySet<number>, whole: ReadonlySet<number>): boolea
   return [...part].every((item) => whole.has(item));
 }
 
-export function innerJoin(left: Side, right: Side, keys: readonly Omit<JoinKey, 'condition'>[]) {
+export function innerJoin(
+  left: Side,
+  right: Side,
+  keys: readonly Omit<JoinKey, 'condition'>[],
+): Side {
   const { sides, leftKeys, rightKeys, nullSafe } = withKeys(left, right, keys);
   const plan = joinNode(
     sides.left,
@@ -168,26 +178,30 @@ export function innerJoin(left: Side, right: Side, keys: readonly Omit<JoinKey, 
     bothOutputs(left, right),
     nullSafe,
   );
-  return { plan, columns: [...left.columns, ...right.columns] };
+  return { ...left, plan, columns: [...left.columns, ...right.columns] };
 }
 
 /**
  * LEFT and FULL JOIN: `on` decides which pairs there are. What it says of the right side alone of
  * a LEFT JOIN filters that side; equalities become keys; the rest is tested on each pair.
+ * `given` are further keys.
  */
 export function outerJoin(
   type: 'left' | 'full',
   left: Side,
   right: Side,
   on: readonly Expr[],
+  given: readonly Omit<JoinKey, 'condition'>[] = [],
 ): Side {
   const within =
     (...sides: readonly Side[]) =>
     (expr: Expr) =>
       [...columnsOf(expr)].every((column) => sides.some(({ columns }) => columns.includes(column)));
   const isConstant = (expr: Expr) => columnsOf(expr).size === 0;
+  const reads = (side: Side, expr: Expr) =>
+    [...columnsOf(expr)].some((column) => side.columns.includes(column));
   const onRight = on.filter(
-    (condition) => type === 'left' && !isConstant(condition) && within(right)(condition),
+    (condition) => type === 'left' && reads(right, condition) && !reads(left, condition),
   );
   const keys = on.flatMap((condition) => {
     const isKeyOf = (side: Side) => (expr: Expr) => !isConstant(expr) && within(side)(expr);
@@ -198,7 +212,7 @@ export function outerJoin(
     (condition) => !onRight.includes(condition) && !keys.some((key) => key.condition === condition),
   );
   const kept = filtered(right, onRight);
-  const { sides, leftKeys, rightKeys, nullSafe } = withKeys(left, kept, keys);
+  const { sides, leftKeys, rightKeys, nullSafe } = withKeys(left, kept, [...keys, ...given]);
   const residual = conjunction(
     rest.map((condition) =>
       mapColumns(condition, (column) => {
@@ -219,7 +233,51 @@ export function outerJoin(
     outputs: bothOutputs(left, right),
     ...(residual === undefined ? {} : { residual }),
   });
-  return { plan, columns: [...left.columns, ...right.columns] };
+  return { ...left, plan, columns: [...left.columns, ...right.columns] };
+}
+
+/**
+ * LEFT and FULL JOIN from their pairs, whatever condition made them: the pairs, and the rows of a
+ * side that are in none of them, with NULLs for the other side.
+ */
+export function outerJoinOfPairs(
+  type: 'left' | 'full',
+  left: Side,
+  right: Side,
+  pairs: Side,
+): Side {
+  const columns = [...left.columns, ...right.columns];
+  const order = columns.map((id) => pairs.columns.indexOf(id));
+  const fields = [...left.plan.fields, ...right.plan.fields].map((field) => {
+    return { ...field, nullable: true };
+  });
+  const lonely = (side: Side, first: number) => {
+    const own = [...side.columns.keys()];
+    const joined = semiJoinNode({
+      anti: true,
+      left: side.plan,
+      right: pairs.plan,
+      leftKeys: own,
+      rightKeys: own.map((column) => order[first + column]!),
+      nullSafe: own.map(() => true),
+    });
+    const outputs = fields.map(({ type: fieldType }, index): Expr => {
+      const column = index - first;
+      return column in own
+        ? columnExpr(column, fieldType)
+        : { kind: 'constant', type: fieldType, value: null };
+    });
+    return mapNode(joined, names, outputs);
+  };
+  const names = fields.map(({ name }) => name);
+  const matched = mapNode(
+    pairs.plan,
+    names,
+    order.map((column, index) => columnExpr(column, fields[index]!.type)),
+  );
+  const inputs = [matched, lonely(left, 0)];
+  if (type === 'full') inputs.push(lonely(right, left.columns.length));
+  return { ...left, plan: unionNode(inputs, fields), columns };
 }
 
 function bothOutputs(left: Side, right: Side): JoinNode['outputs'] {

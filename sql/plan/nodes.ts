@@ -48,7 +48,9 @@ export function mapNode(
   filter?: Expr,
 ): MapNode {
   const fields = outputs.map((expr, index): Field => {
-    const nullable = expr.kind === 'column' ? input.fields[expr.index]!.nullable : isNullable(expr);
+    // A column of an enclosing query (joins.ts) may be NULL.
+    const nullable =
+      expr.kind === 'column' ? (input.fields[expr.index]?.nullable ?? true) : isNullable(expr);
     return { name: names[index]!, type: expr.type, nullable };
   });
   const key = input.uniqueKey?.map((column) =>
@@ -152,6 +154,18 @@ export function setNode(
   const { left, right, operation } = node;
   const appendOnly = operation === 'intersect' && left.appendOnly && right.appendOnly;
   return { ...node, kind: 'set', fields, appendOnly };
+}
+
+/** The expressions of a node. */
+export function exprsOf(node: PlanNode): readonly Expr[] {
+  switch (node.kind) {
+    case 'map':
+      return node.filter === undefined ? node.outputs : [node.filter, ...node.outputs];
+    case 'outer':
+      return node.residual === undefined ? [] : [node.residual];
+    default:
+      return [];
+  }
 }
 
 /** The same node over changed inputs. */

@@ -1,13 +1,16 @@
+import { assert } from '../../platform/assert.ts';
 import type { Catalog } from '../analyze/catalog.ts';
-import type { Context } from '../analyze/context.ts';
+import type { Context, StatementState } from '../analyze/context.ts';
 import { analyzeQuery } from '../analyze/query.ts';
 import { foldConstant } from '../codegen/fold.ts';
 import type { Query } from '../syntax/ast.ts';
+import { freeColumns } from './correlation.ts';
 import { fuseMaps } from './fuse.ts';
 import { firstColumnId } from './joins.ts';
 import { mapInputs, mapNode } from './nodes.ts';
 import type { PlanNode, QueryPlan } from './physical.ts';
 import { pruneColumns } from './prune.ts';
+import { Subqueries } from './subqueries.ts';
 
 /** Where the statement comes from: its text, for positions, and the relations it may name. */
 export interface PlanOptions {
@@ -16,14 +19,11 @@ export interface PlanOptions {
 }
 
 export function newContext({ catalog, text }: PlanOptions): Context {
-  return {
-    catalog,
-    text,
-    commonTables: [],
-    outerScopes: [],
-    depth: 0,
-    statement: { nextColumn: firstColumnId },
+  const statement: StatementState = {
+    nextColumn: firstColumnId,
+    subqueries: new Subqueries(() => statement.nextColumn++),
   };
+  return { catalog, text, commonTables: [], outerScopes: [], depth: 0, statement };
 }
 
 /**
@@ -36,6 +36,7 @@ export function planQuery(
   options: PlanOptions,
 ): QueryPlan {
   const plan = analyzeQuery({ ...newContext(options), use }, query, use);
+  assert(freeColumns(plan.root).size === 0, 'every column of an outer query is bound');
   return { ...plan, root: optimized(plan.root) };
 }
 

@@ -1,6 +1,7 @@
-import { PGlite } from '@electric-sql/pglite';
 import { expect } from 'vitest';
 import { MillraceError } from '../../../platform/errors.ts';
+import { typeName } from '../../../sql/columns/type-name.ts';
+import { TextPostgres, type TextResult } from '../../postgres-text.ts';
 import { type Engine, openEngine } from './harness.ts';
 
 /**
@@ -8,91 +9,87 @@ import { type Engine, openEngine } from './harness.ts';
  * alike. A view exists in both; here it is materialized, and its query is also asked directly.
  */
 export class Twin {
-  readonly postgres = new PGlite();
-  engine!: Engine;
+  engine: Engine;
   readonly views = new Map<string, string>();
+  readonly #postgres: TextPostgres;
+
+  private constructor(engine: Engine, postgres: TextPostgres) {
+    this.engine = engine;
+    this.#postgres = postgres;
+  }
 
   static async open(statements: readonly string[]): Promise<Twin> {
-    const twin = new Twin();
-    twin.engine = await openEngine();
+    const twin = new Twin(await openEngine(), await TextPostgres.open());
     for (const statement of statements) await twin.both(statement);
     return twin;
   }
 
+  /** Runs a statement that both accept. */
   async both(statement: string): Promise<void> {
-    await this.postgres.exec(statement);
+    expect(await this.#postgres.run(statement), statement).not.toHaveProperty('sqlState');
     await this.engine.run(statement);
   }
 
-  /** True when both accept it; one that both refuse must have one SQLSTATE. */
+  /** True when both accept it; else both must give the same SQLSTATE. */
   async view(name: string, query: string): Promise<boolean> {
-    const theirs = await stateOf(() => this.postgres.exec(`CREATE VIEW ${name} AS ${query}`));
-    const ours = await stateOf(() =>
-      this.engine.run(`CREATE MATERIALIZED VIEW ${name} AS ${query}`),
-    );
-    expect(ours, `SQLSTATE of ${query}`).toBe(theirs);
-    if (theirs === 'none') this.views.set(name, query);
-    return theirs === 'none';
+    const theirs = await this.#postgres.run(`CREATE VIEW ${name} AS ${query}`);
+    let ours = 'none';
+    try {
+      await this.engine.run(`CREATE MATERIALIZED VIEW ${name} AS ${query}`);
+    } catch (error) {
+      ours = stateOf(error);
+    }
+    const accepted = !('sqlState' in theirs);
+    expect(ours, `SQLSTATE of ${query}`).toBe(accepted ? 'none' : theirs.sqlState);
+    if (!accepted) return false;
+    this.views.set(name, query);
+    return true;
   }
 
-  /** Every view, and its query asked once, equals PostgreSQL's answer. */
-  async check(after: string): Promise<void> {
+  /** Every view equals PostgreSQL's, and so does its query asked at once if `asked` says so. */
+  async check(after: string, asked: 'views' | 'views and queries'): Promise<void> {
     for (const [name, query] of this.views) {
       const theirs = await this.theirs(`SELECT * FROM ${name}`);
-      const view = await this.ours(`SELECT * FROM ${name}`);
-      expect(view, `view ${name} after ${after}: ${query}`).toEqual(theirs);
-      expect(await this.ours(query), `query ${name} after ${after}: ${query}`).toEqual(theirs);
+      const where = `${name} after ${after}: ${query}`;
+      expect(await this.ours(`SELECT * FROM ${name}`), `view ${where}`).toEqual(theirs);
+      if (asked === 'views') continue;
+      expect(await this.ours(query), `query ${where}`).toEqual(theirs);
     }
   }
 
-  /** Rows in one order as text, or the SQLSTATE. */
+  /** The types of the columns, then the rows in one order; or the SQLSTATE. */
   async theirs(query: string): Promise<string[]> {
-    const rows: unknown[][] = [];
-    const state = await stateOf(async () => {
-      const result = await this.postgres.query<unknown[]>(query, [], {
-        rowMode: 'array',
-        parsers: textParsers,
-      });
-      rows.push(...result.rows);
-    });
-    if (state !== 'none') return [state];
-    return rows.map((row) => row.map((cell) => String(cell ?? 'NULL')).join('|')).toSorted();
+    const result: TextResult = await this.#postgres.run(query);
+    if ('sqlState' in result) return [result.sqlState];
+    return [result.types.join('|'), ...result.rows.map((row) => row.join('|')).toSorted()];
   }
 
   async ours(query: string): Promise<string[]> {
-    let rows: string[][] | string = [];
-    const state = await stateOf(async () => {
-      rows = await this.engine.run(query);
-    });
-    if (state !== 'none') return [state];
-    return (rows as string[][]).map((row) => row.join('|')).toSorted();
+    try {
+      const types = (await this.engine.sql.describe(query)).fields ?? [];
+      const rows = (await this.engine.run(query)) as string[][];
+      return [
+        types.map(({ type }) => typeName(type).replace(/\(.*\)/, '')).join('|'),
+        ...rows.map((row) => row.join('|')).toSorted(),
+      ];
+    } catch (error) {
+      return [stateOf(error)];
+    }
+  }
+
+  async restart(isClean: boolean): Promise<void> {
+    this.engine = await (isClean ? this.engine.restart() : this.engine.crash());
   }
 
   async close(): Promise<void> {
     await this.engine.close();
-    await this.postgres.close();
+    await this.#postgres.close();
   }
 }
 
-async function stateOf(run: () => Promise<unknown>): Promise<string> {
-  try {
-    await run();
-    return 'none';
-  } catch (error) {
-    if (error instanceof MillraceError)
-      return `${error.sqlState ?? `${error.code}: ${error.message}`}`;
-    if (error instanceof Error && 'code' in error) return String(error.code);
-    throw error;
+function stateOf(error: unknown): string {
+  if (error instanceof MillraceError && error.code !== 'INTERNAL') {
+    return error.sqlState ?? `${error.code}: ${error.message}`;
   }
+  throw error;
 }
-
-/** Values as PostgreSQL prints them, but booleans in words. */
-const textParsers = {
-  ...Object.fromEntries(
-    [20, 21, 23, 25, 1043, 1700, 700, 701, 1082, 1114, 1184].map((oid) => [
-      oid,
-      (value: string) => value,
-    ]),
-  ),
-  16: (value: string) => (value === 't' ? 'true' : 'false'),
-};

@@ -1,0 +1,542 @@
+import type { TypeKind } from '../columns/types.ts';
+import { canFail, freeColumns } from './correlation.ts';
+import type { Expr } from './expr.ts';
+import {
+  columnExpr,
+  columnsOf,
+  conjunction,
+  conjunctsOf,
+  exprKey,
+  mapColumns,
+} from './expr-tools.ts';
+import { equalityOf, innerJoin, isFree, type Side } from './joins.ts';
+import {
+  aggregateNode,
+  joinNode,
+  mapNode,
+  outerJoinNode,
+  semiJoinNode,
+  setNode,
+  unionNode,
+} from './nodes.ts';
+import type {
+  AggregateNode,
+  JoinNode,
+  MapNode,
+  OuterJoinNode,
+  PlanNode,
+  SemiJoinNode,
+  SetNode,
+  UnionNode,
+} from './physical.ts';
+
+/**
+ * Decorrelation (T. Neumann, A. Kemper: Unnesting Arbitrary Queries, BTW 2015). A plan R that reads
+ * columns of an outer side L means one relation R(l) per row l of L. `unnest` turns it into one
+ * plan over all of them: the rows of R(l), each with the values of L's columns that it belongs to,
+ * for l from the domain D, the different values of those columns in L. D is pushed down to where
+ * its columns are read: each rule below does that for one operator.
+ *
+ * Often D is not even needed. Where R filters by `f(l) = g(r)`, g(r) itself says to which outer
+ * rows a row belongs: f is then a term whose value is the column g(r). Values that no outer row has
+ * come along and find no partner in the end; that is allowed only if nothing in R can fail, since
+ * an expression must not fail on a row that the query does not ask for.
+ */
+export interface Unnested {
+  /** The columns of the given plan at their places, then those of the terms. */
+  readonly plan: PlanNode;
+  /** Empty: the plan does not depend on the outer side. */
+  readonly terms: readonly Term[];
+}
+
+/** Row r belongs to the outer rows l for which `expr(l)` equals the column. */
+export interface Term {
+  readonly expr: Expr;
+  readonly column: number;
+  /** NULL equals NULL; else a NULL on either side belongs to nothing. */
+  readonly nullSafe: boolean;
+}
+
+export function unnest(plan: PlanNode, outer: Side): Unnested {
+  return new Unnesting(plan, outer).unnest(plan);
+}
+
+class Unnesting {
+  readonly #outer: Side;
+  /** Ids of the outer side's columns that the plan reads: the columns of D. */
+  readonly #ids: readonly number[];
+  readonly #isTotal: boolean;
+
+  constructor(plan: PlanNode, outer: Side) {
+    this.#outer = outer;
+    this.#ids = [...freeColumns(plan)]
+      .filter((id) => outer.columns.includes(id))
+      .sort((a, b) => a - b);
+    this.#isTotal = !canFail(plan);
+  }
+
+  unnest(node: PlanNode): Unnested {
+    if (!this.#isBoundIn(node)) return { plan: node, terms: [] };
+    switch (node.kind) {
+      case 'map':
+        return this.#map(node);
+      case 'join':
+        return this.#join(node);
+      case 'outer':
+        return node.type === 'left' ? this.#leftJoin(node) : this.#fullJoin(node);
+      case 'semi':
+        return this.#semiJoin(node);
+      case 'aggregate':
+        return node.groupBy.length > 0 ? this.#group(node) : this.#aggregate(node);
+      case 'union':
+        return this.#union(node);
+      case 'set':
+        return this.#set(node);
+      case 'input':
+      case 'constants':
+        // Never: a leaf reads no outer column.
+        return { plan: node, terms: [] };
+    }
+  }
+
+  #isBoundIn(node: PlanNode): boolean {
+    const free = freeColumns(node);
+    return this.#ids.some((id) => free.has(id));
+  }
+
+  #reads(expr: Expr): boolean {
+    return [...columnsOf(expr)].some((column) => this.#ids.includes(column));
+  }
+
+  /** An expression over outer columns alone. */
+  #isOuter(expr: Expr): boolean {
+    const columns = [...columnsOf(expr)];
+    return columns.length > 0 && columns.every((column) => this.#ids.includes(column));
+  }
+
+  // ---- one rule per operator ---------------------------------------------------------------------
+
+  #map(node: MapNode): Unnested {
+    const input = this.unnest(node.input);
+    const conditions = node.filter === undefined ? [] : conjunctsOf(node.filter);
+    const equalities = conditions.flatMap((condition) => this.#equality(condition));
+    const added = equalities.filter(
+      ({ term }, index) =>
+        !hasTerm(input.terms, term) &&
+        equalities.findIndex((other) => exprKey(other.term) === exprKey(term)) === index,
+    );
+    const rest = conditions.filter(
+      (condition) => !added.some((item) => item.condition === condition),
+    );
+    const bare = new Set(
+      [...input.terms.map(({ expr }) => expr), ...added.map(({ term }) => term)].flatMap(idOf),
+    );
+    const needed = [...node.outputs, ...rest].flatMap((expr) => [...columnsOf(expr)]);
+    const isBound = needed.every((column) => !this.#ids.includes(column) || bare.has(column));
+    const isSubstituted = isBound && this.#isTotal && added.every(({ isExact }) => isExact);
+    return isSubstituted
+      ? this.#substituted(node, input, rest, added)
+      : this.#overDomain(node, input, equalities, conditions);
+  }
+
+  /** The inner side of an equality is the outer value. */
+  #substituted(
+    node: MapNode,
+    input: Unnested,
+    rest: readonly Expr[],
+    added: readonly Equality[],
+  ): Unnested {
+    const values = new Map(
+      [
+        ...input.terms.map(({ expr, column }) => ({
+          ids: idOf(expr),
+          value: columnExpr(column, expr.type),
+        })),
+        ...added.map(({ term, inner }) => ({ ids: idOf(term), value: inner })),
+      ].flatMap(({ ids, value }) => ids.map((id) => [id, value] as const)),
+    );
+    const bound = (expr: Expr) => mapColumns(expr, (column) => values.get(column.index) ?? column);
+    const outputs = [
+      ...node.outputs.map(bound),
+      ...input.terms.map(({ expr, column }) => columnExpr(column, expr.type)),
+      ...added.map(({ inner }) => inner),
+    ];
+    const width = node.outputs.length;
+    const terms = [
+      ...input.terms,
+      ...added.map(({ term, nullSafe }) => ({ expr: term, nullSafe })),
+    ].map(({ expr, nullSafe }, index): Term => ({ expr, nullSafe, column: width + index }));
+    const plan = mapNode(input.plan, names(node, terms), outputs, conjunction(rest.map(bound)));
+    return { plan, terms };
+  }
+
+  /** The input joined with D, which gives the outer values. */
+  #overDomain(
+    node: MapNode,
+    input: Unnested,
+    equalities: readonly Equality[],
+    conditions: readonly Expr[],
+  ): Unnested {
+    const complete = this.#complete(input, equalities);
+    const isKey = (condition: Expr) =>
+      complete !== input && equalities.some((item) => item.condition === condition);
+    const bound = (expr: Expr) => this.#bound(expr, complete.terms);
+    const width = node.outputs.length;
+    const terms = complete.terms.map((term, index) => ({ ...term, column: width + index }));
+    const outputs = [
+      ...node.outputs.map(bound),
+      ...complete.terms.map(({ expr, column }) => columnExpr(column, expr.type)),
+    ];
+    const filter = conjunction(conditions.filter((item) => !isKey(item)).map(bound));
+    return { plan: mapNode(complete.plan, names(node, terms), outputs, filter), terms };
+  }
+
+  #join(node: JoinNode): Unnested {
+    const { left, right } = this.#aligned(this.unnest(node.left), this.unnest(node.right), 'inner');
+    const from = left.terms.length > 0 ? left : right;
+    const side = left.terms.length > 0 ? ('left' as const) : ('right' as const);
+    const outputs = [...node.outputs, ...from.terms.map(({ column }) => ({ side, column }))];
+    const keys = withTermKeys(node, left, right);
+    const plan = joinNode(
+      left.plan,
+      right.plan,
+      keys.leftKeys,
+      keys.rightKeys,
+      outputs,
+      keys.nullSafe,
+    );
+    return { plan, terms: moved(from.terms, node.outputs.length) };
+  }
+
+  #leftJoin(node: OuterJoinNode): Unnested {
+    const { residual } = node;
+    const isRead = residual !== undefined && this.#reads(residual);
+    let { left, right } = this.#aligned(
+      this.unnest(node.left),
+      this.unnest(node.right),
+      'preserve left',
+    );
+    if (isRead) {
+      left = this.#complete(left);
+      if (right.terms.length > 0) right = this.#complete(right);
+    }
+    const plan = outerJoinNode({
+      ...node,
+      ...withTermKeys(node, left, right),
+      left: left.plan,
+      right: right.plan,
+      outputs: [
+        ...node.outputs,
+        ...left.terms.map(({ column }) => ({ side: 'left' as const, column })),
+      ],
+      ...(residual === undefined ? {} : { residual: this.#residual(node, residual, left) }),
+    });
+    return { plan, terms: moved(left.terms, node.outputs.length) };
+  }
+
+  /** Each side has all of D; a row of NULLs has its outer values from the side that it is of. */
+  #fullJoin(node: OuterJoinNode): Unnested {
+    const left = this.#complete(this.unnest(node.left));
+    const right = this.#complete(this.unnest(node.right));
+    const { residual } = node;
+    const width = node.outputs.length;
+    const joined = outerJoinNode({
+      ...node,
+      ...withTermKeys(node, left, right),
+      left: left.plan,
+      right: right.plan,
+      outputs: [
+        ...node.outputs,
+        ...left.terms.map(({ column }) => ({ side: 'left' as const, column })),
+        ...right.terms.map(({ column }) => ({ side: 'right' as const, column })),
+      ],
+      ...(residual === undefined ? {} : { residual: this.#residual(node, residual, left) }),
+    });
+    const terms = moved(left.terms, width);
+    const outputs = [
+      ...node.fields.map(({ type }, index) => columnExpr(index, type)),
+      ...terms.map(({ expr: { type }, column }): Expr => {
+        const args = [columnExpr(column, type), columnExpr(column + terms.length, type)];
+        return { kind: 'call', functionId: 'coalesce', args, type };
+      }),
+    ];
+    return { plan: mapNode(joined, names(node, terms), outputs), terms };
+  }
+
+  /** The residual condition of a join whose left side became wider. */
+  #residual(node: OuterJoinNode, residual: Expr, left: Unnested): Expr {
+    const width = node.left.fields.length;
+    const shift = left.plan.fields.length - width;
+    const shifted = mapColumns(residual, (column) => {
+      const isRight = column.index >= width && !isFree(column.index);
+      return isRight ? { ...column, index: column.index + shift } : column;
+    });
+    return this.#bound(shifted, left.terms);
+  }
+
+  #semiJoin(node: SemiJoinNode): Unnested {
+    const { left, right } = this.#aligned(
+      this.unnest(node.left),
+      this.unnest(node.right),
+      'preserve left',
+    );
+    const plan = semiJoinNode({
+      ...node,
+      ...withTermKeys(node, left, right),
+      left: left.plan,
+      right: right.plan,
+    });
+    return { plan, terms: left.terms };
+  }
+
+  /** Groups of one outer row do not mix with those of another. */
+  #group(node: AggregateNode): Unnested {
+    const input = this.unnest(node.input);
+    return this.#grouped(node, input);
+  }
+
+  #grouped(node: AggregateNode, input: Unnested): Unnested {
+    const groups = node.groupBy.length;
+    const { terms } = input;
+    const plan = aggregateNode(
+      input.plan,
+      [...node.groupBy, ...terms.map(({ column }) => column)],
+      node.calls,
+      node.fields.slice(groups),
+    );
+    const order = [
+      ...node.groupBy.map((_, index) => index),
+      ...node.calls.map((_, index) => groups + terms.length + index),
+      ...terms.map((_, index) => groups + index),
+    ];
+    return { plan: projected(plan, order), terms: moved(terms, node.fields.length) };
+  }
+
+  /** Aggregates without GROUP BY: an outer row without input rows has a result too. */
+  #aggregate(node: AggregateNode): Unnested {
+    const input = this.#complete(this.unnest(node.input));
+    const groups = this.#grouped(node, input);
+    const domain = this.#domain();
+    const calls = node.fields.length;
+    const all = this.#ids.map((_, index) => index);
+    const joined = outerJoinNode({
+      type: 'left',
+      left: domain.plan,
+      right: groups.plan,
+      leftKeys: all,
+      rightKeys: groups.terms.map(({ column }) => column),
+      nullSafe: all.map(() => true),
+      outputs: [
+        ...node.fields.map((_, column) => ({ side: 'right' as const, column })),
+        ...all.map((column) => ({ side: 'left' as const, column })),
+      ],
+    });
+    const terms = groups.terms;
+    const outputs = joined.fields.map(({ type }, index) =>
+      index < calls ? emptyValue(node, index, columnExpr(index, type)) : columnExpr(index, type),
+    );
+    return { plan: mapNode(joined, names(node, terms), outputs), terms };
+  }
+
+  #union(node: UnionNode): Unnested {
+    const inputs = this.#allAligned(node.inputs.map((input) => this.unnest(input)));
+    const width = node.fields.length;
+    const terms = moved(inputs[0]!.terms, width);
+    const plans = inputs.map((input) => input.plan);
+    return { plan: unionNode(plans, termFields(node, terms)), terms };
+  }
+
+  #set(node: SetNode): Unnested {
+    const [left, right] = this.#allAligned([this.unnest(node.left), this.unnest(node.right)]);
+    const terms = moved(left!.terms, node.fields.length);
+    const plan = setNode(
+      { ...node, left: left!.plan, right: right!.plan },
+      termFields(node, terms),
+    );
+    return { plan, terms };
+  }
+
+  // ---- terms -------------------------------------------------------------------------------------
+
+  #equality(condition: Expr): Equality[] {
+    const equality = equalityOf(condition);
+    if (equality === undefined) return [];
+    const [a, b] = equality.operands;
+    const { nullSafe } = equality;
+    const isExact = exactKinds.has(a.type.kind);
+    if (this.#isOuter(a) && !this.#reads(b) && columnsOf(b).size > 0) {
+      return [{ condition, term: a, inner: b, nullSafe, isExact }];
+    }
+    if (this.#isOuter(b) && !this.#reads(a) && columnsOf(a).size > 0) {
+      return [{ condition, term: b, inner: a, nullSafe, isExact }];
+    }
+    return [];
+  }
+
+  /** Both sides with the same terms, or one without any where that will do. */
+  #aligned(left: Unnested, right: Unnested, kind: 'inner' | 'preserve left') {
+    const isEnough =
+      sameTerms(left, right) ||
+      right.terms.length === 0 ||
+      (kind === 'inner' && left.terms.length === 0);
+    if (isEnough) return { left, right: inOrderOf(left, right) };
+    return { left: this.#complete(left), right: this.#complete(right) };
+  }
+
+  /** All with the same terms, in the same order, right behind their columns. */
+  #allAligned(inputs: readonly Unnested[]): readonly Unnested[] {
+    const [first, ...others] = inputs as readonly [Unnested, ...Unnested[]];
+    if (others.every((other) => sameTerms(first, other))) {
+      return [first, ...others.map((other) => inOrderOf(first, other))];
+    }
+    return inputs.map((input) => this.#complete(input));
+  }
+
+  /** The same with a term for each column of D, by a join with D. */
+  #complete(input: Unnested, equalities: readonly Equality[] = []): Unnested {
+    if (this.#isComplete(input)) return input;
+    const width = input.plan.fields.length - input.terms.length;
+    const keys = [
+      ...input.terms.map(({ expr, column, nullSafe }) => ({
+        left: expr,
+        right: columnExpr(column, expr.type),
+        nullSafe,
+      })),
+      ...equalities.map(({ term, inner, nullSafe }) => ({ left: term, right: inner, nullSafe })),
+    ];
+    const inner: Side = { plan: input.plan, columns: input.plan.fields.map((_, index) => index) };
+    const joined = innerJoin(this.#domain(), inner, keys);
+    const count = this.#ids.length;
+    const order = [
+      ...Array.from({ length: width }, (_, index) => count + index),
+      ...this.#ids.map((_, index) => index),
+    ];
+    const plan = projected(joined.plan, order);
+    const terms = this.#ids.map((id, index): Term => {
+      const column = width + index;
+      return { expr: columnExpr(id, plan.fields[column]!.type), column, nullSafe: true };
+    });
+    return { plan, terms };
+  }
+
+  #isComplete({ terms }: Unnested): boolean {
+    return (
+      terms.length === this.#ids.length &&
+      terms.every(({ expr, nullSafe }, index) => nullSafe && idOf(expr)[0] === this.#ids[index])
+    );
+  }
+
+  /** D: the different values of the outer columns. */
+  #domain(): Side {
+    const { plan, columns } = this.#outer;
+    const order = this.#ids.map((id) => columns.indexOf(id));
+    const values = projected(plan, order);
+    const isUnique = values.uniqueKey !== undefined;
+    const all = order.map((_, index) => index);
+    return { plan: isUnique ? values : aggregateNode(values, all, [], []), columns: this.#ids };
+  }
+
+  /** Outer columns become the columns of their terms. */
+  #bound(expr: Expr, terms: readonly Term[]): Expr {
+    return mapColumns(expr, (column) => {
+      const term = terms.find((item) => idOf(item.expr).includes(column.index));
+      return term === undefined ? column : { ...column, index: term.column };
+    });
+  }
+}
+
+interface Equality {
+  readonly condition: Expr;
+  readonly term: Expr;
+  readonly inner: Expr;
+  readonly nullSafe: boolean;
+  /** Equal values are the same value, so that one can stand for the other. */
+  readonly isExact: boolean;
+}
+
+const exactKinds: ReadonlySet<TypeKind> = new Set<TypeKind>([
+  'boolean',
+  'smallint',
+  'integer',
+  'bigint',
+  'text',
+  'varchar',
+  'bytea',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+]);
+
+/** The id of a bare column. */
+function idOf(expr: Expr): readonly number[] {
+  return expr.kind === 'column' ? [expr.index] : [];
+}
+
+function hasTerm(terms: readonly Term[], expr: Expr): boolean {
+  return terms.some((term) => exprKey(term.expr) === exprKey(expr));
+}
+
+function sameTerms(a: Unnested, b: Unnested): boolean {
+  return a.terms.length === b.terms.length && a.terms.every(({ expr }) => hasTerm(b.terms, expr));
+}
+
+/** `b` with its terms in the order of those of `a`, if it has the same. */
+function inOrderOf(a: Unnested, b: Unnested): Unnested {
+  if (!sameTerms(a, b)) return b;
+  const width = b.plan.fields.length - b.terms.length;
+  const found = a.terms.map(
+    ({ expr }) => b.terms.find((term) => exprKey(term.expr) === exprKey(expr))!,
+  );
+  const isSame = found.every(({ column }, index) => column === width + index);
+  if (isSame) return { plan: b.plan, terms: found };
+  const order = [...Array(width).keys(), ...found.map(({ column }) => column)];
+  return { plan: projected(b.plan, order), terms: moved(found, width) };
+}
+
+function moved(terms: readonly Term[], width: number): readonly Term[] {
+  return terms.map((term, index) => ({ ...term, column: width + index }));
+}
+
+/** The keys of a join and, if both sides have them, their terms. */
+function withTermKeys(
+  { leftKeys, rightKeys, nullSafe }: JoinNode | OuterJoinNode | SemiJoinNode,
+  left: Unnested,
+  right: Unnested,
+) {
+  if (left.terms.length === 0 || right.terms.length === 0) return { leftKeys, rightKeys, nullSafe };
+  return {
+    leftKeys: [...leftKeys, ...left.terms.map(({ column }) => column)],
+    rightKeys: [...rightKeys, ...right.terms.map(({ column }) => column)],
+    nullSafe: [...nullSafe, ...left.terms.map((term) => term.nullSafe)],
+  };
+}
+
+/** What an aggregate over no rows gives: a count is 0, all others are NULL. */
+export function emptyValue(node: AggregateNode, call: number, value: Expr): Expr {
+  const { functionId } = node.calls[call - node.groupBy.length]!;
+  if (!/^(count|approx_count|regr_count)/.test(functionId)) return value;
+  const zero: Expr = { kind: 'constant', type: value.type, value: 0n };
+  return { kind: 'call', functionId: 'coalesce', args: [value, zero], type: value.type };
+}
+
+/** Some columns of a plan, in a new order. */
+export function projected(plan: PlanNode, order: readonly number[]): PlanNode {
+  const outputs = order.map((column) => columnExpr(column, plan.fields[column]!.type));
+  return mapNode(
+    plan,
+    order.map((column) => plan.fields[column]!.name),
+    outputs,
+  );
+}
+
+function names({ fields }: PlanNode, terms: readonly Term[]): string[] {
+  return [...fields.map(({ name }) => name), ...terms.map((_, index) => `outer${index}`)];
+}
+
+function termFields({ fields }: PlanNode, terms: readonly Term[]) {
+  return [
+    ...fields,
+    ...terms.map(({ expr: { type } }, index) => ({ name: `outer${index}`, type, nullable: true })),
+  ];
+}
