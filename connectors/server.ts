@@ -1,7 +1,5 @@
-import { Clients } from '../engine/broker/clients.ts';
-import { Consumers } from '../engine/broker/consumers.ts';
 import { Groups } from '../engine/broker/groups.ts';
-import { Publisher } from '../engine/broker/publisher.ts';
+import { openBroker } from '../engine/broker/open-broker.ts';
 import { SystemTopic } from '../engine/broker/system-topic.ts';
 import { Topics } from '../engine/broker/topics.ts';
 import type { StartReport } from '../engine/views/protocol.ts';
@@ -45,6 +43,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   try {
     const clock = systemClock;
+    const logger = createLogger('warn');
     const store = await openStore({
       fs: createDiskFs(),
       clock,
@@ -63,21 +62,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       youngGenerationMb: 64,
     });
     thread.ended.catch((error) => {
-      createLogger('warn').log('error', 'the SQL engine has stopped', { error });
+      logger.log('error', 'the SQL engine has stopped', { error });
     });
     const sql = new SqlClient({ store, systemTopic, topics, thread, clock });
     closers.push(() => sql.close());
     await systemTopic.open();
     const state = await sql.start();
-    const clients = new Clients(clock);
-    closers.push(() => clients.close());
-    const format = rocketmqFormat;
-    const consumers = new Consumers({ store, topics, groups, clients, clock, format });
-    closers.push(() => consumers.close());
-    await consumers.open();
-    const publisher = new Publisher(store, topics);
+    const broker = await openBroker({
+      store,
+      topics,
+      groups,
+      clock,
+      logger,
+      format: rocketmqFormat,
+    });
+    closers.push(() => broker.close());
     const host = new GrpcHost([
-      createMessagingService({ store, topics, groups, clients, publisher, consumers, clock }),
+      createMessagingService({ ...broker, store, topics, clock }),
       createFlightService({ sql }),
       createAdminService({ store, topics }),
     ]);

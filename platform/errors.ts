@@ -30,6 +30,9 @@ export const errorCodes = [
   'PROPERTIES_TOO_LARGE',
   'MESSAGE_TYPE_CONFLICT', // the topic does not take messages of this type
   'CLIENT_ID_REQUIRED',
+  'MESSAGE_NOT_FOUND',
+  'INVALID_TRANSACTION_ID',
+  'ILLEGAL_DELIVERY_TIME',
   'MALFORMED', // bytes that do not follow their format (protobuf, JSON, Arrow)
   'RECEIPT_HANDLE_EXPIRED',
   // The world is in a state that refuses the request.

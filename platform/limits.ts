@@ -42,6 +42,18 @@ export const limits = {
   attemptIdsMax: 1024,
   /** Deliveries of a message before it is dead, unless its group says otherwise (1.8). */
   deliveryAttemptsMax: 17,
+  /** Timers due within this time are in memory, the others in the index database. */
+  timerWindowMs: 60_000,
+  /** The wall clock is looked at this often while a timer waits: it may jump. */
+  timerTickMs: 1000,
+  /** Timers handled together. */
+  timersFiredMax: 1000,
+  /** From a half message to the first question to its producers, and between questions (1.15). */
+  transactionCheckMs: 30_000,
+  transactionChecksMax: 15,
+  transactionRecoveryMsMax: 3_600_000,
+  /** Ended transactions whose producer may ask again. */
+  transactionsEndedMax: 10_000,
   topicQueuesMax: 1024,
   topicNameMax: 127,
   groupNameMax: 120,

@@ -22,6 +22,10 @@ export const entryKinds = {
   catalogue: 2,
   /** Body = resolved rows of one DML statement (engine/formats/row-block.ts). */
   rows: 3,
+  /** Body = a request with one message that waits (engine/broker/parked.ts). */
+  parked: 4,
+  /** Body = which parked messages do not wait any more (engine/broker/parked.ts). */
+  settled: 5,
 } as const;
 export type EntryKind = (typeof entryKinds)[keyof typeof entryKinds];
 
@@ -164,6 +168,8 @@ export interface DerivedKeys {
   delete(key: string): void;
   /** All pairs whose key starts with `prefix`, read at start. */
   load(prefix: string): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** Pairs of the keys from `from` to before `to`, in the order of the keys' UTF-8 bytes. */
+  scan(from: string, to: string): Promise<ReadonlyMap<string, Uint8Array>>;
   /** Resolves when every earlier put and delete was handed to the database. */
   settled(): Promise<void>;
 }

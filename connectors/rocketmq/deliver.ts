@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { encode, fromMillis } from './codec.ts';
+import { isTransaction } from './message-format.ts';
 import type { ScannedMessage } from './scan.ts';
 import { delimited } from './wire.ts';
 
@@ -39,12 +40,26 @@ export function deliveredMessage(
     ...(message.hasDigest ? {} : { body_digest: digestOf(request, message) }),
   });
   const system = delimited(3, [request.subarray(systemStart, systemEnd), added]);
+  const properties = addedProperties(message);
   if (systemEnd === 0) return Buffer.concat([request.subarray(start, end), system]);
   return Buffer.concat([
     request.subarray(start, systemTag),
     system,
     request.subarray(systemEnd, end),
+    ...properties,
   ]);
+}
+
+/** What RocketMQ's broker shows among the user's properties, and clients read (reference 1.11). */
+function addedProperties(message: ScannedMessage): Buffer[] {
+  const property = (key: string, value: string) =>
+    delimited(2, [delimited(1, [Buffer.from(key)]), delimited(2, [Buffer.from(value)])]);
+  return [
+    ...(message.messageGroup === undefined
+      ? []
+      : [property('__SHARDINGKEY', message.messageGroup)]),
+    ...(isTransaction(message) ? [property('__transactionId__', message.messageId)] : []),
+  ];
 }
 
 /** Some clients reject a message without one; MD5 in upper case suits all of them. */

@@ -1,5 +1,9 @@
 import { crc32 } from 'node:zlib';
-import type { DeadLetter, MessageFormat } from '../../engine/broker/message-format.ts';
+import type {
+  DeadLetter,
+  MessageFormat,
+  ParkedMessage,
+} from '../../engine/broker/message-format.ts';
 import type { Entry } from '../../storage/store.ts';
 import { encode } from './codec.ts';
 import { type ScannedMessage, scanSendRequest } from './scan.ts';
@@ -13,6 +17,10 @@ export const rocketmqFormat: MessageFormat = {
     );
   },
 
+  parked(entry): ParkedMessage {
+    return parkedMessage(scanSendRequest(bytesOf(entry))[0]!);
+  },
+
   deadLetter(entry, index, topic, deadLetterTopic): DeadLetter {
     const bytes = bytesOf(entry);
     const message = scanSendRequest(bytes)[index]!;
@@ -23,6 +31,26 @@ export const rocketmqFormat: MessageFormat = {
     return { body, messageId: message.messageId, tag: message.tag };
   },
 };
+
+/** MessageType.TRANSACTION, the one type that a client's word counts for (reference 1.11). */
+const transactionType = 4;
+
+export function isTransaction({ messageType }: ScannedMessage): boolean {
+  return messageType === transactionType;
+}
+
+export function parkedMessage(message: ScannedMessage): ParkedMessage {
+  const { topic, messageId, tag, deliverAtMs, recoveryMs, messageGroup } = message;
+  return {
+    topic,
+    messageId,
+    tag,
+    deliverAtMs,
+    recoveryMs,
+    messageGroup,
+    isTransaction: isTransaction(message),
+  };
+}
 
 export function bytesOf({ body }: Entry): Buffer {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength);

@@ -16,6 +16,8 @@ enum DigestType { DIGEST_TYPE_UNSPECIFIED = 0; CRC32 = 1; MD5 = 2; SHA1 = 3; }
 enum Encoding { ENCODING_UNSPECIFIED = 0; IDENTITY = 1; GZIP = 2; }
 enum ClientType { CLIENT_TYPE_UNSPECIFIED = 0; PRODUCER = 1; PUSH_CONSUMER = 2; SIMPLE_CONSUMER = 3; PULL_CONSUMER = 4; LITE_PUSH_CONSUMER = 5; LITE_SIMPLE_CONSUMER = 6; }
 enum Language { LANGUAGE_UNSPECIFIED = 0; JAVA = 1; CPP = 2; DOT_NET = 3; GOLANG = 4; RUST = 5; PYTHON = 6; PHP = 7; NODE_JS = 8; }
+enum TransactionResolution { TRANSACTION_RESOLUTION_UNSPECIFIED = 0; COMMIT = 1; ROLLBACK = 2; }
+enum TransactionSource { SOURCE_UNSPECIFIED = 0; SOURCE_CLIENT = 1; SOURCE_SERVER_CHECK = 2; }
 enum QueryOffsetPolicy { BEGINNING = 0; END = 1; TIMESTAMP = 2; }
 
 message Resource { string resource_namespace = 1; string name = 2; }
@@ -78,7 +80,14 @@ message Settings {
   UA user_agent = 7;
   Metric metric = 8;
 }
-message TelemetryCommand { optional Status status = 1; oneof command { Settings settings = 2; } }
+message RecoverOrphanedTransactionCommand { Message message = 1; string transaction_id = 2; }
+message TelemetryCommand {
+  optional Status status = 1;
+  oneof command {
+    Settings settings = 2;
+    RecoverOrphanedTransactionCommand recover_orphaned_transaction_command = 5;
+  }
+}
 
 message QueryRouteRequest { Resource topic = 1; Endpoints endpoints = 2; }
 message QueryRouteResponse { Status status = 1; repeated MessageQueue message_queues = 2; }
@@ -135,6 +144,17 @@ message PullMessageRequest {
   google.protobuf.Duration long_polling_timeout = 6;
 }
 message PullMessageResponse { oneof content { Status status = 1; Message message = 2; int64 next_offset = 3; } }
+message EndTransactionRequest {
+  Resource topic = 1;
+  string message_id = 2;
+  string transaction_id = 3;
+  TransactionResolution resolution = 4;
+  TransactionSource source = 5;
+  string trace_context = 6;
+}
+message EndTransactionResponse { Status status = 1; }
+message RecallMessageRequest { Resource topic = 1; string recall_handle = 2; }
+message RecallMessageResponse { Status status = 1; string message_id = 2; }
 message GetOffsetRequest { Resource group = 1; MessageQueue message_queue = 2; }
 message GetOffsetResponse { Status status = 1; int64 offset = 2; }
 message UpdateOffsetRequest { Resource group = 1; MessageQueue message_queue = 2; int64 offset = 3; }
@@ -153,6 +173,8 @@ service MessagingService {
   rpc QueryOffset(QueryOffsetRequest) returns (QueryOffsetResponse);
   rpc GetOffset(GetOffsetRequest) returns (GetOffsetResponse);
   rpc UpdateOffset(UpdateOffsetRequest) returns (UpdateOffsetResponse);
+  rpc EndTransaction(EndTransactionRequest) returns (EndTransactionResponse);
+  rpc RecallMessage(RecallMessageRequest) returns (RecallMessageResponse);
   rpc ForwardMessageToDeadLetterQueue(ForwardMessageToDeadLetterQueueRequest) returns (ForwardMessageToDeadLetterQueueResponse);
   rpc Telemetry(stream TelemetryCommand) returns (stream TelemetryCommand);
   rpc NotifyClientTermination(NotifyClientTerminationRequest) returns (NotifyClientTerminationResponse);

@@ -32,6 +32,7 @@ export interface ScannedMessage {
   readonly messageGroup: string | undefined;
   /** ms since 1970; `undefined` when the message is for now. */
   readonly deliverAtMs: number | undefined;
+  readonly recoveryMs: number | undefined;
   readonly liteTopic: string | undefined;
   readonly priority: number | undefined;
 }
@@ -150,6 +151,7 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
   let messageType = 0;
   let messageGroup: string | undefined;
   let deliverAtMs: number | undefined;
+  let recoveryMs: number | undefined;
   let liteTopic: string | undefined;
   let priority: number | undefined;
   while (reader.next()) {
@@ -159,6 +161,7 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
     else if (reader.is(4)) hasDigest = true;
     else if (reader.is(11)) deliverAtMs = timestampMs(bytes, reader.start, reader.stop);
     else if (reader.is(17)) messageGroup = checkedText(reader);
+    else if (reader.is(19)) recoveryMs = timestampMs(bytes, reader.start, reader.stop);
     else if (reader.is(21)) liteTopic = checkedText(reader);
     else if (reader.wireType === 0) {
       const value = new WireReader(bytes, reader.start, reader.stop).varint();
@@ -178,12 +181,13 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
     messageType,
     messageGroup,
     deliverAtMs,
+    recoveryMs,
     liteTopic,
     priority,
   };
 }
 
-/** google.protobuf.Timestamp: seconds = 1, nanos = 2. Far from 1970 it loses precision, no more. */
+/** google.protobuf.Timestamp or Duration: seconds = 1, nanos = 2. Far from 1970 it loses precision, no more. */
 function timestampMs(bytes: Buffer, start: number, end: number): number {
   const reader = new WireReader(bytes, start, end);
   let ms = 0;

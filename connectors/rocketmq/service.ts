@@ -6,30 +6,23 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import type { Clients } from '../../engine/broker/clients.ts';
-import type { Consumers } from '../../engine/broker/consumers.ts';
-import type { Groups } from '../../engine/broker/groups.ts';
-import type { Publisher } from '../../engine/broker/publisher.ts';
+import type { Broker } from '../../engine/broker/open-broker.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../storage/store.ts';
 import type { GrpcService } from '../grpc/service.ts';
-import { decode, encode, type Fields } from './codec.ts';
+import { decode, encode } from './codec.ts';
 import { ConsumeMethods, clientIdOf } from './consume.ts';
 import { rocketmqProto } from './proto.ts';
 import { ReadMethods } from './read.ts';
 import { queryAssignment, queryRoute } from './route.ts';
-import { scanSendRequest } from './scan.ts';
+import { SendMethods } from './send.ts';
 import { ok, statusOf } from './status.ts';
 import { Telemetry } from './telemetry.ts';
 
-export interface MessagingOptions {
+export interface MessagingOptions extends Broker {
   readonly store: Store;
   readonly topics: Topics;
-  readonly publisher: Publisher;
-  readonly consumers: Consumers;
-  readonly groups: Groups;
-  readonly clients: Clients;
   readonly clock: Clock;
 }
 
@@ -53,6 +46,8 @@ const methods: Readonly<Record<string, readonly [boolean, boolean]>> = {
   GetOffset: [false, false],
   UpdateOffset: [false, false],
   ForwardMessageToDeadLetterQueue: [false, false],
+  EndTransaction: [false, false],
+  RecallMessage: [false, false],
   Telemetry: [true, true],
   NotifyClientTermination: [false, false],
   ChangeInvisibleDuration: [false, false],
@@ -78,7 +73,9 @@ const definition: ServiceDefinition = Object.fromEntries(
 /** `apache.rocketmq.v2.MessagingService` over the broker. */
 export function createMessagingService(options: MessagingOptions): GrpcService {
   const closing = new AbortController();
+  const send = new SendMethods(options);
   const telemetry = new Telemetry(options);
+  options.transactions.askProducer = telemetry.askProducer;
   const consume = new ConsumeMethods(options, closing.signal);
   const read = new ReadMethods(options);
   const handlers: UntypedServiceImplementation = {
@@ -86,7 +83,9 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     QueryAssignment: unary('QueryAssignmentResponse', (call) =>
       queryAssignment(options.topics, options.groups, call),
     ),
-    SendMessage: unary('SendMessageResponse', (call) => sendMessage(options.publisher, call)),
+    SendMessage: unary('SendMessageResponse', (call) => send.send(call)),
+    RecallMessage: unary('RecallMessageResponse', (call) => send.recall(call)),
+    EndTransaction: unary('EndTransactionResponse', (call) => send.endTransaction(call)),
     Heartbeat: unary('HeartbeatResponse', (call) => {
       decode('HeartbeatRequest', call.request);
       options.clients.seen(clientIdOf(call));
@@ -131,28 +130,4 @@ function unary(response: string, run: Unary) {
         (error) => callback(null, encode(response, { status: statusOf(error) })),
       );
   };
-}
-
-/** MessageType.TRANSACTION. */
-const transactionType = 4;
-
-async function sendMessage(publisher: Publisher, { request }: UnaryCall): Promise<Buffer> {
-  const messages = scanSendRequest(request);
-  const { baseOffset } = await publisher.publish(
-    request,
-    messages.map(({ bodyStart, bodyEnd, messageType, ...parts }) => ({
-      ...parts,
-      bodyBytes: bodyEnd - bodyStart,
-      isTransaction: messageType === transactionType,
-    })),
-  );
-  const entries = messages.map(
-    ({ messageId }, index): Fields => ({
-      status: ok,
-      message_id: messageId,
-      transaction_id: messageId,
-      offset: baseOffset + index,
-    }),
-  );
-  return encode('SendMessageResponse', { status: ok, entries });
 }

@@ -6,7 +6,7 @@ import { type Fields, fromMillis } from './codec.ts';
 /** A client's Settings as decoded; unknown parts are echoed. */
 export interface ClientSettings extends Fields {
   readonly client_type?: string;
-  readonly publishing?: Fields;
+  readonly publishing?: Fields & { readonly topics?: readonly { readonly name?: string }[] };
   readonly subscription?: Fields & { readonly group?: { readonly name?: string } };
   readonly access_point?: Fields;
   readonly user_agent?: { readonly language?: string; readonly version?: string };
@@ -56,7 +56,8 @@ export function answerSettings(
       ...settings.subscription,
       fifo,
       receive_batch_size: limits.receiveBatchMax,
-      long_polling_timeout: fromMillis(20_000),
+      // Node's push consumer waits for its long polls when it shuts down.
+      long_polling_timeout: fromMillis(language === 'NODE_JS' ? 5000 : 20_000),
       lite_subscription_quota: 2000,
       max_lite_topic_size: 64,
     },

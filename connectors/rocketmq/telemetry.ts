@@ -1,11 +1,16 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clients } from '../../engine/broker/clients.ts';
 import type { Groups } from '../../engine/broker/groups.ts';
+import type { AskProducer } from '../../engine/broker/transactions.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { decode, encode } from './codec.ts';
 import { clientIdOf } from './consume.ts';
+import { deliveredMessage } from './deliver.ts';
+import { bytesOf } from './message-format.ts';
+import { scanSendRequest } from './scan.ts';
 import { answerSettings, type ClientSettings } from './settings.ts';
 import { ok, statusOf } from './status.ts';
+import { delimited } from './wire.ts';
 
 type TelemetryCall = ServerDuplexStream<Buffer, Buffer>;
 
@@ -29,6 +34,8 @@ const repeatSettingsMs = [300, 1500, 5000];
 export class Telemetry {
   readonly #options: TelemetryOptions;
   readonly #streams = new Set<TelemetryCall>();
+  /** Streams of producers by the topics that their settings name; the one asked last is last. */
+  readonly #producers = new Map<string, Set<TelemetryCall>>();
 
   constructor(options: TelemetryOptions) {
     this.#options = options;
@@ -39,6 +46,7 @@ export class Telemetry {
     this.#streams.add(call);
     const finish = () => {
       if (this.#streams.delete(call)) disconnected();
+      this.#forgetProducer(call);
     };
     call.on('data', (bytes: Buffer) => {
       this.#answer(call, bytes).catch((error) => {
@@ -52,6 +60,35 @@ export class Telemetry {
     call.on('error', finish);
     call.on('cancelled', finish);
     call.on('close', finish);
+  }
+
+  /**
+   * Asks one producer of the topic what becomes of a half message; another one each time. The
+   * message is whole, as a delivered one is: clients parse it so (reference rocketmq-v2, 1.15).
+   */
+  readonly askProducer: AskProducer = (topic, half, transactionId) => {
+    const streams = this.#producers.get(topic);
+    const [stream] = streams ?? [];
+    if (streams === undefined || stream === undefined) return false;
+    streams.delete(stream);
+    streams.add(stream);
+    const request = bytesOf(half);
+    const { queueId, baseOffset, storeTimeMs } = half;
+    const message = deliveredMessage(request, scanSendRequest(request)[0]!, {
+      queueId,
+      offset: baseOffset,
+      storeTimeMs,
+    });
+    const id = delimited(2, [Buffer.from(transactionId)]);
+    stream.write(delimited(5, [delimited(1, [message]), id]));
+    return true;
+  };
+
+  #forgetProducer(call: TelemetryCall): void {
+    for (const [topic, streams] of this.#producers) {
+      streams.delete(call);
+      if (streams.size === 0) this.#producers.delete(topic);
+    }
   }
 
   close(): void {
@@ -77,6 +114,10 @@ export class Telemetry {
       settings: answerSettings(settings, group),
     });
     if (!this.#streams.has(call)) return;
+    this.#forgetProducer(call);
+    for (const { name: topic = '' } of settings.publishing?.topics ?? []) {
+      this.#producers.set(topic, (this.#producers.get(topic) ?? new Set()).add(call));
+    }
     call.write(answer);
     if (settings.user_agent?.language !== 'NODE_JS') return;
     for (const delayMs of repeatSettingsMs) {

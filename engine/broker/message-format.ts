@@ -12,11 +12,26 @@ export interface MessageFilter {
 export interface MessageFormat {
   /** A hash of each message's message group, in order; 0 where there is none. */
   orderKeys(entry: Entry): readonly number[];
+  /** What a parked entry holds: a request with one message. */
+  parked(entry: Entry): ParkedMessage;
   /**
    * A request with the one message, for the group's dead-letter topic: its bytes as they came, and
    * where it comes from (SystemProperties.dead_letter_queue).
    */
   deadLetter(entry: Entry, index: number, topic: string, deadLetterTopic: string): DeadLetter;
+}
+
+/** A message that does not go to its topic yet. */
+export interface ParkedMessage {
+  readonly topic: string;
+  readonly messageId: string;
+  readonly tag: string | undefined;
+  readonly isTransaction: boolean;
+  /** ms since 1970; only of delayed messages. */
+  readonly deliverAtMs: number | undefined;
+  /** From a half message's arrival to the first question what becomes of it; if its client says. */
+  readonly recoveryMs: number | undefined;
+  readonly messageGroup: string | undefined;
 }
 
 export interface DeadLetter {

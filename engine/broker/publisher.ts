@@ -3,6 +3,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import { entryKinds, type Store, tagMixed, tagNone } from '../../storage/store.ts';
 import type { TopicCreated } from './catalogue-record.ts';
 import { checkMessage, type MessageParts } from './message-check.ts';
+import type { ParkedMessage } from './message-format.ts';
 import type { Topics } from './topics.ts';
 
 export interface Published {
@@ -50,8 +51,27 @@ export class Publisher {
     return { queueId, baseOffset };
   }
 
+  /** A parked message goes to its topic now; false when the topic does not exist any more. */
+  async deliver(body: Buffer, message: ParkedMessage): Promise<boolean> {
+    const topic = this.#topics.find(message.topic);
+    if (topic === undefined) return false;
+    await this.#store.append({
+      topicId: topic.topicId,
+      queueId: this.#queueOf(topic, [{ ...message, priority: undefined }]),
+      kind: entryKinds.messages,
+      count: 1,
+      body,
+      firstIdHash: crc32(message.messageId),
+      tagHash: tagHashOf(message.tag),
+    });
+    return true;
+  }
+
   /** One queue per message group; the priority's number (reference 1.19); else queues take turns. */
-  #queueOf({ topicId, queues }: TopicCreated, messages: readonly MessageParts[]): number {
+  #queueOf(
+    { topicId, queues }: TopicCreated,
+    messages: readonly Pick<MessageParts, 'messageGroup' | 'priority'>[],
+  ): number {
     const { messageGroup, priority } = messages[0]!;
     if (messages.some((message) => message.messageGroup !== messageGroup)) {
       throw new MillraceError('MALFORMED', 'all messages of a request have one message group');

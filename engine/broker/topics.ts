@@ -25,12 +25,17 @@ export class Topics {
   }
 
   find(name: string): TopicCreated | undefined {
+    return isInternal(name) ? undefined : this.#byName.get(name);
+  }
+
+  /** A topic of the broker's own, which no client sees. */
+  internal(name: string): TopicCreated | undefined {
     return this.#byName.get(name);
   }
 
   /** Throws TOPIC_NOT_FOUND. */
   get(name: string): TopicCreated {
-    const topic = this.#byName.get(name);
+    const topic = this.find(name);
     if (topic === undefined) {
       throw new MillraceError('TOPIC_NOT_FOUND', `topic "${name}" does not exist`, {
         sqlState: '42704',
@@ -41,7 +46,8 @@ export class Topics {
   }
 
   list(): readonly TopicCreated[] {
-    return [...this.#byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const visible = [...this.#byName.values()].filter(({ name }) => !isInternal(name));
+    return visible.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Topics that tables own have one queue and are not listed. */
@@ -105,4 +111,8 @@ export function checkName(name: string): void {
     'INVALID_ARGUMENT',
     `"${name}" is not a topic name: 1 to ${limits.topicNameMax} letters, digits and %_-`,
   );
+}
+
+function isInternal(name: string): boolean {
+  return name.startsWith('%SYS%');
 }

@@ -35,12 +35,20 @@ export class DerivedKeyWriter implements DerivedKeys {
     this.#writeSoon();
   }
 
-  async load(prefix: string): Promise<ReadonlyMap<string, Uint8Array>> {
-    await this.settled();
+  load(prefix: string): Promise<ReadonlyMap<string, Uint8Array>> {
     const from = databaseKey(prefix);
     const to = Buffer.from(from);
     // The first key past the prefix: no byte of UTF-8 is 255.
     to[to.length - 1]!++;
+    return this.#scan(from, to);
+  }
+
+  scan(from: string, to: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    return this.#scan(databaseKey(from), databaseKey(to));
+  }
+
+  async #scan(from: Buffer, to: Buffer): Promise<ReadonlyMap<string, Uint8Array>> {
+    await this.settled();
     const pairs = await this.#kv.scan({ from, to });
     return new Map(
       pairs.map(({ key, value }) => [Buffer.from(key.subarray(1)).toString('utf8'), value]),

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { GrpcHost } from '../../connectors/grpc/server.ts';
 import { rocketmqFormat } from '../../connectors/rocketmq/message-format.ts';
 import { createMessagingService } from '../../connectors/rocketmq/service.ts';
-import { Clients } from '../../engine/broker/clients.ts';
-import { Consumers } from '../../engine/broker/consumers.ts';
 import { Groups } from '../../engine/broker/groups.ts';
-import { Publisher } from '../../engine/broker/publisher.ts';
+import { openBroker as openMessaging } from '../../engine/broker/open-broker.ts';
 import { SystemTopic } from '../../engine/broker/system-topic.ts';
 import { Topics } from '../../engine/broker/topics.ts';
+import { createLogger } from '../../platform/logger.ts';
 import { nodeFs } from '../../platform/node-fs.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { systemRandom } from '../../platform/system-random.ts';
@@ -19,6 +18,7 @@ import { openStore } from '../../storage/open-store.ts';
 export interface Broker {
   readonly endpoint: string;
   readonly topics: Topics;
+  readonly groups: Groups;
   /** Stops and starts again on the same files and the same port. */
   restart(): Promise<Broker>;
   close(): Promise<void>;
@@ -46,24 +46,25 @@ export async function openBroker(given?: {
   const topics = new Topics(systemTopic, clock);
   const groups = new Groups(systemTopic, clock);
   await systemTopic.open();
-  const clients = new Clients(clock);
-  const format = rocketmqFormat;
-  const consumers = new Consumers({ store, topics, groups, clients, clock, format });
-  await consumers.open();
-  const publisher = new Publisher(store, topics);
-  const host = new GrpcHost([
-    createMessagingService({ store, topics, groups, clients, publisher, consumers, clock }),
-  ]);
+  const broker = await openMessaging({
+    store,
+    topics,
+    groups,
+    clock,
+    logger: createLogger('error'),
+    format: rocketmqFormat,
+  });
+  const host = new GrpcHost([createMessagingService({ ...broker, store, topics, clock })]);
   const port = await host.listen('127.0.0.1', given?.port ?? 0);
   const stop = async () => {
     await host.close();
-    consumers.close();
-    clients.close();
+    broker.close();
     await store.close();
   };
   return {
     endpoint: `127.0.0.1:${port}`,
     topics,
+    groups,
     async restart() {
       await stop();
       return openBroker({ directory, kv, port });

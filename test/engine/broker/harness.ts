@@ -1,13 +1,13 @@
-import { encode } from '../../../connectors/rocketmq/codec.ts';
-import { rocketmqFormat } from '../../../connectors/rocketmq/message-format.ts';
+import { encode, fromMillis } from '../../../connectors/rocketmq/codec.ts';
+import { parkedMessage, rocketmqFormat } from '../../../connectors/rocketmq/message-format.ts';
 import { scanSendRequest } from '../../../connectors/rocketmq/scan.ts';
 import type { TopicMessageType } from '../../../engine/broker/catalogue-record.ts';
-import { Clients } from '../../../engine/broker/clients.ts';
-import { Consumers, type Popped, type PopRequest } from '../../../engine/broker/consumers.ts';
+import type { Popped, PopRequest } from '../../../engine/broker/consumers.ts';
 import { Groups } from '../../../engine/broker/groups.ts';
-import { Publisher } from '../../../engine/broker/publisher.ts';
+import { openBroker } from '../../../engine/broker/open-broker.ts';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
 import { Topics } from '../../../engine/broker/topics.ts';
+import { createLogger } from '../../../platform/logger.ts';
 import { ManualClock } from '../../../platform/manual-clock.ts';
 import { MemoryFs } from '../../../platform/memory-fs.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
@@ -19,6 +19,9 @@ export interface Sent {
   readonly group?: string;
   readonly tag?: string;
   readonly priority?: number;
+  readonly deliverAtMs?: number;
+  readonly isHalf?: boolean;
+  readonly recoveryMs?: number | undefined;
   readonly properties?: Readonly<Record<string, string>>;
 }
 
@@ -44,16 +47,19 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
   const topics = new Topics(systemTopic, clock);
   const groups = new Groups(systemTopic, clock);
   await systemTopic.open();
-  const clients = new Clients(clock);
-  const format = rocketmqFormat;
-  const consumers = new Consumers({ store, topics, groups, clients, clock, format });
-  await consumers.open();
-  const publisher = new Publisher(store, topics);
+  const broker = await openBroker({
+    store,
+    topics,
+    groups,
+    clock,
+    logger: createLogger('error'),
+    format: rocketmqFormat,
+  });
+  const { clients, consumers, publisher, delays, transactions } = broker;
   let sent = 0;
 
   async function stop(): Promise<void> {
-    consumers.close();
-    clients.close();
+    broker.close();
     await store.close();
   }
 
@@ -64,33 +70,31 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
     groups,
     clients,
     consumers,
+    delays,
+    transactions,
     topic: (name: string, queues = 1, messageType: TopicMessageType = 'MIXED') =>
       topics.create(name, { queues, ifNotExists: false, messageType }),
 
     async publish(topic: string, messages: readonly Sent[]): Promise<void> {
-      for (const { body, group, tag, priority, properties = {} } of messages) {
-        const request = encode('SendMessageRequest', {
-          messages: [
-            {
-              topic: { name: topic },
-              user_properties: properties,
-              body: Buffer.from(body),
-              system_properties: {
-                message_id: `id-${sent++}`,
-                ...(group === undefined ? {} : { message_group: group }),
-                ...(tag === undefined ? {} : { tag }),
-                ...(priority === undefined ? {} : { priority }),
-              },
-            },
-          ],
-        });
-        const parts = scanSendRequest(request).map(({ bodyStart, bodyEnd, ...rest }) => ({
-          ...rest,
-          bodyBytes: bodyEnd - bodyStart,
+      for (const message of messages) {
+        const request = requestOf(topic, `id-${sent++}`, message);
+        const parts = scanSendRequest(request).map((scanned) => ({
+          ...scanned,
+          bodyBytes: scanned.bodyEnd - scanned.bodyStart,
           isTransaction: false,
         }));
         await publisher.publish(request, parts);
       }
+    },
+
+    async later(topic: string, body: string, deliverAtMs: number, id = `id-${sent++}`) {
+      const request = requestOf(topic, id, { body, deliverAtMs });
+      return delays.add(request, parkedMessage(scanSendRequest(request)[0]!));
+    },
+
+    async half(topic: string, id: string, body: string, recoveryMs?: number): Promise<void> {
+      const request = requestOf(topic, id, { body, isHalf: true, recoveryMs });
+      await transactions.begin(request, parkedMessage(scanSendRequest(request)[0]!));
     },
 
     /** Bodies and attempts of what one pop hands out, and the messages themselves. */
@@ -123,8 +127,36 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
       await stop();
       return openTestBroker({ fs, kv: left, clock });
     },
+    /** A start on the log alone: the database is gone. */
+    async lose() {
+      await stop();
+      return openTestBroker({ fs, kv: new MemoryKv(), clock });
+    },
     stop,
   };
+}
+
+function requestOf(topic: string, id: string, message: Sent): Buffer {
+  const { body, group, tag, priority, deliverAtMs, isHalf, recoveryMs, properties = {} } = message;
+  const given = Object.entries({
+    message_group: group,
+    tag,
+    priority,
+    delivery_timestamp: deliverAtMs === undefined ? undefined : fromMillis(deliverAtMs),
+    orphaned_transaction_recovery_duration:
+      recoveryMs === undefined ? undefined : fromMillis(recoveryMs),
+    message_type: isHalf === true ? 'TRANSACTION' : undefined,
+  }).filter(([, value]) => value !== undefined);
+  return encode('SendMessageRequest', {
+    messages: [
+      {
+        topic: { name: topic },
+        user_properties: properties,
+        body: Buffer.from(body),
+        system_properties: { message_id: id, ...Object.fromEntries(given) },
+      },
+    ],
+  });
 }
 
 export type TestBroker = Awaited<ReturnType<typeof openTestBroker>>;

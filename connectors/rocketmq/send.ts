@@ -1,0 +1,132 @@
+import type { Delays } from '../../engine/broker/delays.ts';
+import { checkMessage, type MessageParts } from '../../engine/broker/message-check.ts';
+import type { Publisher } from '../../engine/broker/publisher.ts';
+import type { Topics } from '../../engine/broker/topics.ts';
+import type { Transactions } from '../../engine/broker/transactions.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import { decode, encode } from './codec.ts';
+import { isTransaction, parkedMessage } from './message-format.ts';
+import { type ScannedMessage, scanSendRequest } from './scan.ts';
+import type { MessagingOptions, UnaryCall } from './service.ts';
+import { multipleResults, ok, statusOf } from './status.ts';
+import { delimited } from './wire.ts';
+
+interface Named {
+  readonly name?: string;
+}
+
+/** What producers call. */
+export class SendMethods {
+  readonly #publisher: Publisher;
+  readonly #topics: Topics;
+  readonly #delays: Delays;
+  readonly #transactions: Transactions;
+  readonly #clock: Clock;
+
+  constructor({ publisher, topics, delays, transactions, clock }: MessagingOptions) {
+    this.#publisher = publisher;
+    this.#topics = topics;
+    this.#delays = delays;
+    this.#transactions = transactions;
+    this.#clock = clock;
+  }
+
+  /** One result a message, in their order (reference rocketmq-v2, 1.12). */
+  async send({ request }: UnaryCall): Promise<Buffer> {
+    const messages = scanSendRequest(request);
+    if (messages.some((message) => this.#mustWait(message))) return this.#park(request, messages);
+    const { baseOffset } = await this.#publisher.publish(request, messages.map(partsOf));
+    const entries = messages.map((message, index) => sent(message, baseOffset + index));
+    return encode('SendMessageResponse', { status: ok, entries });
+  }
+
+  /** A half message, or one for later. What is for a time that has passed goes out at once. */
+  #mustWait(message: ScannedMessage): boolean {
+    return isTransaction(message) || (message.deliverAtMs ?? 0) > this.#clock.nowMs();
+  }
+
+  /** Each message waits by itself, so each can fail by itself. */
+  async #park(request: Buffer, messages: readonly ScannedMessage[]): Promise<Buffer> {
+    const entries = await Promise.all(
+      messages.map((message) =>
+        this.#parkOne(request, message).catch((error) => ({ status: statusOf(error) })),
+      ),
+    );
+    const { status: first } = entries[0]!;
+    const isSame = entries.every(({ status }) => status.code === first.code);
+    return encode('SendMessageResponse', { status: isSame ? first : multipleResults, entries });
+  }
+
+  async #parkOne(request: Buffer, message: ScannedMessage) {
+    const topic = this.#topics.get(message.topic);
+    checkMessage(partsOf(message), topic);
+    const body = delimited(1, [request.subarray(message.start, message.end)]);
+    const parked = parkedMessage(message);
+    if (parked.isTransaction) {
+      checkRecovery(parked.recoveryMs);
+      return sent(message, await this.#transactions.begin(body, parked));
+    }
+    if (!this.#mustWait(message)) {
+      const { baseOffset } = await this.#publisher.publish(body, [partsOf(message)]);
+      return sent(message, baseOffset);
+    }
+    checkDeliveryTime(parked.deliverAtMs);
+    const { offset, handle } = await this.#delays.add(body, parked);
+    return { ...sent(message, offset), recall_handle: handle };
+  }
+
+  async recall({ request }: UnaryCall): Promise<Buffer> {
+    interface RecallRequest {
+      readonly topic?: Named;
+      readonly recall_handle?: string;
+    }
+    const { topic, recall_handle: handle } = decode<RecallRequest>('RecallMessageRequest', request);
+    const { name } = this.#topics.get(topic?.name ?? '');
+    const messageId = await this.#delays.recall(name, handle ?? '');
+    return encode('RecallMessageResponse', { status: ok, message_id: messageId });
+  }
+
+  async endTransaction({ request }: UnaryCall): Promise<Buffer> {
+    interface EndRequest {
+      readonly topic?: Named;
+      readonly transaction_id?: string;
+      readonly resolution?: string;
+    }
+    const end = decode<EndRequest>('EndTransactionRequest', request);
+    const topic = end.topic?.name ?? '';
+    const { resolution } = end;
+    if (resolution !== 'COMMIT' && resolution !== 'ROLLBACK') {
+      throw new MillraceError('INVALID_ARGUMENT', 'a transaction is committed or rolled back');
+    }
+    const how = resolution === 'COMMIT' ? 'commit' : 'rollback';
+    await this.#transactions.end(topic, end.transaction_id ?? '', how);
+    return encode('EndTransactionResponse', { status: ok });
+  }
+}
+
+function partsOf(message: ScannedMessage): MessageParts {
+  const bodyBytes = message.bodyEnd - message.bodyStart;
+  return { ...message, bodyBytes, isTransaction: isTransaction(message) };
+}
+
+/** RocketMQ's transaction id is the message id, and every message has one (reference 1.12). */
+function sent({ messageId }: ScannedMessage, offset: number) {
+  return { status: ok, message_id: messageId, transaction_id: messageId, offset };
+}
+
+function checkRecovery(recoveryMs: number | undefined): void {
+  if (recoveryMs === undefined) return;
+  if (recoveryMs >= 0 && recoveryMs <= limits.transactionRecoveryMsMax) return;
+  throw new MillraceError(
+    'INVALID_ARGUMENT',
+    `a transaction is checked after at most ${limits.transactionRecoveryMsMax / 1000} s`,
+  );
+}
+
+/** The last date that JavaScript has, and most databases. */
+function checkDeliveryTime(deliverAtMs: number | undefined): void {
+  if (deliverAtMs! <= 8.64e15) return;
+  throw new MillraceError('ILLEGAL_DELIVERY_TIME', 'no calendar has that time of delivery');
+}

@@ -1,0 +1,138 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { Store } from '../../storage/store.ts';
+import type { ParkedMessage } from './message-format.ts';
+import type { Parked, Waiting } from './parked.ts';
+import type { Publisher } from './publisher.ts';
+import { type Timer, Timers } from './timers.ts';
+
+export interface DelaysOptions {
+  readonly store: Store;
+  readonly parked: Parked;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Messages for later: parked, and delivered to their topic when their time has come, at any
+ * distance (reference rocketmq-v2, 1.17 and its complaints). Until then they can be recalled.
+ */
+export class Delays {
+  readonly #options: DelaysOptions;
+  readonly #timers: Timers;
+  readonly #recalling = new Set<number>();
+
+  constructor(options: DelaysOptions) {
+    const { store, parked, clock, logger } = options;
+    this.#options = options;
+    const fire = (due: readonly Timer[]) => this.#deliver(due);
+    this.#timers = new Timers({ keys: store.derived, clock, logger, fire });
+    parked.subscribe({
+      parked: ({ offset, message }) => {
+        if (message.deliverAtMs !== undefined && !message.isTransaction) {
+          this.#timers.add({ offset, dueMs: dueOf(message) });
+        }
+      },
+      settled: ({ offset, message }) => {
+        if (message.deliverAtMs === undefined || message.isTransaction) return;
+        this.#timers.remove({ offset, dueMs: dueOf(message) });
+      },
+    });
+  }
+
+  /** After `Parked.open`. */
+  open(): Promise<void> {
+    return this.#timers.open();
+  }
+
+  close(): void {
+    this.#timers.close();
+  }
+
+  /** Resolves with the handle to recall it by when the message is durable. */
+  async add(body: Buffer, message: ParkedMessage): Promise<{ offset: number; handle: string }> {
+    const { offset } = await this.#options.parked.park(body, message);
+    return { offset, handle: this.#handleOf({ offset, message }) };
+  }
+
+  /** The message will not be delivered; gives its id. Throws NOT_FOUND when it already was. */
+  async recall(topic: string, handle: string): Promise<string> {
+    const [offset, dueMs] = handle
+      .split('.')
+      .slice(0, 2)
+      .map((part) => Number.parseInt(part, 36)) as [number, number];
+    const timer = { offset, dueMs };
+    if (!Number.isSafeInteger(offset) || !(await this.#timers.has(timer))) throw notWaiting();
+    const message = this.#options.parked.messageOf(await this.#options.parked.read(offset));
+    const expected = this.#handleOf({ offset, message });
+    if (!isSame(expected, handle) || message.topic !== topic) throw notWaiting();
+    if (this.#recalling.has(offset)) throw notWaiting();
+    this.#recalling.add(offset);
+    try {
+      // Asked again: it may have come due, or have been recalled, while the entry was read.
+      if (!(await this.#timers.has(timer))) throw notWaiting();
+      this.#timers.remove(timer);
+      await this.#settleRecalled({ offset, message }, timer);
+    } finally {
+      this.#recalling.delete(offset);
+    }
+    return message.messageId;
+  }
+
+  async #settleRecalled(waiting: Waiting, timer: Timer): Promise<void> {
+    try {
+      await this.#options.parked.settle([waiting], 'recalled');
+    } catch (error) {
+      // The recall failed, so the message is for its time again.
+      this.#timers.add(timer);
+      throw error;
+    }
+  }
+
+  /** `OFFSET.DUE.CHECK`, in base 36: only the server can make one. */
+  #handleOf({ offset, message }: Waiting): string {
+    const numbers = [offset, dueOf(message)].map((number) => number.toString(36)).join('.');
+    const text = [this.#options.store.serverId, numbers, message.topic, message.messageId];
+    return `${numbers}.${createHash('sha256').update(text.join('\n')).digest('hex').slice(0, 24)}`;
+  }
+
+  async #deliver(due: readonly Timer[]): Promise<void> {
+    const { parked, publisher } = this.#options;
+    const delivered: Waiting[] = [];
+    const orphans: Waiting[] = [];
+    await Promise.all(
+      due.map(async ({ offset }) => {
+        const entry = await parked.read(offset);
+        const waiting = { offset, message: parked.messageOf(entry) };
+        const isDelivered = await publisher.deliver(Buffer.from(entry.body), waiting.message);
+        (isDelivered ? delivered : orphans).push(waiting);
+      }),
+    );
+    await parked.settle(delivered, 'delivered');
+    await parked.settle(orphans, 'topicGone');
+    if (orphans.length > 0) {
+      const topics = [...new Set(orphans.map(({ message }) => message.topic))];
+      this.#options.logger.log('warn', 'delayed messages of dropped topics were not delivered', {
+        count: orphans.length,
+        topics,
+      });
+    }
+  }
+}
+
+/** Whole ms, rounded up: never early. */
+function dueOf({ deliverAtMs }: ParkedMessage): number {
+  return Math.ceil(Math.max(0, deliverAtMs!));
+}
+
+function isSame(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function notWaiting(): MillraceError {
+  return new MillraceError('MESSAGE_NOT_FOUND', 'no such message waits for its time');
+}

@@ -1,0 +1,62 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { Store } from '../../storage/store.ts';
+import { Clients } from './clients.ts';
+import { Consumers } from './consumers.ts';
+import { Delays } from './delays.ts';
+import type { Groups } from './groups.ts';
+import type { MessageFormat } from './message-format.ts';
+import { Parked } from './parked.ts';
+import { Publisher } from './publisher.ts';
+import type { Topics } from './topics.ts';
+import { Transactions } from './transactions.ts';
+
+export interface BrokerOptions {
+  readonly store: Store;
+  readonly topics: Topics;
+  readonly groups: Groups;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly format: MessageFormat;
+}
+
+/** Messaging as a whole; the parts know each other through their constructors. */
+export interface Broker {
+  readonly publisher: Publisher;
+  readonly consumers: Consumers;
+  readonly clients: Clients;
+  readonly groups: Groups;
+  readonly delays: Delays;
+  readonly transactions: Transactions;
+  /** Stops timers and long polls; the store is to be closed after it. */
+  close(): void;
+}
+
+/** After `SystemTopic.open`. Throws CORRUPTION when derived state is ahead of the log. */
+export async function openBroker(options: BrokerOptions): Promise<Broker> {
+  const { store, topics, groups, clock, logger, format } = options;
+  const clients = new Clients(clock);
+  const consumers = new Consumers({ store, topics, groups, clients, clock, format });
+  await consumers.open();
+  const publisher = new Publisher(store, topics);
+  const parked = new Parked(store, topics, format);
+  const delays = new Delays({ store, parked, publisher, clock, logger });
+  const transactions = new Transactions({ store, topics, parked, publisher, clock, logger });
+  await parked.open();
+  await delays.open();
+  await transactions.open();
+  return {
+    publisher,
+    consumers,
+    clients,
+    groups,
+    delays,
+    transactions,
+    close() {
+      delays.close();
+      transactions.close();
+      consumers.close();
+      clients.close();
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { limits } from '../../../platform/limits.ts';
+import { bodies, openTestBroker, type TestBroker } from './harness.ts';
+
+let broker: TestBroker;
+beforeEach(async () => {
+  broker = await openTestBroker();
+  await broker.topic('t');
+});
+afterEach(() => broker.stop());
+
+/** What has arrived in the topic so far, read without a group. */
+async function arrived(topic = 't'): Promise<string[]> {
+  const popped = await broker.pop(`reader-${group++}`, topic);
+  return bodies(popped);
+}
+let group = 0;
+
+/** Time passes, and what it sets off is done. */
+async function pass(ms: number): Promise<void> {
+  broker.clock.advance(ms);
+  await settle();
+}
+
+/** Everything that goes on in memory comes to rest. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a message arrives in its time, not before, near and far', async () => {
+  const now = broker.clock.nowMs();
+  const year = 366 * 86_400_000;
+  await broker.later('t', 'far', now + 3 * year);
+  await broker.later('t', 'soon', now + 1500);
+  await broker.later('t', 'window', now + 2 * limits.timerWindowMs);
+  await pass(1499);
+  expect(await arrived()).toEqual([]);
+  await pass(1);
+  expect(await arrived()).toEqual(['soon']);
+  for (let i = 0; i < 130; i++) await pass(1000);
+  expect(await arrived()).toEqual(['soon', 'window']);
+  await pass(3 * year);
+  await pass(limits.timerTickMs);
+  expect(await arrived()).toEqual(['soon', 'window', 'far']);
+});
+
+test('what became due while the server was down arrives at its start, once', async () => {
+  const now = broker.clock.nowMs();
+  await broker.later('t', 'a', now + 10_000);
+  await broker.later('t', 'b', now + 500_000);
+  broker = await broker.restart();
+  expect(await arrived()).toEqual([]);
+  const stopped = broker;
+  broker.clock.advance(5000);
+  broker = await stopped.restart();
+  broker.clock.advance(100_000);
+  broker = await broker.restart();
+  await settle();
+  expect(await arrived()).toEqual(['a']);
+  broker = await broker.restart();
+  await settle();
+  expect(await arrived()).toEqual(['a']);
+});
+
+test('timers come back from the log when the database lost them', async () => {
+  const now = broker.clock.nowMs();
+  for (let i = 0; i < 20; i++) await broker.later('t', `${i}`, now + 1000 * (i + 1));
+  const { handle } = await broker.later('t', 'recalled', now + 5000);
+  await broker.delays.recall('t', handle);
+  await pass(5000);
+  broker = await broker.lose();
+  await settle();
+  expect(await arrived()).toEqual(['0', '1', '2', '3', '4']);
+  for (let i = 0; i < 20; i++) await pass(1000);
+  expect(await arrived()).toHaveLength(20);
+});
+
+test('a message can be recalled until it is delivered', async () => {
+  const now = broker.clock.nowMs();
+  const near = await broker.later('t', 'near', now + 5000, 'id-near');
+  const far = await broker.later('t', 'far', now + 10 * limits.timerWindowMs, 'id-far');
+  const kept = await broker.later('t', 'kept', now + 5000);
+  const recall = (handle: string, topic = 't') => broker.delays.recall(topic, handle);
+  await expect(recall(near.handle, 'other')).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
+  await expect(recall(`${near.handle.slice(0, -1)}x`)).rejects.toMatchObject({
+    code: 'MESSAGE_NOT_FOUND',
+  });
+  for (const bad of ['', '.', 'a.b.c', '-1.-1.x', 'zzzzzzzzzzzzzzz.1.x']) {
+    await expect(recall(bad)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
+  }
+  expect(await recall(near.handle)).toBe('id-near');
+  await expect(recall(near.handle)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
+  broker = await broker.restart();
+  expect(await broker.delays.recall('t', far.handle)).toBe('id-far');
+  for (let i = 0; i < 10; i++) await pass(limits.timerWindowMs);
+  expect(await arrived()).toEqual(['kept']);
+  await expect(broker.delays.recall('t', kept.handle)).rejects.toMatchObject({
+    code: 'MESSAGE_NOT_FOUND',
+  });
+});
+
+test('of two recalls at once one succeeds', async () => {
+  const { handle } = await broker.later('t', 'x', broker.clock.nowMs() + 5000);
+  const results = await Promise.allSettled([1, 2].map(() => broker.delays.recall('t', handle)));
+  expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+});
+
+test('a message whose topic is gone is dropped, and does not hold up others', async () => {
+  await broker.topic('gone');
+  const now = broker.clock.nowMs();
+  await broker.later('gone', 'x', now + 1000);
+  await broker.later('t', 'y', now + 1000);
+  await broker.topics.drop(broker.topics.get('gone').topicId);
+  await pass(1000);
+  expect(await arrived()).toEqual(['y']);
+});
+
+test('three thousand at once', async () => {
+  const due = broker.clock.nowMs() + 2000;
+  await Promise.all(Array.from({ length: 3000 }, (_, i) => broker.later('t', `${i}`, due)));
+  broker.clock.advance(2000);
+  const { topicId } = broker.topics.get('t');
+  await expect.poll(() => broker.store.range(topicId, 0).maxOffset, { timeout: 20_000 }).toBe(3000);
+});
+
+test('clients do not see the parked messages', async () => {
+  await broker.later('t', 'x', broker.clock.nowMs() + 1000);
+  expect(broker.topics.list().map(({ name }) => name)).toEqual(['t']);
+  await expect(broker.pop('g', '%SYS%parked')).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
+});
