@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import { type Entry, entryKinds, type Store, tagNone } from '../../storage/store.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
-import { readRow } from './pop-queue.ts';
+import { endOffset, readRow } from './pop-queue.ts';
 import type { Topics } from './topics.ts';
 
 /** How a parked message ended. Numbers are on disk. */
@@ -85,8 +85,8 @@ export class Parked {
       let next = this.#applied;
       for (let row = 0; row < rows.rowCount; row++) {
         const entry = await readRow(this.#store, rows, row);
-        changes.push(...(await this.#changesOf(entry)));
-        next = entry.baseOffset + entry.count;
+        next = endOffset(rows, row);
+        if (entry !== undefined) changes.push(...(await this.#changesOf(entry)));
       }
       this.#apply(changes, next);
     }
@@ -140,7 +140,7 @@ export class Parked {
       topic === undefined ? undefined : await this.#store.indexRows(topic.topicId, 0, offset, 1);
     if (rows !== undefined && rows.rowCount === 1) {
       const entry = await readRow(this.#store, rows, 0);
-      if (entry.kind === entryKinds.parked && entry.baseOffset === offset) return entry;
+      if (entry?.kind === entryKinds.parked && entry.baseOffset === offset) return entry;
     }
     throw new MillraceError('NOT_FOUND', `no message waits at ${offset}`);
   }

@@ -110,7 +110,7 @@ export function readRow(
   );
 }
 
-function endOffset({ values }: IndexRows, row: number): number {
+export function endOffset({ values }: IndexRows, row: number): number {
   const at = row * indexRowWidth;
   return values[at + col.baseOffset]! + values[at + col.count]!;
 }
