@@ -80,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const host = new GrpcHost([
       createMessagingService({ ...broker, store, topics, clock }),
       createFlightService({ sql }),
-      createAdminService({ store, topics }),
+      createAdminService({ store, topics, broker }),
     ]);
     closers.push(() => host.close());
     const port = await host.listen(options.host, options.port);

@@ -1,96 +1,90 @@
 import type { ServerUnaryCall, ServiceDefinition, sendUnaryData } from '@grpc/grpc-js';
+import type { Broker } from '../../engine/broker/open-broker.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import { MillraceError } from '../../platform/errors.ts';
-import { limits } from '../../platform/limits.ts';
-import type { FoundMessage, Store } from '../../storage/store.ts';
+import type { Store } from '../../storage/store.ts';
 import type { GrpcService } from '../grpc/service.ts';
-import { deliveredMessage } from '../rocketmq/deliver.ts';
-import { scanSendRequest } from '../rocketmq/scan.ts';
 import { ok, statusOf } from '../rocketmq/status.ts';
+import { findMessages } from './find.ts';
+import { groupMethods } from './groups.ts';
 import {
+  type AdminMethod,
+  type AdminMethods,
+  type AdminRequest,
+  adminCodec,
+  adminPath,
   adminProto,
   adminServiceName,
-  type FindMessagesRequest,
-  findMessagesPath,
-  findMessagesRequest,
-  findMessagesResponse,
 } from './proto.ts';
 
 export interface AdminOptions {
   readonly store: Store;
   readonly topics: Topics;
+  readonly broker: Broker;
 }
 
-const foundMessagesMax = 1000;
+/** What answers each method; errors become code and text of the answer. */
+export type AdminHandlers = {
+  readonly [M in AdminMethod]: (
+    request: AdminRequest<M>,
+  ) => Promise<AdminMethods[M]['answer']> | AdminMethods[M]['answer'];
+};
+
 const same = (bytes: Buffer) => bytes;
 
-const definition: ServiceDefinition = {
-  FindMessages: {
-    path: findMessagesPath,
-    originalName: 'FindMessages',
+/** `millrace.v1.AdminService`. */
+export function createAdminService(options: AdminOptions): GrpcService {
+  const answers: AdminHandlers = {
+    FindMessages: (request) => findMessages(options, request),
+    ...groupMethods(options),
+  };
+  const methods = Object.keys(answers) as AdminMethod[];
+  return {
+    name: adminServiceName,
+    definition: Object.fromEntries(methods.map((method) => [method, definitionOf(method)])),
+    handlers: Object.fromEntries(
+      methods.map((method) => [
+        method,
+        handler(method, (request) => (answers[method] as (of: object) => object)(request)),
+      ]),
+    ),
+    proto: adminProto,
+    close: () => undefined,
+  };
+}
+
+function definitionOf(method: AdminMethod): ServiceDefinition[string] {
+  return {
+    path: adminPath(method),
+    originalName: method,
     requestStream: false,
     responseStream: false,
     requestSerialize: same,
     requestDeserialize: same,
     responseSerialize: same,
     responseDeserialize: same,
-  },
-};
-
-/** `millrace.v1.AdminService`. */
-export function createAdminService(options: AdminOptions): GrpcService {
-  const findMessages = (
-    call: ServerUnaryCall<Buffer, Buffer>,
-    callback: sendUnaryData<Buffer>,
-  ): void => {
-    find(options, call.request).then(
-      (messages) => callback(null, findMessagesResponse.encode({ code: ok.code, messages })),
-      (error) => {
-        const { code, message } = statusOf(error);
-        callback(null, findMessagesResponse.encode({ code, error: message }));
-      },
-    );
-  };
-  return {
-    name: adminServiceName,
-    definition,
-    handlers: { FindMessages: findMessages },
-    proto: adminProto,
-    close: () => undefined,
   };
 }
 
-async function find({ store, topics }: AdminOptions, bytes: Buffer): Promise<Buffer[]> {
-  const { topic = '', message_id: id, key, max = 1 } = decoded(bytes);
-  const { topicId } = topics.get(topic);
-  const name = id ?? key;
-  if (name === undefined || name === '') {
-    throw new MillraceError('INVALID_ARGUMENT', 'a message is found by its id or by a key');
-  }
-  const kind = id === undefined ? 'key' : 'id';
-  const most = Math.max(1, Math.min(max, foundMessagesMax));
-  const messages: Buffer[] = [];
-  let size = 0;
-  for (const found of await store.find(topicId, kind, name, most)) {
-    const message = delivered(found);
-    size += message.length;
-    if (messages.length > 0 && size > limits.receiveBytesMax) break;
-    messages.push(message);
-  }
-  return messages;
-}
-
-function decoded(bytes: Buffer): FindMessagesRequest {
-  try {
-    return findMessagesRequest.decode(bytes);
-  } catch (cause) {
-    throw new MillraceError('MALFORMED', 'the bytes are not a FindMessagesRequest', { cause });
-  }
-}
-
-function delivered({ entry, index }: FoundMessage): Buffer {
-  const { body, queueId, baseOffset, storeTimeMs } = entry;
-  const request = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const message = scanSendRequest(request)[index]!;
-  return deliveredMessage(request, message, { queueId, offset: baseOffset + index, storeTimeMs });
+function handler(method: AdminMethod, run: (request: object) => object | Promise<object>) {
+  const request = adminCodec(method, 'Request');
+  const response = adminCodec(method, 'Response');
+  return (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
+    const decoded = () => {
+      try {
+        return request.decode(call.request);
+      } catch (cause) {
+        throw new MillraceError('MALFORMED', `the bytes are not a ${method}Request`, { cause });
+      }
+    };
+    Promise.resolve()
+      .then(() => run(decoded()))
+      .then(
+        (answer) => callback(null, response.encode({ ...answer, code: ok.code })),
+        (error) => {
+          const { code, message } = statusOf(error);
+          callback(null, response.encode({ code, error: message }));
+        },
+      );
+  };
 }

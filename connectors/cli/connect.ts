@@ -34,5 +34,13 @@ export const grpcServices: Services = {
     };
   },
 
+  admin(endpoint) {
+    const client = new MessagingClient(endpointText(endpoint));
+    return {
+      call: (method, request) => client.admin(method, request),
+      close: () => client.close(),
+    };
+  },
+
   startServer,
 };

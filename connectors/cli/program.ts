@@ -6,12 +6,24 @@ import { runDemo } from './demo/demo.ts';
 import { defaultEndpoint, type Endpoint, parseEndpoint, parsePort } from './endpoint.ts';
 import { errorText } from './error-text.ts';
 import { topicFind, topicPeek } from './find-commands.ts';
+import {
+  clientList,
+  type GroupFlags,
+  groupAlter,
+  groupCreate,
+  groupDelete,
+  groupDescribe,
+  groupList,
+  groupReset,
+  type ResetFlags,
+  redriveCommand,
+} from './group-commands.ts';
 import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
 import { publishCommand, subscribeCommand } from './message-commands.ts';
 import { serverCommand } from './server-command.ts';
 import { sqlCommand, submitCommand } from './sql-commands.ts';
 import type { TableStyle } from './table.ts';
-import { topicCreate, topicDescribe, topicList } from './topic-commands.ts';
+import { type TopicOptions, topicCreate, topicDescribe, topicList } from './topic-commands.ts';
 
 /** Runs one command line, given without the program's own name. Never rejects. */
 export async function runCommandLine(
@@ -55,6 +67,7 @@ function createProgram(
   addSqlCommands(program, context, exit);
   addTopicCommands(program, context, exit);
   addMessageCommands(program, context, exit);
+  addGroupCommands(program, context, exit);
   addLogCommands(program, context, exit);
   return program;
 }
@@ -135,11 +148,15 @@ function addTopicCommands(
     .command('create')
     .argument('<name>')
     .option('--queues <count>', 'number of logical queues', queues, 4)
+    .addOption(
+      new Option('--type <type>', 'messages that it takes')
+        .choices(['mixed', 'normal', 'fifo', 'delay', 'transaction', 'priority'])
+        .default('mixed'),
+    )
     .option('--if-not-exists', 'do nothing when it is there already', false)
     .addOption(endpointOption())
-    .action(async (name: string, options: SqlFlags & { queues: number; ifNotExists: boolean }) => {
-      const { queues: count, ifNotExists } = options;
-      exit(await topicCreate(context, name, count, ifNotExists, sqlOptions(options)));
+    .action(async (name: string, options: SqlFlags & TopicOptions) => {
+      exit(await topicCreate(context, name, options, sqlOptions(options)));
     });
   topic
     .command('list')
@@ -262,6 +279,85 @@ function addMessageCommands(
     );
 }
 
+type GroupOptions = GroupFlags & { endpoint: Endpoint };
+type ListFlags = SqlFlags & { json: boolean };
+
+function addGroupCommands(
+  program: Command,
+  context: CliContext,
+  exit: (code: ExitCode) => void,
+): void {
+  const json = () => new Option('--json', 'one JSON object per line').default(false);
+  const settings = (command: Command) =>
+    command
+      .argument('<name>')
+      .option('--fifo', 'messages of one message group go out one after the other')
+      .option('--no-fifo', 'they do not')
+      .option('--broadcast', 'every client gets every message')
+      .option('--max-attempts <count>', 'deliveries before a message is dead', positive)
+      .option('--start <where>', 'beginning, end, or a time', startPlace)
+      .addOption(endpointOption());
+  const list = (command: Command) =>
+    command.addOption(json()).addOption(endpointOption()).addOption(formatOption());
+  const group = program.command('group').description('administer consumer groups');
+  settings(group.command('create'))
+    .option('--if-not-exists', 'do nothing when it is there already', false)
+    .action(async (name: string, options: GroupOptions & { ifNotExists: boolean }) => {
+      const { endpoint, ...flags } = options;
+      exit(await groupCreate(context, name, flags, endpoint));
+    });
+  settings(group.command('alter')).action(async (name: string, options: GroupOptions) => {
+    const { endpoint, ...flags } = options;
+    exit(await groupAlter(context, name, flags, endpoint));
+  });
+  group
+    .command('delete')
+    .argument('<name>')
+    .addOption(endpointOption())
+    .action(async (name: string, { endpoint }: { endpoint: Endpoint }) => {
+      exit(await groupDelete(context, name, endpoint));
+    });
+  list(group.command('list')).action(async (options: ListFlags) => {
+    exit(await groupList(context, { ...sqlOptions(options), json: options.json }));
+  });
+  list(group.command('describe').argument('<name>'))
+    .description('settings, lag by queue, and connected clients')
+    .action(async (name: string, options: ListFlags) => {
+      exit(await groupDescribe(context, name, { ...sqlOptions(options), json: options.json }));
+    });
+  group
+    .command('reset')
+    .description('put a group elsewhere on a topic')
+    .argument('<name>')
+    .requiredOption('--topic <name>', 'the topic')
+    .option('--queue <id>', 'one queue; all without it', wholeNumber)
+    .option('--beginning', 'to the first message')
+    .option('--end', 'past the last message')
+    .option('--offset <offset>', 'to an offset', wholeNumber)
+    .option('--time <ms>', 'to a time, or milliseconds since 1970', timeMs)
+    .addOption(endpointOption())
+    .action(async (name: string, options: ResetFlags & { endpoint: Endpoint }) => {
+      const { endpoint, ...flags } = options;
+      exit(await groupReset(context, name, flags, endpoint));
+    });
+  list(program.command('client').description('connected clients').command('list')).action(
+    async (options: ListFlags) => {
+      exit(await clientList(context, { ...sqlOptions(options), json: options.json }));
+    },
+  );
+  program
+    .command('dlq')
+    .description('dead letters; they are in the topic %DLQ%GROUP')
+    .command('redrive')
+    .description('send a group its dead letters again')
+    .argument('<group>')
+    .option('--max <count>', 'at most this many', positive)
+    .addOption(endpointOption())
+    .action(async (name: string, { max, endpoint }: { max?: number; endpoint: Endpoint }) => {
+      exit(await redriveCommand(context, name, max, endpoint));
+    });
+}
+
 /** These work on the files of a server that is not running. */
 function addLogCommands(
   program: Command,
@@ -339,6 +435,10 @@ function range(text: string): { readonly from: number; readonly to: number } {
   const to = Number(match?.[2] || Infinity);
   if (match === null || text === '-' || from >= to) throw new InvalidArgumentError('not a range');
   return { from, to };
+}
+
+function startPlace(text: string): string {
+  return text === 'beginning' || text === 'end' ? text : String(timeMs(text));
 }
 
 function timeMs(text: string): number {

@@ -1,4 +1,5 @@
 import type { Field } from '../../sql/columns/types.ts';
+import type { AdminMethod, AdminRequest, AdminResponse } from '../admin/proto.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { TextRow } from './table.ts';
 
@@ -6,6 +7,7 @@ import type { TextRow } from './table.ts';
 export interface Services {
   sql(endpoint: Endpoint): SqlConnection;
   messaging(endpoint: Endpoint): Messaging;
+  admin(endpoint: Endpoint): Administration;
   /** Rejects with PORT_IN_USE or DIRECTORY_LOCKED, among others. */
   startServer(options: ServerOptions): Promise<RunningServer>;
 }
@@ -79,6 +81,13 @@ export interface Messaging {
   /** First offset stored at or after the time, ms since 1970; the end of the queue without one. */
   offsetAtTime(topic: string, queue: number, timeMs: number): Promise<number>;
   queueOffsets(topic: string): Promise<readonly QueueOffsets[]>;
+  close(): Promise<void>;
+}
+
+/** Calls of the server's own admin service. */
+export interface Administration {
+  /** Throws what the server refuses with. */
+  call<M extends AdminMethod>(method: M, request: AdminRequest<M>): Promise<AdminResponse<M>>;
   close(): Promise<void>;
 }
 

@@ -1,16 +1,22 @@
 import type { CliContext, ExitCode } from './context.ts';
 import { type SqlCommandOptions, sqlCommand } from './sql-commands.ts';
 
+export interface TopicOptions {
+  readonly queues: number;
+  readonly type: string;
+  readonly ifNotExists: boolean;
+}
+
 /** Topics are administered through SQL; these commands spare the typing. */
 export function topicCreate(
   context: CliContext,
   name: string,
-  queues: number,
-  ifNotExists: boolean,
+  { queues, type, ifNotExists }: TopicOptions,
   options: SqlCommandOptions,
 ): Promise<ExitCode> {
   const guard = ifNotExists ? 'IF NOT EXISTS ' : '';
-  const text = `CREATE TOPIC ${guard}${quoted(name)} WITH (queues = ${queues})`;
+  const given = type === 'mixed' ? '' : `, type = '${type}'`;
+  const text = `CREATE TOPIC ${guard}${quoted(name)} WITH (queues = ${queues}${given})`;
   return sqlCommand(context, text, options);
 }
 

@@ -4,7 +4,13 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { systemRandom } from '../../platform/system-random.ts';
-import { findMessagesPath, findMessagesRequest, findMessagesResponse } from '../admin/proto.ts';
+import {
+  type AdminMethod,
+  type AdminRequest,
+  type AdminResponse,
+  adminCodec,
+  adminPath,
+} from '../admin/proto.ts';
 import {
   type Duration,
   decode,
@@ -176,10 +182,20 @@ export class MessagingClient {
     max: number,
   ): Promise<readonly ReceivedMessage[]> {
     const by = 'id' in name ? { message_id: name.id } : { key: name.key };
-    const request = findMessagesRequest.encode({ topic, max, ...by });
-    const answer = findMessagesResponse.decode(await this.#call(findMessagesPath, request));
-    checked({ status: { code: answer.code ?? 0, message: answer.error ?? '' } });
-    return (answer.messages ?? []).map((bytes) => received(decode<WireMessage>('Message', bytes)));
+    const { messages = [] } = await this.admin('FindMessages', { topic, max, ...by });
+    return messages.map((bytes) => received(decode<WireMessage>('Message', bytes)));
+  }
+
+  /** A call of the admin service. Throws what the server refuses with. */
+  async admin<M extends AdminMethod>(
+    method: M,
+    request: AdminRequest<M>,
+  ): Promise<AdminResponse<M>> {
+    const bytes = adminCodec(method, 'Request').encode(request);
+    const answer = await this.#call(adminPath(method), bytes);
+    const response = adminCodec(method, 'Response').decode(answer) as AdminResponse<M>;
+    checked({ status: { code: response.code ?? 0, message: response.error ?? '' } });
+    return response;
   }
 
   async close(): Promise<void> {

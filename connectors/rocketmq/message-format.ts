@@ -21,6 +21,14 @@ export const rocketmqFormat: MessageFormat = {
     return parkedMessage(scanSendRequest(bytesOf(entry))[0]!);
   },
 
+  redriven(entry, index) {
+    const bytes = bytesOf(entry);
+    const message = scanSendRequest(bytes)[index]!;
+    const topic = message.deadLetterTopic ?? message.topic;
+    const body = delimited(1, [rewritten(bytes, message, topic, Buffer.alloc(0))]);
+    return { body, message: { ...parkedMessage(message), topic } };
+  },
+
   deadLetter(entry, index, topic, deadLetterTopic): DeadLetter {
     const bytes = bytesOf(entry);
     const message = scanSendRequest(bytes)[index]!;

@@ -33,6 +33,8 @@ export interface ScannedMessage {
   /** ms since 1970; `undefined` when the message is for now. */
   readonly deliverAtMs: number | undefined;
   readonly recoveryMs: number | undefined;
+  /** Where a dead letter comes from. */
+  readonly deadLetterTopic: string | undefined;
   readonly liteTopic: string | undefined;
   readonly priority: number | undefined;
 }
@@ -152,6 +154,7 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
   let messageGroup: string | undefined;
   let deliverAtMs: number | undefined;
   let recoveryMs: number | undefined;
+  let deadLetterTopic: string | undefined;
   let liteTopic: string | undefined;
   let priority: number | undefined;
   while (reader.next()) {
@@ -162,6 +165,7 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
     else if (reader.is(11)) deliverAtMs = timestampMs(bytes, reader.start, reader.stop);
     else if (reader.is(17)) messageGroup = checkedText(reader);
     else if (reader.is(19)) recoveryMs = timestampMs(bytes, reader.start, reader.stop);
+    else if (reader.is(20)) deadLetterTopic = firstText(bytes, reader.start, reader.stop);
     else if (reader.is(21)) liteTopic = checkedText(reader);
     else if (reader.wireType === 0) {
       const value = new WireReader(bytes, reader.start, reader.stop).varint();
@@ -182,9 +186,18 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
     messageGroup,
     deliverAtMs,
     recoveryMs,
+    deadLetterTopic,
     liteTopic,
     priority,
   };
+}
+
+/** Field 1 of a message, a text. */
+function firstText(bytes: Buffer, start: number, end: number): string | undefined {
+  const reader = new WireReader(bytes, start, end);
+  let text: string | undefined;
+  while (reader.next()) if (reader.is(1)) text = checkedText(reader);
+  return text;
 }
 
 /** google.protobuf.Timestamp or Duration: seconds = 1, nanos = 2. Far from 1970 it loses precision, no more. */

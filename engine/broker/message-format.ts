@@ -19,6 +19,8 @@ export interface MessageFormat {
    * where it comes from (SystemProperties.dead_letter_queue).
    */
   deadLetter(entry: Entry, index: number, topic: string, deadLetterTopic: string): DeadLetter;
+  /** A request with the one dead letter, for the topic that it came from. */
+  redriven(entry: Entry, index: number): Redriven;
 }
 
 /** A message that does not go to its topic yet. */
@@ -32,6 +34,13 @@ export interface ParkedMessage {
   /** From a half message's arrival to the first question what becomes of it; if its client says. */
   readonly recoveryMs: number | undefined;
   readonly messageGroup: string | undefined;
+}
+
+/** A dead letter on its way back. */
+export interface Redriven {
+  readonly body: Buffer;
+  /** Its topic is the one that it came from. */
+  readonly message: ParkedMessage;
 }
 
 export interface DeadLetter {

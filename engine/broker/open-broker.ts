@@ -8,6 +8,7 @@ import type { Groups } from './groups.ts';
 import type { MessageFormat } from './message-format.ts';
 import { Parked } from './parked.ts';
 import { Publisher } from './publisher.ts';
+import { redrive } from './redrive.ts';
 import type { Topics } from './topics.ts';
 import { Transactions } from './transactions.ts';
 
@@ -28,6 +29,8 @@ export interface Broker {
   readonly groups: Groups;
   readonly delays: Delays;
   readonly transactions: Transactions;
+  /** See redrive.ts. */
+  redrive(group: string, max: number): Promise<number>;
   /** Stops timers and long polls; the store is to be closed after it. */
   close(): void;
 }
@@ -52,6 +55,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     groups,
     delays,
     transactions,
+    redrive: (group, max) => redrive({ topics, consumers, publisher, format }, group, max),
     close() {
       delays.close();
       transactions.close();

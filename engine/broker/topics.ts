@@ -50,6 +50,11 @@ export class Topics {
     return visible.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** The name of a topic; of one that was dropped, its number. */
+  nameOf(topicId: number): string {
+    return this.#byId.get(topicId)?.name ?? `#${topicId}`;
+  }
+
   /** Topics that tables own have one queue and are not listed. */
   queueCount(topicId: number): number {
     return this.#byId.get(topicId)?.queues ?? 1;
@@ -102,6 +107,24 @@ export class Topics {
       this.#byName.delete(topic.name);
     }
   }
+}
+
+const messageTypes: readonly string[] = [
+  'MIXED',
+  'NORMAL',
+  'FIFO',
+  'DELAY',
+  'TRANSACTION',
+  'PRIORITY',
+];
+
+/** Throws INVALID_ARGUMENT. */
+export function messageTypeOf(text: string): TopicMessageType {
+  if (messageTypes.includes(text)) return text as TopicMessageType;
+  throw new MillraceError(
+    'INVALID_ARGUMENT',
+    `a topic's type is one of ${messageTypes.join(', ')}, not "${text}"`,
+  );
 }
 
 /** RocketMQ's rule for topic names (reference rocketmq-v2, 1.11). */

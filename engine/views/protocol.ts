@@ -57,6 +57,8 @@ export type Proposal =
       readonly op: 'create-topic';
       readonly name: string;
       readonly queues: number;
+      /** As the statement says; main checks it. */
+      readonly messageType: string;
       readonly ifNotExists: boolean;
     }
   | { readonly op: 'drop-topic'; readonly topicId: number }

@@ -5,7 +5,7 @@ import type { Thread } from '../../platform/threads.ts';
 import { entryKinds, type Store, tagNone } from '../../storage/store.ts';
 import type { RelationCreated } from '../broker/catalogue-record.ts';
 import type { SystemTopic } from '../broker/system-topic.ts';
-import type { Topics } from '../broker/topics.ts';
+import { messageTypeOf, type Topics } from '../broker/topics.ts';
 import { Execution } from './execution.ts';
 import { LogFeed } from './log-feed.ts';
 import type { FromWorker, Proposal, StartReport, ToWorker } from './protocol.ts';
@@ -195,6 +195,7 @@ export class SqlClient implements SqlService {
         await topics.create(proposal.name, {
           queues: proposal.queues,
           ifNotExists: proposal.ifNotExists,
+          messageType: messageTypeOf(proposal.messageType),
         });
         return 0;
       case 'drop-topic':

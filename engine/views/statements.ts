@@ -119,11 +119,15 @@ export class Statements {
   }
 
   async #createTopic(context: Context, node: CreateTopic, answer: Answer): Promise<void> {
-    checkOptions(context, node.options, ['queues']);
-    const queues = Number(node.options.find(({ name }) => name === 'queues')?.value ?? 4);
-    const { ifNotExists } = node;
-    const proposal = { op: 'create-topic', name: node.name.name, queues, ifNotExists } as const;
-    await this.#engine.client.propose(proposal);
+    checkOptions(context, node.options, ['queues', 'type']);
+    const valueOf = (option: string) => node.options.find(({ name }) => name === option)?.value;
+    await this.#engine.client.propose({
+      op: 'create-topic',
+      name: node.name.name,
+      queues: Number(valueOf('queues') ?? 4),
+      messageType: String(valueOf('type') ?? 'mixed').toUpperCase(),
+      ifNotExists: node.ifNotExists,
+    });
     answer.done('CREATE TOPIC');
   }
 

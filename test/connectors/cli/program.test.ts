@@ -55,7 +55,7 @@ describe('exit codes and streams', () => {
       expect(await run(context, command, '--data', 'd')).toBe(1);
       expect(context.screen.errors).toBe('ERROR: port 8081 is in use\nHINT: Pass --port.\n');
     }
-    expect(context.open).toEqual({ sql: 0, messaging: 0, servers: 0 });
+    expect(context.open).toEqual({ sql: 0, messaging: 0, admin: 0, servers: 0 });
   });
 
   test('Ctrl-C during a query ends with 130 and says nothing', async () => {
@@ -279,7 +279,7 @@ describe('demo', () => {
     expect(
       first.screen.output.endsWith('stopped after event 2999; 3000 events in the topics\n'),
     ).toBe(true);
-    expect(first.open).toEqual({ sql: 0, messaging: 0, servers: 0 });
+    expect(first.open).toEqual({ sql: 0, messaging: 0, admin: 0, servers: 0 });
     const second = testContext({ topics, answer });
     expect(await run(second, ...args)).toBe(0);
     expect(second.screen.output).toContain('carries on at event 3000\n');
@@ -318,6 +318,6 @@ describe('demo', () => {
     });
     expect(await run(failing, 'demo', '--data', 'd', '--events', '10')).toBe(1);
     expect(failing.screen.errors).toBe('ERROR: no view\n');
-    expect(failing.open).toEqual({ sql: 0, messaging: 0, servers: 0 });
+    expect(failing.open).toEqual({ sql: 0, messaging: 0, admin: 0, servers: 0 });
   });
 });

@@ -19,7 +19,9 @@ export interface TestContext extends CliContext {
   readonly fs: MemoryFs;
   readonly statements: string[];
   readonly endpoints: string[];
-  readonly open: { sql: number; messaging: number; servers: number };
+  readonly open: { sql: number; messaging: number; admin: number; servers: number };
+  /** Calls of the admin service. */
+  readonly calls: readonly (readonly [method: string, request: object])[];
   readonly interruption: AbortController;
 }
 
@@ -33,6 +35,7 @@ export interface TestContextOptions {
   readonly kv?: MemoryKv;
   readonly topics?: Messaging;
   readonly answer?: (text: string, options: SqlOptions) => SqlAnswer | Promise<SqlAnswer>;
+  readonly admin?: (method: string, request: object) => object;
   readonly startServer?: Services['startServer'];
 }
 
@@ -41,7 +44,8 @@ export function testContext(options: TestContextOptions = {}): TestContext {
   const interruption = new AbortController();
   const statements: string[] = [];
   const endpoints: string[] = [];
-  const open = { sql: 0, messaging: 0, servers: 0 };
+  const open = { sql: 0, messaging: 0, admin: 0, servers: 0 };
+  const calls: [string, object][] = [];
   const topics = options.topics ?? new MemoryTopics(4);
   const startServer = async (): Promise<RunningServer> => ({
     port: 4711,
@@ -65,6 +69,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     statements,
     endpoints,
     open,
+    calls,
     services: {
       sql({ host, port }) {
         open.sql++;
@@ -91,6 +96,19 @@ export function testContext(options: TestContextOptions = {}): TestContext {
           queueOffsets: (topic) => topics.queueOffsets(topic),
           async close() {
             open.messaging--;
+          },
+        };
+      },
+      admin({ host, port }) {
+        open.admin++;
+        endpoints.push(`${host}:${port}`);
+        return {
+          async call(method, request) {
+            calls.push([method, request]);
+            return (options.admin?.(method, request) ?? {}) as never;
+          },
+          async close() {
+            open.admin--;
           },
         };
       },

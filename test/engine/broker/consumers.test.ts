@@ -221,3 +221,19 @@ test('a client that left takes nothing with it', async () => {
   expect(await broker.pop('g', 't', { signal: left.signal })).toEqual([]);
   expect((await broker.pop('g', 't')).map(({ attempt }) => attempt)).toEqual([1]);
 });
+
+test('dead letters go back to where they came from, each once', async () => {
+  await broker.groups.create('g', { ...defaultGroup, maxAttempts: 1 }, false);
+  await broker.publish('t', [{ body: 'a', tag: 'x', properties: { p: '1' } }, { body: 'b' }]);
+  await broker.pop('g', 't');
+  broker.clock.advance(1000);
+  expect(await broker.pop('g', 't')).toEqual([]);
+  expect(await broker.redrive('g', 1)).toBe(1);
+  expect(bodies(await broker.pop('g', 't', { filter: filterOf({ expression: 'x' }) }))).toEqual([
+    'a',
+  ]);
+  broker = await broker.restart();
+  expect(await broker.redrive('g', 10)).toBe(1);
+  expect(await broker.redrive('g', 10)).toBe(0);
+  await expect(broker.redrive('none', 1)).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
+});

@@ -72,6 +72,7 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
     consumers,
     delays,
     transactions,
+    redrive: broker.redrive,
     topic: (name: string, queues = 1, messageType: TopicMessageType = 'MIXED') =>
       topics.create(name, { queues, ifNotExists: false, messageType }),
 
