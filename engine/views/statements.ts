@@ -120,12 +120,12 @@ export class Statements {
 
   async #createTopic(context: Context, node: CreateTopic, answer: Answer): Promise<void> {
     checkOptions(context, node.options, ['queues', 'type']);
-    const valueOf = (option: string) => node.options.find(({ name }) => name === option)?.value;
+    const given = (option: string) => node.options.find(({ name }) => name === option)?.value;
     await this.#engine.client.propose({
       op: 'create-topic',
       name: node.name.name,
-      queues: Number(valueOf('queues') ?? 4),
-      messageType: String(valueOf('type') ?? 'mixed').toUpperCase(),
+      queues: Number(given('queues') ?? 4),
+      messageType: String(given('type') ?? 'mixed').toUpperCase(),
       ifNotExists: node.ifNotExists,
     });
     answer.done('CREATE TOPIC');
