@@ -13,6 +13,7 @@ import { rocksDb } from '../storage/kv/rocksdb-store.ts';
 import { openStore } from '../storage/open-store.ts';
 import { createAdminService } from './admin/service.ts';
 import { createFlightService } from './flight/service.ts';
+import { readCertificate, selfSignedCertificate } from './grpc/certificate.ts';
 import { GrpcHost } from './grpc/server.ts';
 import { rocketmqFormat } from './rocketmq/message-format.ts';
 import { namesOfEntry } from './rocketmq/names.ts';
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** Files of a certificate and its private key, PEM; without it one is made. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 export interface RunningServer {
@@ -43,9 +46,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   try {
     const clock = systemClock;
+    const fs = createDiskFs();
+    const { tls } = options;
+    // Read before anything starts: a wrong path is said at once.
+    const given = tls === undefined ? undefined : await readCertificate(fs, tls.cert, tls.key);
+    const certificate = given === undefined ? selfSignedCertificate : async () => given;
     const logger = createLogger('warn');
     const store = await openStore({
-      fs: createDiskFs(),
+      fs,
       clock,
       random: systemRandom,
       kv: rocksDb,
@@ -77,11 +85,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       format: rocketmqFormat,
     });
     closers.push(() => broker.close());
-    const host = new GrpcHost([
-      createMessagingService({ ...broker, store, topics, clock }),
-      createFlightService({ sql }),
-      createAdminService({ store, topics, broker }),
-    ]);
+    const host = new GrpcHost(
+      [
+        createMessagingService({ ...broker, store, topics, clock }),
+        createFlightService({ sql }),
+        createAdminService({ store, topics, broker }),
+      ],
+      certificate,
+    );
     closers.push(() => host.close());
     const port = await host.listen(options.host, options.port);
     return { port, state, stop: closeAll };

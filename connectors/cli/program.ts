@@ -83,9 +83,15 @@ function addServerCommands(
     .requiredOption('--data <dir>', 'data directory; created when missing')
     .option('--port <port>', 'gRPC port; 0 lets the system choose', checked(parsePort), 8081)
     .option('--host <host>', 'address to listen on', '127.0.0.1')
-    .action(async (options: { data: string; port: number; host: string }) => {
-      const { data, port, host } = options;
-      exit(await serverCommand(context, { dataDirectory: data, port, host }));
+    .option('--tls-cert <file>', 'certificate, PEM; without it TLS has one made at the start')
+    .option('--tls-key <file>', 'its private key, PEM')
+    .action(async (options: ServerFlags) => {
+      const { data, port, host, tlsCert, tlsKey } = options;
+      if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+        throw new MillraceError('INVALID_ARGUMENT', '--tls-cert and --tls-key come together');
+      }
+      const tls = tlsCert === undefined ? {} : { tls: { cert: tlsCert, key: tlsKey! } };
+      exit(await serverCommand(context, { dataDirectory: data, port, host, ...tls }));
     });
   program
     .command('demo')
@@ -99,6 +105,14 @@ function addServerCommands(
       const demo = { dataDirectory: data, port, eventsPerSecond: rate, events };
       exit(await runDemo(context, demo));
     });
+}
+
+interface ServerFlags {
+  readonly data: string;
+  readonly port: number;
+  readonly host: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
 }
 
 interface SqlFlags {

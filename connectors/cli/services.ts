@@ -96,6 +96,8 @@ export interface ServerOptions {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** Files of a certificate and its private key, PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 export interface RunningServer {

@@ -1,11 +1,12 @@
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
+import { logVerbosity, Server, setLogVerbosity } from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import protobuf from 'protobufjs';
-import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
+import { type Certificate, selfSignedCertificate } from './certificate.ts';
 import type { GrpcService } from './service.ts';
+import { SharedPort } from './shared-port.ts';
 
 // Its errors reach us as errors; what it prints besides would say them twice.
 setLogVerbosity(logVerbosity.NONE);
@@ -15,8 +16,12 @@ export class GrpcHost {
   readonly #server: Server;
   readonly #services: readonly GrpcService[];
   readonly #health: HealthImplementation;
+  readonly #port: SharedPort;
 
-  constructor(services: readonly GrpcService[]) {
+  constructor(
+    services: readonly GrpcService[],
+    certificate: () => Promise<Certificate> = selfSignedCertificate,
+  ) {
     this.#services = services;
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
@@ -28,35 +33,20 @@ export class GrpcHost {
       Object.fromEntries(names.map((name) => [name, 'SERVING' as const])),
     );
     this.#health.addToServer(this.#server);
+    this.#port = new SharedPort(this.#server, certificate);
     new ReflectionService(packageOf(services)).addToServer(this.#server);
   }
 
   /** Port 0 lets the system choose; returns the port. Throws PORT_IN_USE, INVALID_ARGUMENT. */
   listen(host: string, port: number): Promise<number> {
-    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-        if (error === null) return resolve(bound);
-        const inUse = /EADDRINUSE|No address added/.test(error.message);
-        reject(
-          inUse
-            ? new MillraceError('PORT_IN_USE', `port ${port} of ${host} is in use`, {
-                cause: error,
-                hint: 'Choose another one with --port, or stop the other server.',
-              })
-            : new MillraceError(
-                'INVALID_ARGUMENT',
-                `cannot listen on ${address}: ${error.message}`,
-              ),
-        );
-      });
-    });
+    return this.#port.listen(host, port);
   }
 
   /** Ends long polls and streams, then waits for running calls. */
   async close(): Promise<void> {
     for (const { name } of this.#services) this.#health.setStatus(name, 'NOT_SERVING');
     this.#health.setStatus('', 'NOT_SERVING');
+    this.#port.close();
     for (const service of this.#services) service.close();
     await new Promise<void>((resolve) => {
       this.#server.tryShutdown(() => resolve());
