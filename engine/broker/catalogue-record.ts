@@ -9,6 +9,7 @@ export type CatalogueRecord =
   | GroupCreated
   | GroupDropped
   | RelationCreated
+  | RelationRenamed
   | RelationDropped;
 
 /** RocketMQ's message types that a topic may take; MIXED takes all but LITE and PRIORITY. */
@@ -59,7 +60,7 @@ export interface GroupDropped {
   readonly name: string;
 }
 
-/** A source, table, view or materialized view, by the statement that made it. */
+/** A source, table, view, materialized view, index or sink, by the statement that made it. */
 export interface RelationCreated {
   readonly op: 'relation-created';
   readonly relationId: number;
@@ -70,7 +71,19 @@ export interface RelationCreated {
   readonly topicId?: number;
   /** The topic came with the relation and goes with it: no client sees or reaches it. */
   readonly ownsTopic?: boolean;
+  /** CREATE OR REPLACE: the relation that goes in the same moment. */
+  readonly replaces?: number;
   readonly timeMs: number;
+}
+
+/** Later records, and relations created later, mean it by its new name. */
+export interface RelationRenamed {
+  readonly op: 'relation-renamed';
+  readonly relationId: number;
+  /** New name of the relation. */
+  readonly name?: string;
+  /** A column's old and new name. */
+  readonly column?: { readonly from: string; readonly to: string };
 }
 
 export interface RelationDropped {

@@ -1,8 +1,11 @@
+import { assert } from '../../platform/assert.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import type { Field } from '../../sql/columns/types.ts';
+import { gatherStored } from './gather-stored.ts';
 import { hashRows } from './hashing.ts';
 import { RowIndex } from './row-index.ts';
 import { RowTable } from './row-table.ts';
+import { idsOf, SecondaryIndexes } from './secondary-indexes.ts';
 import type { StateTable } from './table.ts';
 
 /**
@@ -12,6 +15,7 @@ import type { StateTable } from './table.ts';
 export class Arrangement {
   readonly #table: RowTable;
   readonly #rows: RowIndex;
+  readonly indexes: SecondaryIndexes;
 
   constructor(fields: readonly Field[]) {
     this.#table = new RowTable(fields);
@@ -20,6 +24,7 @@ export class Arrangement {
       fields.map((_, index) => index),
       'exact',
     );
+    this.indexes = new SecondaryIndexes(this.#table);
   }
 
   /** Different rows. */
@@ -33,7 +38,9 @@ export class Arrangement {
     for (let row = 0; row < delta.rowCount; row++) {
       const id = this.#rows.first(delta.columns, row, hashes[row]!);
       if (id < 0) {
-        this.#rows.add(this.#table.insert(delta, row, delta.weights[row]!), hashes[row]!, id);
+        const added = this.#table.insert(delta, row, delta.weights[row]!);
+        this.#rows.add(added, hashes[row]!, id);
+        this.indexes.insert(added, delta, row);
         continue;
       }
       const weight = this.#table.weight(id) + delta.weights[row]!;
@@ -41,6 +48,7 @@ export class Arrangement {
         this.#table.setWeight(id, weight);
       } else {
         this.#rows.remove(id);
+        this.indexes.remove(id);
         this.#table.remove(id);
       }
     }
@@ -50,19 +58,42 @@ export class Arrangement {
     return this.#table.snapshot();
   }
 
+  /** Rows whose `columns`, which have an index, are those of the first row of `key`. */
+  find(columns: readonly number[], key: Batch): Batch {
+    const index = this.indexes.of(columns);
+    assert(index !== undefined, 'the columns have an index');
+    const ids = Int32Array.from(idsOf(index, columns, key, 0));
+    return {
+      rowCount: ids.length,
+      columns: this.#table.fields.map((_, column) =>
+        gatherStored(this.#table, column, ids, ids.length),
+      ),
+      weights: Int32Array.from(ids, (id) => this.#table.weight(id)),
+    };
+  }
+
   stateTables(): readonly StateTable[] {
-    return [indexed(this.#table, this.#rows)];
+    return [indexed(this.#table, this.#rows, this.indexes)];
   }
 }
 
 /** A table whose indexes are derived from it. */
-export function indexed(table: RowTable, ...indexes: readonly RowIndex[]): StateTable {
+export function indexed(
+  table: RowTable,
+  ...derived: readonly (RowIndex | SecondaryIndexes)[]
+): StateTable {
+  const indexes = () =>
+    derived.flatMap((item) => (item instanceof SecondaryIndexes ? item.all() : [item]));
   return {
+    get size() {
+      const bytes = indexes().reduce((sum, index) => sum + index.bytes, table.size.bytes);
+      return { rows: table.rowCount, bytes };
+    },
     checkpoint: () => table.checkpoint(),
     restore: (piece) => table.restore(piece),
     restored: () => {
       table.restored();
-      for (const index of indexes) index.rebuild();
+      for (const index of indexes()) index.rebuild();
     },
   };
 }

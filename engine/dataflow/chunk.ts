@@ -46,6 +46,17 @@ export function newChunk(fields: readonly Field[]): Chunk {
   };
 }
 
+/** Memory that the chunk takes. */
+export function chunkBytes({ columns, weights, dirty }: Chunk): number {
+  let bytes = weights.byteLength + dirty.byteLength;
+  for (const column of columns) {
+    for (const part of Object.values(column)) {
+      if (ArrayBuffer.isView(part)) bytes += part.byteLength;
+    }
+  }
+  return bytes;
+}
+
 function newColumn({ type }: Field): ChunkColumn {
   const rows = limits.chunkRows;
   const base = { type, nulls: undefined };

@@ -35,6 +35,12 @@ export class RowIndex {
     this.#equal = keys.map((key) => cellsEqual(table.fields[key]!.type, equality));
   }
 
+  /** Memory that it takes. */
+  get bytes(): number {
+    const arrays = [this.#slots, this.#hashes, this.#next, this.#previous];
+    return arrays.reduce((sum, array) => sum + array.byteLength, 0);
+  }
+
   /** Newest row whose key equals row `row` of `keyColumns`, or -1. */
   first(keyColumns: readonly Column[], row: number, hash: number): number {
     const mask = this.#slots.length - 1;

@@ -4,8 +4,8 @@ import type { Batch } from '../../sql/columns/batch.ts';
 import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { decodeRows, encodeRows } from '../formats/row-block.ts';
-import { type Chunk, chunkBits, cloneChunk, newChunk, storeCell } from './chunk.ts';
-import type { ChunkChange, ChunkPiece, StateTable } from './table.ts';
+import { type Chunk, chunkBits, chunkBytes, cloneChunk, newChunk, storeCell } from './chunk.ts';
+import type { ChunkChange, ChunkPiece, StateSize, StateTable } from './table.ts';
 
 const chunkMask = limits.chunkRows - 1;
 /** Deltas of a chunk that restart has to apply, at most; then the chunk is written whole. */
@@ -42,6 +42,11 @@ export class RowTable implements StateTable {
   /** Rows with a weight. */
   get rowCount(): number {
     return this.#rowCount;
+  }
+
+  get size(): StateSize {
+    const bytes = this.#chunks.reduce((sum, chunk) => sum + chunkBytes(chunk), 0);
+    return { rows: this.#rowCount, bytes };
   }
 
   /** One past the largest row id in use. */

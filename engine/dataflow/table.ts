@@ -14,8 +14,15 @@ export interface ChunkChange extends Omit<ChunkPiece, 'bytes'> {
   encode(): Uint8Array;
 }
 
+export interface StateSize {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 /** State that a checkpoint keeps. After a restart it is restored before anything reads it. */
 export interface StateTable {
+  /** Present rows, and the bytes of their arrays and indexes. Absent: not measured. */
+  readonly size?: StateSize;
   /** What changed since the last call. */
   checkpoint(): ChunkChange[];
   /** Takes one piece back; of each chunk the whole comes first, then its deltas in order. */

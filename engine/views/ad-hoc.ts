@@ -4,7 +4,7 @@ import { limits } from '../../platform/limits.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
-import { buildDataflow } from '../dataflow/build.ts';
+import { buildDataflow, type DataflowOptions } from '../dataflow/build.ts';
 import { orderedRows } from '../dataflow/sort.ts';
 import { OpenErrors } from './open-errors.ts';
 import type { RelationReader } from './relation-reader.ts';
@@ -17,6 +17,8 @@ export interface RunOptions {
   /** The statement, so that run-time errors can point. */
   readonly text: string;
   readonly isCancelled?: () => boolean;
+  /** As in DataflowOptions. */
+  readonly observe?: DataflowOptions['observe'];
 }
 
 /**
@@ -26,7 +28,7 @@ export interface RunOptions {
  */
 export async function runOnce(
   plan: QueryPlan,
-  { reader, clock, text, isCancelled }: RunOptions,
+  { reader, clock, text, isCancelled, observe }: RunOptions,
 ): Promise<readonly Batch[]> {
   const errors = new OpenErrors();
   const { appendOnly } = plan.root;
@@ -34,6 +36,7 @@ export async function runOnce(
     mode: 'fail',
     onErrors: (some) => errors.add(some),
     text,
+    ...(observe === undefined ? {} : { observe }),
   });
   const result = appendOnly ? undefined : new Arrangement(plan.root.fields);
   const batches: Batch[] = [];
@@ -49,7 +52,7 @@ export async function runOnce(
     }
   };
   const relationIds = [...new Set(inputs.map(({ relationId }) => relationId))];
-  const contents = reader.pinned(relationIds);
+  const contents = reader.pinned(relationIds, plan.root);
   take(root.step());
   for (const id of relationIds) {
     const readers = inputs.filter(({ relationId }) => relationId === id);

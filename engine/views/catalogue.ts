@@ -1,5 +1,8 @@
 import type { Catalog, Relation } from '../../sql/analyze/catalog.ts';
+import type { Expression, Identifier } from '../../sql/syntax/ast.ts';
+import type { RelationRenamed } from '../broker/catalogue-record.ts';
 import { errorsName, errorsRelation } from './error-rows.ts';
+import { informationSchema } from './information-schema.ts';
 import type { RelationNode } from './nodes.ts';
 
 export interface TopicInfo {
@@ -15,10 +18,21 @@ export interface PlainView {
   readonly dependsOn: readonly number[];
 }
 
+/** CREATE INDEX: columns of a relation by which its rows are found. */
+export interface Index {
+  readonly id: number;
+  readonly name: string;
+  readonly sql: string;
+  readonly tableId: number;
+  readonly columns: readonly number[];
+  readonly unique: boolean;
+}
+
 /** The worker's catalogue: every relation by id and by name, and the topics. */
 export class Catalogue implements Catalog {
   readonly nodes = new Map<number, RelationNode>();
   readonly views = new Map<number, PlainView>();
+  readonly indexes = new Map<number, Index>();
   readonly topics = new Map<string, TopicInfo>();
 
   find(name: string): Relation | undefined {
@@ -29,7 +43,45 @@ export class Catalogue implements Catalog {
       }
     }
     for (const { relation } of this.views.values()) if (relation.name === name) return relation;
-    return undefined;
+    return informationSchema(this, name);
+  }
+
+  findIndex(name: string): Index | undefined {
+    return [...this.indexes.values()].find((index) => index.name === name);
+  }
+
+  addIndex(index: Index): void {
+    this.indexes.set(index.id, index);
+    const node = this.nodes.get(index.tableId);
+    node?.indexes?.add(index.columns);
+    if (node === undefined || !index.unique) return;
+    const unique = { name: index.name, columns: index.columns };
+    node.relation = { ...node.relation, uniques: [...(node.relation.uniques ?? []), unique] };
+  }
+
+  dropIndex(id: number): void {
+    const index = this.indexes.get(id);
+    if (index === undefined) return;
+    this.indexes.delete(id);
+    const node = this.nodes.get(index.tableId);
+    node?.indexes?.drop(index.columns);
+    if (node === undefined || !index.unique) return;
+    const uniques = (node.relation.uniques ?? []).filter(({ name }) => name !== index.name);
+    node.relation = { ...node.relation, uniques };
+  }
+
+  rename({ relationId: id, name, column }: Omit<RelationRenamed, 'op'>): void {
+    const index = this.indexes.get(id);
+    if (index !== undefined) {
+      this.dropIndex(id);
+      this.addIndex({ ...index, name: name ?? index.name });
+      return;
+    }
+    const change = (relation: Relation): Relation => renamed(relation, name, column);
+    const node = this.nodes.get(id);
+    if (node !== undefined) node.relation = change(node.relation);
+    const view = this.views.get(id);
+    if (view !== undefined) this.views.set(id, { ...view, relation: change(view.relation) });
   }
 
   names(): readonly string[] {
@@ -47,6 +99,10 @@ export class Catalogue implements Catalog {
     return this.nodes.get(Math.abs(id));
   }
 
+  sqlOf(id: number): string | undefined {
+    return (this.nodes.get(id) ?? this.views.get(id) ?? this.indexes.get(id))?.sql;
+  }
+
   /** Ids of those that read relation `id`, directly or through others. */
   dependants(id: number): readonly number[] {
     const found = new Set<number>();
@@ -62,7 +118,11 @@ export class Catalogue implements Catalog {
   }
 
   nameOf(id: number): string {
-    return (this.nodes.get(id) ?? this.views.get(id))?.relation.name ?? `relation ${id}`;
+    return (
+      (this.nodes.get(id) ?? this.views.get(id))?.relation.name ??
+      this.indexes.get(id)?.name ??
+      `relation ${id}`
+    );
   }
 }
 
@@ -72,25 +132,82 @@ export function visible(relation: Relation): Relation {
   return columns.length === relation.columns.length ? relation : { ...relation, columns };
 }
 
+function renamed(
+  relation: Relation,
+  name: string | undefined,
+  column: RelationRenamed['column'],
+): Relation {
+  if (name !== undefined) return { ...relation, name };
+  if (column === undefined) return relation;
+  const { from, to } = column;
+  return {
+    ...relation,
+    columns: relation.columns.map((item) => ({
+      ...item,
+      name: item.name === from ? to : item.name,
+      ...(item.generated === undefined ? {} : { generated: withColumn(item.generated, from, to) }),
+    })),
+    ...(relation.checks === undefined
+      ? {}
+      : {
+          checks: relation.checks.map(({ name: check, expression }) => ({
+            name: check,
+            expression: withColumn(expression, from, to),
+          })),
+        }),
+  };
+}
+
+/** The expression with a column's new name for its old one. */
+function withColumn(expression: Expression, from: string, to: string): Expression {
+  const walk = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(walk);
+    if (typeof value !== 'object' || value === null) return value;
+    const node = value as { readonly kind?: string; readonly parts?: readonly Identifier[] };
+    if (node.kind === 'column' && node.parts?.at(-1)?.name === from) {
+      const last = { ...node.parts.at(-1)!, name: to };
+      return { ...node, parts: [...node.parts.slice(0, -1), last] };
+    }
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, walk(part)]));
+  };
+  return walk(expression) as Expression;
+}
+
 /** The catalogue as one analysis sees it, noting what it looks at. */
 export class TrackingCatalog implements Catalog {
-  readonly seen = new Set<number>();
-  readonly #catalogue: Catalogue;
+  readonly seen: Set<number>;
+  /** What each name meant. */
+  readonly found = new Map<string, Relation>();
+  readonly #source: Pick<Catalog, 'find' | 'names'>;
   readonly #change: (relation: Relation) => Relation;
 
-  constructor(catalogue: Catalogue, change: (relation: Relation) => Relation = (same) => same) {
-    this.#catalogue = catalogue;
+  constructor(
+    source: Pick<Catalog, 'find' | 'names'>,
+    change: (relation: Relation) => Relation = (same) => same,
+    seen = new Set<number>(),
+  ) {
+    this.#source = source;
     this.#change = change;
+    this.seen = seen;
   }
 
   find(name: string): Relation | undefined {
-    const relation = this.#catalogue.find(name);
+    const relation = this.#source.find(name);
     if (relation === undefined) return undefined;
     this.seen.add(Math.abs(relation.id));
+    this.found.set(name, relation);
     return this.#change(relation);
   }
 
   names(): readonly string[] {
-    return this.#catalogue.names();
+    return this.#source.names();
+  }
+
+  bound(relations: ReadonlyMap<string, Relation>): Catalog {
+    const source = {
+      find: (name: string) => relations.get(name),
+      names: () => [...relations.keys()],
+    };
+    return new TrackingCatalog(source, this.#change, this.seen);
   }
 }

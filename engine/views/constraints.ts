@@ -8,7 +8,7 @@ import { valueAt } from '../../sql/columns/read.ts';
 import { toText } from '../../sql/columns/text.ts';
 import { type Change, uniqueKeys } from './dml-rows.ts';
 import { KeySet } from './key-set.ts';
-import { hiddenKey, type TableNode } from './nodes.ts';
+import { hiddenKey, type RelationNode, type TableNode } from './nodes.ts';
 import { violation } from './topic-rows.ts';
 
 /**
@@ -70,16 +70,41 @@ function checkUnique(node: TableNode, { put, gone, replaces }: Change): void {
   }
 }
 
+/** CREATE UNIQUE INDEX: the rows that are there must agree. */
+export function checkPresentRows(
+  node: RelationNode,
+  name: string,
+  columns: readonly number[],
+): void {
+  const { relation } = node;
+  const seen = new KeySet(relation.columns, columns);
+  for (const batch of node.snapshot?.() ?? []) {
+    for (let row = 0; row < batch.rowCount; row++) {
+      if (seen.has(batch, row)) {
+        throw new MillraceError('SQL_RUNTIME', `could not create unique index "${name}"`, {
+          sqlState: '23505',
+          hint: `${keyText(relation, columns, batch, row)} is duplicated.`,
+        });
+      }
+      seen.add(batch, row);
+    }
+  }
+}
+
+function keyText(table: Relation, columns: readonly number[], rows: Batch, row: number): string {
+  const names = columns.map((column) => table.columns[column]!.name).join(', ');
+  const values = columns.map((column) => cell(rows, column, row)).join(', ');
+  return `Key (${names})=(${values})`;
+}
+
 function duplicate(table: Relation, columns: readonly number[], rows: Batch, row: number) {
   const isPrimary = columns === table.primaryKey;
   const unique = table.uniques?.find((constraint) => constraint.columns === columns);
   const name = isPrimary ? table.primaryKeyName : unique?.name;
-  const names = columns.map((column) => table.columns[column]!.name).join(', ');
-  const values = columns.map((column) => cell(rows, column, row)).join(', ');
   return new MillraceError(
     'SQL_RUNTIME',
     `duplicate key value violates unique constraint "${name}"`,
-    { sqlState: '23505', hint: `Key (${names})=(${values}) already exists.` },
+    { sqlState: '23505', hint: `${keyText(table, columns, rows, row)} already exists.` },
   );
 }
 

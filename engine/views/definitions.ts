@@ -1,3 +1,4 @@
+import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type {
   CheckConstraint,
@@ -5,7 +6,13 @@ import type {
   RelationColumn,
   UniqueConstraint,
 } from '../../sql/analyze/catalog.ts';
-import { type Context, complain, resolveType, unsupported } from '../../sql/analyze/context.ts';
+import {
+  type Context,
+  complain,
+  didYouMean,
+  resolveType,
+  unsupported,
+} from '../../sql/analyze/context.ts';
 import { checkExprs, constantDefault, generatedValues } from '../../sql/analyze/dml.ts';
 import { sameType, typeName } from '../../sql/columns/type-name.ts';
 import type { SqlType } from '../../sql/columns/types.ts';
@@ -14,6 +21,7 @@ import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import type {
   ColumnDefinition,
+  CreateIndex,
   CreateRelation,
   CreateView,
   Identifier,
@@ -22,7 +30,7 @@ import type {
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import type { RelationCreated } from '../broker/catalogue-record.ts';
 import { metadataKinds, metadataType } from '../formats/metadata.ts';
-import { type Catalogue, type PlainView, TrackingCatalog } from './catalogue.ts';
+import { type Catalogue, type Index, type PlainView, TrackingCatalog } from './catalogue.ts';
 import { hiddenKey, type RelationNode, TableNode, TopicNode, ViewNode } from './nodes.ts';
 
 /** CREATE statements: what they define, checked before they become records, and built from them. */
@@ -217,10 +225,16 @@ export interface ViewDefinition {
   readonly plan: QueryPlan;
   readonly columns: readonly RelationColumn[];
   readonly dependsOn: readonly number[];
+  readonly bound: ReadonlyMap<string, Relation>;
 }
 
 export function defineView(catalogue: Catalogue, text: string, node: CreateView): ViewDefinition {
-  const catalog = new TrackingCatalog(catalogue);
+  const catalog = new TrackingCatalog(catalogue, (relation) => {
+    if (relation.rows === undefined) return relation;
+    throw new MillraceError('UNSUPPORTED', `"${relation.name}" in a view is not supported yet`, {
+      sqlState: '0A000',
+    });
+  });
   const plan = planQuery(node.query, 'view', { catalog, text });
   const context = newContext({ catalog, text });
   checkOptions(context, node.options, []);
@@ -247,25 +261,71 @@ export function defineView(catalogue: Catalogue, text: string, node: CreateView)
     seen.add(name);
     return { ...field, name };
   });
-  return { plan, columns, dependsOn: [...catalog.seen] };
+  return { plan, columns, dependsOn: [...catalog.seen], bound: catalog.found };
+}
+
+/** The columns of an index. Throws SQL_SEMANTIC. */
+export function defineIndex(
+  context: Context,
+  catalogue: Catalogue,
+  node: CreateIndex,
+): Omit<Index, 'id' | 'sql'> {
+  const { parts, span } = node.table;
+  const relation = catalogue.find(parts.at(-1)!.name);
+  if (relation === undefined) {
+    throw complain(context, span, `relation "${parts.at(-1)!.name}" does not exist`, {
+      sqlState: '42P01',
+      hint: didYouMean(parts.at(-1)!.name, catalogue.names()),
+    });
+  }
+  const target = relation.id > 0 ? catalogue.nodes.get(relation.id) : undefined;
+  if (target?.indexes === undefined || (node.unique && !relation.writable)) {
+    const what = node.unique ? 'a unique index' : 'an index';
+    throw complain(
+      context,
+      span,
+      `"${relation.name}" is a ${relation.kind} and cannot have ${what}`,
+      {
+        sqlState: '42809',
+        hint: 'Tables and materialized views keep rows that an index can find.',
+      },
+    );
+  }
+  const columns = node.columns.map(({ column: { name, span: at } }) => {
+    const index = relation.columns.findIndex((column) => column.name === name);
+    if (index >= 0) return index;
+    throw complain(context, at, `column "${name}" does not exist`, { sqlState: '42703' });
+  });
+  const names = columns.map((column) => relation.columns[column]!.name);
+  const name = node.name?.name ?? `${[relation.name, ...names].join('_')}_idx`;
+  return { name, tableId: relation.id, columns, unique: node.unique };
 }
 
 /**
- * What a record defines: a relation with state, or a plain view. It is not in the catalogue yet.
- * Throws CORRUPTION.
+ * What a record defines: a relation with state, a plain view or an index. It is not in the
+ * catalogue yet. Throws CORRUPTION.
  */
-export function build(catalogue: Catalogue, record: RelationCreated): RelationNode | PlainView {
+export function build(
+  catalogue: Catalogue,
+  record: RelationCreated,
+  clock: Clock,
+): RelationNode | PlainView | Index {
   const { relationId: id, name, sql } = record;
   const statement = parseStatement(sql);
   if (statement.kind === 'create-view') {
-    const { plan, columns, dependsOn } = defineView(catalogue, sql, statement);
+    const { plan, columns, dependsOn, bound } = defineView(catalogue, sql, statement);
     const { appendOnly } = plan.root;
     const base = { id, name, columns, primaryKey: [], writable: false, appendOnly };
     if (statement.materialized) {
-      return new ViewNode({ ...base, kind: 'materialized view' }, sql, plan, dependsOn);
+      const relation: Relation = { ...base, kind: 'materialized view' };
+      return new ViewNode({ relation, sql, plan, dependsOn, clock });
     }
-    const view = { query: statement.query, text: sql };
+    const view = { query: statement.query, text: sql, bound };
     return { relation: { ...base, kind: 'view', view }, sql, dependsOn };
+  }
+  if (statement.kind === 'create-index') {
+    const context = newContext({ catalog: catalogue, text: sql });
+    return { ...defineIndex(context, catalogue, statement), id, sql, name };
   }
   if (statement.kind !== 'create-relation' || record.topicId === undefined) {
     throw new MillraceError(

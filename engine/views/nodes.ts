@@ -1,4 +1,5 @@
 import { assert } from '../../platform/assert.ts';
+import type { Clock } from '../../platform/clock.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { splitNumber } from '../../sql/columns/i64.ts';
@@ -6,7 +7,9 @@ import type { QueryPlan } from '../../sql/plan/physical.ts';
 import type { Entry } from '../../storage/store.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
 import { buildDataflow, type Dataflow } from '../dataflow/build.ts';
-import type { StateTable } from '../dataflow/table.ts';
+import { Meters } from '../dataflow/meter.ts';
+import type { SecondaryIndexes } from '../dataflow/secondary-indexes.ts';
+import type { StateSize, StateTable } from '../dataflow/table.ts';
 import {
   ErrorRows,
   failedRowFields,
@@ -22,7 +25,8 @@ import { MessageReader, readRows } from './topic-reader.ts';
  * ids, in which each comes after those it depends on; `delta` is then its change in this step.
  */
 export interface RelationNode {
-  readonly relation: Relation;
+  /** Changes when the relation or a column of it is renamed. */
+  relation: Relation;
   readonly sql: string;
   readonly dependsOn: readonly number[];
   /** Topic that it reads or owns. */
@@ -32,6 +36,12 @@ export interface RelationNode {
   step(input: StepInput): void;
   /** The present rows, pinned. Absent for sources, which keep none. */
   snapshot?(): Iterable<Batch>;
+  /** Groups of columns by which rows are found without reading all. */
+  readonly indexes?: SecondaryIndexes;
+  /** The columns of every index, that of the key too. */
+  indexedColumns?(): readonly (readonly number[])[];
+  /** Rows whose `columns`, which have an index, are those of the one row of `key`. */
+  find?(columns: readonly number[], key: Batch): Batch;
   readonly rowCount: number | undefined;
   /** Messages that could not be read, rows that could not be computed. */
   readonly errors: ErrorRows | undefined;
@@ -62,26 +72,34 @@ interface NodeOptions {
 
 /** A SOURCE, or a TABLE with a key over a topic of JSON messages. */
 export class TopicNode implements RelationNode {
-  readonly relation: Relation;
+  relation: Relation;
   readonly sql: string;
   readonly topicId: number;
   readonly dependsOn: readonly number[] = [];
   readonly ownsTopic = false;
+  readonly fingerprint: string;
   readonly errors = new ErrorRows(undecodableFields);
   delta: readonly Batch[] = [];
   readonly #reader: MessageReader;
   readonly #state: TableState | undefined;
   readonly snapshot?: () => Iterable<Batch>;
+  readonly indexes?: SecondaryIndexes;
+  readonly indexedColumns?: () => readonly (readonly number[])[];
+  readonly find?: (columns: readonly number[], key: Batch) => Batch;
 
   constructor({ relation, sql, topicId, topic = '' }: NodeOptions) {
     this.relation = relation;
     this.sql = sql;
     this.topicId = topicId;
+    this.fingerprint = fingerprintOf(relation);
     this.#reader = new MessageReader(relation, sql, topic);
     if (relation.kind === 'table') {
       const state = new TableState(relation.columns, relation.primaryKey);
       this.#state = state;
       this.snapshot = () => state.snapshot();
+      this.indexes = state.indexes;
+      this.indexedColumns = () => [relation.primaryKey, ...state.indexes.columns];
+      this.find = (columns, key) => state.rows(state.find(columns, key, 0));
     }
   }
 
@@ -95,10 +113,6 @@ export class TopicNode implements RelationNode {
     const { batch, block, undecodable } = this.#reader.read(entries);
     this.errors.add(undecodableRows(block, undecodable));
     this.delta = this.#state === undefined ? [batch] : this.#state.apply(batch);
-  }
-
-  get fingerprint(): string {
-    return fingerprintOf(this.relation);
   }
 
   stateTables(): readonly StateTable[] {
@@ -116,11 +130,12 @@ export class TopicNode implements RelationNode {
  * entry's base offset plus the row's number, given when the row is first applied.
  */
 export class TableNode implements RelationNode {
-  readonly relation: Relation;
+  relation: Relation;
   readonly sql: string;
   readonly topicId: number;
   readonly dependsOn: readonly number[] = [];
   readonly ownsTopic = true;
+  readonly fingerprint: string;
   readonly errors = undefined;
   delta: readonly Batch[] = [];
   /** Columns of the key: the PRIMARY KEY, or the hidden one. */
@@ -132,6 +147,7 @@ export class TableNode implements RelationNode {
     this.relation = relation;
     this.sql = sql;
     this.topicId = topicId;
+    this.fingerprint = fingerprintOf(relation);
     this.#hasHiddenKey = relation.columns.at(-1)?.name === hiddenKey;
     this.key = this.#hasHiddenKey ? [relation.columns.length - 1] : relation.primaryKey;
     const uniques = (relation.uniques ?? []).map(({ columns }) => columns);
@@ -142,6 +158,18 @@ export class TableNode implements RelationNode {
     return this.state.rowCount;
   }
 
+  get indexes(): SecondaryIndexes {
+    return this.state.indexes;
+  }
+
+  indexedColumns(): readonly (readonly number[])[] {
+    return [this.key, ...this.state.indexes.columns];
+  }
+
+  find(columns: readonly number[], key: Batch): Batch {
+    return this.state.rows(this.state.find(columns, key, 0));
+  }
+
   step(input: StepInput): void {
     const entries = input.entries(this.topicId);
     if (entries.length === 0) return;
@@ -149,10 +177,6 @@ export class TableNode implements RelationNode {
       if (this.#hasHiddenKey) fillHiddenKey(batch, baseOffset);
       return this.state.apply(batch);
     });
-  }
-
-  get fingerprint(): string {
-    return fingerprintOf(this.relation);
   }
 
   stateTables(): readonly StateTable[] {
@@ -178,24 +202,37 @@ function fillHiddenKey(batch: Batch, baseOffset: number): void {
   }
 }
 
+/** As the relation was made: names that change later do not change its state. */
 function fingerprintOf({ kind, columns, primaryKey }: Relation): string {
   return JSON.stringify([kind, columns.map(({ name, type }) => [name, type]), primaryKey]);
 }
 
+interface ViewOptions {
+  readonly relation: Relation;
+  readonly sql: string;
+  readonly plan: QueryPlan;
+  readonly dependsOn: readonly number[];
+  readonly clock: Clock;
+}
+
 /** A materialized view: a dataflow and the rows that it adds up to. */
 export class ViewNode implements RelationNode {
-  readonly relation: Relation;
+  relation: Relation;
   readonly sql: string;
   readonly dependsOn: readonly number[];
   readonly topicId = undefined;
   readonly ownsTopic = false;
   readonly errors = new ErrorRows(failedRowFields);
   readonly fingerprint: string;
+  readonly plan: QueryPlan;
+  readonly meters: Meters;
   delta: readonly Batch[] = [];
   readonly #dataflow: Dataflow;
   readonly #rows: Arrangement;
 
-  constructor(relation: Relation, sql: string, plan: QueryPlan, dependsOn: readonly number[]) {
+  constructor({ relation, sql, plan, dependsOn, clock }: ViewOptions) {
+    this.plan = plan;
+    this.meters = new Meters(() => clock.monotonicMs());
     this.relation = relation;
     this.sql = sql;
     this.dependsOn = dependsOn;
@@ -204,12 +241,35 @@ export class ViewNode implements RelationNode {
       mode: 'collect',
       text: sql,
       onErrors: (errors) => this.errors.add(failedRows(errors)),
+      observe: this.meters.observe,
     });
     this.#rows = new Arrangement(plan.root.fields);
   }
 
   get rowCount(): number {
     return this.#rows.rowCount;
+  }
+
+  get indexes(): SecondaryIndexes {
+    return this.#rows.indexes;
+  }
+
+  indexedColumns(): readonly (readonly number[])[] {
+    return this.#rows.indexes.columns;
+  }
+
+  find(columns: readonly number[], key: Batch): Batch {
+    return this.#rows.find(columns, key);
+  }
+
+  /** State of the operators and of the result. */
+  get stateSize(): StateSize {
+    const size = { rows: 0, bytes: 0 };
+    for (const table of this.stateTables()) {
+      size.rows += table.size?.rows ?? 0;
+      size.bytes += table.size?.bytes ?? 0;
+    }
+    return size;
   }
 
   /** Ids of the relations that its plan reads; negative ones are relations of errors. */

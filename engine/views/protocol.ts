@@ -2,7 +2,11 @@ import type { ErrorData } from '../../platform/errors.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import type { IndexRows } from '../../storage/queues/index-rows.ts';
-import type { CatalogueRecord, RelationCreated } from '../broker/catalogue-record.ts';
+import type {
+  CatalogueRecord,
+  RelationCreated,
+  RelationRenamed,
+} from '../broker/catalogue-record.ts';
 import type { Progress, RelationInfo, StatementDescription } from './sql-service.ts';
 
 /**
@@ -68,6 +72,10 @@ export type Proposal =
         /** Topic to read; `ownsTopic` asks main for a new one instead. */
         readonly topicId?: number;
       };
+    }
+  | {
+      readonly op: 'rename-relation';
+      readonly record: Omit<RelationRenamed, 'op'>;
     }
   | { readonly op: 'drop-relations'; readonly relationIds: readonly number[] };
 

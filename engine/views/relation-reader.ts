@@ -1,10 +1,13 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
+import { batchOf } from '../../sql/columns/builder.ts';
+import type { PlanNode } from '../../sql/plan/physical.ts';
 import type { Entry } from '../../storage/store.ts';
 import { noBatches } from '../dataflow/operator.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type PartitionReader, readEntries } from './entry-reader.ts';
 import { Frontier } from './frontier.ts';
+import { type Lookup, lookupsOf } from './lookups.ts';
 import { type RelationNode, TopicNode, ViewNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
 import { Slices } from './slices.ts';
@@ -35,15 +38,28 @@ export class RelationReader {
 
   /**
    * The rows of several relations at one frontier, that of the call. Relations with state are
-   * pinned; a source is read again from its topic.
+   * pinned; a source is read again from its topic. Of a relation of which the plan needs one key
+   * that has an index, only those rows.
    */
-  pinned(relationIds: readonly number[], onProgress: OnProgress = () => undefined): Contents {
+  pinned(
+    relationIds: readonly number[],
+    plan?: PlanNode,
+    onProgress: OnProgress = () => undefined,
+  ): Contents {
     const { catalogue, frontier } = this.#options;
+    const lookups = plan === undefined ? new Map<number, Lookup>() : lookupsOf(plan, catalogue);
     const contents = new Map<number, () => AsyncIterable<Batch> | Iterable<Batch>>();
     for (const id of relationIds) {
       const node = catalogue.node(id);
       if (node === undefined) continue;
-      if (id < 0) {
+      const lookup = lookups.get(id);
+      if (lookup !== undefined && node.find !== undefined) {
+        const { columns, values } = lookup;
+        const fields = node.relation.columns;
+        const key = fields.map((_, column) => values[columns.indexOf(column)] ?? null);
+        const rows = node.find(columns, batchOf(fields, [key]));
+        contents.set(id, () => [rows]);
+      } else if (id < 0) {
         const rows = node.errors?.snapshot() ?? [];
         contents.set(id, () => rows);
       } else if (node.snapshot !== undefined) {
@@ -114,7 +130,7 @@ export class RelationReader {
     const { steps, clock } = this.#options;
     const slices = new Slices(clock);
     const missed: ReadonlyMap<number, readonly Batch[]>[] = [];
-    const contents = this.pinned(node.inputIds, onProgress);
+    const contents = this.pinned(node.inputIds, undefined, onProgress);
     const unwatch = steps.watch((deltas) => {
       missed.push(new Map(node.inputIds.map((id) => [id, deltas(id)])));
     });

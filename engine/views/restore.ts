@@ -1,6 +1,7 @@
+import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type { KvStore } from '../../storage/kv/kv-store.ts';
-import type { RelationCreated } from '../broker/catalogue-record.ts';
+import type { RelationCreated, RelationRenamed } from '../broker/catalogue-record.ts';
 import type { Catalogue } from './catalogue.ts';
 import {
   loadCheckpoint,
@@ -24,8 +25,9 @@ interface Options {
   readonly client: PortClient;
   readonly steps: StepLoop;
   readonly reader: RelationReader;
-  /** The relations that exist, in the order of their creation. */
-  readonly records: readonly RelationCreated[];
+  readonly clock: Clock;
+  /** The relations that exist, in the order of their creation, and how they were renamed. */
+  readonly records: readonly (RelationCreated | RelationRenamed)[];
 }
 
 export interface Restored extends StartReport {
@@ -45,9 +47,14 @@ export async function restore(options: Options): Promise<Restored> {
   const missing: RelationNode[] = [];
   for (const record of records) {
     const id = record.relationId;
-    const made = build(catalogue, record);
+    if (record.op === 'relation-renamed') {
+      catalogue.rename(record);
+      continue;
+    }
+    const made = build(catalogue, record, options.clock);
     if (!('step' in made)) {
-      catalogue.views.set(id, made);
+      if ('relation' in made) catalogue.views.set(id, made);
+      else catalogue.addIndex(made);
       continue;
     }
     catalogue.nodes.set(id, made);

@@ -214,6 +214,9 @@ export class SqlClient implements SqlService {
           };
         });
         return 0;
+      case 'rename-relation':
+        await systemTopic.change(() => ({ op: 'relation-renamed', ...proposal.record }));
+        return 0;
       case 'drop-relations':
         await systemTopic.change(() => ({
           op: 'relation-dropped',

@@ -5,7 +5,11 @@ import type { Port } from '../../platform/threads.ts';
 import type { Statement } from '../../sql/syntax/ast.ts';
 import { parseStatements } from '../../sql/syntax/parser.ts';
 import type { KvStore } from '../../storage/kv/kv-store.ts';
-import type { CatalogueRecord, RelationCreated } from '../broker/catalogue-record.ts';
+import type {
+  CatalogueRecord,
+  RelationCreated,
+  RelationRenamed,
+} from '../broker/catalogue-record.ts';
 import { Catalogue } from './catalogue.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { build } from './definitions.ts';
@@ -17,6 +21,7 @@ import type { ToWorker } from './protocol.ts';
 import { type OnProgress, RelationReader } from './relation-reader.ts';
 import { restore } from './restore.ts';
 import { ResultStreams } from './result-streams.ts';
+import { Session } from './session.ts';
 import { describeStatement, onlyReads, Statements } from './statements.ts';
 import { StepLoop } from './step-loop.ts';
 
@@ -47,7 +52,8 @@ export class SqlEngine {
   readonly #streams: ResultStreams;
   readonly #statements: Statements;
   readonly #records: CatalogueRecord[] = [];
-  readonly #created: RelationCreated[] = [];
+  /** To be built, or renamed, in this order. */
+  readonly #created: (RelationCreated | RelationRenamed)[] = [];
   #state: KvStore | undefined;
   #checkpointer: Checkpointer | undefined;
   #tail: Promise<void> = Promise.resolve();
@@ -138,6 +144,10 @@ export class SqlEngine {
         }
         return;
       case 'relation-created':
+        if (record.replaces !== undefined) this.#forget(record.replaces);
+        this.#created.push(record);
+        return;
+      case 'relation-renamed':
         this.#created.push(record);
         return;
       case 'relation-dropped':
@@ -147,8 +157,10 @@ export class SqlEngine {
   }
 
   #forget(id: number): void {
-    const index = this.#created.findIndex(({ relationId }) => relationId === id);
-    if (index >= 0) this.#created.splice(index, 1);
+    for (let at = this.#created.length - 1; at >= 0; at--) {
+      if (this.#created[at]!.relationId === id) this.#created.splice(at, 1);
+    }
+    this.catalogue.dropIndex(id);
     const topicId = this.catalogue.nodes.get(id)?.topicId;
     this.catalogue.nodes.delete(id);
     this.catalogue.views.delete(id);
@@ -171,6 +183,7 @@ export class SqlEngine {
       client,
       steps,
       reader,
+      clock,
       records: this.#created.splice(0),
     });
     this.#isStarted = true;
@@ -201,9 +214,14 @@ export class SqlEngine {
   async adopt(onProgress: OnProgress): Promise<void> {
     try {
       for (const record of this.#created.splice(0)) {
-        const made = build(this.catalogue, record);
+        if (record.op === 'relation-renamed') {
+          this.catalogue.rename(record);
+          continue;
+        }
+        const made = build(this.catalogue, record, this.clock);
         if ('step' in made) await this.#fill(record.relationId, made, onProgress);
-        else this.catalogue.views.set(record.relationId, made);
+        else if ('relation' in made) this.catalogue.views.set(record.relationId, made);
+        else this.catalogue.addIndex(made);
       }
     } catch (error) {
       // The log says that the relation exists: going on without it would be a lie.
@@ -236,7 +254,9 @@ export class SqlEngine {
       return this.#fail(id, error);
     }
     const run = () =>
-      this.#statements.run(statements, text, answer).catch((error) => this.#fail(id, error));
+      this.#statements
+        .run(statements, text, answer, new Session())
+        .catch((error) => this.#fail(id, error));
     if (onlyReads(statements)) this.#reading(run);
     else this.#exclusive(run);
   }

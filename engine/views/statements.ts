@@ -1,46 +1,41 @@
 import type { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
-import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
+import { type Context, complain, didYouMean } from '../../sql/analyze/context.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
-import { typeName } from '../../sql/columns/type-name.ts';
 import type { Field, SqlValue } from '../../sql/columns/types.ts';
-import { explainPlan } from '../../sql/plan/explain.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import type {
+  CreateIndex,
   CreateRelation,
   CreateTopic,
   CreateView,
   Drop,
   QualifiedName,
   Query,
+  Rename,
   Statement,
 } from '../../sql/syntax/ast.ts';
 import { parseStatements } from '../../sql/syntax/parser.ts';
 import { runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
-import { checkOptions, defineRelation, defineView } from './definitions.ts';
+import { checkPresentRows } from './constraints.ts';
+import { checkOptions, defineIndex, defineRelation, defineView } from './definitions.ts';
 import { returnedFields, runDml } from './dml.ts';
-import { errorsName, undecodableFields } from './error-rows.ts';
+import { explain, explainFields } from './explain.ts';
+import { checkReplacement, noIndex, renameOf, replacedView } from './renames.ts';
 import type { Answer } from './result-streams.ts';
+import type { Session } from './session.ts';
+import {
+  describeFields,
+  describeRelation,
+  describeTopic,
+  noTopic,
+  show,
+  showFieldsOf,
+} from './show.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import type { StatementDescription } from './sql-service.ts';
-
-const text = { kind: 'text' } as const;
-const showFields: readonly Field[] = [
-  { name: 'name', type: text, nullable: false },
-  { name: 'kind', type: text, nullable: false },
-];
-const topicFields: readonly Field[] = [
-  { name: 'name', type: text, nullable: false },
-  { name: 'queues', type: { kind: 'integer' }, nullable: false },
-];
-const describeFields: readonly Field[] = [
-  { name: 'name', type: text, nullable: false },
-  { name: 'type', type: text, nullable: false },
-  { name: 'detail', type: text, nullable: false },
-];
-const explainFields: readonly Field[] = [{ name: 'plan', type: text, nullable: false }];
 
 /** Runs the statements of a text one after another. */
 export class Statements {
@@ -50,17 +45,27 @@ export class Statements {
     this.#engine = engine;
   }
 
-  async run(statements: readonly Statement[], script: string, answer: Answer): Promise<void> {
+  async run(
+    statements: readonly Statement[],
+    script: string,
+    answer: Answer,
+    session: Session,
+  ): Promise<void> {
     if (statements.length === 0) return answer.done('');
     for (const [index, statement] of statements.entries()) {
       await this.#engine.steps.caughtUp();
       const isLast = index === statements.length - 1;
       const quiet: Answer = { ...answer, isCancelled: false, rows: () => {}, done: () => {} };
-      await this.#one(statement, script, isLast ? answer : quiet);
+      await this.#one(statement, script, isLast ? answer : quiet, session);
     }
   }
 
-  async #one(statement: Statement, script: string, answer: Answer): Promise<void> {
+  async #one(
+    statement: Statement,
+    script: string,
+    answer: Answer,
+    session: Session,
+  ): Promise<void> {
     const { catalogue } = this.#engine;
     const context = newContext({ catalog: catalogue, text: script });
     switch (statement.kind) {
@@ -86,16 +91,18 @@ export class Statements {
       case 'flush':
         return answer.done('FLUSH');
       case 'explain': {
-        const lines = explain(catalogue, statement.statement, context, statement.analyze);
-        return reply(
-          answer,
-          explainFields,
-          lines.map((line) => [line]),
-          'EXPLAIN',
-        );
+        const lines = await explain(this.#engine, statement, context, answer);
+        const rows = lines.map((line) => [line]);
+        return reply(answer, explainFields, rows, 'EXPLAIN');
       }
-      case 'show':
-        return reply(answer, ...show(catalogue, statement.what, context, statement.span), 'SHOW');
+      case 'create-index':
+        return this.#createIndex(context, statement, script, answer);
+      case 'rename':
+        return this.#rename(context, statement, answer);
+      case 'show': {
+        const { fields, rows } = show(catalogue, statement, context, session);
+        return reply(answer, fields, rows, 'SHOW');
+      }
       case 'describe': {
         const rows =
           statement.object === 'topic'
@@ -104,7 +111,8 @@ export class Statements {
         return reply(answer, describeFields, rows, 'DESCRIBE');
       }
       case 'set':
-        throw unsupported(context, statement.span, `the setting "${statement.name}"`);
+        session.set(context, statement);
+        return answer.done('SET');
     }
   }
 
@@ -162,14 +170,58 @@ export class Statements {
     answer: Answer,
   ): Promise<void> {
     const tag = node.materialized ? 'CREATE MATERIALIZED VIEW' : 'CREATE VIEW';
-    const name = newName(this.#engine.catalogue, node.name, node.ifNotExists, context);
+    const { catalogue } = this.#engine;
+    const replaced = node.orReplace ? replacedView(catalogue, node, context) : undefined;
+    const name =
+      replaced === undefined
+        ? newName(catalogue, node.name, node.ifNotExists, context)
+        : replaced.name;
     if (name === undefined) return answer.done(tag);
-    defineView(this.#engine.catalogue, script, node);
-    return this.#adopt({ name, sql: script.slice(node.span.start, node.span.end) }, tag, answer);
+    const { columns } = defineView(catalogue, script, node);
+    if (replaced !== undefined) checkReplacement(context, node, replaced, columns);
+    const sql = script.slice(node.span.start, node.span.end);
+    const replaces = replaced === undefined ? {} : { replaces: replaced.id };
+    return this.#adopt({ name, sql, ...replaces }, tag, answer);
+  }
+
+  async #createIndex(
+    context: Context,
+    node: CreateIndex,
+    script: string,
+    answer: Answer,
+  ): Promise<void> {
+    const { catalogue } = this.#engine;
+    const { name, tableId, columns, unique } = defineIndex(context, catalogue, node);
+    const span = node.name?.span ?? node.table.span;
+    const free = newName(
+      catalogue,
+      { parts: [{ name, span, quoted: true }], span },
+      node.ifNotExists,
+      context,
+    );
+    if (free === undefined) return answer.done('CREATE INDEX');
+    if (unique) checkPresentRows(catalogue.nodes.get(tableId)!, name, columns);
+    const sql = script.slice(node.span.start, node.span.end);
+    return this.#adopt({ name, sql }, 'CREATE INDEX', answer);
+  }
+
+  async #rename(context: Context, node: Rename, answer: Answer): Promise<void> {
+    const record = renameOf(context, this.#engine.catalogue, node);
+    if (record !== undefined) {
+      await this.#engine.client.propose({ op: 'rename-relation', record });
+      await this.#engine.adopt(() => undefined);
+    }
+    answer.done(`ALTER ${node.object.toUpperCase()}`);
   }
 
   async #adopt(
-    record: { name: string; sql: string; topicId?: number; ownsTopic?: boolean },
+    record: {
+      name: string;
+      sql: string;
+      topicId?: number;
+      ownsTopic?: boolean;
+      replaces?: number;
+    },
     tag: string,
     answer: Answer,
   ): Promise<void> {
@@ -183,7 +235,14 @@ export class Statements {
     if (node.object === 'topic') return this.#dropTopics(context, node, answer);
     const { catalogue } = this.#engine;
     const ids = new Set<number>();
-    for (const name of node.names) {
+    if (node.object === 'index') {
+      for (const name of node.names) {
+        const index = catalogue.findIndex(name.parts.at(-1)!.name);
+        if (index !== undefined) ids.add(index.id);
+        else if (!node.ifExists) throw noIndex(context, name, catalogue);
+      }
+    }
+    for (const name of node.object === 'index' ? [] : node.names) {
       const relation = catalogue.find(name.parts.at(-1)!.name);
       if (relation === undefined && node.ifExists) continue;
       if (relation?.kind !== node.object)
@@ -201,6 +260,9 @@ export class Statements {
         `cannot drop "${catalogue.nameOf(id)}" because ${left.map((other) => `"${catalogue.nameOf(other)}"`).join(', ')} depend on it`,
         { code: 'DEPENDENCY', sqlState: '2BP01', hint: 'Use DROP ... CASCADE to drop them too.' },
       );
+    }
+    for (const index of catalogue.indexes.values()) {
+      if (ids.has(index.tableId)) ids.add(index.id);
     }
     if (ids.size > 0) {
       await this.#engine.client.propose({ op: 'drop-relations', relationIds: [...ids] });
@@ -231,7 +293,7 @@ export class Statements {
 }
 
 /** Ad-hoc inputs only ever grow while the query runs, whatever the relation does. */
-function planAdHoc(catalogue: Catalogue, query: Query, script: string): QueryPlan {
+export function planAdHoc(catalogue: Catalogue, query: Query, script: string): QueryPlan {
   const growing = (relation: Relation): Relation => ({ ...relation, appendOnly: true });
   const catalog = new TrackingCatalog(catalogue, growing);
   return planQuery(query, 'statement', { catalog, text: script });
@@ -259,7 +321,7 @@ function newName(
       sqlState: '42602',
     });
   }
-  if (catalogue.find(name) === undefined) return name;
+  if (catalogue.find(name) === undefined && catalogue.findIndex(name) === undefined) return name;
   if (ifNotExists) return undefined;
   throw complain(context, span, `relation "${name}" already exists`, {
     code: 'ALREADY_EXISTS',
@@ -289,105 +351,6 @@ function notA(
   });
 }
 
-function noTopic(
-  context: Context,
-  name: string,
-  span: { start: number; end: number },
-  catalogue: Catalogue,
-): MillraceError {
-  return complain(context, span, `topic "${name}" does not exist`, {
-    code: 'TOPIC_NOT_FOUND',
-    sqlState: '42704',
-    hint: didYouMean(name, [...catalogue.topics.keys()]),
-  });
-}
-
-const shownKinds: Readonly<Record<string, readonly string[]>> = {
-  relations: ['source', 'table', 'view', 'materialized view'],
-  all: ['source', 'table', 'view', 'materialized view'],
-  sources: ['source'],
-  tables: ['table'],
-  views: ['view'],
-  'materialized views': ['materialized view'],
-};
-
-function show(
-  catalogue: Catalogue,
-  what: string,
-  context: Context,
-  span: { start: number; end: number },
-): [readonly Field[], readonly (readonly SqlValue[])[]] {
-  if (what === 'topics') {
-    const topics = [...catalogue.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    return [topicFields, topics.map(({ name, queues }) => [name, queues])];
-  }
-  const kinds = Object.hasOwn(shownKinds, what) ? shownKinds[what]! : undefined;
-  if (kinds === undefined) {
-    const known = ['topics', ...Object.keys(shownKinds)];
-    throw complain(context, span, `cannot show "${what}"`, {
-      sqlState: '42704',
-      hint: `There is SHOW ${known.join(', ')}.`.toUpperCase(),
-    });
-  }
-  const relations = catalogue.relations().filter(({ kind }) => kinds.includes(kind));
-  return [showFields, relations.map(({ name, kind }) => [name, kind])];
-}
-
-function describeRelation(catalogue: Catalogue, { parts, span }: QualifiedName, context: Context) {
-  const { name } = parts.at(-1)!;
-  const relation = catalogue.find(name);
-  if (relation === undefined) {
-    throw complain(context, span, `relation "${name}" does not exist`, {
-      sqlState: '42P01',
-      hint: didYouMean(name, catalogue.names()),
-    });
-  }
-  const rows = relation.columns.map((column, index) => {
-    const key = relation.primaryKey.includes(index) ? ['primary key'] : [];
-    const required = column.nullable ? [] : ['not null'];
-    return [column.name, typeName(column.type), [...key, ...required].join(', ')];
-  });
-  const node = relation.id < 0 ? undefined : catalogue.node(relation.id);
-  rows.push(['', relation.kind, '']);
-  if (node?.rowCount !== undefined) rows.push(['', 'rows', String(node.rowCount)]);
-  if (node?.errors !== undefined) {
-    const { count, fields } = node.errors;
-    const what = fields === undecodableFields ? 'undecodable messages' : 'failed rows';
-    const where = count === 0 ? '' : `, readable in "${errorsName(name)}"`;
-    rows.push(['', what, `${count}${where}`]);
-  }
-  return rows;
-}
-
-function describeTopic(catalogue: Catalogue, { parts, span }: QualifiedName, context: Context) {
-  const { name } = parts.at(-1)!;
-  const topic = catalogue.topics.get(name);
-  if (topic === undefined) throw noTopic(context, name, span, catalogue);
-  const readers = [...catalogue.nodes.values()]
-    .filter(({ topicId }) => topicId === topic.topicId)
-    .map(({ relation }) => relation.name);
-  return [
-    ['queues', 'integer', String(topic.queues)],
-    ['read by', 'relations', readers.join(', ')],
-  ];
-}
-
-function explain(
-  catalogue: Catalogue,
-  statement: Statement,
-  context: Context,
-  analyze: boolean,
-): string[] {
-  if (analyze) throw unsupported(context, statement.span, 'EXPLAIN ANALYZE');
-  if (statement.kind === 'query') {
-    return explainPlan(planAdHoc(catalogue, statement, context.text));
-  }
-  if (statement.kind === 'create-view') {
-    return explainPlan(defineView(catalogue, context.text, statement).plan);
-  }
-  throw unsupported(context, statement.span, 'EXPLAIN of this statement');
-}
-
 /** True when none of the statements changes anything: such a text waits for no other. */
 export function onlyReads(statements: readonly Statement[]): boolean {
   return statements.every(({ kind }) => readingKinds.has(kind));
@@ -411,7 +374,7 @@ function fieldsOf(catalogue: Catalogue, statement: Statement | undefined, script
       return plan.root.fields.slice(0, plan.visibleColumns);
     }
     case 'show':
-      return statement.what === 'topics' ? topicFields : showFields;
+      return showFieldsOf(statement);
     case 'describe':
       return describeFields;
     case 'explain':

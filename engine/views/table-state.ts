@@ -1,12 +1,13 @@
 import { assert } from '../../platform/assert.ts';
-import type { Batch, Column } from '../../sql/columns/batch.ts';
-import { concatenated, gather, gatherBatch } from '../../sql/columns/gather.ts';
+import type { Batch } from '../../sql/columns/batch.ts';
+import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { indexed } from '../dataflow/arrangement.ts';
 import { gatherStored } from '../dataflow/gather-stored.ts';
 import { hashRows } from '../dataflow/hashing.ts';
 import { RowIndex } from '../dataflow/row-index.ts';
 import { RowTable } from '../dataflow/row-table.ts';
+import { idsOf, SecondaryIndexes } from '../dataflow/secondary-indexes.ts';
 import type { StateTable } from '../dataflow/table.ts';
 
 /**
@@ -17,8 +18,8 @@ export class TableState {
   readonly #table: RowTable;
   readonly #index: RowIndex;
   readonly #keys: readonly number[];
-  /** Of other columns, by their numbers joined with ','. */
-  readonly #others = new Map<string, { readonly columns: readonly number[]; index: RowIndex }>();
+  /** Of other columns. */
+  readonly indexes: SecondaryIndexes;
 
   constructor(
     fields: readonly Field[],
@@ -28,36 +29,23 @@ export class TableState {
     this.#table = new RowTable(fields);
     this.#index = new RowIndex(this.#table, keys, 'sql');
     this.#keys = keys;
-    for (const columns of others) this.addIndex(columns);
+    this.indexes = new SecondaryIndexes(this.#table);
+    for (const columns of others) this.indexes.add(columns);
   }
 
-  /** From now on `find` takes these columns. */
-  addIndex(columns: readonly number[]): void {
-    const key = String(columns);
-    if (key === String(this.#keys) || this.#others.has(key)) return;
-    const index = new RowIndex(this.#table, columns, 'sql');
-    index.rebuild();
-    this.#others.set(key, { columns, index });
-  }
-
-  dropIndex(columns: readonly number[]): void {
-    this.#others.delete(String(columns));
+  get rowCount(): number {
+    return this.#table.rowCount;
   }
 
   /**
    * Ids of the rows whose `columns` equal those of row `row`; NULL equals nothing. The columns
-   * have an index.
+   * are the key or have an index.
    */
   find(columns: readonly number[], rows: Batch, row: number): readonly number[] {
-    const key = String(columns);
-    const index = key === String(this.#keys) ? this.#index : this.#others.get(key)?.index;
+    const isKey = String(columns) === String(this.#keys);
+    const index = isKey ? this.#index : this.indexes.of(columns);
     assert(index !== undefined, 'the columns have an index');
-    const cells = columns.map((column) => rows.columns[column]!);
-    const ids: number[] = [];
-    if (cells.some(({ nulls }) => nulls?.[row] === 1)) return ids;
-    let id = index.first(cells, row, hashOf(cells, rows.rowCount, row));
-    for (; id >= 0; id = index.next(id)) ids.push(id);
-    return ids;
+    return idsOf(index, columns, rows, row);
   }
 
   /** Rows of the state, by id. */
@@ -67,10 +55,6 @@ export class TableState {
       gatherStored(this.#table, column, numbers, ids.length),
     );
     return { rowCount: ids.length, columns, weights: new Int32Array(ids.length).fill(1) };
-  }
-
-  get rowCount(): number {
-    return this.#table.rowCount;
   }
 
   /** Weight +1 puts the row, -1 deletes its key; in order. Returns what changed. */
@@ -85,17 +69,13 @@ export class TableState {
       if (old >= 0) {
         deltas.push({ ...this.rows([old]), weights: Int32Array.of(-1) });
         this.#index.remove(old);
-        for (const { index } of this.#others.values()) index.remove(old);
+        this.indexes.remove(old);
         this.#table.remove(old);
       }
       if (!isPut) continue;
       const id = this.#table.insert(changes, row, 1);
       this.#index.add(id, hashes[row]!, -1);
-      for (const { columns, index } of this.#others.values()) {
-        const cells = columns.map((column) => changes.columns[column]!);
-        const hash = hashOf(cells, changes.rowCount, row);
-        index.add(id, hash, index.first(cells, row, hash));
-      }
+      this.indexes.insert(id, changes, row);
       deltas.push(oneRow(changes, row));
     }
     return deltas.length === 0 ? [] : [concatenated(deltas)];
@@ -106,17 +86,8 @@ export class TableState {
   }
 
   stateTables(): readonly StateTable[] {
-    const others = [...this.#others.values()].map(({ index }) => index);
-    return [indexed(this.#table, this.#index, ...others)];
+    return [indexed(this.#table, this.#index, this.indexes)];
   }
-}
-
-/** The hash of one row of columns: a column of a single row is hashed, not the whole batch. */
-function hashOf(cells: readonly Column[], rowCount: number, row: number): number {
-  const single = rowCount === 1 ? cells : cells.map((cell) => gather(cell, Int32Array.of(row), 1));
-  const hash = new Int32Array(1);
-  hashRows(single, 1, hash);
-  return hash[0]!;
 }
 
 function oneRow(batch: Batch, row: number): Batch {

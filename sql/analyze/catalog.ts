@@ -1,4 +1,4 @@
-import type { Field } from '../columns/types.ts';
+import type { Field, SqlValue } from '../columns/types.ts';
 import type { Expression, Query } from '../syntax/ast.ts';
 
 /** Relations as the analyzer sees them; `engine/views` implements it. */
@@ -41,7 +41,14 @@ export interface Relation {
   /** INSERT, UPDATE and DELETE are possible (a table that owns its storage). */
   readonly writable: boolean;
   /** A plain view's query and column names, expanded where it is used. */
-  readonly view?: { readonly query: Query; readonly text: string };
+  readonly view?: {
+    readonly query: Query;
+    readonly text: string;
+    /** What the names in it meant when it was made: they may have changed since. */
+    readonly bound?: ReadonlyMap<string, Relation>;
+  };
+  /** The rows of a relation that is computed when it is read. */
+  readonly rows?: readonly (readonly SqlValue[])[];
 }
 
 export interface Catalog {
@@ -49,4 +56,6 @@ export interface Catalog {
   find(name: string): Relation | undefined;
   /** For "did you mean" hints. */
   names(): readonly string[];
+  /** The same, but for names that mean these relations. */
+  bound?(relations: ReadonlyMap<string, Relation>): Catalog;
 }

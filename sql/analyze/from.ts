@@ -90,26 +90,39 @@ function analyzeRelation(context: Context, table: RelationTable): FromClause {
       return named(context, plan, visibleColumns, alias, table.alias);
     }
   }
-  if (parts.length > 2 || (parts.length === 2 && parts[0]!.name !== 'public')) {
+  const isInformation = parts.length === 2 && parts[0]!.name === 'information_schema';
+  const schemas = ['public', 'information_schema'];
+  if (parts.length > 2 || (parts.length === 2 && !schemas.includes(parts[0]!.name))) {
     throw complain(context, span, `schema "${parts.at(-2)!.name}" does not exist`, {
       sqlState: '3F000',
       hint: 'All relations are in the schema "public".',
     });
   }
-  const relation = context.catalog.find(name);
+  const relation = context.catalog.find(isInformation ? `information_schema.${name}` : name);
   if (relation === undefined) {
     throw complain(context, span, `relation "${name}" does not exist`, {
       sqlState: '42P01',
       hint: didYouMean(name, context.catalog.names()),
     });
   }
+  if (relation.rows !== undefined) {
+    const plan = constantsNode(relation.columns, relation.rows);
+    return named(context, plan, relation.columns.length, alias, table.alias);
+  }
   if (relation.view === undefined) {
     const columns = relation.columns.map((_, index) => index);
     const plan = inputNode(relation, columns);
     return named(context, plan, columns.length, alias, table.alias);
   }
-  const { query, text } = relation.view;
-  const inside = { ...deeper(context, table), text, commonTables: [], outerScopes: [] };
+  const { query, text, bound } = relation.view;
+  const catalog = bound === undefined ? undefined : context.catalog.bound?.(bound);
+  const inside = {
+    ...deeper(context, table),
+    text,
+    commonTables: [],
+    outerScopes: [],
+    catalog: catalog ?? context.catalog,
+  };
   const { root } = analyzeQuery(inside, query, 'derived');
   const fields = root.fields.map((field, index) => ({
     ...field,

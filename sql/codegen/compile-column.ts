@@ -96,7 +96,7 @@ export function interpretedParts(expr: Expr): readonly Expr[] {
   return emitted === undefined || emitted.form === 'text' ? [expr] : emitter.interpreted;
 }
 
-function generateColumn(expr: Expr): GeneratedColumn | undefined {
+export function generateColumn(expr: Expr): GeneratedColumn | undefined {
   const emitter = new Emitter();
   const emitted = emitter.emitRoot(expr);
   if (emitted === undefined || emitted.form === 'text') return undefined;

@@ -4,8 +4,11 @@ import type { SqlType, SqlValue } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
 import type { JoinNode, OuterJoinNode, PlanNode, QueryPlan, SemiJoinNode } from './physical.ts';
 
-/** The plan as an indented tree, one operator a line, for EXPLAIN. */
-export function explainPlan(plan: QueryPlan): string[] {
+/** The plan as an indented tree, one operator a line, for EXPLAIN; `note` stands behind each. */
+export function explainPlan(
+  plan: QueryPlan,
+  note: (node: PlanNode) => string = () => '',
+): string[] {
   const lines: string[] = [];
   let depth = 0;
   const { fields } = plan.root;
@@ -22,15 +25,20 @@ export function explainPlan(plan: QueryPlan): string[] {
     });
     lines.push(`${'  '.repeat(depth++)}Sort: ${keys.join(', ')}`);
   }
-  explainNode(plan.root, depth, lines);
+  explainNode(plan.root, depth, lines, note);
   return lines;
 }
 
-function explainNode(node: PlanNode, depth: number, lines: string[]): void {
+function explainNode(
+  node: PlanNode,
+  depth: number,
+  lines: string[],
+  note: (node: PlanNode) => string,
+): void {
   const nameOf = (input: PlanNode) => (column: number) => input.fields[column]!.name;
   const add = (text: string) => {
     const growing = node.appendOnly ? '' : ' [retracts]';
-    lines.push(`${'  '.repeat(depth)}${text}${growing}`);
+    lines.push(`${'  '.repeat(depth)}${text}${growing}${note(node)}`);
   };
   switch (node.kind) {
     case 'input':
@@ -44,13 +52,13 @@ function explainNode(node: PlanNode, depth: number, lines: string[]): void {
       const filter = node.filter === undefined ? '' : ` where ${explainExpr(node.filter, name)}`;
       const outputs = node.outputs.map((expr) => explainExpr(expr, name));
       add(`Map: ${outputs.join(', ')}${filter}`);
-      explainNode(node.input, depth + 1, lines);
+      explainNode(node.input, depth + 1, lines, note);
       return;
     }
     case 'join': {
       add(`Join: ${explainKeys(node) || 'cross'}; state: both inputs`);
-      explainNode(node.left, depth + 1, lines);
-      explainNode(node.right, depth + 1, lines);
+      explainNode(node.left, depth + 1, lines, note);
+      explainNode(node.right, depth + 1, lines, note);
       return;
     }
     case 'outer': {
@@ -59,22 +67,22 @@ function explainNode(node: PlanNode, depth: number, lines: string[]): void {
       const test = residual === undefined ? '' : ` where ${explainExpr(residual, name)}`;
       const what = node.type === 'left' ? 'Left join' : 'Full join';
       add(`${what}: ${explainKeys(node) || 'any row'}${test}; state: both inputs`);
-      explainNode(left, depth + 1, lines);
-      explainNode(right, depth + 1, lines);
+      explainNode(left, depth + 1, lines, note);
+      explainNode(right, depth + 1, lines, note);
       return;
     }
     case 'semi': {
       const what = node.anti ? 'Anti join' : 'Semi join';
       const state = 'state: left input, one row per right key';
       add(`${what}: ${explainKeys(node) || 'any row'}; ${state}`);
-      explainNode(node.left, depth + 1, lines);
-      explainNode(node.right, depth + 1, lines);
+      explainNode(node.left, depth + 1, lines, note);
+      explainNode(node.right, depth + 1, lines, note);
       return;
     }
     case 'set':
       add(`${node.operation}${node.all ? ' all' : ''}; state: one row per different row`);
-      explainNode(node.left, depth + 1, lines);
-      explainNode(node.right, depth + 1, lines);
+      explainNode(node.left, depth + 1, lines, note);
+      explainNode(node.right, depth + 1, lines, note);
       return;
     case 'aggregate': {
       const name = nameOf(node.input);
@@ -84,12 +92,12 @@ function explainNode(node: PlanNode, depth: number, lines: string[]): void {
       });
       const by = node.groupBy.length === 0 ? 'all rows' : node.groupBy.map(name).join(', ');
       add(`Aggregate: ${calls.join(', ') || 'distinct'}; by ${by}; state: one row per group`);
-      explainNode(node.input, depth + 1, lines);
+      explainNode(node.input, depth + 1, lines, note);
       return;
     }
     case 'union':
       add('Union');
-      for (const input of node.inputs) explainNode(input, depth + 1, lines);
+      for (const input of node.inputs) explainNode(input, depth + 1, lines, note);
   }
 }
 

@@ -40,6 +40,15 @@ export function planQuery(
   return { ...plan, root: optimized(plan.root) };
 }
 
+/** The plan as the query says it, before any rule: for EXPLAIN. */
+export function logicalPlan(
+  query: Query,
+  use: 'statement' | 'view',
+  options: PlanOptions,
+): QueryPlan {
+  return analyzeQuery(newContext(options), query, use);
+}
+
 /** The rewrite rules, in order. */
 export function optimized(root: PlanNode): PlanNode {
   return fuseMaps(pruneColumns(fuseMaps(foldConstants(root))));

@@ -377,6 +377,7 @@ export interface CreateRelation extends Node {
 export interface CreateView extends Node {
   readonly kind: 'create-view';
   readonly materialized: boolean;
+  readonly orReplace: boolean;
   readonly name: QualifiedName;
   readonly ifNotExists: boolean;
   readonly columns: readonly Identifier[];
@@ -391,9 +392,29 @@ export interface CreateTopic extends Node {
   readonly options: readonly WithOption[];
 }
 
+export interface CreateIndex extends Node {
+  readonly kind: 'create-index';
+  readonly unique: boolean;
+  /** Without one the table's and the columns' names make it. */
+  readonly name?: Identifier;
+  readonly ifNotExists: boolean;
+  readonly table: QualifiedName;
+  readonly columns: readonly { readonly column: Identifier; readonly descending: boolean }[];
+}
+
+/** `ALTER object name RENAME TO newName`, or of a column of it. */
+export interface Rename extends Node {
+  readonly kind: 'rename';
+  readonly object: 'source' | 'table' | 'view' | 'materialized view' | 'index' | 'sink';
+  readonly ifExists: boolean;
+  readonly name: QualifiedName;
+  readonly column?: Identifier;
+  readonly newName: Identifier;
+}
+
 export interface Drop extends Node {
   readonly kind: 'drop';
-  readonly object: 'source' | 'table' | 'view' | 'materialized view' | 'topic';
+  readonly object: 'source' | 'table' | 'view' | 'materialized view' | 'topic' | 'index' | 'sink';
   readonly ifExists: boolean;
   readonly names: readonly QualifiedName[];
   readonly cascade: boolean;
@@ -446,13 +467,20 @@ export interface Delete extends Node {
 export interface Explain extends Node {
   readonly kind: 'explain';
   readonly analyze: boolean;
-  readonly statement: Statement;
+  /** The plan as it is run; as it was before the rewrite rules; the functions made of it. */
+  readonly form: 'incremental' | 'logical' | 'code';
+  /** A statement, or a materialized view by its name. */
+  readonly statement: Statement | { readonly kind: 'view-name'; readonly name: QualifiedName };
 }
 
-/** `SHOW TABLES`, `SHOW TOPICS`, ... : `what` in lower case, words joined by one space. */
+/**
+ * `SHOW TABLES`, `SHOW TOPICS`, `SHOW setting`: `what` in lower case, words joined by one space.
+ * `SHOW COLUMNS FROM name`, `SHOW CREATE TABLE name` have a name.
+ */
 export interface Show extends Node {
   readonly kind: 'show';
   readonly what: string;
+  readonly name?: QualifiedName;
 }
 
 export interface Describe extends Node {
@@ -468,7 +496,8 @@ export interface Flush extends Node {
 export interface SetVariable extends Node {
   readonly kind: 'set';
   readonly name: string;
-  readonly value: string;
+  /** Absent for DEFAULT. */
+  readonly value?: string;
 }
 
 export type Statement =
@@ -476,6 +505,8 @@ export type Statement =
   | CreateRelation
   | CreateView
   | CreateTopic
+  | CreateIndex
+  | Rename
   | Drop
   | Insert
   | Update

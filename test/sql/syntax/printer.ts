@@ -64,14 +64,41 @@ export function printStatement(statement: Statement): string {
       return update(statement);
     case 'delete':
       return remove(statement);
+    case 'create-index':
+      return words(
+        'CREATE',
+        statement.unique && 'UNIQUE',
+        'INDEX',
+        statement.ifNotExists && 'IF NOT EXISTS',
+        statement.name && identifier(statement.name),
+        `ON ${qualified(statement.table)} (${statement.columns
+          .map(({ column: name, descending }) => words(identifier(name), descending && 'DESC'))
+          .join(', ')})`,
+      );
+    case 'rename':
+      return words(
+        `ALTER ${statement.object.toUpperCase()}`,
+        statement.ifExists && 'IF EXISTS',
+        qualified(statement.name),
+        'RENAME',
+        statement.column && `COLUMN ${identifier(statement.column)}`,
+        `TO ${identifier(statement.newName)}`,
+      );
     case 'explain':
       return words(
         'EXPLAIN',
         statement.analyze && 'ANALYZE',
+        statement.form !== 'incremental' && statement.form.toUpperCase(),
         // EXPLAIN (SELECT ...) is a query too, but EXPLAIN (name) has options.
-        printStatement(statement.statement),
+        statement.statement.kind === 'view-name'
+          ? `MATERIALIZED VIEW ${qualified(statement.statement.name)}`
+          : printStatement(statement.statement),
       );
     case 'show':
+      if (statement.name !== undefined) {
+        const object = statement.what === 'columns' ? 'COLUMNS FROM' : 'CREATE TABLE';
+        return `SHOW ${object} ${qualified(statement.name)}`;
+      }
       return `SHOW ${/^[a-z_][a-z0-9_]*( [a-z_][a-z0-9_]*)*$/.test(statement.what) ? statement.what : quote(statement.what)}`;
     case 'describe':
       return words(
@@ -82,7 +109,7 @@ export function printStatement(statement: Statement): string {
     case 'flush':
       return 'FLUSH';
     case 'set':
-      return `SET ${quote(statement.name)} = ${text(statement.value)}`;
+      return `SET ${quote(statement.name)} = ${statement.value === undefined ? 'DEFAULT' : text(statement.value)}`;
   }
 }
 
@@ -438,6 +465,7 @@ function check(node: CheckDefinition): string {
 function createView(node: CreateView): string {
   return words(
     'CREATE',
+    node.orReplace && 'OR REPLACE',
     node.materialized && 'MATERIALIZED',
     'VIEW',
     node.ifNotExists && 'IF NOT EXISTS',

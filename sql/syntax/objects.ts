@@ -1,0 +1,63 @@
+import type { CreateIndex, Rename } from './ast.ts';
+import type { TokenStream } from './token-stream.ts';
+
+/** `CREATE [UNIQUE] INDEX [[IF NOT EXISTS] name] ON table (column [ASC | DESC], ...)`. */
+export function parseCreateIndex(stream: TokenStream, mark: number): CreateIndex {
+  const unique = stream.acceptWord('unique');
+  stream.expectWord('index');
+  if (stream.isWord('concurrently')) throw stream.unsupported('CONCURRENTLY');
+  const ifNotExists = stream.acceptWord('if', 'not', 'exists');
+  const name = stream.isWord('on') ? {} : { name: stream.identifier('an index name') };
+  stream.expectWord('on');
+  if (stream.isWord('only')) throw stream.unsupported('ONLY');
+  const table = stream.qualifiedName('a table name');
+  if (stream.isWord('using')) throw stream.unsupported('an index method');
+  const columns = stream.list(() => {
+    if (stream.isOperator('(')) throw stream.unsupported('an index of an expression');
+    const column = stream.identifier('a column name');
+    if (stream.isOperator('(')) throw stream.unsupported('an index of an expression');
+    const descending = stream.acceptWord('desc');
+    if (!descending) stream.acceptWord('asc');
+    if (!stream.isOperator(',') && !stream.isOperator(')')) {
+      throw stream.unsupported('more than columns and their direction in an index');
+    }
+    return { column, descending };
+  });
+  if (stream.isOneOf('include', 'nulls', 'with', 'tablespace', 'where')) {
+    throw stream.unsupported(`${stream.peek().text.toUpperCase()} of an index`);
+  }
+  return {
+    kind: 'create-index',
+    unique,
+    ...name,
+    ifNotExists,
+    table,
+    columns,
+    span: stream.span(mark),
+  };
+}
+
+const renamed = ['source', 'table', 'view', 'index', 'sink'] as const;
+
+/** `ALTER object [IF EXISTS] name RENAME [[COLUMN] column] TO name`. */
+export function parseAlter(stream: TokenStream): Rename {
+  const mark = stream.mark();
+  stream.expectWord('alter');
+  const materialized = stream.acceptWord('materialized', 'view');
+  const object = materialized
+    ? 'materialized view'
+    : renamed.find((word) => stream.acceptWord(word));
+  if (object === undefined) {
+    throw stream.unsupported(`ALTER ${stream.peek().text.toUpperCase()}`, mark);
+  }
+  const ifExists = stream.acceptWord('if', 'exists');
+  if (stream.isWord('only')) throw stream.unsupported('ONLY');
+  const name = stream.qualifiedName(`a ${object} name`);
+  if (!stream.acceptWord('rename')) throw stream.unsupported('ALTER other than RENAME', mark);
+  if (stream.isWord('constraint')) throw stream.unsupported('RENAME CONSTRAINT', mark);
+  const isColumn = stream.acceptWord('column') || !stream.isWord('to');
+  const column = isColumn ? { column: stream.identifier('a column name') } : {};
+  stream.expectWord('to');
+  const newName = stream.identifier('a new name');
+  return { kind: 'rename', object, ifExists, name, ...column, newName, span: stream.span(mark) };
+}

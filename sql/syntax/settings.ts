@@ -1,0 +1,85 @@
+import type { Describe, SetVariable, Show } from './ast.ts';
+import { parseOptionValue } from './options.ts';
+import { parseTopicName } from './statements.ts';
+import type { TokenStream } from './token-stream.ts';
+
+/** `SET name = value`, also `TO`, `SET SESSION` and `TIME ZONE`; DEFAULT is no value. */
+export function parseSet(stream: TokenStream): SetVariable {
+  const mark = stream.mark();
+  stream.expectWord('set');
+  const isScope = stream.isOneOf('local', 'session') && !stream.isOperator('=', 1);
+  if (isScope && stream.peek(1).text !== 'to') {
+    throw stream.unsupported(`SET ${stream.peek().text.toUpperCase()}`);
+  }
+  if (stream.isWord('time', 'zone')) throw stream.unsupported('SET TIME ZONE');
+  let { name } = stream.label('a setting');
+  while (stream.acceptOperator('.')) name += `.${stream.label('a name after "."').name}`;
+  if (!stream.acceptOperator('=')) stream.expectWord('to');
+  const isDefault = stream.acceptWord('default');
+  const value = isDefault ? {} : { value: parseOptionValue(stream) };
+  if (stream.isOperator(',')) throw stream.unsupported('a list of values');
+  return { kind: 'set', name, ...value, span: stream.span(mark) };
+}
+
+const showable = [
+  'tables',
+  'sources',
+  'sinks',
+  'views',
+  'materialized views',
+  'indexes',
+  'topics',
+  'relations',
+  'all',
+  'columns FROM name',
+  'create TABLE name',
+  'a setting',
+];
+
+export function parseShow(stream: TokenStream): Show {
+  const mark = stream.mark();
+  stream.expectWord('show');
+  if (stream.isWord('columns', 'from')) {
+    stream.next();
+    stream.next();
+    return named(stream, mark, 'columns');
+  }
+  const create = /^(table|source|view|sink|index|materialized)$/;
+  if (stream.isWord('create') && create.test(stream.peek(1).text)) {
+    stream.next();
+    if (stream.next().text === 'materialized') stream.expectWord('view');
+    return named(stream, mark, 'create');
+  }
+  let what = stream.label(`what to show: ${showable.join(', ')}`).name;
+  while (stream.acceptOperator('.')) what += `.${stream.label('a name after "."').name}`;
+  while (stream.peek().kind === 'word') what += ` ${stream.next().text}`;
+  return { kind: 'show', what, span: stream.span(mark) };
+}
+
+function named(stream: TokenStream, mark: number, what: string): Show {
+  const name = stream.qualifiedName('a name');
+  return { kind: 'show', what, name, span: stream.span(mark) };
+}
+
+export function parseDescribe(stream: TokenStream): Describe {
+  const mark = stream.mark();
+  stream.next();
+  const topic =
+    stream.isWord('topic') && stream.peek(1).kind !== 'end' && !stream.isOperator(';', 1);
+  if (topic) stream.next();
+  const isKind = stream.isOneOf('table', 'source', 'view', 'materialized');
+  if (isKind && ['word', 'quoted'].includes(stream.peek(1).kind)) {
+    if (stream.next().text === 'materialized') stream.expectWord('view');
+  }
+  if (topic && stream.peek().kind === 'string') {
+    const name = parseTopicName(stream);
+    return {
+      kind: 'describe',
+      object: 'topic',
+      name: { parts: [name], span: name.span },
+      span: stream.span(mark),
+    };
+  }
+  const name = stream.qualifiedName('a name');
+  return { kind: 'describe', object: topic ? 'topic' : 'relation', name, span: stream.span(mark) };
+}
