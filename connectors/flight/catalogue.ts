@@ -21,6 +21,7 @@ const tableTypes: Record<RelationInfo['kind'], string> = {
   table: 'TABLE',
   view: 'VIEW',
   'materialized view': 'MATERIALIZED VIEW',
+  sink: 'SINK',
   system: 'SYSTEM TABLE',
 };
 

@@ -32,7 +32,7 @@ export function orderedRows(
   };
 }
 
-function rowOrder(batch: Batch, keys: readonly SortKey[]): (a: number, b: number) => number {
+export function rowOrder(batch: Batch, keys: readonly SortKey[]): (a: number, b: number) => number {
   const parts = keys.map(({ column: index, descending, nullsFirst }) => {
     const column = batch.columns[index]!;
     const compare = compareCells(column.type);

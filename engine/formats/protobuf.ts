@@ -46,3 +46,35 @@ export function skip(buffer: Uint8Array, at: number, end: number, tag: number): 
 export function corrupt(): MillraceError {
   return new MillraceError('CORRUPTION', 'an entry of the log is not a SendMessageRequest');
 }
+
+/** A length-delimited field. */
+export function bytesField(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return joined([varintBytes(number * 8 + 2), varintBytes(length), ...parts]);
+}
+
+export function textField(number: number, text: string): Uint8Array {
+  return bytesField(number, new TextEncoder().encode(text));
+}
+
+export function varintField(number: number, value: number): Uint8Array {
+  return joined([varintBytes(number * 8), varintBytes(value)]);
+}
+
+function varintBytes(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

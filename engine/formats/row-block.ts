@@ -16,6 +16,9 @@ import { type Field, layoutOf } from '../../sql/columns/types.ts';
  * | 4*n   | weights, int32                                                         |
  * | ...   | columns in table order                                                 |
  *
+ * Bytes behind the columns are not read here: entries that a sink wrote have its origin there
+ * (formats/sink-entry.ts).
+ *
  * Each column:
  *
  * | bytes  | field                                                                 |

@@ -37,13 +37,44 @@ export class Catalogue implements Catalog {
 
   find(name: string): Relation | undefined {
     for (const { relation, errors } of this.nodes.values()) {
-      if (relation.name === name) return visible(relation);
+      if (relation.name === name && relation.kind !== 'sink') return visible(relation);
       if (errors !== undefined && errorsName(relation.name) === name) {
         return errorsRelation(relation, errors);
       }
     }
     for (const { relation } of this.views.values()) if (relation.name === name) return relation;
     return informationSchema(this, name);
+  }
+
+  /** A sink is no relation that a query can name. */
+  findSink(name: string): Relation | undefined {
+    for (const { relation } of this.nodes.values()) {
+      if (relation.kind === 'sink' && relation.name === name) return relation;
+    }
+    return undefined;
+  }
+
+  /** True when nothing that a user made has the name. */
+  isFree(name: string): boolean {
+    return (
+      this.find(name) === undefined &&
+      this.findIndex(name) === undefined &&
+      this.findSink(name) === undefined
+    );
+  }
+
+  /** Topics that the rows of relations come from, through others. */
+  topicsOf(ids: readonly number[]): readonly number[] {
+    const topics = new Set<number>();
+    const visit = (id: number) => {
+      const item = this.nodes.get(id) ?? this.views.get(id);
+      if (item === undefined) return;
+      const topicId = this.nodes.get(id)?.topicId;
+      if (topicId !== undefined) topics.add(topicId);
+      item.dependsOn.forEach(visit);
+    };
+    ids.forEach(visit);
+    return [...topics];
   }
 
   findIndex(name: string): Index | undefined {

@@ -14,12 +14,15 @@ interface Options {
   readonly frontier: Frontier;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Resolves when every output of the steps so far is durable. */
+  readonly outputs: () => Promise<void>;
   /** Relations of the checkpoint that the state was restored from, with their fingerprints. */
   readonly saved: ReadonlyMap<number, string>;
 }
 
 /** Changes of all relations at one frontier. */
 interface Capture {
+  readonly outputs: Promise<void>;
   readonly puts: KvPut[];
   readonly pieces: { readonly relationId: number; table: number; readonly change: ChunkChange }[];
   readonly dropped: readonly number[];
@@ -91,10 +94,10 @@ export class Checkpointer {
       puts.push(relationPut(id, undefined));
       this.#written.delete(id);
     }
-    return { puts, pieces, dropped };
+    return { puts, pieces, dropped, outputs: this.#options.outputs() };
   }
 
-  async #write({ puts, pieces, dropped }: Capture): Promise<boolean> {
+  async #write({ puts, pieces, dropped, outputs }: Capture): Promise<boolean> {
     const { kv, clock, logger } = this.#options;
     const slices = new Slices(clock);
     const batch = this.#unwritten;
@@ -108,6 +111,8 @@ export class Checkpointer {
       add({ key: pieceKey(relationId, table, chunk, delta), value: change.encode() });
       if (slices.isOver) await slices.next();
     }
+    // A checkpoint ahead of what sinks wrote would lose it (DESIGN section 7).
+    await outputs;
     try {
       await kv.write([...batch.values()]);
       this.#unwritten = new Map();

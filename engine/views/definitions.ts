@@ -32,6 +32,8 @@ import type { RelationCreated } from '../broker/catalogue-record.ts';
 import { metadataKinds, metadataType } from '../formats/metadata.ts';
 import { type Catalogue, type Index, type PlainView, TrackingCatalog } from './catalogue.ts';
 import { hiddenKey, type RelationNode, TableNode, TopicNode, ViewNode } from './nodes.ts';
+import { defineSink } from './sink-definition.ts';
+import { SinkNode } from './sink-node.ts';
 
 /** CREATE statements: what they define, checked before they become records, and built from them. */
 
@@ -322,6 +324,21 @@ export function build(
     }
     const view = { query: statement.query, text: sql, bound };
     return { relation: { ...base, kind: 'view', view }, sql, dependsOn };
+  }
+  if (statement.kind === 'create-sink') {
+    const context = newContext({ catalog: catalogue, text: sql });
+    const definition = defineSink(context, catalogue, statement);
+    const { fields } = definition.plan.root;
+    const relation: Relation = {
+      id,
+      name,
+      kind: 'sink',
+      columns: fields,
+      primaryKey: [],
+      appendOnly: true,
+      writable: false,
+    };
+    return new SinkNode({ relation, sql, ...definition });
   }
   if (statement.kind === 'create-index') {
     const context = newContext({ catalog: catalogue, text: sql });

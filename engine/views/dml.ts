@@ -55,7 +55,9 @@ export async function runDml(
   checkRows(node, context, change);
   const entry = entryOf(change);
   if (entry.rowCount > 0) {
-    await engine.client.append(node.topicId, entry.rowCount, encodeRows(entry));
+    const { topicId } = node;
+    const body = encodeRows(entry);
+    await engine.client.append({ topicId, kind: 'rows', count: entry.rowCount, body });
     await engine.steps.caughtUp();
   }
   const count = change.shown.rowCount;

@@ -38,6 +38,7 @@ const views: Readonly<Record<string, View>> = {
     rows: (catalogue) =>
       catalogue
         .relations()
+        .filter(({ kind }) => kind !== 'sink')
         .map(({ name, kind, writable }) => [
           database,
           schema,

@@ -1,7 +1,7 @@
 import { fromErrorData } from '../../platform/errors.ts';
 import type { Port } from '../../platform/threads.ts';
 import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
-import type { FromWorker, Proposal, QueueSpan, ToWorker } from './protocol.ts';
+import type { AppendedEntry, FromWorker, Proposal, QueueSpan, ToWorker } from './protocol.ts';
 
 interface Waiter<T> {
   readonly resolve: (value: T) => void;
@@ -61,8 +61,9 @@ export class PortClient {
     return this.#ask(this.#changes, (id) => ({ type: 'propose', id, proposal }));
   }
 
-  append(topicId: number, count: number, body: Uint8Array): Promise<number> {
-    return this.#ask(this.#changes, (id) => ({ type: 'append', id, topicId, count, body }));
+  /** Base offset of the entry, once it is durable. */
+  append(entry: AppendedEntry): Promise<number> {
+    return this.#ask(this.#changes, (id) => ({ type: 'append', id, entry }));
   }
 
   /** Rows of the topic come from now on; the ranges say what lies before them. */

@@ -79,6 +79,15 @@ export type Proposal =
     }
   | { readonly op: 'drop-relations'; readonly relationIds: readonly number[] };
 
+/** An entry for queue 0 of a topic: rows of a table, or messages of which the first has the id. */
+export interface AppendedEntry {
+  readonly topicId: number;
+  readonly kind: 'rows' | 'messages';
+  readonly count: number;
+  readonly body: Uint8Array;
+  readonly messageId?: string;
+}
+
 export type FromWorker =
   /** The catalogue is loaded, state restored; statements are accepted from the start. */
   | ({ readonly type: 'ready' } & StartReport)
@@ -99,9 +108,7 @@ export type FromWorker =
   | {
       readonly type: 'append';
       readonly id: number;
-      readonly topicId: number;
-      readonly count: number;
-      readonly body: Uint8Array;
+      readonly entry: AppendedEntry;
     }
   | { readonly type: 'fields'; readonly id: number; readonly fields: readonly Field[] }
   | { readonly type: 'batch'; readonly id: number; readonly batch: Batch }

@@ -10,6 +10,7 @@ import { Frontier } from './frontier.ts';
 import { type Lookup, lookupsOf } from './lookups.ts';
 import { type RelationNode, TopicNode, ViewNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
+import { SinkNode } from './sink-node.ts';
 import { Slices } from './slices.ts';
 import { endOfSlice, type StepLoop } from './step-loop.ts';
 
@@ -75,12 +76,20 @@ export class RelationReader {
     };
   }
 
+  /** Entries of one queue from an offset on, in order. */
+  entriesFrom(topicId: number, queueId: number, from: number): AsyncIterable<readonly Entry[]> {
+    return this.#entries([{ topicId, queueId, from, until: Infinity }], () => undefined);
+  }
+
   async *#messages(node: TopicNode, spans: readonly Span[], onProgress: OnProgress) {
     for await (const entries of this.#entries(spans, onProgress)) yield node.replay(entries);
   }
 
   /** Entries of the spans in log order, some thousand messages at a time. */
-  async *#entries(spans: readonly Span[], onProgress: OnProgress) {
+  async *#entries(
+    spans: readonly Span[],
+    onProgress: OnProgress,
+  ): AsyncGenerator<readonly Entry[]> {
     const { client, partitions } = this.#options;
     const total = spans.reduce((sum, { from, until }) => sum + until - from, 0);
     let done = 0;
@@ -102,7 +111,8 @@ export class RelationReader {
    * catalogue in `publish`, which runs with no step in between.
    */
   async fill(node: RelationNode, onProgress: OnProgress, publish: () => void): Promise<void> {
-    if (node instanceof ViewNode) await this.#fillView(node, onProgress, publish);
+    if (node instanceof ViewNode || node instanceof SinkNode)
+      await this.#fillView(node, onProgress, publish);
     else await this.#fillFromTopic(node, onProgress, publish);
     settled(node);
   }
@@ -126,7 +136,7 @@ export class RelationReader {
   }
 
   /** First a snapshot of the inputs, then what steps changed meanwhile. */
-  async #fillView(node: ViewNode, onProgress: OnProgress, publish: () => void) {
+  async #fillView(node: ViewNode | SinkNode, onProgress: OnProgress, publish: () => void) {
     const { steps, clock } = this.#options;
     const slices = new Slices(clock);
     const missed: ReadonlyMap<number, readonly Batch[]>[] = [];

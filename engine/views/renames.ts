@@ -23,7 +23,7 @@ export function renameOf(
     checkFree(context, catalogue, newName);
     return { relationId: index.id, name: newName.name };
   }
-  const relation = catalogue.find(name);
+  const relation = node.object === 'sink' ? catalogue.findSink(name) : catalogue.find(name);
   if (relation === undefined && node.ifExists) return undefined;
   if (relation === undefined) throw noRelation(context, name, node.name.span, catalogue);
   // PostgreSQL's ALTER TABLE renames views too.
@@ -57,9 +57,7 @@ function checkFree(context: Context, catalogue: Catalogue, name: Rename['newName
       sqlState: '42602',
     });
   }
-  if (catalogue.find(name.name) === undefined && catalogue.findIndex(name.name) === undefined) {
-    return;
-  }
+  if (catalogue.isFree(name.name)) return;
   throw complain(context, name.span, `relation "${name.name}" already exists`, {
     code: 'ALREADY_EXISTS',
     sqlState: '42P07',

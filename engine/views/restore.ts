@@ -2,6 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type { KvStore } from '../../storage/kv/kv-store.ts';
 import type { RelationCreated, RelationRenamed } from '../broker/catalogue-record.ts';
+import { type Cut, type Origin, originOf } from '../formats/sink-entry.ts';
 import type { Catalogue } from './catalogue.ts';
 import {
   loadCheckpoint,
@@ -16,6 +17,9 @@ import { type RelationNode, ViewNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
 import type { StartReport } from './protocol.ts';
 import type { RelationReader } from './relation-reader.ts';
+import { cutOf, inStepOrder, splitAt } from './sink-cuts.ts';
+import { SinkNode } from './sink-node.ts';
+import type { SinkWriter } from './sink-writer.ts';
 import type { StepLoop } from './step-loop.ts';
 
 interface Options {
@@ -26,6 +30,7 @@ interface Options {
   readonly steps: StepLoop;
   readonly reader: RelationReader;
   readonly clock: Clock;
+  readonly writer: SinkWriter;
   /** The relations that exist, in the order of their creation, and how they were renamed. */
   readonly records: readonly (RelationCreated | RelationRenamed)[];
 }
@@ -60,7 +65,7 @@ export async function restore(options: Options): Promise<Restored> {
     catalogue.nodes.set(id, made);
     if (isSaved(made, checkpoint, missing)) {
       await restoreTables(kv, id, made.stateTables());
-      if (made instanceof ViewNode) made.resume();
+      if (made instanceof ViewNode || made instanceof SinkNode) made.resume();
     } else {
       missing.push(made);
     }
@@ -70,19 +75,71 @@ export async function restore(options: Options): Promise<Restored> {
     if (!isKept) await kv.deleteRange(pieceRange(id));
   }
   for (const { relation } of missing) saved.delete(relation.id);
-  const beyond = await followAll(catalogue, client, frontier, checkpoint);
-  for (const node of missing)
-    await reader.fill(
-      node,
-      () => undefined,
-      () => undefined,
-    );
+  const sinks = [...catalogue.nodes.values()].filter((node) => node instanceof SinkNode);
+  for (const sink of sinks) {
+    options.writer.attach(sink);
+    sink.written = await lastOutput(reader, sink);
+  }
+  const outputs = inStepOrder(sinks.flatMap(({ written }) => (written ? [written.after] : [])));
+  const beyond = await followAll(catalogue, client, frontier, checkpoint, outputs[0]);
+  for (const node of missing) {
+    const publish = () => {
+      if (node instanceof SinkNode) node.emitFilled(cutOf(frontier, node.inputTopics));
+    };
+    await reader.fill(node, () => undefined, publish);
+  }
   return {
     restored: catalogue.nodes.size - missing.length,
     filled: missing.length,
-    replayed: await steps.replay(client.rows(beyond)),
+    replayed: await replayAll(steps, client, beyond, sinks),
     saved,
   };
+}
+
+/** What the sink wrote last; `undefined` when it wrote nothing. */
+async function lastOutput(reader: RelationReader, sink: SinkNode): Promise<Origin | undefined> {
+  let last: Origin | undefined;
+  const { topicId } = sink.target;
+  for await (const entries of reader.entriesFrom(topicId, 0, sink.searchFrom)) {
+    for (const entry of entries) {
+      const origin = originOf(entry);
+      if (origin?.sink !== sink.relation.id) continue;
+      last = origin;
+      sink.wrote(entry.baseOffset);
+    }
+  }
+  return last;
+}
+
+/**
+ * Replays with a step's boundary where each sink's output ends; a step of which parts are missing
+ * is run again as the one step that it was.
+ */
+async function replayAll(
+  steps: StepLoop,
+  client: PortClient,
+  spans: readonly Span[],
+  sinks: readonly SinkNode[],
+): Promise<number> {
+  const written = sinks.flatMap((sink) => sink.written ?? []);
+  const isUnfinished = ({ part, of }: Origin) => part + 1 < of;
+  const cuts = inStepOrder(
+    written.flatMap((origin) =>
+      isUnfinished(origin) ? [origin.before, origin.after] : [origin.after],
+    ),
+  );
+  let rest = [...spans];
+  let count = 0;
+  for (const cut of cuts) {
+    const [below, beyond] = splitAt(rest, cut);
+    rest = beyond;
+    if (below.length === 0) continue;
+    const isOneStep = written.some((origin) => isUnfinished(origin) && origin.after === cut);
+    count += isOneStep
+      ? await steps.replayAtOnce(client.rows(below))
+      : await steps.replay(client.rows(below));
+  }
+  return count + (await steps.replay(client.rows(rest)));
 }
 
 /** State counts only when all that it was made from counts too. */
@@ -96,20 +153,27 @@ function isSaved(
   return !missing.some(({ relation }) => node.dependsOn.includes(relation.id));
 }
 
-/** Follows every topic from the checkpoint's frontier on; returns what lies between it and now. */
+/**
+ * Follows every topic from the checkpoint's frontier on; returns what lies between it and now.
+ * `output`: the first cut up to which a sink has written.
+ */
 async function followAll(
   catalogue: Catalogue,
   client: PortClient,
   frontier: Frontier,
   checkpoint: SavedCheckpoint | undefined,
+  output: Cut | undefined,
 ): Promise<Span[]> {
   const beyond: Span[] = [];
   for (const { topicId } of catalogue.nodes.values()) {
     if (topicId === undefined || frontier.has(topicId)) continue;
     const ranges = await client.follow(topicId);
     const ends = ranges.map(({ maxOffset }) => maxOffset);
+    // Without a checkpoint everything is filled from the log: up to now, or up to where a sink's
+    // outputs are known, since they cannot be told apart in a fill.
+    const unsaved = new Map(output).get(topicId) ?? ends;
     const reached =
-      checkpoint?.frontier.has(topicId) === true ? checkpoint.frontier.of(topicId) : ends;
+      checkpoint?.frontier.has(topicId) === true ? checkpoint.frontier.of(topicId) : unsaved;
     for (const [queueId, offset] of reached.entries()) {
       if (offset <= (ends[queueId] ?? 0)) continue;
       throw new MillraceError(

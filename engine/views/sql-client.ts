@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { assert } from '../../platform/assert.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { fromErrorData, MillraceError, toErrorData } from '../../platform/errors.ts';
@@ -8,7 +9,7 @@ import type { SystemTopic } from '../broker/system-topic.ts';
 import { messageTypeOf, type Topics } from '../broker/topics.ts';
 import { Execution } from './execution.ts';
 import { LogFeed } from './log-feed.ts';
-import type { FromWorker, Proposal, StartReport, ToWorker } from './protocol.ts';
+import type { AppendedEntry, FromWorker, Proposal, StartReport, ToWorker } from './protocol.ts';
 import type {
   ExecuteOptions,
   RelationInfo,
@@ -139,7 +140,7 @@ export class SqlClient implements SqlService {
       case 'propose':
         return this.#change(message.id, () => this.#apply(message.proposal));
       case 'append':
-        return this.#change(message.id, () => this.#append(message));
+        return this.#change(message.id, () => this.#append(message.entry));
       case 'fields':
         return this.#executions.get(message.id)?.onFields(message.fields);
       case 'batch':
@@ -175,17 +176,17 @@ export class SqlClient implements SqlService {
     );
   }
 
-  async #append(message: Extract<FromWorker, { type: 'append' }>): Promise<number> {
-    const appended = await this.#options.store.append({
-      topicId: message.topicId,
+  async #append({ topicId, kind, count, body, messageId }: AppendedEntry): Promise<number> {
+    const { baseOffset } = await this.#options.store.append({
+      topicId,
       queueId: 0,
-      kind: entryKinds.rows,
-      count: message.count,
-      body: message.body,
-      firstIdHash: 0,
+      kind: entryKinds[kind],
+      count,
+      body,
+      firstIdHash: messageId === undefined ? 0 : crc32(messageId),
       tagHash: tagNone,
     });
-    return appended.baseOffset;
+    return baseOffset;
   }
 
   async #apply(proposal: Proposal): Promise<number> {

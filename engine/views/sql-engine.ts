@@ -22,6 +22,9 @@ import { type OnProgress, RelationReader } from './relation-reader.ts';
 import { restore } from './restore.ts';
 import { ResultStreams } from './result-streams.ts';
 import { Session } from './session.ts';
+import { cutOf } from './sink-cuts.ts';
+import { SinkNode } from './sink-node.ts';
+import { SinkWriter } from './sink-writer.ts';
 import { describeStatement, onlyReads, Statements } from './statements.ts';
 import { StepLoop } from './step-loop.ts';
 
@@ -51,6 +54,7 @@ export class SqlEngine {
   readonly #options: SqlEngineOptions;
   readonly #streams: ResultStreams;
   readonly #statements: Statements;
+  readonly #writer: SinkWriter;
   readonly #records: CatalogueRecord[] = [];
   /** To be built, or renamed, in this order. */
   readonly #created: (RelationCreated | RelationRenamed)[] = [];
@@ -75,6 +79,9 @@ export class SqlEngine {
     });
     const { client, steps } = this;
     this.reader = new RelationReader({ catalogue, frontier, client, partitions, steps, clock });
+    const { logger } = options;
+    const onFailure = (error: unknown) => this.#stopOn(error);
+    this.#writer = new SinkWriter({ client, clock, logger, onFailure });
     this.#streams = new ResultStreams(this.client);
     this.#statements = new Statements(this);
     port.onMessage((message) => this.#receive(message as ToWorker));
@@ -184,6 +191,7 @@ export class SqlEngine {
       steps,
       reader,
       clock,
+      writer: this.#writer,
       records: this.#created.splice(0),
     });
     this.#isStarted = true;
@@ -194,6 +202,7 @@ export class SqlEngine {
       frontier,
       clock,
       logger,
+      outputs: () => this.#writer.flushed(),
       saved: result.saved,
     });
     this.#checkpointer.touch();
@@ -206,6 +215,7 @@ export class SqlEngine {
   async #stop(): Promise<void> {
     this.steps.stop();
     await this.#checkpointer?.close();
+    this.#writer.close();
     await this.#state?.close();
     this.client.post({ type: 'stopped' });
   }
@@ -239,7 +249,11 @@ export class SqlEngine {
         ranges.map(({ maxOffset }) => maxOffset),
       );
     }
-    await this.reader.fill(node, onProgress, () => this.catalogue.nodes.set(id, node));
+    if (node instanceof SinkNode) this.#writer.attach(node);
+    await this.reader.fill(node, onProgress, () => {
+      this.catalogue.nodes.set(id, node);
+      if (node instanceof SinkNode) node.emitFilled(cutOf(this.frontier, node.inputTopics));
+    });
     this.#checkpointer?.touch();
   }
 

@@ -8,6 +8,7 @@ import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import type {
   CreateIndex,
   CreateRelation,
+  CreateSink,
   CreateTopic,
   CreateView,
   Drop,
@@ -34,6 +35,8 @@ import {
   show,
   showFieldsOf,
 } from './show.ts';
+import { defineSink } from './sink-definition.ts';
+import { SinkNode } from './sink-node.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import type { StatementDescription } from './sql-service.ts';
 
@@ -95,6 +98,8 @@ export class Statements {
         const rows = lines.map((line) => [line]);
         return reply(answer, explainFields, rows, 'EXPLAIN');
       }
+      case 'create-sink':
+        return this.#createSink(context, statement, script, answer);
       case 'create-index':
         return this.#createIndex(context, statement, script, answer);
       case 'rename':
@@ -184,6 +189,20 @@ export class Statements {
     return this.#adopt({ name, sql, ...replaces }, tag, answer);
   }
 
+  async #createSink(
+    context: Context,
+    node: CreateSink,
+    script: string,
+    answer: Answer,
+  ): Promise<void> {
+    const { catalogue } = this.#engine;
+    const name = newName(catalogue, node.name, node.ifNotExists, context);
+    if (name === undefined) return answer.done('CREATE SINK');
+    defineSink(context, catalogue, node);
+    const sql = script.slice(node.span.start, node.span.end);
+    return this.#adopt({ name, sql }, 'CREATE SINK', answer);
+  }
+
   async #createIndex(
     context: Context,
     node: CreateIndex,
@@ -243,7 +262,9 @@ export class Statements {
       }
     }
     for (const name of node.object === 'index' ? [] : node.names) {
-      const relation = catalogue.find(name.parts.at(-1)!.name);
+      const last = name.parts.at(-1)!.name;
+      const relation: Relation | undefined =
+        node.object === 'sink' ? catalogue.findSink(last) : catalogue.find(last);
       if (relation === undefined && node.ifExists) continue;
       if (relation?.kind !== node.object)
         throw notA(context, name, node.object, relation, catalogue);
@@ -277,12 +298,16 @@ export class Statements {
       const topic = catalogue.topics.get(name);
       if (topic === undefined && node.ifExists) continue;
       if (topic === undefined) throw noTopic(context, name, span, catalogue);
-      const reader = [...catalogue.nodes.values()].find((item) => item.topicId === topic.topicId);
+      const reader = [...catalogue.nodes.values()].find(
+        (item) =>
+          item.topicId === topic.topicId ||
+          (item instanceof SinkNode && item.target.topicId === topic.topicId),
+      );
       if (reader !== undefined) {
         throw complain(
           context,
           span,
-          `cannot drop topic "${name}" because "${reader.relation.name}" reads it`,
+          `cannot drop topic "${name}" because "${reader.relation.name}" depends on it`,
           { code: 'DEPENDENCY', sqlState: '2BP01', hint: `Drop "${reader.relation.name}" first.` },
         );
       }
@@ -321,7 +346,7 @@ function newName(
       sqlState: '42602',
     });
   }
-  if (catalogue.find(name) === undefined && catalogue.findIndex(name) === undefined) return name;
+  if (catalogue.isFree(name)) return name;
   if (ifNotExists) return undefined;
   throw complain(context, span, `relation "${name}" already exists`, {
     code: 'ALREADY_EXISTS',

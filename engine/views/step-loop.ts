@@ -7,6 +7,8 @@ import { noBatches } from '../dataflow/operator.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type PartitionReader, readEntries } from './entry-reader.ts';
 import type { Frontier } from './frontier.ts';
+import { cutOf } from './sink-cuts.ts';
+import { SinkNode } from './sink-node.ts';
 import { Slices } from './slices.ts';
 
 export interface StepLoopOptions {
@@ -86,6 +88,21 @@ export class StepLoop {
     return count;
   }
 
+  /** The same rows in one step, as they were in one step before. */
+  async replayAtOnce(parts: AsyncIterable<IndexRows>): Promise<number> {
+    const all: IndexRows[] = [];
+    for await (const rows of parts) all.push(rows);
+    const rowCount = all.reduce((sum, rows) => sum + rows.rowCount, 0);
+    const values = new Float64Array(rowCount * indexRowWidth);
+    let at = 0;
+    for (const rows of all) {
+      values.set(rows.values.subarray(0, rows.rowCount * indexRowWidth), at);
+      at += rows.rowCount * indexRowWidth;
+    }
+    for (let from = 0; from < rowCount; ) from = this.#step({ rowCount, values }, from);
+    return rowCount;
+  }
+
   async #run(): Promise<void> {
     if (this.#isRunning || this.#isHeld) return;
     this.#isRunning = true;
@@ -127,6 +144,9 @@ export class StepLoop {
     const entries = readEntries(partitions, rows, from, to);
     const byTopic = grouped(entries);
     const nodes = [...catalogue.nodes.values()];
+    const sinks = nodes
+      .filter((node) => node instanceof SinkNode)
+      .map((node) => ({ node, before: cutOf(frontier, node.inputTopics) }));
     const deltas: Deltas = (id) => {
       const node = catalogue.node(id);
       return (id < 0 ? node?.errors?.delta : node?.delta) ?? noBatches;
@@ -141,6 +161,7 @@ export class StepLoop {
     for (const { topicId, queueId, baseOffset, count } of entries) {
       frontier.advance(topicId, queueId, baseOffset + count);
     }
+    for (const { node, before } of sinks) node.emit(before, cutOf(frontier, node.inputTopics));
     onStep();
     return to;
   }

@@ -2,7 +2,7 @@ import type { Field, SqlValue } from '../columns/types.ts';
 import type { Expression, Query } from '../syntax/ast.ts';
 
 /** Relations as the analyzer sees them; `engine/views` implements it. */
-export type RelationKind = 'source' | 'table' | 'view' | 'materialized view' | 'system';
+export type RelationKind = 'source' | 'table' | 'view' | 'materialized view' | 'sink' | 'system';
 
 export interface RelationColumn extends Field {
   /** DEFAULT of a table column, as parsed; it sees no columns. */

@@ -402,6 +402,18 @@ export interface CreateIndex extends Node {
   readonly columns: readonly { readonly column: Identifier; readonly descending: boolean }[];
 }
 
+/** `CREATE SINK name FROM relation | AS query INTO [TABLE | TOPIC] target`. */
+export interface CreateSink extends Node {
+  readonly kind: 'create-sink';
+  readonly name: QualifiedName;
+  readonly ifNotExists: boolean;
+  readonly source: Query;
+  readonly target: Identifier;
+  /** Absent where the text does not say. */
+  readonly targetKind?: 'table' | 'topic';
+  readonly options: readonly WithOption[];
+}
+
 /** `ALTER object name RENAME TO newName`, or of a column of it. */
 export interface Rename extends Node {
   readonly kind: 'rename';
@@ -506,6 +518,7 @@ export type Statement =
   | CreateView
   | CreateTopic
   | CreateIndex
+  | CreateSink
   | Rename
   | Drop
   | Insert

@@ -1,4 +1,7 @@
-import type { CreateIndex, Rename } from './ast.ts';
+import type { CreateIndex, CreateSink, Query, Rename } from './ast.ts';
+import { parseOptions } from './options.ts';
+import { parseQuery } from './queries.ts';
+import { parseTopicName } from './statements.ts';
 import type { TokenStream } from './token-stream.ts';
 
 /** `CREATE [UNIQUE] INDEX [[IF NOT EXISTS] name] ON table (column [ASC | DESC], ...)`. */
@@ -34,6 +37,52 @@ export function parseCreateIndex(stream: TokenStream, mark: number): CreateIndex
     table,
     columns,
     span: stream.span(mark),
+  };
+}
+
+/** `CREATE SINK`, from the name on. `FROM r` is `AS SELECT * FROM r`. */
+export function parseCreateSink(stream: TokenStream, mark: number): CreateSink {
+  const ifNotExists = stream.acceptWord('if', 'not', 'exists');
+  const name = stream.qualifiedName('a sink name');
+  const source = stream.acceptWord('from') ? wholeOf(stream) : queryAfterAs(stream);
+  stream.expectWord('into');
+  const kind = (['table', 'topic'] as const).find((word) => stream.acceptWord(word));
+  const target = parseTopicName(stream);
+  const options = parseOptions(stream);
+  return {
+    kind: 'create-sink',
+    name,
+    ifNotExists,
+    source,
+    target,
+    ...(kind === undefined ? {} : { targetKind: kind }),
+    options,
+    span: stream.span(mark),
+  };
+}
+
+function queryAfterAs(stream: TokenStream): Query {
+  stream.expectWord('as');
+  return parseQuery(stream);
+}
+
+function wholeOf(stream: TokenStream): Query {
+  const name = stream.qualifiedName('a relation name');
+  const { span } = name;
+  return {
+    kind: 'query',
+    with: [],
+    recursive: false,
+    body: {
+      kind: 'select',
+      distinct: 'none',
+      items: [{ expression: { kind: 'star', relation: [], span }, span }],
+      from: [{ kind: 'relation', name, span }],
+      groupBy: [],
+      span,
+    },
+    orderBy: [],
+    span,
   };
 }
 

@@ -2,7 +2,7 @@ import type { CreateTopic, CreateView, Drop, Identifier, QualifiedName, Statemen
 import { parseCreateRelation } from './create-relation.ts';
 import { parseDelete, parseInsert, parseUpdate } from './dml.ts';
 import { parseExplain } from './explain.ts';
-import { parseAlter, parseCreateIndex } from './objects.ts';
+import { parseAlter, parseCreateIndex, parseCreateSink } from './objects.ts';
 import { parseOptions } from './options.ts';
 import { parseQuery } from './queries.ts';
 import { parseDescribe, parseSet, parseShow } from './settings.ts';
@@ -77,6 +77,7 @@ function parseCreate(stream: TokenStream): Statement {
   if (stream.isWord('index') || stream.isWord('unique', 'index')) {
     return parseCreateIndex(stream, mark);
   }
+  if (stream.acceptWord('sink')) return parseCreateSink(stream, mark);
   const materialized = stream.acceptWord('materialized');
   if (stream.acceptWord('view')) return parseCreateView(stream, mark, materialized, false);
   if (!materialized && foreignObjects.has(stream.peek().text)) {

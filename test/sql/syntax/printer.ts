@@ -75,6 +75,15 @@ export function printStatement(statement: Statement): string {
           .map(({ column: name, descending }) => words(identifier(name), descending && 'DESC'))
           .join(', ')})`,
       );
+    case 'create-sink':
+      return words(
+        'CREATE SINK',
+        statement.ifNotExists && 'IF NOT EXISTS',
+        `${qualified(statement.name)} AS ${query(statement.source)} INTO`,
+        statement.targetKind?.toUpperCase(),
+        identifier(statement.target),
+        withOptions(statement.options),
+      );
     case 'rename':
       return words(
         `ALTER ${statement.object.toUpperCase()}`,
