@@ -17,12 +17,19 @@ export interface Lookup {
  * all columns of an index: by the most columns where there are several. The filter stays.
  */
 export function lookupsOf(root: PlanNode, catalogue: Catalogue): ReadonlyMap<number, Lookup> {
-  const reads = new Map<number, { node: InputNode; filter: Expr | undefined }[]>();
+  const reads = new Map<number, (Read | undefined)[]>();
+  const visited = new Set<PlanNode>();
   const visit = (node: PlanNode, filter: Expr | undefined) => {
     if (node.kind === 'input') {
       reads.set(node.relationId, [...(reads.get(node.relationId) ?? []), { node, filter }]);
     }
+    // A common table is one node in several places: its inputs are read by several, too.
+    if (visited.has(node)) return markAll(node);
+    visited.add(node);
     for (const input of inputsOf(node)) visit(input, node.kind === 'map' ? node.filter : undefined);
+  };
+  const markAll = (node: PlanNode) => {
+    for (const id of inputsBelow(node)) reads.set(id, [...(reads.get(id) ?? []), undefined]);
   };
   visit(root, undefined);
   const lookups = new Map<number, Lookup>();
@@ -38,6 +45,25 @@ export function lookupsOf(root: PlanNode, catalogue: Catalogue): ReadonlyMap<num
     lookups.set(id, { columns: usable, values });
   }
   return lookups;
+}
+
+interface Read {
+  readonly node: InputNode;
+  readonly filter: Expr | undefined;
+}
+
+/** Ids of the relations that are read below a node, each once. */
+function inputsBelow(root: PlanNode): ReadonlySet<number> {
+  const ids = new Set<number>();
+  const visited = new Set<PlanNode>();
+  const visit = (node: PlanNode) => {
+    if (visited.has(node)) return;
+    visited.add(node);
+    if (node.kind === 'input') ids.add(node.relationId);
+    for (const input of inputsOf(node)) visit(input);
+  };
+  visit(root);
+  return ids;
 }
 
 /** Columns of the relation that the filter compares with a constant of the same type. */
