@@ -68,6 +68,12 @@ export const limits = {
   checkpointMs: 1000,
   /** Rows that an ad-hoc query's result may have: they are held until they are sent. */
   queryRowsMax: 10_000_000,
+  /** Iterations of WITH RECURSIVE: one that goes on for ever ends here, with an error. */
+  recursionLevelsMax: 10_000,
+  /** Rows of one WITH RECURSIVE, of all its iterations. */
+  recursionRowsMax: 10_000_000,
+  /** Rows that one call of a table function may give: a step holds them all. */
+  callRowsMax: 10_000_000,
   /** Failed rows that an ad-hoc query holds, in case what comes takes them back. */
   openErrorsMax: 10_000,
   sqlTextBytesMax: 1024 * 1024,

@@ -1,7 +1,10 @@
 import { compileMap } from '../../sql/codegen/compile-map.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
-import type { PlanNode } from '../../sql/plan/physical.ts';
+import { interned } from '../../sql/plan/intern.ts';
+import { mapInputs } from '../../sql/plan/nodes.ts';
+import type { PlanNode, RecursiveNode } from '../../sql/plan/physical.ts';
 import { AggregateOperator } from './aggregate.ts';
+import { FlatMapOperator } from './flat-map.ts';
 import { JoinOperator } from './join.ts';
 import {
   ConstantsOperator,
@@ -9,13 +12,17 @@ import {
   MapOperator,
   type OnceFlag,
   type OnErrors,
+  PortOperator,
   type RowError,
   UnionOperator,
 } from './linear.ts';
 import type { Operator } from './operator.ts';
 import { OuterJoinOperator } from './outer-join.ts';
+import { RecursiveOperator } from './recursion.ts';
+import { splitStep } from './recursion-plan.ts';
 import { SemiJoinOperator } from './semi-join.ts';
 import { SetOperator } from './set-operation.ts';
+import { SharedOperator } from './shared.ts';
 
 export interface DataflowOptions {
   /** `fail`: an error on a row that is never taken back throws. Else it goes to `onErrors`. */
@@ -37,23 +44,82 @@ export interface Dataflow {
 }
 
 export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflow {
-  const inputs: InputOperator[] = [];
-  const flags: OnceFlag[] = [];
-  const { mode, text, onErrors = failOnErrors } = options;
-  const build = (node: PlanNode): Operator => {
-    const operator = make(node);
-    return options.observe?.(node, operator) ?? operator;
+  const builder = new Builder(options);
+  const root = builder.buildAll(plan);
+  const { inputs, flags } = builder;
+  const constantsGiven: OnceFlag = {
+    get isSet() {
+      return flags.every((flag) => flag.isSet);
+    },
+    set isSet(value) {
+      for (const flag of flags) flag.isSet = value;
+    },
   };
-  const make = (node: PlanNode): Operator => {
+  return { root, inputs, constantsGiven };
+}
+
+/** Operators of one plan: one for each different node, shared where several read it. */
+class Builder {
+  readonly inputs: InputOperator[] = [];
+  readonly flags: OnceFlag[] = [];
+  /** Where the rows of a recursion's iteration enter, with their ports. */
+  readonly ports: { readonly port: number; readonly operator: PortOperator }[] = [];
+  readonly #options: DataflowOptions;
+  readonly #onErrors: OnErrors;
+  readonly #uses = new Map<PlanNode, number>();
+  readonly #shared = new Map<PlanNode, SharedOperator>();
+
+  constructor(options: DataflowOptions) {
+    this.#options = options;
+    this.#onErrors = options.onErrors ?? failOnErrors;
+  }
+
+  buildAll(plan: PlanNode): Operator {
+    const root = interned(plan);
+    this.#count(root);
+    return this.#build(root);
+  }
+
+  #count(node: PlanNode): void {
+    const uses = this.#uses.get(node) ?? 0;
+    this.#uses.set(node, uses + 1);
+    if (uses > 0) return;
+    mapInputs(node, (input) => {
+      // What is in the step of a recursion is counted when that is built.
+      if (node.kind !== 'recursive' || input === node.base) this.#count(input);
+      return input;
+    });
+  }
+
+  #build(node: PlanNode): Operator {
+    const uses = this.#uses.get(node)!;
+    if (uses === 1) return this.#observed(node);
+    let shared = this.#shared.get(node);
+    if (shared === undefined) {
+      shared = new SharedOperator(this.#observed(node), uses);
+      this.#shared.set(node, shared);
+    }
+    return shared.port();
+  }
+
+  #observed(node: PlanNode): Operator {
+    const operator = this.#make(node);
+    return this.#options.observe?.(node, operator) ?? operator;
+  }
+
+  #make(node: PlanNode): Operator {
+    const { mode, text } = this.#options;
+    const onErrors = this.#onErrors;
+    const build = (input: PlanNode) => this.#build(input);
     switch (node.kind) {
       case 'input': {
         const input = new InputOperator(node.relationId, node.columns);
-        inputs.push(input);
+        this.inputs.push(input);
         return input;
       }
       case 'constants': {
         const flag = { isSet: false };
-        flags.push(flag);
+        this.flags.push(flag);
         return new ConstantsOperator(batchOf(node.fields, node.rows), flag);
       }
       case 'map':
@@ -63,6 +129,8 @@ export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflo
           compileMap(node, mode === 'fail' && node.input.appendOnly ? 'fail' : 'collect', text),
           onErrors,
         );
+      case 'flat':
+        return new FlatMapOperator(node, build(node.input), onErrors, text);
       case 'join':
         return new JoinOperator(node, build(node.left), build(node.right));
       case 'outer':
@@ -75,18 +143,45 @@ export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflo
         return new AggregateOperator(node, build(node.input), onErrors);
       case 'union':
         return new UnionOperator(node.inputs.map(build));
+      case 'recursive':
+        return this.#recursive(node);
+      case 'iteration': {
+        const operator = new PortOperator();
+        this.ports.push({ port: node.id, operator });
+        return operator;
+      }
     }
-  };
-  const root = build(plan);
-  const constantsGiven: OnceFlag = {
-    get isSet() {
-      return flags.every((flag) => flag.isSet);
-    },
-    set isSet(value) {
-      for (const flag of flags) flag.isSet = value;
-    },
-  };
-  return { root, inputs, constantsGiven };
+  }
+
+  #recursive(node: RecursiveNode): Operator {
+    const { plan, inputs } = splitStep(node);
+    const base = this.#build(node.base);
+    const external = inputs.map((input) => {
+      const shared = interned(input);
+      return { plan: input, operator: this.#external(shared) };
+    });
+    const newIteration = (onErrors: OnErrors) => {
+      const builder = new Builder({ ...this.#options, mode: 'collect', onErrors });
+      const root = builder.buildAll(plan);
+      return {
+        root,
+        feed: (port: number, batches: Parameters<PortOperator['feed']>[0]) => {
+          for (const item of builder.ports) if (item.port === port) item.operator.feed(batches);
+        },
+      };
+    };
+    return new RecursiveOperator(node, { base, inputs: external, newIteration }, this.#onErrors);
+  }
+
+  /** A plan that no other part of this one shares. */
+  #external(plan: PlanNode): Operator {
+    const builder = new Builder(this.#options);
+    const operator = builder.buildAll(plan);
+    this.inputs.push(...builder.inputs);
+    this.flags.push(...builder.flags);
+    this.ports.push(...builder.ports);
+    return operator;
+  }
 }
 
 function failOnErrors(errors: readonly RowError[]): void {

@@ -39,6 +39,25 @@ export class InputOperator implements Operator {
   }
 }
 
+/** Where rows enter an iteration of a recursion (recursion.ts). */
+export class PortOperator implements Operator {
+  #pending: readonly Batch[] = noBatches;
+
+  feed(batches: readonly Batch[]): void {
+    this.#pending = batches;
+  }
+
+  step(): readonly Batch[] {
+    const batches = this.#pending;
+    this.#pending = noBatches;
+    return batches;
+  }
+
+  stateTables(): readonly StateTable[] {
+    return [];
+  }
+}
+
 /** Rows that are there from the first step on. */
 export class ConstantsOperator implements Operator {
   readonly #rows: Batch;

@@ -4,6 +4,7 @@ import { kindOfTypeName, knownTypeNames, typeName } from '../columns/type-name.t
 import type { SqlType } from '../columns/types.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import type { Subqueries } from '../plan/subqueries.ts';
+import type { TableCalls } from '../plan/table-calls.ts';
 import type { CommonTable, Span, TypeName } from '../syntax/ast.ts';
 import { positionAt } from '../syntax/position.ts';
 import type { Catalog } from './catalog.ts';
@@ -30,6 +31,8 @@ export interface CommonPlan {
   readonly table: CommonTable;
   readonly plan: PlanNode;
   readonly visibleColumns: number;
+  /** Told of each use; for the part of WITH RECURSIVE that may use the table once. */
+  readonly onUse?: (span: Span) => void;
 }
 
 /** What grows while one statement is analyzed. */
@@ -37,6 +40,7 @@ export interface StatementState {
   /** The next column id: ids are unique in the statement (plan/joins.ts). */
   nextColumn: number;
   readonly subqueries: Subqueries;
+  readonly tableCalls: TableCalls;
 }
 
 export function newColumn({ statement }: Context): number {

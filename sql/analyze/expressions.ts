@@ -4,6 +4,7 @@ import { intervalFromText } from '../columns/interval.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
 import { candidates, isAggregateName, resolveFunction } from '../functions/resolve.ts';
+import { isTableFunction } from '../functions/table-functions.ts';
 import type { Expr } from '../plan/expr.ts';
 import type {
   BetweenExpression,
@@ -23,6 +24,7 @@ import { arrayConstructor, field, quantified, rowConstructor, subscript } from '
 import { applied, call, operator } from './operators.ts';
 import { findColumn, type Scope } from './scope.ts';
 import { analyzeSubquery, inSubquery } from './subqueries.ts';
+import { tableCallValue } from './table-functions.ts';
 
 const boolean: SqlType = { kind: 'boolean' };
 
@@ -32,6 +34,8 @@ export interface ExpressionPlace {
   readonly scope: Scope;
   /** Takes an aggregate call; absent where aggregates may not stand. */
   readonly aggregate?: (call: CallExpression) => Expr;
+  /** Set-returning functions may stand here. */
+  readonly allowsRows?: boolean;
   /** For the message, e.g. `WHERE`. */
   readonly clause: string;
 }
@@ -271,6 +275,7 @@ function functionCall(place: ExpressionPlace, node: CallExpression): Expr {
       sqlState: '42809',
     });
   }
+  if (isTableFunction(name)) return tableCallValue(place, node);
   const args = node.args.map((arg) => analyzeExpression(place, arg));
   if (sameTyped.has(name)) {
     const coerced = coerceAll(context, args, name.toUpperCase());

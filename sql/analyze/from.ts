@@ -5,12 +5,21 @@ import { joinSides, outerJoin, outerJoinOfPairs, type Side } from '../plan/joins
 import { constantsNode, inputNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import { lateralJoin } from '../plan/subqueries.ts';
-import type { JoinTable, RelationTable, TableAlias, TableExpression } from '../syntax/ast.ts';
+import type {
+  CallExpression,
+  FunctionTable,
+  JoinTable,
+  RelationTable,
+  TableAlias,
+  TableExpression,
+} from '../syntax/ast.ts';
 import { asBoolean } from './coerce.ts';
-import { type Context, complain, didYouMean, newColumn, unsupported } from './context.ts';
+import { type Context, complain, didYouMean, newColumn } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeQuery } from './query.ts';
 import { combined, emptyScope, relationScope, type Scope } from './scope.ts';
+import { functionRows } from './table-functions.ts';
+import { isTimeWindow, timeWindows } from './time-windows.ts';
 import { mergeColumns } from './using.ts';
 
 /** Plain views inside plain views, at most. */
@@ -73,10 +82,60 @@ function analyzeTable(context: Context, table: TableExpression, left: Scope): Fr
       return named(context, root, visibleColumns, alias, table.alias);
     }
     case 'function':
-      throw unsupported(context, table.span, 'a function in FROM');
+      return analyzeFunction(context, table, left);
     case 'join':
       return analyzeJoin(context, table, left);
   }
+}
+
+function analyzeFunction(context: Context, table: FunctionTable, left: Scope): FromClause {
+  const { call, alias } = table;
+  const name = call.name.parts.at(-1)!.name;
+  if (isTimeWindow(name)) {
+    const rows = windowedRows(context, call, left);
+    const [side] = rows.sides as readonly [Side];
+    const plan = timeWindows(context, call, {
+      plan: side.plan,
+      scope: atPositions(rows.scope, side),
+    });
+    const known = alias?.name.name ?? rows.scope.relations[0]!.alias;
+    return named(context, plan, plan.fields.length, known, alias);
+  }
+  const plan = functionRows(within(context, left), table);
+  const width = plan.fields.length;
+  // The one column of a function has the alias's name, unless that names columns too.
+  const isNamed = alias !== undefined && alias.columns.length === 0 && width === 1;
+  const columns = isNamed ? [alias.name] : (alias?.columns ?? []);
+  const as = alias === undefined ? undefined : { ...alias, columns };
+  return named(context, plan, width, alias?.name.name ?? name, as);
+}
+
+/** The first argument of TUMBLE or HOP: the name of a relation, or a subquery. */
+function windowedRows(context: Context, call: CallExpression, left: Scope): FromClause {
+  const [rows] = call.args;
+  if (rows?.kind === 'column') {
+    const name = { parts: rows.parts, span: rows.span };
+    return analyzeTable(context, { kind: 'relation', name, span: rows.span }, left);
+  }
+  if (rows?.kind === 'subquery' && rows.form === 'scalar') {
+    const { query, span } = rows;
+    return analyzeTable(context, { kind: 'derived', query, lateral: false, span }, left);
+  }
+  throw complain(context, call.span, 'the first argument of a time window is a table', {
+    sqlState: '42601',
+  });
+}
+
+/** The names with the side's column numbers for ids. */
+function atPositions(scope: Scope, { columns }: Side): Scope {
+  const position = (id: number) => columns.indexOf(id);
+  return {
+    relations: scope.relations.map((relation) => ({
+      ...relation,
+      columns: relation.columns.map(position),
+    })),
+    shown: scope.shown.map(({ field, column }) => ({ field, column: position(column) })),
+  };
 }
 
 function analyzeRelation(context: Context, table: RelationTable): FromClause {
@@ -87,6 +146,7 @@ function analyzeRelation(context: Context, table: RelationTable): FromClause {
     const common = context.commonTables.findLast((item) => item.table.name.name === name);
     if (common !== undefined) {
       const { plan, visibleColumns } = common;
+      common.onUse?.(span);
       return named(context, plan, visibleColumns, alias, table.alias);
     }
   }

@@ -9,6 +9,7 @@ import type { CommonTable, Expression, Query, QueryBody, Values } from '../synta
 import { coerce, coerceAll, settled } from './coerce.ts';
 import { type CommonPlan, type Context, complain, unsupported } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
+import { analyzeRecursive } from './recursion.ts';
 import { emptyScope } from './scope.ts';
 import { analyzeSelect, type SelectPlan, sortKey } from './select.ts';
 import { analyzeSetOperation } from './set-operation.ts';
@@ -22,11 +23,13 @@ export function analyzeQuery(
   query: Query,
   use: 'statement' | 'view' | 'derived',
 ): QueryPlan {
-  if (query.recursive) throw unsupported(outer, query.span, 'WITH RECURSIVE');
   let context = outer;
   for (const table of query.with) {
-    const common = analyzeCommonTable(context, table);
-    context = { ...context, commonTables: [...context.commonTables, common] };
+    const common = query.recursive
+      ? analyzeRecursive(context, table, (inside, side) => analyzeBody(inside, unwrapped(side)))
+      : undefined;
+    const plan = common ?? analyzeCommonTable(context, table);
+    context = { ...context, commonTables: [...context.commonTables, plan] };
   }
   const body = unwrapped(query.body);
   if (use !== 'statement') {

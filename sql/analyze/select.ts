@@ -53,14 +53,19 @@ export function analyzeSelect(
   const isGrouped =
     select.groupBy.length > 0 || grouping.callCount > 0 || select.having !== undefined;
 
-  const { subqueries } = context.statement;
+  const { subqueries, tableCalls } = context.statement;
   const joined = joinedWith(context, from, conditions);
-  const base = subqueries.attached(joined, grouping.inputs(groupExprs));
+  const inputs = tableCalls.withArgs(grouping.inputs(groupExprs));
+  const base = tableCalls.expanded(subqueries.attached(joined, inputs), inputs);
   const exprs = [...items.map(({ expr }) => expr), ...sortItems.map(({ expr }) => expr)];
   const names = exprs.map((_, index) => items[index]?.name ?? `sort${index}`);
-  const { side, lower } = isGrouped
+  const { side: attached, lower } = isGrouped
     ? grouping.plan(base, groupExprs, having, exprs)
-    : { side: subqueries.attached(base, exprs), lower: (expr: Expr) => expr };
+    : {
+        side: subqueries.attached(base, tableCalls.withArgs(exprs)),
+        lower: (expr: Expr) => expr,
+      };
+  const side = tableCalls.expanded(attached, exprs.map(lower), lower);
   const outputs = exprs.map((expr) => located(lower(expr), side));
   const root = mapNode(side.plan, names, outputs);
   return ordered(context, select, root, items.length, sortItems);
@@ -143,7 +148,8 @@ function groupExpr(context: Context, scope: Scope, node: Expression, items: read
     const output = isInput ? undefined : items.find((candidate) => candidate.name === name);
     if (output !== undefined) return output.expr;
   }
-  return settled(context, analyzeExpression({ context, scope, clause: 'GROUP BY' }, node));
+  const place = { context, scope, clause: 'GROUP BY', allowsRows: true };
+  return settled(context, analyzeExpression(place, node));
 }
 
 function itemByOrdinal(
@@ -260,7 +266,8 @@ class Grouping {
   }
 
   analyze(node: Expression, clause: string): Expr {
-    const place = { context: this.#context, scope: this.#scope, clause };
+    const allowsRows = clause === 'SELECT' || clause === 'ORDER BY';
+    const place = { context: this.#context, scope: this.#scope, clause, allowsRows };
     return analyzeExpression({ ...place, aggregate: (call) => this.#aggregate(call) }, node);
   }
 
@@ -297,11 +304,13 @@ class Grouping {
     );
     const plan = aggregateNode(below, groupColumns, calls, callFields);
     const lower = (expr: Expr) => this.#above(expr, distinctGroups);
-    const used = having === undefined ? exprs : [having, ...exprs];
-    const { subqueries } = this.#context.statement;
-    const grouped = subqueries.lowered(plan, used.map(lower), lower, columnsIn(this.#scope));
-    const kept = having === undefined ? grouped : subqueries.filtered(grouped, [lower(having)]);
-    return { side: subqueries.attached(kept, exprs.map(lower)), lower };
+    const { subqueries, tableCalls } = this.#context.statement;
+    const used = tableCalls.withArgs(exprs.map(lower), lower);
+    const filters = having === undefined ? [] : [lower(having)];
+    const scope = columnsIn(this.#scope);
+    const grouped = subqueries.lowered(plan, [...filters, ...used], lower, scope);
+    const kept = subqueries.filtered(grouped, filters);
+    return { side: subqueries.attached(kept, used), lower };
   }
 
   /** What is computed below the aggregate. */

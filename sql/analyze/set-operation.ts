@@ -50,7 +50,7 @@ export function analyzeSetOperation(
   return node.all ? union : aggregateNode(union, all, [], []);
 }
 
-function typed(context: Context, node: PlanNode, fields: readonly Field[]): PlanNode {
+export function typed(context: Context, node: PlanNode, fields: readonly Field[]): PlanNode {
   const names = fields.map(({ name }) => name);
   const isUntyped = node.fields.some(({ type }) => type.kind === 'unknown');
   if (isUntyped && node.kind === 'map') {

@@ -34,7 +34,7 @@ const cache = new WeakMap<PlanNode, ReadonlyMap<number, SqlType>>();
 
 /** True when some expression of the plan may raise an error on some row. */
 export function canFail(node: PlanNode): boolean {
-  let fails = exprsOf(node).some(exprCanFail);
+  let fails = node.kind === 'flat' || exprsOf(node).some(exprCanFail);
   mapInputs(node, (input) => {
     fails ||= canFail(input);
     return input;

@@ -1,3 +1,4 @@
+import { MillraceError } from '../../platform/errors.ts';
 import type { TypeKind } from '../columns/types.ts';
 import { canFail, freeColumns } from './correlation.ts';
 import type { Expr } from './expr.ts';
@@ -12,6 +13,7 @@ import {
 import { equalityOf, innerJoin, isFree, type Side } from './joins.ts';
 import {
   aggregateNode,
+  flatMapNode,
   joinNode,
   mapNode,
   outerJoinNode,
@@ -21,6 +23,7 @@ import {
 } from './nodes.ts';
 import type {
   AggregateNode,
+  FlatMapNode,
   JoinNode,
   MapNode,
   OuterJoinNode,
@@ -80,6 +83,8 @@ class Unnesting {
     switch (node.kind) {
       case 'map':
         return this.#map(node);
+      case 'flat':
+        return this.#flatMap(node);
       case 'join':
         return this.#join(node);
       case 'outer':
@@ -92,8 +97,15 @@ class Unnesting {
         return this.#union(node);
       case 'set':
         return this.#set(node);
+      case 'recursive':
+        throw new MillraceError(
+          'UNSUPPORTED',
+          'WITH RECURSIVE that reads columns of an outer query is not supported yet',
+          { sqlState: '0A000' },
+        );
       case 'input':
       case 'constants':
+      case 'iteration':
         // Never: a leaf reads no outer column.
         return { plan: node, terms: [] };
     }
@@ -189,6 +201,25 @@ class Unnesting {
     ];
     const filter = conjunction(conditions.filter((item) => !isKey(item)).map(bound));
     return { plan: mapNode(complete.plan, names(node, terms), outputs, filter), terms };
+  }
+
+  #flatMap(node: FlatMapNode): Unnested {
+    const width = node.input.fields.length;
+    const isRead = node.calls.some(({ args }) => args.some((arg) => this.#reads(arg)));
+    const given = this.unnest(node.input);
+    const input = isRead ? this.#complete(given) : given;
+    const calls = node.calls.map((call) => ({
+      ...call,
+      args: call.args.map((arg) => this.#bound(arg, input.terms)),
+    }));
+    const plan = flatMapNode(input.plan, calls, node.hasOrdinality);
+    const made = input.plan.fields.length;
+    const order = [
+      ...Array.from({ length: width }, (_, index) => index),
+      ...Array.from({ length: node.fields.length - width }, (_, index) => made + index),
+      ...input.terms.map(({ column }) => column),
+    ];
+    return { plan: projected(plan, order), terms: moved(input.terms, node.fields.length) };
   }
 
   #join(node: JoinNode): Unnested {
@@ -466,6 +497,7 @@ const exactKinds: ReadonlySet<TypeKind> = new Set<TypeKind>([
   'time',
   'timestamp',
   'timestamptz',
+  'uuid',
 ]);
 
 /** The id of a bare column. */

@@ -61,6 +61,23 @@ function explainNode(
       explainNode(node.right, depth + 1, lines, note);
       return;
     }
+    case 'iteration':
+      add('Rows of the iteration before');
+      return;
+    case 'recursive':
+      add(`Recursive${node.all ? ' all' : ''}; state: inputs and every iteration`);
+      explainNode(node.base, depth + 1, lines);
+      explainNode(node.step, depth + 1, lines);
+      return;
+    case 'flat': {
+      const name = nameOf(node.input);
+      const calls = node.calls.map(({ functionId, args }) => {
+        return `${functionId.split(':')[0]}(${args.map((arg) => explainExpr(arg, name)).join(', ')})`;
+      });
+      add(`Rows of: ${calls.join(', ')}`);
+      explainNode(node.input, depth + 1, lines);
+      return;
+    }
     case 'outer': {
       const { left, right, residual } = node;
       const name = (column: number) => [...left.fields, ...right.fields][column]!.name;

@@ -5,13 +5,17 @@ import type {
   AggregateCall,
   AggregateNode,
   ConstantsNode,
+  FlatMapNode,
   InputNode,
+  IterationNode,
   JoinNode,
   MapNode,
   OuterJoinNode,
   PlanNode,
+  RecursiveNode,
   SemiJoinNode,
   SetNode,
+  TableCall,
   UnionNode,
 } from './physical.ts';
 
@@ -81,6 +85,20 @@ export function filterNode(input: PlanNode, filter: Expr): MapNode {
     outputs,
     filter,
   );
+}
+
+export function flatMapNode(
+  input: PlanNode,
+  calls: readonly TableCall[],
+  hasOrdinality = false,
+): FlatMapNode {
+  const ordinality: Field = { name: 'ordinality', type: { kind: 'bigint' }, nullable: false };
+  const fields = [
+    ...input.fields,
+    ...calls.flatMap((call) => call.fields),
+    ...(hasOrdinality ? [ordinality] : []),
+  ];
+  return { kind: 'flat', input, calls, hasOrdinality, fields, appendOnly: input.appendOnly };
 }
 
 export function joinNode(
@@ -156,11 +174,24 @@ export function setNode(
   return { ...node, kind: 'set', fields, appendOnly };
 }
 
+export function recursiveNode(
+  node: Pick<RecursiveNode, 'id' | 'base' | 'step' | 'all' | 'fields'>,
+): RecursiveNode {
+  // Iterations move rows among themselves even where the whole only grows.
+  return { ...node, kind: 'recursive', appendOnly: false };
+}
+
+export function iterationNode(id: number, fields: readonly Field[]): IterationNode {
+  return { kind: 'iteration', id, fields, appendOnly: false };
+}
+
 /** The expressions of a node. */
 export function exprsOf(node: PlanNode): readonly Expr[] {
   switch (node.kind) {
     case 'map':
       return node.filter === undefined ? node.outputs : [node.filter, ...node.outputs];
+    case 'flat':
+      return node.calls.flatMap(({ args }) => args);
     case 'outer':
       return node.residual === undefined ? [] : [node.residual];
     default:
@@ -173,11 +204,16 @@ export function mapInputs(node: PlanNode, change: (input: PlanNode) => PlanNode)
   switch (node.kind) {
     case 'input':
     case 'constants':
+    case 'iteration':
       return node;
+    case 'recursive':
+      return recursiveNode({ ...node, base: change(node.base), step: change(node.step) });
     case 'map': {
       const names = node.fields.map(({ name }) => name);
       return mapNode(change(node.input), names, node.outputs, node.filter);
     }
+    case 'flat':
+      return flatMapNode(change(node.input), node.calls, node.hasOrdinality);
     case 'join': {
       const { leftKeys, rightKeys, outputs, nullSafe } = node;
       return joinNode(

@@ -13,12 +13,15 @@ export type PlanNode =
   | InputNode
   | ConstantsNode
   | MapNode
+  | FlatMapNode
   | JoinNode
   | OuterJoinNode
   | SemiJoinNode
   | AggregateNode
   | UnionNode
-  | SetNode;
+  | SetNode
+  | RecursiveNode
+  | IterationNode;
 
 interface PlanNodeBase {
   readonly fields: readonly Field[];
@@ -49,6 +52,26 @@ export interface MapNode extends PlanNodeBase {
   /** Boolean; rows for which it is false or NULL are dropped. */
   readonly filter?: Expr;
   readonly outputs: readonly Expr[];
+}
+
+/** One call of a table function (functions/table-functions.ts) per input row. */
+export interface TableCall {
+  readonly functionId: string;
+  /** Over the input's columns. */
+  readonly args: readonly Expr[];
+  readonly fields: readonly Field[];
+}
+
+/**
+ * Each input row with the rows that its calls give, side by side: the first of each, the second of
+ * each and so on, NULLs where one has ended before the others. Output: the input's columns, then
+ * those of the calls, then the row's number from 1 if asked for. Linear, no state.
+ */
+export interface FlatMapNode extends PlanNodeBase {
+  readonly kind: 'flat';
+  readonly input: PlanNode;
+  readonly calls: readonly TableCall[];
+  readonly hasOrdinality: boolean;
 }
 
 /**
@@ -135,6 +158,25 @@ export interface SetNode extends PlanNodeBase {
   readonly all: boolean;
   readonly left: PlanNode;
   readonly right: PlanNode;
+}
+
+/**
+ * WITH RECURSIVE. The rows of `base` are those of iteration 0; those of iteration n + 1 are what
+ * `step` gives where its leaf of this id has the rows of iteration n. The result is all of them;
+ * without `all` a row belongs only to the first iteration that has it, and once.
+ */
+export interface RecursiveNode extends PlanNodeBase {
+  readonly kind: 'recursive';
+  readonly id: number;
+  readonly base: PlanNode;
+  readonly step: PlanNode;
+  readonly all: boolean;
+}
+
+/** The rows of the iteration before, in the step of the recursive node of this id. */
+export interface IterationNode extends PlanNodeBase {
+  readonly kind: 'iteration';
+  readonly id: number;
 }
 
 export interface SortKey {

@@ -11,6 +11,7 @@ import { mapInputs, mapNode } from './nodes.ts';
 import type { PlanNode, QueryPlan } from './physical.ts';
 import { pruneColumns } from './prune.ts';
 import { Subqueries } from './subqueries.ts';
+import { TableCalls } from './table-calls.ts';
 
 /** Where the statement comes from: its text, for positions, and the relations it may name. */
 export interface PlanOptions {
@@ -19,9 +20,11 @@ export interface PlanOptions {
 }
 
 export function newContext({ catalog, text }: PlanOptions): Context {
+  const newColumn = () => statement.nextColumn++;
   const statement: StatementState = {
     nextColumn: firstColumnId,
-    subqueries: new Subqueries(() => statement.nextColumn++),
+    subqueries: new Subqueries(newColumn),
+    tableCalls: new TableCalls(newColumn),
   };
   return { catalog, text, commonTables: [], outerScopes: [], depth: 0, statement };
 }

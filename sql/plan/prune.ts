@@ -3,9 +3,11 @@ import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, eachColumn, mapColumns } from './expr-tools.ts';
 import {
   aggregateNode,
+  flatMapNode,
   joinNode,
   mapNode,
   outerJoinNode,
+  recursiveNode,
   semiJoinNode,
   setNode,
   unionNode,
@@ -57,6 +59,35 @@ function prune(node: PlanNode, needed: ReadonlySet<number>): Pruned {
       const names = kept.map((column) => node.fields[column]!.name);
       const filter = node.filter === undefined ? undefined : moved(node.filter);
       return { plan: mapNode(input.plan, names, outputs.map(moved), filter), at };
+    }
+    case 'iteration':
+      return { plan: node, at: (column) => column };
+    case 'recursive': {
+      // Every column may decide how the recursion goes on.
+      const all = node.fields.map((_, column) => column);
+      const [base, step] = [node.base, node.step].map((side) =>
+        inOrder(prune(side, new Set(all)), all),
+      );
+      const plan = recursiveNode({ ...node, base: base!, step: step! });
+      return { plan, at: (column) => column };
+    }
+    case 'flat': {
+      const width = node.input.fields.length;
+      const used = new Set(kept.filter((column) => column < width));
+      for (const { args } of node.calls) {
+        for (const arg of args) eachColumn(arg, ({ index }) => used.add(index));
+      }
+      const input = prune(node.input, used);
+      const calls = node.calls.map((call) => ({
+        ...call,
+        args: call.args.map((arg) =>
+          mapColumns(arg, (column) => ({ ...column, index: input.at(column.index) })),
+        ),
+      }));
+      const plan = flatMapNode(input.plan, calls, node.hasOrdinality);
+      const shift = input.plan.fields.length - width;
+      const position = (column: number) => (column < width ? input.at(column) : column + shift);
+      return { plan, at: position };
     }
     case 'join': {
       const outputs = kept.map((column) => node.outputs[column]!);

@@ -4,8 +4,8 @@ import { freeTypes } from './correlation.ts';
 import { emptyValue, projected, type Term, unnest } from './decorrelate.ts';
 import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, mapColumns } from './expr-tools.ts';
-import { extended, filtered, innerJoin, outerJoin, type Side, withKeys } from './joins.ts';
-import { aggregateNode, mapNode, semiJoinNode } from './nodes.ts';
+import { extended, filtered, innerJoin, located, outerJoin, type Side, withKeys } from './joins.ts';
+import { aggregateNode, flatMapNode, mapNode, semiJoinNode } from './nodes.ts';
 import type { PlanNode } from './physical.ts';
 import { trueParts } from './truth.ts';
 
@@ -207,11 +207,26 @@ export function lateralJoin(
   right: Side,
   on: readonly Expr[],
 ): Side {
-  const { plan, terms } = unnest(right.plan, left);
+  const { plan: rows } = right;
+  const isCall = rows.kind === 'flat' && rows.input.fields.length === 0;
+  if (type === 'inner' && isCall && isSingleRow(rows.input)) {
+    // Table functions go over the left rows themselves.
+    const calls = rows.calls.map((call) => ({
+      ...call,
+      args: call.args.map((arg) => located(arg, left)),
+    }));
+    const expanded = flatMapNode(left.plan, calls, rows.hasOrdinality);
+    return filtered({ ...left, plan: expanded, columns: [...left.columns, ...right.columns] }, on);
+  }
+  const { plan, terms } = unnest(rows, left);
   const inner: Side = { plan, columns: right.columns };
   return type === 'left'
     ? outerJoin('left', left, inner, on, keysOf(terms))
     : filtered(innerJoin(left, inner, keysOf(terms)), on);
+}
+
+function isSingleRow(plan: PlanNode): boolean {
+  return plan.kind === 'constants' && plan.rows.length === 1;
 }
 
 function semiJoin(side: Side, { plan }: Subquery, anti: boolean): Side {

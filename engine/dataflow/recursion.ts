@@ -1,0 +1,195 @@
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import type { Batch } from '../../sql/columns/batch.ts';
+import type { PlanNode, RecursiveNode } from '../../sql/plan/physical.ts';
+import { Arrangement } from './arrangement.ts';
+import type { OnErrors } from './linear.ts';
+import { noBatches, type Operator } from './operator.ts';
+import { RecursionLevels } from './recursion-levels.ts';
+import type { StateTable } from './table.ts';
+
+/** One input of the recursion: its operator, its rows so far. */
+interface Input {
+  readonly operator: Operator;
+  readonly rows: Arrangement;
+}
+
+/** The step's dataflow for one iteration. `feed(0)` takes rows of the iteration before. */
+export interface Iteration {
+  readonly root: Operator;
+  feed(port: number, batches: readonly Batch[]): void;
+}
+
+export interface RecursionParts {
+  readonly base: Operator;
+  /** Plans in the step that do not depend on the iteration, ports 1 and on. */
+  readonly inputs: readonly { readonly plan: PlanNode; readonly operator: Operator }[];
+  newIteration(onErrors: OnErrors): Iteration;
+}
+
+/**
+ * WITH RECURSIVE, kept by nested iteration (DBSP, section 6: a circuit in a circuit, its inner
+ * clock the iteration). With W(0) the base and Q the step over the inputs E,
+ *
+ *   W(n+1) = Q(W(n), E)            UNION ALL; the result is the sum of all W
+ *   W(n+1) = Q(W(n), E) - earlier  UNION: a row is in the first iteration that derives it
+ *
+ * Each iteration n has its own dataflow of Q with its own state, so a step takes only changes
+ * through it: dW(n+1) = dQ_n(dW(n), dE). Deletion needs nothing more, since an iteration rests on
+ * the one before it and never on itself. Iterations are made as rows reach them.
+ *
+ * A checkpoint keeps the rows of the inputs alone; a restart runs the iterations over them anew.
+ */
+export class RecursiveOperator implements Operator {
+  readonly #all: boolean;
+  readonly #base: Input;
+  readonly #inputs: readonly Input[];
+  readonly #parts: RecursionParts;
+  readonly #onErrors: OnErrors;
+  readonly #levels: RecursionLevels;
+  readonly #iterations: Iteration[] = [];
+  /** Rows of each iteration, by weight. */
+  readonly #sizes: number[] = [];
+  /** Rows of the iterations so far in this run. */
+  #total = 0;
+  #isRestoring = false;
+  #isOverLimit = false;
+
+  constructor(node: RecursiveNode, parts: RecursionParts, onErrors: OnErrors) {
+    this.#all = node.all;
+    this.#parts = parts;
+    this.#base = { operator: parts.base, rows: new Arrangement(node.base.fields) };
+    this.#inputs = parts.inputs.map(({ plan, operator }) => {
+      return { operator, rows: new Arrangement(plan.fields) };
+    });
+    this.#levels = new RecursionLevels(node.fields);
+    this.#onErrors = (errors) => {
+      if (!this.#isRestoring) onErrors(errors);
+    };
+  }
+
+  step(): readonly Batch[] {
+    const base = this.#base.operator.step();
+    const deltas = this.#inputs.map(({ operator }) => operator.step());
+    const isQuiet = base.length === 0 && deltas.every((delta) => delta.length === 0);
+    if (isQuiet || this.#isOverLimit) return noBatches;
+    for (const batch of base) this.#base.rows.apply(batch);
+    for (const [index, delta] of deltas.entries()) {
+      for (const batch of delta) this.#inputs[index]!.rows.apply(batch);
+    }
+    return this.#run(base, deltas);
+  }
+
+  stateTables(): readonly StateTable[] {
+    const all = [this.#base, ...this.#inputs];
+    const own = all.flatMap(({ rows }) => rows.stateTables());
+    const last = own.pop()!;
+    return [
+      ...all.flatMap(({ operator }) => operator.stateTables()),
+      ...own,
+      {
+        checkpoint: () => last.checkpoint(),
+        restore: (piece) => last.restore(piece),
+        restored: () => {
+          last.restored();
+          this.#rebuild();
+        },
+      },
+    ];
+  }
+
+  #rebuild(): void {
+    this.#isRestoring = true;
+    this.#run([...this.#base.rows.snapshot()], []);
+    this.#isRestoring = false;
+  }
+
+  /** Takes changes of the base and the inputs through every iteration that they reach. */
+  #run(base: readonly Batch[], deltas: readonly (readonly Batch[])[]): readonly Batch[] {
+    const isInputChanged = deltas.some((delta) => delta.length > 0);
+    const results: Batch[] = [];
+    /** Changes of iterations that are still to come. */
+    const pending = new Map<number, Batch[]>();
+    let derived = base;
+    for (let level = 0; ; level++) {
+      const changes = this.#changes(level, derived, pending);
+      for (const batch of changes) {
+        this.#sizes[level] = (this.#sizes[level] ?? 0) + weightOf(batch);
+      }
+      results.push(...changes);
+      const isKnown = level < this.#iterations.length;
+      const isDone = changes.length === 0 && !(isKnown && isInputChanged) && pending.size === 0;
+      if (isDone) break;
+      if (this.#isTooMuch(level)) break;
+      if (!isKnown) this.#iterations.push(this.#newIteration());
+      else {
+        for (const [index, delta] of deltas.entries())
+          this.#iterations[level]!.feed(index + 1, delta);
+      }
+      const iteration = this.#iterations[level]!;
+      iteration.feed(0, changes);
+      derived = iteration.root.step();
+    }
+    this.#trim();
+    return results;
+  }
+
+  /** Iterations beyond the last row have no rows to derive from. */
+  #trim(): void {
+    while (this.#iterations.length > 0 && (this.#sizes[this.#iterations.length - 1] ?? 0) === 0) {
+      this.#iterations.pop();
+    }
+    this.#sizes.length = Math.min(this.#sizes.length, this.#iterations.length + 1);
+  }
+
+  /** How the rows of one iteration change, given the change of what it derives. */
+  #changes(
+    level: number,
+    derived: readonly Batch[],
+    pending: Map<number, Batch[]>,
+  ): readonly Batch[] {
+    if (this.#all) return derived;
+    const own = pending.get(level) ?? [];
+    pending.delete(level);
+    for (const delta of derived) {
+      this.#levels.apply(level, delta, (at, rows) => {
+        if (at === level) own.push(rows);
+        else pending.set(at, [...(pending.get(at) ?? []), rows]);
+      });
+    }
+    return own;
+  }
+
+  /** A new iteration has all rows of the inputs to begin with. */
+  #newIteration(): Iteration {
+    const iteration = this.#parts.newIteration(this.#onErrors);
+    for (const [index, { rows }] of this.#inputs.entries()) {
+      iteration.feed(index + 1, [...rows.snapshot()]);
+    }
+    return iteration;
+  }
+
+  /** A recursion without end stops, with an error; it does not change any more. */
+  #isTooMuch(level: number): boolean {
+    const rows = this.#sizes[level] ?? 0;
+    this.#total = level === 0 ? rows : this.#total + rows;
+    const isTooMuch = level >= limits.recursionLevelsMax || this.#total > limits.recursionRowsMax;
+    if (isTooMuch && !this.#isOverLimit) {
+      this.#isOverLimit = true;
+      const { recursionLevelsMax, recursionRowsMax } = limits;
+      const error = new MillraceError(
+        'RESOURCE_LIMIT',
+        `WITH RECURSIVE has more than ${recursionLevelsMax} iterations or ${recursionRowsMax} rows`,
+        { sqlState: '54000', hint: 'Its condition must become false at some time.' },
+      );
+      this.#onErrors([{ error, weight: 1, row: [] }]);
+    }
+    return isTooMuch;
+  }
+}
+
+function weightOf({ weights, rowCount }: Batch): number {
+  let sum = 0;
+  for (let row = 0; row < rowCount; row++) sum += weights[row]!;
+  return sum;
+}

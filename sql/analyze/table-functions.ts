@@ -1,0 +1,86 @@
+import { typeName } from '../columns/type-name.ts';
+import type { SqlType } from '../columns/types.ts';
+import { isTableFunction, resolveTableFunction } from '../functions/table-functions.ts';
+import type { Expr } from '../plan/expr.ts';
+import { located, type Side } from '../plan/joins.ts';
+import { constantsNode, flatMapNode, mapNode } from '../plan/nodes.ts';
+import type { PlanNode, TableCall } from '../plan/physical.ts';
+import type { CallExpression, FunctionTable } from '../syntax/ast.ts';
+import { coerce, settled } from './coerce.ts';
+import { type Context, complain, unsupported } from './context.ts';
+import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
+import { emptyScope } from './scope.ts';
+
+/** A set-returning function in the select list. */
+export function tableCallValue(place: ExpressionPlace, node: CallExpression): Expr {
+  const { context, clause } = place;
+  if (place.allowsRows !== true) {
+    const message = `set-returning functions are not allowed in ${clause}`;
+    throw complain(context, node.span, message, { sqlState: '0A000' });
+  }
+  const args = node.args.map((arg) => analyzeExpression(place, arg));
+  const call = tableCall(context, node, args);
+  if (call.fields.length !== 1) {
+    throw unsupported(context, node.span, `${nameOf(node)} as one value`);
+  }
+  return context.statement.tableCalls.add(call, node.span);
+}
+
+/**
+ * A function in FROM: the rows of a table function, or the one row of another one. Several arrays
+ * of unnest go side by side. A plan that reads columns before it in FROM is correlated.
+ */
+export function functionRows(context: Context, { call }: FunctionTable): PlanNode {
+  const place: ExpressionPlace = { context, scope: emptyScope, clause: 'functions in FROM' };
+  const single: Side = { plan: constantsNode([], [[]]), columns: [] };
+  const { subqueries } = context.statement;
+  const name = nameOf(call);
+  if (!isTableFunction(name)) {
+    const expr = settled(context, analyzeExpression(place, call));
+    const side = subqueries.attached(single, [expr]);
+    return mapNode(side.plan, [name], [located(expr, side)]);
+  }
+  const args = call.args.map((arg) => analyzeExpression(place, arg));
+  const side = subqueries.attached(single, args);
+  const over = args.map((arg) => located(arg, side));
+  const sets = name === 'unnest' ? over.map((arg) => [arg]) : [over];
+  const plan = flatMapNode(
+    side.plan,
+    sets.map((some) => tableCall(context, call, some)),
+  );
+  const first = side.plan.fields.length;
+  const made = plan.fields.slice(first);
+  const outputs = made.map(({ type }, index): Expr => {
+    return { kind: 'column', index: first + index, type };
+  });
+  if (first === 0) return plan;
+  return mapNode(
+    plan,
+    made.map((field) => field.name),
+    outputs,
+  );
+}
+
+function tableCall(context: Context, node: CallExpression, given: readonly Expr[]): TableCall {
+  const name = nameOf(node);
+  const resolved = resolveTableFunction(
+    name,
+    given.map(({ type }) => type),
+  );
+  if (resolved === undefined) {
+    const shown = given.map(({ type }) => typeName(type)).join(', ');
+    throw complain(context, node.span, `function ${name}(${shown}) does not exist`, {
+      sqlState: '42883',
+      hint: 'No function matches the given name and argument types.',
+    });
+  }
+  const args = given.map((arg, index) => {
+    const type: SqlType = resolved.args[index]!;
+    return arg.type.kind === type.kind ? arg : coerce(context, arg, type, 'implicit');
+  });
+  return { functionId: resolved.id, args, fields: resolved.columns };
+}
+
+function nameOf({ name }: CallExpression): string {
+  return name.parts.at(-1)!.name;
+}
