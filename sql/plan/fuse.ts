@@ -1,6 +1,6 @@
 import type { Expr } from './expr.ts';
 import { conjunction, conjunctsOf, eachColumn, mapColumns } from './expr-tools.ts';
-import { mapInputs, mapNode } from './nodes.ts';
+import { bottomUp, mapNode } from './nodes.ts';
 import type { MapNode, PlanNode } from './physical.ts';
 
 /**
@@ -8,8 +8,11 @@ import type { MapNode, PlanNode } from './physical.ts';
  * that is more than a column or a constant is merged only where it is used at most once, so that
  * nothing is computed twice. The inner filter stays in front: AND does not look further.
  */
-export function fuseMaps(node: PlanNode): PlanNode {
-  const over = mapInputs(node, fuseMaps);
+export function fuseMaps(root: PlanNode): PlanNode {
+  return bottomUp(root, fuse);
+}
+
+function fuse(over: PlanNode): PlanNode {
   if (over.kind !== 'map') return over;
   const { input } = over;
   const fused = input.kind === 'map' && canFuse(over, input) ? merged(over, input) : over;

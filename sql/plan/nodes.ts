@@ -243,3 +243,16 @@ export function mapInputs(node: PlanNode, change: (input: PlanNode) => PlanNode)
 export function unionNode(inputs: readonly PlanNode[], fields: readonly Field[]): UnionNode {
   return { kind: 'union', inputs, fields, appendOnly: inputs.every((node) => node.appendOnly) };
 }
+
+/** A rule applied to every node, inputs first; a node that several others use is changed once. */
+export function bottomUp(root: PlanNode, rule: (node: PlanNode) => PlanNode): PlanNode {
+  const done = new Map<PlanNode, PlanNode>();
+  const visit = (node: PlanNode): PlanNode => {
+    const known = done.get(node);
+    if (known !== undefined) return known;
+    const changed = rule(mapInputs(node, visit));
+    done.set(node, changed);
+    return changed;
+  };
+  return visit(root);
+}

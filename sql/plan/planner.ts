@@ -6,10 +6,12 @@ import { foldConstant } from '../codegen/fold.ts';
 import type { Query } from '../syntax/ast.ts';
 import { freeColumns } from './correlation.ts';
 import { fuseMaps } from './fuse.ts';
+import { interned } from './intern.ts';
 import { firstColumnId } from './joins.ts';
-import { mapInputs, mapNode } from './nodes.ts';
+import { bottomUp, mapInputs, mapNode } from './nodes.ts';
 import type { PlanNode, QueryPlan } from './physical.ts';
 import { pruneColumns } from './prune.ts';
+import { pushFilters } from './push-down.ts';
 import { Subqueries } from './subqueries.ts';
 import { TableCalls } from './table-calls.ts';
 
@@ -54,15 +56,18 @@ export function logicalPlan(
 
 /** The rewrite rules, in order. */
 export function optimized(root: PlanNode): PlanNode {
-  return fuseMaps(pruneColumns(fuseMaps(foldConstants(root))));
+  const simple = fuseMaps(interned(foldConstants(root)));
+  const pushed = fuseMaps(pushFilters(simple));
+  return interned(fuseMaps(pruneColumns(interned(pushed))));
 }
 
-function foldConstants(node: PlanNode): PlanNode {
-  const folded = mapInputs(node, foldConstants);
-  if (folded.kind !== 'map') return folded;
-  const { input, fields, outputs, filter } = folded;
-  const names = fields.map(({ name }) => name);
-  return mapNode(input, names, outputs.map(foldConstant), filter && foldConstant(filter));
+function foldConstants(root: PlanNode): PlanNode {
+  return bottomUp(root, (node) => {
+    if (node.kind !== 'map') return node;
+    const { input, fields, outputs, filter } = node;
+    const names = fields.map(({ name }) => name);
+    return mapNode(input, names, outputs.map(foldConstant), filter && foldConstant(filter));
+  });
 }
 
 /** Every relation that the plan reads, each once. */

@@ -23,17 +23,40 @@ interface Pruned {
   readonly at: (column: number) => number;
 }
 
-/** Keeps every column of the root. */
+/**
+ * Keeps every column of the root. A sub-plan that several others use stays one: it keeps the
+ * columns that any of them uses, so it is pruned again when a later one needs more.
+ */
 export function pruneColumns(root: PlanNode): PlanNode {
-  const { plan, at } = prune(root, new Set(root.fields.keys()));
-  assert(
-    root.fields.every((_, column) => at(column) === column),
-    'pruning keeps the columns of the root',
-  );
-  return plan;
+  const demands = new Map<PlanNode, Set<number>>();
+  for (;;) {
+    const done = new Map<PlanNode, Pruned>();
+    let isStale = false;
+    const prune: Prune = (node, needed) => {
+      const demand = demands.get(node) ?? new Set<number>();
+      demands.set(node, demand);
+      const known = demand.size;
+      for (const column of needed) demand.add(column);
+      const earlier = done.get(node);
+      if (earlier !== undefined && demand.size === known) return earlier;
+      isStale ||= earlier !== undefined;
+      const pruned = pruneNode(node, demand, prune);
+      done.set(node, pruned);
+      return pruned;
+    };
+    const { plan, at } = prune(root, new Set(root.fields.keys()));
+    if (isStale) continue;
+    assert(
+      root.fields.every((_, column) => at(column) === column),
+      'pruning keeps the columns of the root',
+    );
+    return plan;
+  }
 }
 
-function prune(node: PlanNode, needed: ReadonlySet<number>): Pruned {
+type Prune = (node: PlanNode, needed: ReadonlySet<number>) => Pruned;
+
+function pruneNode(node: PlanNode, needed: ReadonlySet<number>, prune: Prune): Pruned {
   const kept = [...needed].sort((a, b) => a - b);
   const at = (column: number) => kept.indexOf(column);
   switch (node.kind) {
