@@ -70,7 +70,8 @@ export function applyFunction(
   return evaluate(args, type, argTypes);
 }
 
-/** LIKE comes with or without ESCAPE. */
+/** LIKE and SIMILAR TO come with or without ESCAPE. */
 function functionIdOf(id: string, arity: number): string {
-  return id === 'like' || id === 'ilike' ? `${id}:${arity}` : id;
+  if (id === 'like' || id === 'ilike') return `${id}:${arity}`;
+  return id === 'similar' ? `similar${':text'.repeat(arity)}` : id;
 }

@@ -30,6 +30,12 @@ export function item(node: JsonNode, index: number): JsonNode | undefined {
   return isArray(node) ? node[index < 0 ? node.length + index : index] : undefined;
 }
 
+/** A scalar at the top is kept as an array of itself, and PostgreSQL lets it show. */
+function itemOrSelf(value: SqlValue | undefined, index: number): JsonNode | undefined {
+  const node = nodeOf(value);
+  return item(isArray(node) || isObject(node) ? node : [node], index);
+}
+
 /** Steps are keys of objects and indexes of arrays. */
 export function reached(root: JsonNode, path: readonly (string | null)[]): JsonNode | undefined {
   let node: JsonNode | undefined = root;
@@ -46,9 +52,9 @@ function indexOf(step: string): number {
 
 export const jsonSteps: readonly ScalarFunction[] = [
   define('->(jsonb, text) jsonb', ([a, key]) => jsonOf(member(nodeOf(a), key as string))),
-  define('->(jsonb, integer) jsonb', ([a, index]) => jsonOf(item(nodeOf(a), index as number))),
+  define('->(jsonb, integer) jsonb', ([a, index]) => jsonOf(itemOrSelf(a, index as number))),
   define('->>(jsonb, text) text', ([a, key]) => textOf(member(nodeOf(a), key as string))),
-  define('->>(jsonb, integer) text', ([a, index]) => textOf(item(nodeOf(a), index as number))),
+  define('->>(jsonb, integer) text', ([a, index]) => textOf(itemOrSelf(a, index as number))),
   ...['#>', 'jsonb_extract_path'].map((name) =>
     define(`${name}(jsonb, ${name === '#>' ? 'text[]' : 'VARIADIC text'}) jsonb`, ([a, ...path]) =>
       jsonOf(reached(nodeOf(a), pathOf(name, path))),

@@ -10,7 +10,9 @@ export function likeMatcher(
   escapeWith: string,
   ignoreCase: boolean,
 ): (source: string) => boolean {
-  const pieces = piecesOf(ignoreCase ? pattern.toLowerCase() : pattern, escapeWith);
+  const pieces = piecesOf(pattern, escapeWith).map((piece) =>
+    ignoreCase ? piece.map((character) => character?.toLowerCase()) : piece,
+  );
   return (source) => {
     const characters = [...(ignoreCase ? source.toLowerCase() : source)];
     const first = pieces[0]!;

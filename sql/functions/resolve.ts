@@ -106,8 +106,8 @@ function resolve(
   const assumed = types.length === 2 && known.length === 1 ? types.map(() => known[0]!) : types;
   let fitting = signatures.flatMap((signature) => fitted(signature, types) ?? []);
   const exact = fitting.find(({ args }) => args.every((arg, i) => arg.kind === assumed[i]!.kind));
-  const isExact = exact !== undefined && exact.args.every((arg, i) => isPlain(arg, assumed[i]!));
-  if (isExact) return resolved(exact, given);
+  const isExact = exact?.args.every((arg, i) => isPlain(arg, assumed[i]!));
+  if (exact !== undefined && isExact === true) return resolved(exact, given);
   fitting = most(fitting, ({ args }) => count(args, (kind, i) => types[i]!.kind === kind));
   fitting = most(fitting, ({ args }) =>
     count(args, (kind, i) => types[i]!.kind === kind || preferred.has(kind)),

@@ -1,12 +1,17 @@
 import { assert } from '../../platform/assert.ts';
 import type { SqlType, SqlValue } from '../columns/types.ts';
 import { arithmetic } from './arithmetic.ts';
+import { arrays } from './arrays.ts';
 import { castFunction } from './casts.ts';
 import { compareValues, comparisons } from './compare.ts';
 import { dates } from './dates.ts';
 import { type Evaluate, runtimeError, type ScalarFunction, t } from './function.ts';
+import { jsonFunctions } from './json.ts';
+import { jsonEdits } from './json-edit.ts';
 import { jsonSteps } from './json-path-steps.ts';
+import { misc } from './misc.ts';
 import { nestedForms, quantifiedForm } from './nested-forms.ts';
+import { regexFunctions } from './regex-functions.ts';
 import { strings } from './strings.ts';
 
 /** Every scalar function: what resolution chooses from and what evaluates a call. */
@@ -71,7 +76,12 @@ export const scalarFunctions: readonly ScalarFunction[] = [
   ...arithmetic,
   ...dates,
   ...strings,
+  ...regexFunctions,
+  ...arrays,
   ...jsonSteps,
+  ...jsonFunctions,
+  ...jsonEdits,
+  ...misc,
 ];
 
 const byId = new Map<string, ScalarFunction>(

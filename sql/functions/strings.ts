@@ -29,6 +29,8 @@ function left(source: string, n: number): string {
 }
 
 function right(source: string, n: number): string {
+  // PostgreSQL's negation overflows.
+  if (n === -2_147_483_648) return source;
   const characters = [...source];
   const skip = n < 0 ? -n : Math.max(0, characters.length - n);
   return characters.slice(skip).join('');

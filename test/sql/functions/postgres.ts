@@ -22,7 +22,8 @@ export async function openPostgres(): Promise<PGlite> {
   const postgres = new PGlite();
   const columns = fields.map(({ name, type }) => {
     // The collation is ours: by bytes.
-    const collation = type.kind === 'text' || type.kind === 'varchar' ? ' COLLATE "C"' : '';
+    const isText = /^(text|character)/.test(typeName(type));
+    const collation = isText ? ' COLLATE "C"' : '';
     return `${name} ${typeName(type)}${collation}`;
   });
   await postgres.exec(`SET timezone = 'UTC'; CREATE TABLE v (${columns.join(', ')});
@@ -33,10 +34,41 @@ export async function openPostgres(): Promise<PGlite> {
       RETURN result;
     EXCEPTION WHEN OTHERS THEN RETURN '!' || SQLSTATE;
     END $$ LANGUAGE plpgsql;`);
-  const literal = (cell: string | null) => (cell === null ? 'NULL' : `'${cell}'`);
+  const literal = (cell: string | null) =>
+    cell === null ? 'NULL' : `'${cell.replaceAll("'", "''")}'`;
   const lines = rows.map((row) => `(${row.map(literal).join(', ')})`);
   await postgres.exec(`INSERT INTO v VALUES ${lines.join(', ')}; CREATE INDEX ON v (id)`);
   return postgres;
+}
+
+/** The type of the expression by PostgreSQL; `undefined` when it refuses the expression. */
+export async function theirType(postgres: PGlite, expression: string): Promise<string | undefined> {
+  try {
+    const { resultFields } = await postgres.describeQuery(`SELECT (${expression}) FROM v`);
+    const { rows } = await postgres.query<{ name: string }>(
+      `SELECT format_type(${resultFields[0]!.dataTypeID}, NULL) AS name`,
+    );
+    return rows[0]!.name;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The type of the expression by our analysis, as PostgreSQL would print it. */
+export function ourType(expression: string): string | undefined {
+  try {
+    return shownType(analyzed(expression).type);
+  } catch (error) {
+    if (error instanceof MillraceError) return undefined;
+    throw error;
+  }
+}
+
+function shownType(type: SqlType): string {
+  if (type.kind === 'record') return 'record';
+  if (type.kind === 'array') return `${shownType(type.element)}[]`;
+  if (type.kind === 'char') return 'character';
+  return typeName(type).replace(/\(.*\)/, '');
 }
 
 /** One line per row: the text, `NULL`, or `!` and the SQLSTATE. */
@@ -88,6 +120,8 @@ function isSameNumber(mine: string, expected: string): boolean {
   return Object.is(a, b) || Math.abs(a - b) < Math.abs(a) * 3e-16;
 }
 
+const cut = (text: string) => (text.length > 100 ? `${text.slice(0, 100)}...` : text);
+
 /** Rows on which ours is not theirs, save for numerics that we refuse and floats' last digits. */
 export function differences(text: string, mine: readonly string[], expected: readonly string[]) {
   const found = mine.flatMap((cell, row) => {
@@ -95,7 +129,7 @@ export function differences(text: string, mine: readonly string[], expected: rea
     const isFloat = /[rd][12]|float8|real|double/.test(text);
     const isSame =
       cell === wanted || exceedsDigits(cell, wanted) || (isFloat && isSameNumber(cell, wanted));
-    return isSame ? [] : [{ row, mine: cell, expected: wanted }];
+    return isSame ? [] : [`row ${row}: ${cut(cell)} for ${cut(wanted)}`];
   });
   return found.slice(0, 3);
 }

@@ -1,10 +1,11 @@
 import type { Batch } from '../../../sql/columns/batch.ts';
 import { batchOf } from '../../../sql/columns/builder.ts';
 import { fromText } from '../../../sql/columns/text.ts';
-import type { Field, SqlType, TypeKind } from '../../../sql/columns/types.ts';
+import { typeFromName } from '../../../sql/columns/type-name.ts';
+import type { Field } from '../../../sql/columns/types.ts';
 
 /** Edge values per type, as PostgreSQL's input functions read them; `null` is NULL. */
-const samples: readonly (readonly [TypeKind, string, readonly (string | null)[]])[] = [
+const samples: readonly (readonly [string, string, readonly (string | null)[]])[] = [
   ['boolean', 'b', ['true', 'false', null]],
   ['smallint', 's', ['0', '1', '-1', '7', '-7', '32767', '-32768', null]],
   ['integer', 'i', ['0', '1', '-1', '2', '-7', '2147483647', '-2147483648', '65536', null]],
@@ -26,7 +27,7 @@ const samples: readonly (readonly [TypeKind, string, readonly (string | null)[]]
   ],
   ['real', 'r', ['0', '-0', '1.5', '-2.5', '3.4e38', '1e-40', 'NaN', '-Infinity', '0.1', null]],
   [
-    'double',
+    'double precision',
     'd',
     [
       '0',
@@ -83,15 +84,50 @@ const samples: readonly (readonly [TypeKind, string, readonly (string | null)[]]
     'v',
     ['0', '1 month', '30 days', '-1 day', '1 year 2 mons 3 days 04:05:06.7', '-00:00:00.5', null],
   ],
+  ['character(3)', 'h', ['', 'a', 'a b', 'abc', null]],
+  [
+    'uuid',
+    'u',
+    [
+      '00000000-0000-0000-0000-000000000000',
+      'a0eebc99-9c0b-1ef8-bb6d-6bb9bd380a11',
+      '019535d9-3df7-79fb-b466-fa907fa17f9e',
+      null,
+    ],
+  ],
+  [
+    'jsonb',
+    'j',
+    [
+      'null',
+      'true',
+      '1.0',
+      '1.00',
+      '"a"',
+      '[]',
+      '{}',
+      '[1, "a", null, [2]]',
+      '{"a": 1, "bb": {"a": [true, null]}, "é": "x\\ny"}',
+      '{"a": null, "12": [1.5e3, -0]}',
+      '["a", "ab", "12"]',
+      null,
+    ],
+  ],
+  [
+    'integer[]',
+    'p',
+    ['{}', '{1}', '{2,1,NULL}', '{{1,2},{3,4}}', '[0:1]={7,-1}', '{NULL}', '{1,1,2}', null],
+  ],
+  ['text[]', 'q', ['{}', '{a}', '{a,NULL,"b c"}', '{{a,b}}', '{"","12","NULL"}', '{bb,a}', null]],
 ];
 
 /** Columns `i1`, `i2` and so on: two per type, in the order of `samples`, after `id`. */
 export const fields: readonly Field[] = [
   { name: 'id', type: { kind: 'integer' }, nullable: false },
-  ...samples.flatMap(([kind, letter]) =>
+  ...samples.flatMap(([name, letter]) =>
     [1, 2].map((number) => ({
       name: `${letter}${number}`,
-      type: { kind } as SqlType,
+      type: typeFromName(name)!,
       nullable: true,
     })),
   ),

@@ -1,0 +1,153 @@
+import {
+  type AssertKind,
+  type CharSet,
+  classRanges,
+  invalidRegex,
+  type RegexNode,
+} from './regex-syntax.ts';
+
+/**
+ * Thompson's construction: a regular expression as instructions of a machine that runs all paths
+ * at once (R. Cox, "Regular Expression Matching: the Virtual Machine Approach"), so that time is
+ * linear in the text. A reversed program reads the text backwards from the end of a match.
+ */
+export type Instruction =
+  | { readonly op: 'set'; readonly test: (code: number) => boolean }
+  /** Goes on at both places. */
+  | { readonly op: 'split'; readonly first: number; second: number }
+  | { readonly op: 'jump'; to: number }
+  | { readonly op: 'assert'; readonly test: AssertKind }
+  | { readonly op: 'look'; readonly node: RegexNode & { readonly kind: 'look' } }
+  | { readonly op: 'match' };
+
+export type Program = readonly Instruction[];
+
+const instructionsMax = 20_000;
+
+export function compileRegex(node: RegexNode, ignoreCase: boolean, reversed: boolean): Program {
+  const program: Instruction[] = [];
+  emit(program, node, ignoreCase, reversed);
+  program.push({ op: 'match' });
+  return program;
+}
+
+function emit(
+  program: Instruction[],
+  node: RegexNode,
+  ignoreCase: boolean,
+  reversed: boolean,
+): void {
+  if (program.length > instructionsMax) throw invalidRegex('regular expression is too complex');
+  const inner = (part: RegexNode) => emit(program, part, ignoreCase, reversed);
+  switch (node.kind) {
+    case 'empty':
+      return;
+    case 'set':
+      program.push({ op: 'set', test: setTest(node.set, ignoreCase) });
+      return;
+    case 'assert':
+      program.push({ op: 'assert', test: node.test });
+      return;
+    case 'look':
+      program.push({ op: 'look', node });
+      return;
+    case 'group':
+      return inner(node.node);
+    case 'cat':
+      for (const item of reversed ? node.items.toReversed() : node.items) inner(item);
+      return;
+    case 'alt': {
+      const jumps: { op: 'jump'; to: number }[] = [];
+      for (const [index, item] of node.items.entries()) {
+        const isLast = index === node.items.length - 1;
+        const split = { op: 'split' as const, first: program.length + 1, second: 0 };
+        if (!isLast) program.push(split);
+        inner(item);
+        if (isLast) break;
+        const jump = { op: 'jump' as const, to: 0 };
+        program.push(jump);
+        jumps.push(jump);
+        split.second = program.length;
+      }
+      for (const jump of jumps) jump.to = program.length;
+      return;
+    }
+    case 'repeat': {
+      for (let i = 0; i < node.least; i++) inner(node.node);
+      if (node.most === undefined) {
+        const at = program.length;
+        const split = { op: 'split' as const, first: at + 1, second: 0 };
+        program.push(split);
+        inner(node.node);
+        program.push({ op: 'jump', to: at });
+        split.second = program.length;
+        return;
+      }
+      const splits: { op: 'split'; first: number; second: number }[] = [];
+      for (let i = node.least; i < node.most; i++) {
+        const split = { op: 'split' as const, first: program.length + 1, second: 0 };
+        program.push(split);
+        splits.push(split);
+        inner(node.node);
+      }
+      for (const split of splits) split.second = program.length;
+    }
+  }
+}
+
+/** With a table for ASCII; others by their ranges. */
+function setTest({ ranges, negated }: CharSet, ignoreCase: boolean): (code: number) => boolean {
+  const holds = (code: number) => isIn(ranges, code, ignoreCase) !== negated;
+  const ascii = Uint8Array.from({ length: 128 }, (_, code) => (holds(code) ? 1 : 0));
+  return (code) => (code < 128 ? ascii[code] === 1 : holds(code));
+}
+
+function isIn(ranges: CharSet['ranges'], code: number, ignoreCase: boolean): boolean {
+  if (inRanges(ranges, code)) return true;
+  if (!ignoreCase) return false;
+  const character = String.fromCodePoint(code);
+  const lower = character.toLowerCase().codePointAt(0)!;
+  const upper = character.toUpperCase().codePointAt(0)!;
+  return inRanges(ranges, lower) || inRanges(ranges, upper);
+}
+
+/** Long lists (Unicode classes) are sorted. */
+function inRanges(ranges: CharSet['ranges'], code: number): boolean {
+  if (ranges.length <= 16) return ranges.some(([from, to]) => code >= from && code <= to);
+  return isInSorted(sortedRanges(ranges), code);
+}
+
+const sortedCache = new WeakMap<CharSet['ranges'], CharSet['ranges']>();
+
+function sortedRanges(ranges: CharSet['ranges']): CharSet['ranges'] {
+  let sorted = sortedCache.get(ranges);
+  if (sorted === undefined) {
+    const merged: [number, number][] = [];
+    for (const [from, to] of ranges.toSorted((a, b) => a[0] - b[0])) {
+      const last = merged.at(-1);
+      if (last !== undefined && from <= last[1] + 1) last[1] = Math.max(last[1], to);
+      else merged.push([from, to]);
+    }
+    sorted = merged;
+    sortedCache.set(ranges, sorted);
+  }
+  return sorted;
+}
+
+/** Binary search. */
+function isInSorted(ranges: CharSet['ranges'], code: number): boolean {
+  let low = 0;
+  let high = ranges.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const [from, to] = ranges[middle]!;
+    if (code < from) high = middle - 1;
+    else if (code > to) low = middle + 1;
+    else return true;
+  }
+  return false;
+}
+
+export function isWordCode(code: number): boolean {
+  return isInSorted(classRanges('word'), code);
+}

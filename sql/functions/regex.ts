@@ -1,0 +1,438 @@
+import { compileRegex, isWordCode, type Program } from './regex-program.ts';
+import {
+  type AssertKind,
+  type ParsedRegex,
+  parseRegex,
+  type RegexFlags,
+  type RegexNode,
+  regexFlags,
+} from './regex-syntax.ts';
+
+/** Where a match or a group lies, in characters from 0. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The whole match, then each group; `undefined` where a group took no part. */
+export type Match = readonly [Range, ...(Range | undefined)[]];
+
+/**
+ * A compiled regular expression with POSIX semantics as PostgreSQL defines them (documentation
+ * 9.7.3.5): the leftmost match, of these the longest, or the shortest when the expression prefers
+ * it; then each part from left to right the longest or shortest that lets the rest match.
+ *
+ * Finding a match takes one pass over the text. Finding the groups inside it splits the match by
+ * passes over its parts: no backtracking, at worst quadratic in the length of the match.
+ */
+export class Regex {
+  readonly #parsed: ParsedRegex;
+  readonly #programs = new Map<RegexNode, { forward?: Program; backward?: Program }>();
+
+  constructor(pattern: string, flags: RegexFlags) {
+    this.#parsed = parseRegex(pattern, flags);
+    this.#program(this.#parsed.root, false);
+  }
+
+  get flags(): RegexFlags {
+    return this.#parsed.flags;
+  }
+
+  get groupCount(): number {
+    return this.#parsed.groups;
+  }
+
+  test(text: RegexText): boolean {
+    return this.#search(text, 0, false) !== undefined;
+  }
+
+  /** The first match at or after character `from`. */
+  exec(text: RegexText, from = 0): Match | undefined {
+    const { root, groups } = this.#parsed;
+    const found = this.#search(text, from, preference(root) !== 'shorter');
+    if (found === undefined) return undefined;
+    const match: [Range, ...(Range | undefined)[]] = [found];
+    for (let group = 0; group < groups; group++) match.push(undefined);
+    if (groups > 0) this.#split(text, root, found.start, found.end, match);
+    return match;
+  }
+
+  #program(node: RegexNode, reversed: boolean): Program {
+    let programs = this.#programs.get(node);
+    if (programs === undefined) {
+      programs = {};
+      this.#programs.set(node, programs);
+    }
+    const { ignoreCase } = this.#parsed.flags;
+    if (reversed) {
+      programs.backward ??= compileRegex(node, ignoreCase, true);
+      return programs.backward;
+    }
+    programs.forward ??= compileRegex(node, ignoreCase, false);
+    return programs.forward;
+  }
+
+  /** Threads stay in the order of their starts, so that the earliest owns each instruction. */
+  #search(text: RegexText, from: number, longest: boolean): Range | undefined {
+    const program = this.#program(this.#parsed.root, false);
+    let threads = new Threads(program, this.#looker(text));
+    let next = new Threads(program, this.#looker(text));
+    let best: Range | undefined;
+    const { codes } = text;
+    for (let at = from; at <= codes.length; at++) {
+      if (best === undefined) threads.add(0, at, text, at);
+      else if (threads.count === 0) break;
+      next.clear();
+      for (let i = 0; i < threads.count; i++) {
+        const start = threads.starts[i]!;
+        if (best !== undefined && (longest ? start > best.start : start >= best.start)) break;
+        const instruction = program[threads.places[i]!]!;
+        if (instruction.op === 'match') {
+          best = { start, end: at };
+          if (!longest) break;
+        } else if (instruction.op === 'set' && at < codes.length && instruction.test(codes[at]!)) {
+          next.add(threads.places[i]! + 1, start, text, at + 1);
+        }
+      }
+      [threads, next] = [next, threads];
+    }
+    return best;
+  }
+
+  /**
+   * The positions that the node reaches from `origin`, forwards up to `limit`, or backwards down to
+   * it: ends of matches that start there, or starts of those that end there.
+   */
+  #reached(text: RegexText, node: RegexNode, origin: number, limit: number): number[] {
+    const step = limit >= origin ? 1 : -1;
+    return this.#reachedBy(text, node, origin, limit, step);
+  }
+
+  #reachedBy(
+    text: RegexText,
+    node: RegexNode,
+    origin: number,
+    limit: number,
+    step: 1 | -1,
+  ): number[] {
+    const program = this.#program(node, step < 0);
+    let threads = new Threads(program, this.#looker(text));
+    let next = new Threads(program, this.#looker(text));
+    const reached: number[] = [];
+    threads.add(0, origin, text, origin);
+    for (let at = origin; threads.count > 0; at += step) {
+      next.clear();
+      const isInside = step > 0 ? at < limit : at > limit;
+      const code = text.codes[step > 0 ? at : at - 1]!;
+      for (let i = 0; i < threads.count; i++) {
+        const instruction = program[threads.places[i]!]!;
+        if (instruction.op === 'match') reached.push(at);
+        else if (instruction.op === 'set' && isInside && instruction.test(code)) {
+          next.add(threads.places[i]! + 1, origin, text, at + step);
+        }
+      }
+      [threads, next] = [next, threads];
+    }
+    return reached;
+  }
+
+  #matches(text: RegexText, node: RegexNode, start: number, end: number): boolean {
+    return this.#reachedBy(text, node, start, end, 1).includes(end);
+  }
+
+  /** Finds the groups of a node that matches exactly [start, end). */
+  #split(
+    text: RegexText,
+    node: RegexNode,
+    start: number,
+    end: number,
+    match: (Range | undefined)[],
+  ): void {
+    switch (node.kind) {
+      case 'group':
+        match[node.index] = { start, end };
+        return this.#split(text, node.node, start, end, match);
+      case 'alt': {
+        const taken = node.items.find((item) => this.#matches(text, item, start, end));
+        if (taken !== undefined) this.#split(text, taken, start, end, match);
+        return;
+      }
+      case 'cat':
+        return this.#splitSequence(text, node, start, end, match);
+      case 'repeat':
+        if (hasGroup(node)) this.#splitRepeat(text, node, start, end, match);
+    }
+  }
+
+  #splitSequence(
+    text: RegexText,
+    { items }: RegexNode & { readonly kind: 'cat' },
+    start: number,
+    end: number,
+    match: (Range | undefined)[],
+  ): void {
+    let at = start;
+    for (const [index, item] of items.entries()) {
+      const rest = restOf(items, index + 1);
+      const to =
+        rest === undefined ? end : this.#choose(text, item, rest, preference(item), at, end);
+      this.#split(text, item, at, to, match);
+      at = to;
+    }
+  }
+
+  /** Where the first part ends: the last place, or the first, from which the rest reaches `end`. */
+  #choose(
+    text: RegexText,
+    part: RegexNode,
+    rest: RegexNode,
+    prefers: Preference | undefined,
+    start: number,
+    end: number,
+  ): number {
+    const possible = new Set(this.#reachedBy(text, rest, end, start, -1));
+    const ends = this.#reached(text, part, start, end).filter((place) => possible.has(place));
+    return prefers === 'shorter' ? Math.min(...ends) : Math.max(...ends);
+  }
+
+  #splitRepeat(
+    text: RegexText,
+    node: RegexNode & { readonly kind: 'repeat' },
+    start: number,
+    end: number,
+    match: (Range | undefined)[],
+  ): void {
+    // x* is x+ or nothing, in this order; x*? the other way round.
+    const mayBeNothing = start === end && node.least === 0;
+    if (mayBeNothing && !(node.greedy && this.#matches(text, node.node, start, end))) return;
+    const prefers = node.greedy ? preference(node.node) : (preference(node.node) ?? 'longer');
+    let at = start;
+    for (let done = 1; done <= (node.most ?? end - start + node.least + 1); done++) {
+      const rest: RegexNode = remaining(node, done);
+      const to = this.#choose(text, node.node, rest, prefers, at, end);
+      if (!Number.isFinite(to)) return;
+      this.#split(text, node.node, at, to, match);
+      at = to;
+      if (at === end && done >= node.least) return;
+    }
+  }
+
+  /** Whether a look-around holds at a position; computed for a whole text when first asked. */
+  #looker(text: RegexText) {
+    return (node: RegexNode & { readonly kind: 'look' }, at: number): boolean => {
+      let holds = text.looks.get(node);
+      if (holds === undefined) {
+        holds = this.#look(text, node);
+        text.looks.set(node, holds);
+      }
+      return (holds[at] === 1) !== node.negated;
+    };
+  }
+
+  /** Ahead: the starts of matches, by running backwards from every position at once. */
+  #look(text: RegexText, { node, ahead }: RegexNode & { readonly kind: 'look' }): Uint8Array {
+    const program = this.#program(node, ahead);
+    const { codes } = text;
+    const holds = new Uint8Array(codes.length + 1);
+    let threads = new Threads(program, this.#looker(text));
+    let next = new Threads(program, this.#looker(text));
+    const step = ahead ? -1 : 1;
+    for (let at = ahead ? codes.length : 0; at >= 0 && at <= codes.length; at += step) {
+      threads.add(0, 0, text, at);
+      next.clear();
+      for (let i = 0; i < threads.count; i++) {
+        const instruction = program[threads.places[i]!]!;
+        const code = codes[ahead ? at - 1 : at];
+        if (instruction.op === 'match') holds[at] = 1;
+        else if (instruction.op === 'set' && code !== undefined && instruction.test(code)) {
+          next.add(threads.places[i]! + 1, 0, text, at + step);
+        }
+      }
+      [threads, next] = [next, threads];
+    }
+    return holds;
+  }
+}
+
+/** A text as characters, with what regular expressions found out about it. */
+export class RegexText {
+  readonly characters: readonly string[];
+  readonly codes: Int32Array;
+  readonly looks = new Map<RegexNode, Uint8Array>();
+
+  constructor(text: string) {
+    this.characters = [...text];
+    this.codes = Int32Array.from(this.characters, (character) => character.codePointAt(0)!);
+  }
+
+  slice({ start, end }: Range): string {
+    return this.characters.slice(start, end).join('');
+  }
+}
+
+/** The instructions that are waiting for a character, each once. */
+class Threads {
+  readonly places: Int32Array;
+  readonly starts: Int32Array;
+  count = 0;
+  readonly #program: Program;
+  readonly #seen: Int32Array;
+  readonly #pending: number[] = [];
+  readonly #look: (node: RegexNode & { readonly kind: 'look' }, at: number) => boolean;
+  #round = 1;
+
+  constructor(
+    program: Program,
+    look: (node: RegexNode & { readonly kind: 'look' }, at: number) => boolean,
+  ) {
+    this.#program = program;
+    this.#look = look;
+    this.places = new Int32Array(program.length);
+    this.starts = new Int32Array(program.length);
+    this.#seen = new Int32Array(program.length);
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.#round++;
+  }
+
+  /** Follows everything that takes no character. */
+  add(place: number, start: number, text: RegexText, at: number): void {
+    const pending = this.#pending;
+    pending.push(place);
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (this.#seen[next] === this.#round) continue;
+      this.#seen[next] = this.#round;
+      const instruction = this.#program[next]!;
+      switch (instruction.op) {
+        case 'jump':
+          pending.push(instruction.to);
+          break;
+        case 'split':
+          pending.push(instruction.second, instruction.first);
+          break;
+        case 'assert':
+          if (holdsAt(instruction.test, text.codes, at)) pending.push(next + 1);
+          break;
+        case 'look':
+          if (this.#look(instruction.node, at)) pending.push(next + 1);
+          break;
+        default:
+          this.places[this.count] = next;
+          this.starts[this.count++] = start;
+      }
+    }
+  }
+}
+
+function holdsAt(test: AssertKind, codes: Int32Array, at: number): boolean {
+  const before = at > 0 && isWordCode(codes[at - 1]!);
+  const after = at < codes.length && isWordCode(codes[at]!);
+  switch (test) {
+    case 'start':
+      return at === 0;
+    case 'end':
+      return at === codes.length;
+    case 'line-start':
+      return at === 0 || codes[at - 1] === 10;
+    case 'line-end':
+      return at === codes.length || codes[at] === 10;
+    case 'word-start':
+      return !before && after;
+    case 'word-end':
+      return before && !after;
+    case 'word-edge':
+      return before !== after;
+    case 'not-word-edge':
+      return before === after;
+  }
+}
+
+type Preference = 'longer' | 'shorter';
+
+/** The greediness attribute of an expression; `undefined` when it has none. */
+function preference(node: RegexNode): Preference | undefined {
+  switch (node.kind) {
+    case 'group':
+      return preference(node.node);
+    case 'repeat':
+      if (node.isFixed) return preference(node.node);
+      return node.greedy ? 'longer' : 'shorter';
+    case 'cat':
+      for (const item of node.items) {
+        const own = preference(item);
+        if (own !== undefined) return own;
+      }
+      return undefined;
+    case 'alt':
+      return 'longer';
+    default:
+      return undefined;
+  }
+}
+
+function hasGroup(node: RegexNode): boolean {
+  switch (node.kind) {
+    case 'group':
+      return true;
+    case 'repeat':
+      return hasGroup(node.node);
+    case 'cat':
+    case 'alt':
+      return node.items.some(hasGroup);
+    default:
+      return false;
+  }
+}
+
+const rests = new WeakMap<readonly RegexNode[], (RegexNode | undefined)[]>();
+
+/** The items from `index` on; one node per list and index, so that programs are kept for it. */
+function restOf(items: readonly RegexNode[], index: number): RegexNode | undefined {
+  if (index === items.length) return undefined;
+  let made = rests.get(items);
+  if (made === undefined) {
+    made = [];
+    rests.set(items, made);
+  }
+  made[index] ??= { kind: 'cat', items: items.slice(index) };
+  return made[index];
+}
+
+const remainders = new WeakMap<RegexNode, Map<string, RegexNode>>();
+
+/** The repetitions that are left after some. */
+function remaining(node: RegexNode & { readonly kind: 'repeat' }, done: number): RegexNode {
+  const least = Math.max(0, node.least - done);
+  const most = node.most === undefined ? undefined : node.most - done;
+  let made = remainders.get(node);
+  if (made === undefined) {
+    made = new Map();
+    remainders.set(node, made);
+  }
+  const key = `${least}:${most}`;
+  let rest = made.get(key);
+  if (rest === undefined) {
+    rest = { ...node, least, most };
+    made.set(key, rest);
+  }
+  return rest;
+}
+
+/** Patterns are most often constants: the last ones stay compiled. */
+const cache = new Map<string, Regex>();
+const cacheMax = 64;
+
+/** Throws SQL_RUNTIME 2201B for a bad pattern, 22023 for bad flags, 0A000 for a back reference. */
+export function regexOf(pattern: string, letters = '', allowGlobal = false): Regex {
+  const key = `${letters}/${pattern}`;
+  let regex = cache.get(key);
+  if (regex === undefined) {
+    regex = new Regex(pattern, regexFlags(letters, true));
+    if (cache.size >= cacheMax) cache.delete(cache.keys().next().value!);
+    cache.set(key, regex);
+  }
+  if (!allowGlobal && regex.flags.global) regexFlags('g', false);
+  return regex;
+}
