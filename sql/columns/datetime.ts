@@ -1,5 +1,3 @@
-import { MillraceError } from '../../platform/errors.ts';
-
 /**
  * Calendar arithmetic in the proleptic Gregorian calendar, as PostgreSQL. Days count from
  * 1970-01-01, times in microseconds. Day numbers by Howard Hinnant's civil-date algorithms.
@@ -47,9 +45,24 @@ export function daysInMonth(year: number, month: number): number {
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
+/** Beyond every date and timestamp. */
+export const dateInfinity = 2_147_483_647;
+export const minusDateInfinity = -2_147_483_648;
+export const timestampInfinity = 2n ** 63n - 1n;
+export const minusTimestampInfinity = -(2n ** 63n);
+
+export function isInfiniteDate(days: number): boolean {
+  return days === dateInfinity || days === minusDateInfinity;
+}
+
+export function isInfiniteTimestamp(micros: bigint): boolean {
+  return micros === timestampInfinity || micros === minusTimestampInfinity;
+}
+
 const two = (n: number) => String(n).padStart(2, '0');
 
 export function dateToText(days: number): string {
+  if (isInfiniteDate(days)) return days > 0 ? 'infinity' : '-infinity';
   const { year, month, day } = civilFromDays(days);
   const shown = String(year > 0 ? year : 1 - year).padStart(4, '0');
   return `${shown}-${two(month)}-${two(day)}${year > 0 ? '' : ' BC'}`;
@@ -71,6 +84,7 @@ export function splitTimestamp(micros: bigint): { days: number; time: bigint } {
 }
 
 export function timestampToText(micros: bigint): string {
+  if (isInfiniteTimestamp(micros)) return micros > 0n ? 'infinity' : '-infinity';
   const { days, time } = splitTimestamp(micros);
   const date = dateToText(days);
   if (date.endsWith(' BC')) return `${date.slice(0, -3)} ${timeToText(time)} BC`;
@@ -80,95 +94,6 @@ export function timestampToText(micros: bigint): string {
 /** In UTC, the only session time zone for now. */
 export function timestamptzToText(micros: bigint): string {
   const text = timestampToText(micros);
+  if (isInfiniteTimestamp(micros)) return text;
   return text.endsWith(' BC') ? `${text.slice(0, -3)}+00 BC` : `${text}+00`;
-}
-
-interface Parsed {
-  readonly days: number | undefined;
-  readonly micros: bigint | undefined;
-  /** East of UTC. */
-  readonly offsetSeconds: number | undefined;
-}
-
-const pattern =
-  /^\s*(?:([+-]?\d{4,6})-(\d{1,2})-(\d{1,2})|(\d{4,6})(\d{2})(\d{2}))?(?:[T\s]*?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{0,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2}(?::\d{2})?)?)?\s*(BC|AD)?\s*$/i;
-
-/** Throws 22007 when the text has another form, 22008 when a field is out of its range. */
-function parse(text: string, what: string): Parsed {
-  const match = pattern.exec(text);
-  if (match === null || (match[1] ?? match[4] ?? match[7]) === undefined) {
-    throw new MillraceError('SQL_RUNTIME', `invalid input syntax for type ${what}: "${text}"`, {
-      sqlState: '22007',
-    });
-  }
-  const [, y1, m1, d1, y2, m2, d2, hours, minutes, seconds = '0', fraction = ''] = match;
-  const zone = match[11];
-  let days: number | undefined;
-  if ((y1 ?? y2) !== undefined) {
-    let year = Number(y1 ?? y2);
-    const month = Number(m1 ?? m2);
-    const day = Number(d1 ?? d2);
-    if (match[12]?.toUpperCase() === 'BC') year = 1 - year;
-    else if (year < 1) throw outOfRange(text, what);
-    if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) {
-      throw outOfRange(text, what);
-    }
-    days = daysFromCivil({ year, month, day });
-  }
-  let micros: bigint | undefined;
-  if (hours !== undefined) {
-    const h = Number(hours);
-    const m = Number(minutes);
-    const s = Number(seconds);
-    // 24:00:00 and a leap second's :60 are legal, as in PostgreSQL.
-    if (h > 24 || m > 59 || s > 60 || (h === 24 && (m > 0 || s > 0))) throw outOfRange(text, what);
-    const nanos = Number(fraction.padEnd(9, '0'));
-    micros = BigInt((h * 60 + m) * 60 + s) * 1_000_000n + BigInt(Math.round(nanos / 1000));
-  }
-  return { days, micros, offsetSeconds: zone === undefined ? undefined : zoneSeconds(zone) };
-}
-
-function zoneSeconds(zone: string): number {
-  const match = /^([+-])(\d{1,2}):?(\d{2})?(?::(\d{2}))?$/.exec(zone);
-  if (match === null) return 0;
-  const seconds = Number(match[2]) * 3600 + Number(match[3] ?? 0) * 60 + Number(match[4] ?? 0);
-  return match[1] === '-' ? -seconds : seconds;
-}
-
-function outOfRange(text: string, what: string): MillraceError {
-  return new MillraceError('SQL_RUNTIME', `date/time field value out of range: "${text}"`, {
-    sqlState: '22008',
-    hint: `The value is not a valid ${what}.`,
-  });
-}
-
-export function dateFromText(text: string): number {
-  const { days } = parse(text, 'date');
-  if (days === undefined) throw outOfRange(text, 'date');
-  return days;
-}
-
-export function timeFromText(text: string): bigint {
-  const { micros } = parse(text, 'time');
-  return micros ?? 0n;
-}
-
-export function timestampFromText(text: string): bigint {
-  return timestampOf(parse(text, 'timestamp'), text, 'timestamp');
-}
-
-/** Without a zone in the text: UTC. */
-export function timestamptzFromText(text: string): bigint {
-  const parsed = parse(text, 'timestamp with time zone');
-  const local = timestampOf(parsed, text, 'timestamp with time zone');
-  return local - BigInt(parsed.offsetSeconds ?? 0) * 1_000_000n;
-}
-
-function timestampOf({ days, micros }: Parsed, text: string, what: string): bigint {
-  if (days === undefined) {
-    throw new MillraceError('SQL_RUNTIME', `invalid input syntax for type ${what}: "${text}"`, {
-      sqlState: '22007',
-    });
-  }
-  return BigInt(days) * microsPerDay + (micros ?? 0n);
 }

@@ -1,15 +1,12 @@
 import { assert } from '../../platform/assert.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import { dateToText, timestampToText, timestamptzToText, timeToText } from './datetime.ts';
 import {
   dateFromText,
-  dateToText,
   timeFromText,
   timestampFromText,
-  timestampToText,
   timestamptzFromText,
-  timestamptzToText,
-  timeToText,
-} from './datetime.ts';
+} from './datetime-text.ts';
 import { decimalFromText, decimalToText, divideRounded, powerOfTen, rescale } from './decimal.ts';
 import { int64Max, int64Min } from './i64.ts';
 import { intervalFromText, intervalToText } from './interval.ts';

@@ -48,7 +48,7 @@ export function checkedTimestamp(timestamp: bigint): bigint {
 const timestampMin = -2_440_588n * microsPerDay;
 const int32Max = 2_147_483_647;
 
-function checkedInterval(interval: Interval): Interval {
+export function checkedInterval(interval: Interval): Interval {
   const { months, days, micros: time } = interval;
   const isWord = (value: number) => value >= -int32Max - 1 && value <= int32Max;
   if (!isWord(months) || !isWord(days) || time < int64Min || time > int64Max) {
@@ -245,18 +245,6 @@ export const dates: readonly ScalarFunction[] = [
   ]),
   strict('date_trunc:interval', 'date_trunc', ['text', 'interval'], 'interval', ([unit, value]) =>
     truncateInterval(unitOf(unit), interval(value)),
-  ),
-  // AT TIME ZONE. Both are microseconds in UTC, the only zone.
-  ...(
-    [
-      ['timestamp', 'timestamptz'],
-      ['timestamptz', 'timestamp'],
-    ] as const
-  ).map(([from, to]) =>
-    strict(`timezone:${from}`, 'timezone', ['text', from], to, ([zone, value]) => {
-      if (/^(utc|gmt|z|zulu|etc\/utc)$/i.test(zone as string)) return micros(value);
-      throw runtimeError(`time zone "${zone}" not recognized: only UTC is`, '22023');
-    }),
   ),
   strict('to_timestamp', 'to_timestamp', ['double'], 'timestamptz', ([seconds]) => {
     const value = (seconds as number) * 1e6;

@@ -42,17 +42,7 @@ export function resolveOperator(
     if (symbol === '@') return resolve(named('abs'), [right]);
     return resolve(named(symbol), [right]);
   }
-  const found = resolve(named(symbol), [left, right]);
-  if (found !== undefined || symbol !== '||') return found;
-  // Anything may be joined to a text.
-  const isText = ({ kind }: SqlType) => kind === 'text' || kind === 'varchar' || kind === 'unknown';
-  if (!isText(left) && !isText(right)) return undefined;
-  const signature = named('||').find(({ id }) => id === '||:text')!;
-  const argCasts = [left, right].map((type) => {
-    const id = castId(type, t('text'), 'assignment');
-    return id === 'none' ? undefined : id;
-  });
-  return { signature, args: [t('text'), t('text')], argCasts, result: t('text') };
+  return resolve(named(symbol), [left, right]);
 }
 
 export function resolveFunction(name: string, args: readonly SqlType[]): ResolvedCall | undefined {

@@ -2,8 +2,10 @@ import { assert } from '../../platform/assert.ts';
 import type { SqlType, SqlValue } from '../columns/types.ts';
 import { arithmetic } from './arithmetic.ts';
 import { arrays } from './arrays.ts';
+import { bytesFunctions } from './bytes.ts';
 import { castFunction } from './casts.ts';
 import { compareValues, comparisons } from './compare.ts';
+import { dateFunctions } from './date-functions.ts';
 import { dates } from './dates.ts';
 import { type Evaluate, runtimeError, type ScalarFunction, t } from './function.ts';
 import { jsonFunctions } from './json.ts';
@@ -11,8 +13,11 @@ import { jsonEdits } from './json-edit.ts';
 import { jsonSteps } from './json-path-steps.ts';
 import { misc } from './misc.ts';
 import { nestedForms, quantifiedForm } from './nested-forms.ts';
+import { numbers } from './numbers.ts';
+import { quoting } from './quoting.ts';
 import { regexFunctions } from './regex-functions.ts';
 import { strings } from './strings.ts';
+import { moreStrings } from './strings-more.ts';
 
 /** Every scalar function: what resolution chooses from and what evaluates a call. */
 
@@ -71,18 +76,28 @@ function extreme(type: SqlType, args: readonly SqlValue[], sign: number): SqlVal
   return best;
 }
 
-export const scalarFunctions: readonly ScalarFunction[] = [
-  ...comparisons,
-  ...arithmetic,
-  ...dates,
-  ...strings,
-  ...regexFunctions,
-  ...arrays,
-  ...jsonSteps,
-  ...jsonFunctions,
-  ...jsonEdits,
-  ...misc,
+/** A part of the table; `source` is the section of PostgreSQL's documentation that says what they do. */
+export interface FunctionGroup {
+  readonly title: string;
+  readonly source: string;
+  readonly functions: readonly ScalarFunction[];
+}
+
+export const functionGroups: readonly FunctionGroup[] = [
+  { title: 'Comparison', source: '9.2', functions: comparisons },
+  { title: 'Numbers', source: '9.3', functions: [...arithmetic, ...numbers] },
+  { title: 'Text', source: '9.4', functions: [...strings, ...moreStrings, ...quoting] },
+  { title: 'Bytes', source: '9.5', functions: bytesFunctions },
+  { title: 'Regular expressions', source: '9.7', functions: regexFunctions },
+  { title: 'Dates and times', source: '9.9', functions: [...dates, ...dateFunctions] },
+  { title: 'JSON', source: '9.16', functions: [...jsonSteps, ...jsonFunctions, ...jsonEdits] },
+  { title: 'Arrays', source: '9.19', functions: arrays },
+  { title: 'NULLs, types and uuids', source: '9.2, 9.14, 9.26', functions: misc },
 ];
+
+export const scalarFunctions: readonly ScalarFunction[] = functionGroups.flatMap(
+  ({ functions }) => functions,
+);
 
 const byId = new Map<string, ScalarFunction>(
   [...forms, ...scalarFunctions].map((item) => [item.signature.id, item]),

@@ -96,7 +96,7 @@ export interface ParameterExpression extends Node {
 
 export interface UnaryExpression extends Node {
   readonly kind: 'unary';
-  readonly operator: '-' | '+' | 'not' | '~' | '@';
+  readonly operator: '-' | '+' | 'not' | '~' | '@' | '|/' | '||/';
   readonly operand: Expression;
 }
 

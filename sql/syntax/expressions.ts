@@ -112,7 +112,7 @@ function parsePrefix(stream: TokenStream, restricted: boolean): Expression {
     const operand = parseAbove(stream, strength.sign - 0.5, restricted);
     return { kind: 'unary', operator: token.text, operand, span: stream.span(mark) };
   }
-  if (token.text === '~' || token.text === '@') {
+  if (token.text === '~' || token.text === '@' || token.text === '|/' || token.text === '||/') {
     stream.next();
     const operand = parseAbove(stream, strength.other, restricted);
     return { kind: 'unary', operator: token.text, operand, span: stream.span(mark) };

@@ -1,0 +1,65 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { paramName } from '../../../sql/functions/function.ts';
+import { type FunctionGroup, functionGroups } from '../../../sql/functions/scalar.ts';
+import type { ScalarSignature } from '../../../sql/functions/signature.ts';
+
+/**
+ * docs/functions.md is made from the table of functions. `UPDATE_DOCS=1 npx vitest run --project
+ * unit test/sql/functions/documentation.test.ts` writes it; else it must be current.
+ */
+const path = new URL('../../../docs/functions.md', import.meta.url);
+
+const shownNames: Readonly<Record<string, string>> = { negate: '-', plus: '+' };
+
+function written({ name, args, variadic, result }: ScalarSignature): string {
+  const types = args.map(paramName);
+  const symbol = shownNames[name] ?? name;
+  const isOperator = !/^[a-z_]/.test(symbol);
+  if (isOperator && types.length === 2)
+    return `${types[0]} ${symbol} ${types[1]} → ${paramName(result)}`;
+  if (isOperator) return `${symbol} ${types[0]} → ${paramName(result)}`;
+  if (variadic === true) types.push(`VARIADIC ${types.pop()}`);
+  return `${symbol}(${types.join(', ')}) → ${paramName(result)}`;
+}
+
+function groupText({ title, source, functions }: FunctionGroup): string {
+  const lines = functions.map(({ signature }) => {
+    const marks = [
+      ...(signature.strict ? [] : ['sees NULLs']),
+      ...(signature.volatile ? ['volatile: refused in views'] : []),
+    ];
+    return `${written(signature)}${marks.length === 0 ? '' : `  -- ${marks.join(', ')}`}`;
+  });
+  return `## ${title}
+
+PostgreSQL's documentation, section ${source}.
+
+\`\`\`
+${[...new Set(lines)].toSorted().join('\n')}
+\`\`\`
+`;
+}
+
+const document = `# Functions and operators
+
+Made from the table in \`sql/functions/\` by \`test/sql/functions/documentation.test.ts\`: do not edit.
+Each does what PostgreSQL's documentation says, and is compared with PostgreSQL on edge values.
+A function gives NULL when an argument is NULL, unless it says "sees NULLs".
+
+${functionGroups.map(groupText).join('\n')}`;
+
+test('docs/functions.md is current', () => {
+  if (process.env.UPDATE_DOCS === '1') writeFileSync(path, document);
+  expect(readFileSync(path, 'utf8')).toBe(document);
+});
+
+test('no two functions share an id or a name with its arguments', () => {
+  const all = functionGroups.flatMap(({ functions }) =>
+    functions.map(({ signature }) => signature),
+  );
+  const ids = all.map(({ id }) => id);
+  expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+  const heads = all.map(({ name, args }) => `${name}(${args.map(paramName).join(', ')})`);
+  expect(heads.filter((head, index) => heads.indexOf(head) !== index)).toEqual([]);
+});
