@@ -38,7 +38,7 @@ export async function runDml(
   statement: Insert | Update | Delete,
   text: string,
 ): Promise<DmlResult> {
-  const context = dmlContext(engine.catalogue, statement, text);
+  const context = dmlContext(engine.catalogue, statement, text, engine.clock.nowMs());
   const plan = analyzeDml(context, statement);
   const node = engine.catalogue.node(plan.table.id);
   if (!(node instanceof TableNode)) {
@@ -74,7 +74,7 @@ export function returnedFields(
   text: string,
 ): readonly Field[] | undefined {
   if (statement.returning === undefined) return undefined;
-  return analyzeDml(dmlContext(catalogue, statement, text), statement).returning?.fields;
+  return analyzeDml(dmlContext(catalogue, statement, text, 0), statement).returning?.fields;
 }
 
 /** Ad-hoc inputs only grow; the table that is changed shows its hidden key, by which rows are found. */
@@ -82,6 +82,7 @@ function dmlContext(
   catalogue: Catalogue,
   statement: Insert | Update | Delete,
   text: string,
+  nowMs: number,
 ): Context {
   const target = statement.table.parts.at(-1)!.name;
   const catalog = new TrackingCatalog(catalogue, (relation): Relation => {
@@ -90,7 +91,7 @@ function dmlContext(
       statement.kind !== 'insert' && relation.name === target && node instanceof TableNode;
     return { ...(isTarget ? node.relation : relation), appendOnly: true };
   });
-  return newContext({ catalog, text });
+  return newContext({ catalog, text, nowMs });
 }
 
 function analyzeDml(context: Context, statement: Insert | Update | Delete): DmlPlan {

@@ -123,7 +123,7 @@ export class Statements {
 
   async #query(query: Query, script: string, answer: Answer): Promise<void> {
     const { catalogue, reader, clock } = this.#engine;
-    const plan = planAdHoc(catalogue, query, script);
+    const plan = planAdHoc(catalogue, query, script, clock.nowMs());
     const isCancelled = () => answer.isCancelled;
     const batches = await runOnce(plan, { reader, clock, text: script, isCancelled });
     const fields = plan.root.fields.slice(0, plan.visibleColumns);
@@ -318,10 +318,16 @@ export class Statements {
 }
 
 /** Ad-hoc inputs only ever grow while the query runs, whatever the relation does. */
-export function planAdHoc(catalogue: Catalogue, query: Query, script: string): QueryPlan {
+export function planAdHoc(
+  catalogue: Catalogue,
+  query: Query,
+  script: string,
+  /** What now() is; of no matter where the query is not run. */
+  nowMs = 0,
+): QueryPlan {
   const growing = (relation: Relation): Relation => ({ ...relation, appendOnly: true });
   const catalog = new TrackingCatalog(catalogue, growing);
-  return planQuery(query, 'statement', { catalog, text: script });
+  return planQuery(query, 'statement', { catalog, text: script, nowMs });
 }
 
 function reply(

@@ -21,6 +21,8 @@ export interface Context {
   readonly outerScopes: readonly Scope[];
   /** `view`: the answer must be a function of the input alone. */
   readonly use?: 'statement' | 'view';
+  /** The moment that now() gives, ms since 1970. */
+  readonly nowMs?: number;
   /** Plain views being expanded, so that errors can say where they come from. */
   readonly depth: number;
   readonly statement: StatementState;

@@ -18,6 +18,7 @@ import type {
   LiteralExpression,
   Span,
 } from '../syntax/ast.ts';
+import { clockCall, isClockCall } from './clock-calls.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType, unsupported } from './context.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
@@ -277,6 +278,7 @@ function functionCall(place: ExpressionPlace, node: CallExpression): Expr {
   }
   if (isTableFunction(name)) return tableCallValue(place, node);
   const args = node.args.map((arg) => analyzeExpression(place, arg));
+  if (isClockCall(name)) return clockCall(context, name, args, node.span);
   if (sameTyped.has(name)) {
     const coerced = coerceAll(context, args, name.toUpperCase());
     return call(name, coerced, coerced[0]!.type, node.span);

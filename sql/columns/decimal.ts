@@ -76,7 +76,7 @@ export function quotientScale(dividend: Decimal, divisor: Decimal): number {
 }
 
 /** First nonzero base-10000 digit and its power of 10000. */
-function leadingDigit({ unscaled, scale }: Decimal): { weight: number; digit: number } {
+export function leadingDigit({ unscaled, scale }: Decimal): { weight: number; digit: number } {
   if (unscaled === 0n) return { weight: 0, digit: 0 };
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString();
   const exponent = digits.length - scale - 1;

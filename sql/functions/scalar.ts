@@ -7,6 +7,7 @@ import { castFunction } from './casts.ts';
 import { compareValues, comparisons } from './compare.ts';
 import { dateFunctions } from './date-functions.ts';
 import { dates } from './dates.ts';
+import { formats } from './formats.ts';
 import { type Evaluate, runtimeError, type ScalarFunction, t } from './function.ts';
 import { jsonFunctions } from './json.ts';
 import { jsonEdits } from './json-edit.ts';
@@ -14,6 +15,7 @@ import { jsonSteps } from './json-path-steps.ts';
 import { misc } from './misc.ts';
 import { nestedForms, quantifiedForm } from './nested-forms.ts';
 import { numbers } from './numbers.ts';
+import { numericFunctions } from './numeric-functions.ts';
 import { quoting } from './quoting.ts';
 import { regexFunctions } from './regex-functions.ts';
 import { strings } from './strings.ts';
@@ -85,11 +87,12 @@ export interface FunctionGroup {
 
 export const functionGroups: readonly FunctionGroup[] = [
   { title: 'Comparison', source: '9.2', functions: comparisons },
-  { title: 'Numbers', source: '9.3', functions: [...arithmetic, ...numbers] },
+  { title: 'Numbers', source: '9.3', functions: [...arithmetic, ...numericFunctions, ...numbers] },
   { title: 'Text', source: '9.4', functions: [...strings, ...moreStrings, ...quoting] },
   { title: 'Bytes', source: '9.5', functions: bytesFunctions },
   { title: 'Regular expressions', source: '9.7', functions: regexFunctions },
   { title: 'Dates and times', source: '9.9', functions: [...dates, ...dateFunctions] },
+  { title: 'Formats', source: '9.8', functions: formats },
   { title: 'JSON', source: '9.16', functions: [...jsonSteps, ...jsonFunctions, ...jsonEdits] },
   { title: 'Arrays', source: '9.19', functions: arrays },
   { title: 'NULLs, types and uuids', source: '9.2, 9.14, 9.26', functions: misc },

@@ -1,5 +1,7 @@
 import { civilFromDays, daysFromCivil, splitTimestamp } from '../columns/datetime.ts';
+import type { Interval } from '../columns/types.ts';
 import { isoWeek } from './date-fields.ts';
+import { runtimeError } from './function.ts';
 
 const months = [
   'January',
@@ -28,6 +30,8 @@ interface Parts {
   readonly second: number;
   readonly micros: number;
   readonly zone: string;
+  /** Years and days of an interval are shown as they are. */
+  readonly isInterval?: true;
 }
 
 /** What a pattern writes; `width` pads numbers with zeros unless FM stands before it. */
@@ -39,7 +43,8 @@ interface Pattern {
 
 const weekday = ({ days }: Parts) => (((days + 4) % 7) + 7) % 7;
 const twelve = ({ hour }: Parts) => (hour % 12 === 0 ? 12 : hour % 12);
-const shownYear = ({ year }: Pick<Parts, 'year'>) => (year > 0 ? year : 1 - year);
+const shownYear = ({ year, isInterval }: Pick<Parts, 'year' | 'isInterval'>) =>
+  year > 0 || isInterval ? year : 1 - year;
 const isoYear = ({ days }: Parts) => shownYear({ year: isoWeek(days).year });
 const century = (parts: Parts) => Math.ceil(shownYear(parts) / 100) * (parts.year > 0 ? 1 : -1);
 const am = (dots: boolean) => (parts: Parts) => {
@@ -112,7 +117,8 @@ const patterns: readonly Pattern[] = (
     {
       name: 'DDD',
       width: 3,
-      write: (p) => p.days - daysFromCivil({ year: p.year, month: 1, day: 1 }) + 1,
+      write: (p) =>
+        p.isInterval ? p.days : p.days - daysFromCivil({ year: p.year, month: 1, day: 1 }) + 1,
     },
     {
       name: 'IDDD',
@@ -182,6 +188,33 @@ export function timestampToChar(timestamp: bigint, format: string, zone: string)
   return text;
 }
 
+/** The fields of an interval as they are; it has no names of days and months. */
+export function intervalToChar(value: Interval, format: string): string | null {
+  if (format === '') return null;
+  if (last.format !== format) last = { format, pieces: piecesOf(format) };
+  if (/(?:^|[^\w])(day|dy|month|mon|iw|iyyy|rm|tz)/i.test(format.replace(/"[^"]*"/g, ''))) {
+    throw runtimeError('invalid format specification for an interval value', '22007');
+  }
+  const years = Math.trunc(value.months / 12);
+  const months = value.months - 12 * years;
+  const seconds = value.micros / 1_000_000n;
+  const parts: Parts = {
+    year: years,
+    month: months,
+    day: value.days,
+    days: (years * 12 + months) * 30 + value.days,
+    hour: Number(seconds / 3600n),
+    minute: Number((seconds / 60n) % 60n),
+    second: Number(seconds % 60n),
+    micros: Number(value.micros % 1_000_000n),
+    zone: '',
+    isInterval: true,
+  };
+  let text = '';
+  for (const piece of last.pieces) text += piece(parts);
+  return text;
+}
+
 function piecesOf(format: string): Piece[] {
   const pieces: Piece[] = [];
   for (let at = 0; at < format.length; ) {
@@ -240,10 +273,14 @@ function patternAt(format: string, at: number): Pattern | undefined {
   );
 }
 
-function filled(value: number | string, { width }: Pattern, fill: boolean): string {
+/** Months and days, which only an interval has below 0, count the sign as a digit. */
+const narrow = /^(MM|DD|DDD)$/;
+
+function filled(value: number | string, { name, width }: Pattern, fill: boolean): string {
   if (!fill || width === undefined) return String(value);
   if (typeof value === 'string') return value.padEnd(width);
-  return (value < 0 ? '-' : '') + String(Math.abs(value)).padStart(width, '0');
+  const digits = value < 0 && narrow.test(name) ? width - 1 : width;
+  return (value < 0 ? '-' : '') + String(Math.abs(value)).padStart(digits, '0');
 }
 
 function ordinal(value: number): string {

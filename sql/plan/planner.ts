@@ -19,16 +19,19 @@ import { TableCalls } from './table-calls.ts';
 export interface PlanOptions {
   readonly catalog: Catalog;
   readonly text: string;
+  /** The moment that now() gives, ms since 1970; without it now() is refused. */
+  readonly nowMs?: number;
 }
 
-export function newContext({ catalog, text }: PlanOptions): Context {
+export function newContext({ catalog, text, nowMs }: PlanOptions): Context {
   const newColumn = () => statement.nextColumn++;
   const statement: StatementState = {
     nextColumn: firstColumnId,
     subqueries: new Subqueries(newColumn),
     tableCalls: new TableCalls(newColumn),
   };
-  return { catalog, text, commonTables: [], outerScopes: [], depth: 0, statement };
+  const base = { catalog, text, commonTables: [], outerScopes: [], depth: 0, statement };
+  return nowMs === undefined ? base : { ...base, nowMs };
 }
 
 /**

@@ -70,3 +70,36 @@ test('messages bring nested JSON', async () => {
     ['3', 'NULL', 'NULL', '{{a},{b}}', 'NULL', 'NULL'],
   ]);
 });
+
+test('a statement has a clock, a view has not', async () => {
+  engine = await openEngine();
+  await engine.run('CREATE TABLE t (id int, at timestamptz)');
+  await engine.run('INSERT INTO t VALUES (1, now()), (2, current_timestamp)');
+  const same =
+    'SELECT min(at) = max(at), now() = current_timestamp, current_date = now()::date FROM t';
+  expect(await engine.run(same)).toEqual([['t', 't', 't']]);
+  const refused = engine.run('CREATE MATERIALIZED VIEW v AS SELECT id FROM t WHERE at > now()');
+  await expect(refused).rejects.toThrow('not supported in a view');
+  const random = engine.run('CREATE MATERIALIZED VIEW v AS SELECT random() FROM t');
+  await expect(random).rejects.toThrow('volatile');
+});
+
+test('a row on which a function fails is kept as an error, the others go on', async () => {
+  engine = await openEngine();
+  await engine.run(`CREATE TABLE t (id int PRIMARY KEY, pattern text, j text);
+    CREATE MATERIALIZED VIEW v AS SELECT id, 'abc' ~ pattern AS m, (j::jsonb -> 'a')::int AS a FROM t`);
+  await engine.run(
+    `INSERT INTO t VALUES (1, 'b', '{"a": 1}'), (2, '(', '{}'), (3, 'x', 'no json'), (4, 'c$', '{"a": 4}')`,
+  );
+  const rows = [
+    ['1', 't', '1'],
+    ['4', 't', '4'],
+  ];
+  expect(await engine.run('SELECT * FROM v ORDER BY id')).toEqual(rows);
+  await engine.run(`UPDATE t SET pattern = 'a', j = '{"a": 2}' WHERE id = 2`);
+  expect(await engine.run('SELECT * FROM v ORDER BY id')).toEqual([
+    rows[0],
+    ['2', 't', '2'],
+    rows[1],
+  ]);
+});

@@ -37,6 +37,29 @@ const formats = lines(`YYYY-MM-DD HH24:MI:SS.US ;; HH12:MI:SS am ;; Day, DD Mont
   Dy MON Mon mon ;; DDth DDTH FMDDth ;; "x" \\"y ;; TZ OF ;; yyyy-mm-dd ;; HH:MI P.M. ;; RM rm FMRM
   FF3 FF6 ;; literal-/: ;; TMDay ;; D d ID ;; YYYYMMDD"T"HH24MISS ;; month Month ;; BCbcA.D. ;; Qth`);
 
+const numberTemplates =
+  lines(`999 ;; 9999999999 ;; 0000 ;; 9,999.99 ;; FM999.00 ;; FM9990.99 ;; S999
+  999S ;; 999MI ;; MI999 ;; 999PL ;; SG999 ;; 999PR ;; FM999PR ;; RN ;; FMRN ;; rn ;; 99V99 ;; 9.9 ;; FM9.9
+  L999 ;; 999th ;; 999TH ;; FM999th ;; "x"999 ;; 0.9 ;; 09.90 ;; 9G999D99 ;; .99 ;; 000.000 ;; FM0.0
+  9 9 9 ;; 999,999,999,999,999,999,999 ;; FM999,999 ;; B999 ;; S0.0 ;; 0.0S ;; 9.99EEEE ;; PL9,9.9MI`);
+const dateTexts =
+  lines(`'2020-02-29', 'YYYY-MM-DD' ;; '20200229', 'YYYYMMDD' ;; '29 Feb 2020', 'DD Mon YYYY'
+  '29 February 2020', 'DD Month YYYY' ;; '2/9/20', 'MM/DD/YY' ;; '05 12 99', 'DD MM YY' ;; '2020-060', 'YYYY-DDD'
+  '2020-W09-6', 'IYYY-"W"IW-ID' ;; '44-03-15 BC', 'YYYY-MM-DD BC' ;; '2020/2/3', 'YYYY-MM-DD'
+  '2458909', 'J' ;; '2020-02-30', 'YYYY-MM-DD' ;; '2020-13-01', 'YYYY-MM-DD' ;; 'abc', 'YYYY'
+  '2020-02-29', '' ;; '', 'YYYY' ;; '1,020-03-04', 'Y,YYY-MM-DD' ;; '21', 'CC' ;; '2020 III 5', 'YYYY RM DD'
+  '2020', 'YYYY' ;; '12', 'MM' ;; 'Tue 5 May 2020', 'Dy DD Mon YYYY' ;; '2020-01-01x', 'YYYY-MM-DD'`);
+const timeTexts = lines(`'2020-02-29 23:59:58', 'YYYY-MM-DD HH24:MI:SS' ;; '12:30 PM', 'HH12:MI AM'
+  '12:30 a.m.', 'HH12:MI P.M.' ;; '13:00 PM', 'HH12:MI PM' ;; '10:11:12.123', 'HH24:MI:SS.MS'
+  '10:11:12.5', 'HH24:MI:SS.MS' ;; '10:11:12.123456', 'HH24:MI:SS.US' ;; '3661', 'SSSS' ;; '25:00', 'HH24:MI'
+  '10:60', 'HH24:MI' ;; '2020-02-29T10:11:12', 'YYYY-MM-DD"T"HH24:MI:SS' ;; '10:11:12.12', 'HH24:MI:SS.FF2'
+  '20200229101112', 'YYYYMMDDHH24MISS' ;; '2020-02-29 10:00 +02:30', 'YYYY-MM-DD HH24:MI TZH:TZM'
+  '2020-02-29 10:00 EST', 'YYYY-MM-DD HH24:MI TZ'`);
+const numberTexts =
+  lines(`'1,234.5', '9G999D9' ;; '12.3', '99D9' ;; '-12', 'S99' ;; '12-', '99S' ;; '<12>', '99PR'
+  ' 12 ', '999' ;; '$12', 'L99' ;; '12', '' ;; 'abc', '999' ;; '1234', '999' ;; '0.5', '9.99' ;; '12 34', '99 99'
+  '12-', '99MI' ;; '1,2,3', '9,9,9' ;; '-0.1', '9.9'`);
+
 /** Integers and bytea: from PostgreSQL 18 on. Floats as text: a matter of sql/columns/text.ts. */
 const otherCasts =
   /^[sil]1::bytea|^y1::(smallint|integer|bigint)$|^[rd]1::(text|varchar|character varying)/;
@@ -98,6 +121,18 @@ const groups: Readonly<Record<string, readonly string[]>> = {
       t1 LIKE '%_%' ;; t1 LIKE 'x_' ESCAPE 'x' ;; t1 LIKE 'a!_b' ESCAPE '!' ;; t1 LIKE t2 || '%'
       ltrim(t1, 'a') ;; btrim(t1, ' a') ;; trim(leading 'a' from t1) ;; chr(i1) ;; initcap(c1)
       t1 + 1 ;; length(i1) ;; t1 = 1 ;; t1 < '2' ;; i1 = '1' ;; c1 = 'a' ;; 'a' = t1 ;; t1 <> c1`),
+  ],
+  templates: [
+    // PostgreSQL's integers overflow in V, and its numerics print 10.00e+19.
+    ...cross(numberTemplates, [...'ilnd'], (template, x) => `to_char(${x}1, '${template}')`).filter(
+      (text) => !/^to_char\([il]1, '99V|^to_char\(n1, '9.99E/.test(text),
+    ),
+    ...lines(
+      `to_char(v1, 'HH24:MI:SS') ;; to_char(v1, 'YYYY MM DD DDD') ;; to_char(v1, 'Day') ;; to_char(v1, 'SSSS MS')`,
+    ),
+    ...dateTexts.map((args) => `to_date(${args})`),
+    ...timeTexts.map((args) => `to_timestamp(${args})`),
+    ...numberTexts.map((args) => `to_number(${args})`),
   ],
   'dates and times': [
     ...cross([...times, 'i'], [...times, 'i', 'n'], (x, y) => `${x}1 - ${y}2`),
