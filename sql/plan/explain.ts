@@ -66,8 +66,8 @@ function explainNode(
       return;
     case 'recursive':
       add(`Recursive${node.all ? ' all' : ''}; state: inputs and every iteration`);
-      explainNode(node.base, depth + 1, lines);
-      explainNode(node.step, depth + 1, lines);
+      explainNode(node.base, depth + 1, lines, note);
+      explainNode(node.step, depth + 1, lines, note);
       return;
     case 'flat': {
       const name = nameOf(node.input);
@@ -75,7 +75,7 @@ function explainNode(
         return `${functionId.split(':')[0]}(${args.map((arg) => explainExpr(arg, name)).join(', ')})`;
       });
       add(`Rows of: ${calls.join(', ')}`);
-      explainNode(node.input, depth + 1, lines);
+      explainNode(node.input, depth + 1, lines, note);
       return;
     }
     case 'outer': {
