@@ -10,7 +10,7 @@ import { nodeThreads } from '../platform/node-threads.ts';
 import { systemClock } from '../platform/system-clock.ts';
 import { systemRandom } from '../platform/system-random.ts';
 import { rocksDb } from '../storage/kv/rocksdb-store.ts';
-import { openStore } from '../storage/open-store.ts';
+import { openStore, partitionDirectories } from '../storage/open-store.ts';
 import { createAdminService } from './admin/service.ts';
 import { createFlightService } from './flight/service.ts';
 import { readCertificate, selfSignedCertificate } from './grpc/certificate.ts';
@@ -21,6 +21,8 @@ import { createMessagingService } from './rocketmq/service.ts';
 
 export interface ServerOptions {
   readonly dataDirectory: string;
+  /** Further physical partitions: number to the directory that `pN` is in (storage/open-store.ts). */
+  readonly dataDirectories?: ReadonlyMap<number, string>;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
@@ -52,12 +54,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const given = tls === undefined ? undefined : await readCertificate(fs, tls.cert, tls.key);
     const certificate = given === undefined ? selfSignedCertificate : async () => given;
     const logger = createLogger('warn');
+    const { dataDirectory: directory, dataDirectories } = options;
     const store = await openStore({
       fs,
       clock,
       random: systemRandom,
       kv: rocksDb,
-      directory: options.dataDirectory,
+      directory,
+      ...(dataDirectories === undefined ? {} : { dataDirectories }),
       namesOf: namesOfEntry,
     });
     closers.push(() => store.close());
@@ -66,7 +70,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const groups = new Groups(systemTopic, clock);
     const thread = nodeThreads.spawn(new URL('../engine/views/worker.js', import.meta.url), {
       name: 'dataflow',
-      data: { directory: options.dataDirectory },
+      data: { directory, partitions: partitionDirectories(directory, dataDirectories) },
       youngGenerationMb: 64,
     });
     thread.ended.catch((error) => {

@@ -1,16 +1,20 @@
 import type { IndexRows } from './queues/index-rows.ts';
+import type { QueueSegment } from './queues/queue-mapping.ts';
 
 /**
- * What storage promises to the layers above. One `Store` owns a data directory: the commit log
- * (one physical partition for now; everything carries the partition number), the consume queues
- * over it, and the `index/` database.
+ * What storage promises to the layers above. One `Store` owns a data directory: the commit log in
+ * one or more physical partitions, the consume queues over it, and the `index/` database.
  *
  * Invariants
  * - An append resolves only after its bytes are fdatasync'ed. A rejected append is in no reader's
  *   sight, now or after a restart, or its error says that its fate is unknown (IO).
  * - Nothing at or past a partition's `durableEnd` is returned by any read.
  * - Offsets of a logical queue are dense, from 0, in log order; a batch takes `count` of them.
- * - Topic id 0, queue 0 is the system topic: the catalogue's changes.
+ * - A logical queue lives on one partition at a time; its mapping says on which ones it has lived.
+ *   Whoever reads it by offset sees nothing of that.
+ * - Store times order the entries of all partitions; within one, equal times go by position.
+ * - Topic id 0, queue 0 is the system topic: the catalogue's changes. Its queue 1 has the changes
+ *   of queues' mappings. Both live on partition 0, always.
  */
 export const systemTopicId = 0;
 
@@ -26,6 +30,8 @@ export const entryKinds = {
   parked: 4,
   /** Body = which parked messages do not wait any more (engine/broker/parked.ts). */
   settled: 5,
+  /** Body = a change of queues' mappings (queues/queue-mapping.ts). */
+  mapping: 6,
 } as const;
 export type EntryKind = (typeof entryKinds)[keyof typeof entryKinds];
 
@@ -55,6 +61,7 @@ export interface Appended {
   /** Header and body, bytes. */
   readonly length: number;
   readonly baseOffset: number;
+  /** Milliseconds since 1970; may have a fraction (log/store-times.ts). */
   readonly storeTimeMs: number;
 }
 
@@ -105,6 +112,7 @@ export interface StoreStats {
   readonly appendedMessages: number;
   readonly appendedBytes: number;
   readonly groupCommits: number;
+  /** The sum of the partitions' durable ends: bytes of the log. */
   readonly durableEnd: number;
 }
 
@@ -117,7 +125,19 @@ export interface Store {
    * the disk than memory should hold), IO, UNAVAILABLE (closed).
    */
   append(request: AppendRequest): Promise<Appended>;
-  range(topicId: number, queueId: number): QueueRange;
+  range(topicId: number, queueId: number): Promise<QueueRange>;
+  /** As `range`, at once; `undefined` for a queue that was not used lately and is not in memory. */
+  rangeNow(topicId: number, queueId: number): QueueRange | undefined;
+  /** Numbers of the physical partitions, ascending, 0 first. Partition n is called `pn`. */
+  readonly partitions: readonly number[];
+  /** On which partitions the queue has lived, from which offset on; never empty. */
+  mapping(topicId: number, queueId: number): Promise<readonly QueueSegment[]>;
+  /**
+   * From now on the queues' new entries go to `partition`. Appends wait for the change; no offset
+   * is skipped or given twice. Resolves when the change is durable; when it rejects nothing has
+   * changed. Throws INVALID_ARGUMENT for a partition that does not exist and for the system topic.
+   */
+  moveQueues(topicId: number, queueIds: readonly number[], partition: number): Promise<void>;
   /**
    * Index rows of the entries that hold offsets in [fromOffset, range.maxOffset), oldest first, at
    * most `maxEntries`. The first row's entry may begin before `fromOffset` (inside a batch).
@@ -146,9 +166,17 @@ export interface Store {
   /**
    * Calls back once per group commit, after fdatasync and after the consume queues took the
    * entries in: one row for each new entry of all topics. Synchronous; must not throw. The rows
-   * are shared by all listeners: copy what is to be transferred.
+   * are shared by all listeners: copy what is to be transferred. Entries of one queue come in
+   * the order of their offsets, those of different partitions in no particular order.
    */
   onDurable(listener: (rows: IndexRows) => void): () => void;
+  /**
+   * As `onDurable`, but all entries come in the order of their store times, which a replay of the
+   * log finds again: rows wait until no partition has an older entry under way.
+   */
+  onOrdered(listener: (rows: IndexRows) => void): () => void;
+  /** Resolves when `onOrdered` has had all that is durable now; `undefined` when it has already. */
+  ordered(): Promise<void> | undefined;
   /** Key-value pairs of the broker (group cursors): derived state beside the queues' index. */
   readonly derived: DerivedKeys;
   stats(): StoreStats;

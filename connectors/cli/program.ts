@@ -20,6 +20,7 @@ import {
 } from './group-commands.ts';
 import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
 import { publishCommand, subscribeCommand } from './message-commands.ts';
+import { addDataDirectory } from './partition-name.ts';
 import { serverCommand } from './server-command.ts';
 import { sqlCommand, submitCommand } from './sql-commands.ts';
 import type { TableStyle } from './table.ts';
@@ -72,6 +73,13 @@ function createProgram(
   return program;
 }
 
+interface ServerFlags {
+  readonly data: string;
+  readonly dataDir?: ReadonlyMap<number, string>;
+  readonly port: number;
+  readonly host: string;
+}
+
 function addServerCommands(
   program: Command,
   context: CliContext,
@@ -81,17 +89,24 @@ function addServerCommands(
     .command('server')
     .description('serve until Ctrl-C')
     .requiredOption('--data <dir>', 'data directory; created when missing')
+    .option(
+      '--data-dir <name=path>',
+      'a further physical partition, for example p1=/disk1; repeatable',
+      checked(addDataDirectory),
+    )
     .option('--port <port>', 'gRPC port; 0 lets the system choose', checked(parsePort), 8081)
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--tls-cert <file>', 'certificate, PEM; without it TLS has one made at the start')
     .option('--tls-key <file>', 'its private key, PEM')
     .action(async (options: ServerFlags) => {
-      const { data, port, host, tlsCert, tlsKey } = options;
+      const { data, dataDir, port, host, tlsCert, tlsKey } = options;
       if ((tlsCert === undefined) !== (tlsKey === undefined)) {
         throw new MillraceError('INVALID_ARGUMENT', '--tls-cert and --tls-key come together');
       }
       const tls = tlsCert === undefined ? {} : { tls: { cert: tlsCert, key: tlsKey! } };
-      exit(await serverCommand(context, { dataDirectory: data, port, host, ...tls }));
+      const dataDirectories = dataDir === undefined ? {} : { dataDirectories: dataDir };
+      const settings = { dataDirectory: data, port, host, ...tls, ...dataDirectories };
+      exit(await serverCommand(context, settings));
     });
   program
     .command('demo')
@@ -470,10 +485,10 @@ function positive(text: string): number {
 }
 
 /** A parser whose MillraceErrors count as wrong usage. */
-function checked<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
+function checked<T>(parse: (text: string, previous?: T) => T): (text: string, previous?: T) => T {
+  return (text, previous) => {
     try {
-      return parse(text);
+      return parse(text, previous);
     } catch (error) {
       if (error instanceof MillraceError) throw new InvalidArgumentError(error.message);
       throw error;

@@ -93,6 +93,8 @@ export interface Administration {
 
 export interface ServerOptions {
   readonly dataDirectory: string;
+  /** Further physical partitions: number to the directory that `pN` is in. */
+  readonly dataDirectories?: ReadonlyMap<number, string>;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;

@@ -28,7 +28,7 @@ export function deliveredMessage(
   const added = encode('SystemProperties', {
     queue_id: delivery.queueId,
     queue_offset: delivery.offset,
-    store_timestamp: fromMillis(delivery.storeTimeMs),
+    store_timestamp: fromMillis(Math.floor(delivery.storeTimeMs)),
     store_host: 'millrace',
     ...(delivery.receiptHandle === undefined ? {} : { receipt_handle: delivery.receiptHandle }),
     ...(delivery.invisibleMs === undefined

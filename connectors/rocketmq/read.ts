@@ -39,7 +39,7 @@ export class ReadMethods {
     }
     const query = decode<OffsetRequest>('QueryOffsetRequest', request);
     const { topicId, queueId } = this.#queue(query.message_queue);
-    const { minOffset, maxOffset } = this.#store.range(topicId, queueId);
+    const { minOffset, maxOffset } = await this.#store.range(topicId, queueId);
     let offset = minOffset;
     if (query.query_offset_policy === 'END') offset = maxOffset;
     if (query.query_offset_policy === 'TIMESTAMP') {
@@ -58,7 +58,7 @@ export class ReadMethods {
     const query = decode<GetRequest>('GetOffsetRequest', request);
     const { topicId, queueId } = this.#queue(query.message_queue);
     const { name } = this.#groups.get(query.group?.name ?? '');
-    const places = this.#consumers.progress(name);
+    const places = await this.#consumers.progress(name);
     const place = places.find((of) => of.topicId === topicId && of.queueId === queueId);
     if (place === undefined) {
       throw new MillraceError('NOT_FOUND', `group "${name}" has not read the queue`);
@@ -77,14 +77,19 @@ export class ReadMethods {
     const { topicId, queueId } = this.#queue(update.message_queue);
     const { name } = await this.#groups.use(update.group?.name ?? '');
     const offset = update.offset ?? 0;
-    const { minOffset, maxOffset } = this.#store.range(topicId, queueId);
+    const { minOffset, maxOffset } = await this.#store.range(topicId, queueId);
     if (offset < minOffset || offset > maxOffset) {
       throw new MillraceError(
         'ILLEGAL_OFFSET',
         `the queue has offsets ${minOffset} to ${maxOffset}, not ${offset}`,
       );
     }
-    this.#consumers.resetOffset(name, update.message_queue?.topic?.name ?? '', queueId, offset);
+    await this.#consumers.resetOffset(
+      name,
+      update.message_queue?.topic?.name ?? '',
+      queueId,
+      offset,
+    );
     return encode('UpdateOffsetResponse', { status: ok });
   }
 
@@ -109,7 +114,7 @@ export class ReadMethods {
     }
     const request = decode<PullRequest>('PullMessageRequest', bytes);
     const { topicId, queueId } = this.#queue(request.message_queue);
-    const { minOffset, maxOffset } = this.#store.range(topicId, queueId);
+    const { minOffset, maxOffset } = await this.#store.range(topicId, queueId);
     let next = Math.max(request.offset ?? 0, minOffset);
     const max = Math.max(1, Math.min(request.batch_size ?? 32, 1024));
     const messages: Buffer[] = [];

@@ -48,7 +48,7 @@ export class CursorStore {
   }
 
   /** Reads all cursors. Throws CORRUPTION for one beyond the end of its queue. */
-  async open(maxOffset: (topicId: number, queueId: number) => number): Promise<void> {
+  async open(maxOffset: (topicId: number, queueId: number) => Promise<number>): Promise<void> {
     const held = new Map<string, HeldRow[]>();
     for (const [key, value] of await this.#keys.load('held/')) {
       const end = key.lastIndexOf('/');
@@ -61,7 +61,7 @@ export class CursorStore {
       const name = key.slice('cursor/'.length);
       const [, topicId, queueId] = name.split('/');
       const next = viewOf(value).getFloat64(0);
-      if (!(next <= maxOffset(Number(topicId), Number(queueId)))) {
+      if (!(next <= (await maxOffset(Number(topicId), Number(queueId))))) {
         throw new MillraceError(
           'CORRUPTION',
           `the cursor of ${name} is ${next}, beyond the end of its queue`,

@@ -69,7 +69,7 @@ export class Parked {
   async open(): Promise<void> {
     const topic = this.#topics.internal(parkedTopic);
     if (topic === undefined) return;
-    const { minOffset, maxOffset } = this.#store.range(topic.topicId, 0);
+    const { minOffset, maxOffset } = await this.#store.range(topic.topicId, 0);
     const saved = (await this.#store.derived.load(nextKey)).get(nextKey);
     this.#applied = saved === undefined ? minOffset : Buffer.from(saved).readDoubleBE();
     if (this.#applied > maxOffset) {

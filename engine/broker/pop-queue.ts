@@ -52,7 +52,7 @@ export async function popQueue(pop: QueuePop): Promise<Taken[]> {
 
 async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
   const { store, topicId, queueId, cursor, filter } = pop;
-  const { minOffset, maxOffset } = store.range(topicId, queueId);
+  const { minOffset, maxOffset } = await store.range(topicId, queueId);
   cursor.skipTo(minOffset);
   let bytes = 0;
   const isFull = () =>

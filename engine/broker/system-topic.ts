@@ -38,7 +38,7 @@ export class SystemTopic {
 
   /** Replays everything that is durable. Call once, after the listeners are registered. */
   async open(): Promise<void> {
-    let next = this.#store.range(systemTopicId, 0).minOffset;
+    let next = (await this.#store.range(systemTopicId, 0)).minOffset;
     for (;;) {
       const rows = await this.#store.indexRows(systemTopicId, 0, next, 256);
       if (rows.rowCount === 0) return;

@@ -7,30 +7,34 @@ import type { FromWorker, QueueSpan, ToWorker } from './protocol.ts';
 type Post = (message: ToWorker, transfer?: readonly ArrayBuffer[]) => void;
 
 /**
- * Tells the worker what became durable: after each group commit, one row for each entry of the
- * topics that it follows. The worker reads the bytes from the files itself.
+ * Tells the worker what became durable: one row for each entry of the topics that it follows, in
+ * the store's one order over all partitions. The worker reads the bytes from the files itself.
  */
 export class LogFeed {
   readonly #store: Store;
   readonly #topics: Topics;
   readonly #post: Post;
-  readonly #followed = new Set<number>();
+  /** Followed topics: offsets of each queue, below which the worker asks for rows itself. */
+  readonly #followed = new Map<number, readonly QueueSpan[]>();
   readonly #unsubscribe: () => void;
 
   constructor(store: Store, topics: Topics, post: Post) {
     this.#store = store;
     this.#topics = topics;
     this.#post = post;
-    this.#unsubscribe = store.onDurable((rows) => this.#onDurable(rows));
+    this.#unsubscribe = store.onOrdered((rows) => this.#onOrdered(rows));
   }
 
-  /** Synchronous, so that the spans and the rows that follow leave neither gap nor overlap. */
-  follow(topicId: number): void {
-    this.#followed.add(topicId);
-    const ranges: QueueSpan[] = [];
-    for (let queueId = 0; queueId < this.#topics.queueCount(topicId); queueId++) {
-      ranges.push(this.#store.range(topicId, queueId));
+  async follow(topicId: number): Promise<void> {
+    let ranges: readonly QueueSpan[] | undefined;
+    while (ranges === undefined) {
+      const queueIds = Array.from({ length: this.#topics.queueCount(topicId) }, (_, id) => id);
+      await Promise.all(queueIds.map((queueId) => this.#store.range(topicId, queueId)));
+      // From here on in one turn, so that ranges and later rows leave neither gap nor overlap.
+      const now = queueIds.map((queueId) => this.#store.rangeNow(topicId, queueId));
+      ranges = now.every((range) => range !== undefined) ? now : undefined;
     }
+    this.#followed.set(topicId, ranges);
     this.#post({ type: 'followed', topicId, ranges });
   }
 
@@ -55,17 +59,25 @@ export class LogFeed {
     this.#unsubscribe();
   }
 
-  #onDurable(rows: IndexRows): void {
+  #onOrdered(rows: IndexRows): void {
     if (this.#followed.size === 0) return;
     const values = new Float64Array(rows.rowCount * indexRowWidth);
     let rowCount = 0;
     for (let row = 0; row < rows.rowCount; row++) {
       const at = row * indexRowWidth;
-      if (!this.#followed.has(rows.values[at + col.topicId]!)) continue;
+      if (!this.#isWanted(rows.values, at)) continue;
       values.set(rows.values.subarray(at, at + indexRowWidth), rowCount * indexRowWidth);
       rowCount++;
     }
     if (rowCount === 0) return;
     this.#post({ type: 'rows', rows: { rowCount, values } }, [values.buffer as ArrayBuffer]);
+  }
+
+  /** A row that is held back for its order may lie below what was durable at `follow`. */
+  #isWanted(values: Float64Array, at: number): boolean {
+    const ranges = this.#followed.get(values[at + col.topicId]!);
+    if (ranges === undefined) return false;
+    const span = ranges[values[at + col.queueId]!];
+    return span === undefined || values[at + col.baseOffset]! >= span.maxOffset;
   }
 }

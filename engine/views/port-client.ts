@@ -20,7 +20,7 @@ export interface Span {
   readonly until: number;
 }
 
-/** Physical partition and position in it. */
+/** Store time, then position: where times are equal the partition is the same. */
 type Place = readonly [number, number];
 
 /** What the worker asks of the main thread, as promises. */
@@ -147,10 +147,12 @@ function before(rows: IndexRows, end: number): IndexRows {
   return { rowCount, values: rows.values };
 }
 
-/** Partition and position of the last row. */
 function lastPlace({ rowCount, values }: IndexRows): Place {
-  const at = (rowCount - 1) * indexRowWidth;
-  return [values[at + col.partition]!, values[at + col.position]!];
+  return placeAt(values, (rowCount - 1) * indexRowWidth);
+}
+
+function placeAt(values: Float64Array, at: number): Place {
+  return [values[at + col.storeTimeMs]!, values[at + col.position]!];
 }
 
 function inOrder(a: Place, b: Place): number {
@@ -163,8 +165,7 @@ function splitAfter(rows: IndexRows, bound: Place | undefined): [IndexRows, Inde
   const { rowCount, values } = rows;
   let count = 0;
   while (count < rowCount) {
-    const at = count * indexRowWidth;
-    if (inOrder([values[at + col.partition]!, values[at + col.position]!], bound) > 0) break;
+    if (inOrder(placeAt(values, count * indexRowWidth), bound) > 0) break;
     count++;
   }
   const rest = values.subarray(count * indexRowWidth, rowCount * indexRowWidth);
@@ -174,7 +175,7 @@ function splitAfter(rows: IndexRows, bound: Place | undefined): [IndexRows, Inde
   ];
 }
 
-/** One list, ordered by physical position. */
+/** One list, in the order of the appends. */
 function inLogOrder(parts: readonly IndexRows[]): IndexRows {
   const rowCount = parts.reduce((sum, part) => sum + part.rowCount, 0);
   const rows: Float64Array[] = [];
@@ -183,7 +184,7 @@ function inLogOrder(parts: readonly IndexRows[]): IndexRows {
       rows.push(values.subarray(row * indexRowWidth, (row + 1) * indexRowWidth));
     }
   }
-  rows.sort((a, b) => a[col.partition]! - b[col.partition]! || a[col.position]! - b[col.position]!);
+  rows.sort((a, b) => inOrder(placeAt(a, 0), placeAt(b, 0)));
   const values = new Float64Array(rowCount * indexRowWidth);
   for (const [row, cells] of rows.entries()) values.set(cells, row * indexRowWidth);
   return { rowCount, values };

@@ -13,8 +13,9 @@ import type { Progress, RelationInfo, StatementDescription } from './sql-service
  * Messages between the main thread (`sql-client.ts`) and the dataflow worker (`sql-engine.ts`).
  *
  * Invariants
- * - Main posts `rows` in log order, each durable entry of a followed topic exactly once, from the
- *   moment it posts `followed`. All rows that were durable before an `execute` precede it.
+ * - Main posts `rows` in the order of their store times, which over all partitions is the order of
+ *   the appends: each durable entry of a followed topic exactly once, from the moment it posts
+ *   `followed`. All rows that were durable before an `execute` precede it.
  * - Main posts each catalogue `record` once, in order, before any answer that depends on it.
  * - Buffers in messages are transferred: the sender never touches them again.
  */

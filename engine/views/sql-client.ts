@@ -81,7 +81,9 @@ export class SqlClient implements SqlService {
       ended: () => this.#executions.delete(id),
     });
     this.#executions.set(id, execution);
-    this.#post({ type: 'execute', id, text });
+    this.#afterRows(() => {
+      if (this.#executions.has(id)) this.#post({ type: 'execute', id, text });
+    });
     return execution.result;
   }
 
@@ -132,7 +134,7 @@ export class SqlClient implements SqlService {
       case 'fatal':
         return this.#fail(fromErrorData(message.error));
       case 'follow':
-        return this.#feed.follow(message.topicId);
+        return this.#follow(message.topicId);
       case 'unfollow':
         return this.#feed.unfollow(message.topicId);
       case 'fetch-rows':
@@ -168,10 +170,21 @@ export class SqlClient implements SqlService {
     }
   }
 
+  /** When the rows of everything that is durable now have been posted. */
+  #afterRows(post: () => void): void {
+    const behind = this.#options.store.ordered();
+    if (behind === undefined) post();
+    else void behind.then(post);
+  }
+
+  #follow(topicId: number): void {
+    this.#feed.follow(topicId).catch((error) => this.#fail(fromErrorData(toErrorData(error))));
+  }
+
   /** Makes a change durable and tells the worker, after whatever the change caused was posted. */
   #change(id: number, make: () => Promise<number>): void {
     make().then(
-      (baseOffset) => this.#post({ type: 'changed', id, baseOffset }),
+      (baseOffset) => this.#afterRows(() => this.#post({ type: 'changed', id, baseOffset })),
       (error) => this.#post({ type: 'change-failed', id, error: toErrorData(error) }),
     );
   }

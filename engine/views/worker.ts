@@ -11,16 +11,18 @@ import { SqlEngine } from './sql-engine.ts';
 export interface WorkerData {
   /** The server's data directory. */
   readonly directory: string;
+  /** Directory of each physical partition's segments, by number. */
+  readonly partitions: ReadonlyMap<number, string>;
 }
 
 /** The dataflow worker's thread (DESIGN section 3, Threads). */
 export function main(port: Port, data: unknown): void {
-  const { directory } = data as WorkerData;
+  const { directory, partitions: paths } = data as WorkerData;
   const readers = new Map<number, SyncEntryReader>();
   const partitions = (partition: number) => {
     let reader = readers.get(partition);
     if (reader === undefined) {
-      reader = new SyncEntryReader(nodeFs, `${directory}/log/p${partition}`, partition);
+      reader = new SyncEntryReader(nodeFs, paths.get(partition)!, partition);
       readers.set(partition, reader);
     }
     return reader;

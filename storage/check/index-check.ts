@@ -1,13 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { KvStore } from '../kv/kv-store.ts';
 import { ConsumeQueues } from '../queues/consume-queues.ts';
-import {
-  appliedKey,
-  decodeNumber,
-  prefixes,
-  prefixKey,
-  queueOfKey,
-} from '../queues/index-format.ts';
+import { decodeQueueState, prefixes, prefixKey, queueOfKey } from '../queues/index-format.ts';
 import { col, type IndexRows, indexRowWidth } from '../queues/index-rows.ts';
 import type { QueueDensity } from './queue-density.ts';
 import type { WalkedEntry } from './walk-partition.ts';
@@ -20,18 +14,26 @@ export class IndexCheck {
   readonly appliedPosition: number;
   readonly #kv: KvStore;
   readonly #queues: ConsumeQueues;
+  readonly #partition: number;
 
-  private constructor(kv: KvStore, queues: ConsumeQueues, appliedPosition: number) {
+  private constructor(
+    kv: KvStore,
+    queues: ConsumeQueues,
+    partition: number,
+    appliedPosition: number,
+  ) {
     this.#kv = kv;
     this.#queues = queues;
+    this.#partition = partition;
     this.appliedPosition = appliedPosition;
   }
 
   /** `undefined` when the index is empty: a new or a lost one. */
   static async open(kv: KvStore, clock: Clock, partition: number): Promise<IndexCheck | undefined> {
-    if ((await kv.get(appliedKey(partition))) === undefined) return undefined;
-    const queues = new ConsumeQueues(kv, clock, partition);
-    return new IndexCheck(kv, queues, await queues.load());
+    const queues = new ConsumeQueues(kv, clock);
+    const applied = await queues.load();
+    if (applied.size === 0) return undefined;
+    return new IndexCheck(kv, queues, partition, applied.get(partition)?.position ?? 0);
   }
 
   /**
@@ -59,15 +61,17 @@ export class IndexCheck {
   async compareEnds(density: QueueDensity): Promise<string[]> {
     const texts: string[] = [];
     let known = 0;
-    let from: Uint8Array = prefixKey(prefixes.range);
-    const to = prefixKey(prefixes.range + 1);
+    let from: Uint8Array = prefixKey(prefixes.queue);
+    const to = prefixKey(prefixes.queue + 1);
     for (;;) {
       const pairs = await this.#kv.scan({ from, to, limit: scanPairs });
       for (const { key, value } of pairs) {
         const { topicId, queueId } = queueOfKey(key);
         const inLog = density.next(topicId, queueId);
-        const end = decodeNumber(value, 0);
+        const { maxOffset: end, segments } = decodeQueueState(value);
         if (inLog !== undefined) known++;
+        // Of a queue that has moved this partition has a part.
+        if (segments.some(({ partition }) => partition !== this.#partition)) continue;
         if ((inLog ?? 0) === end) continue;
         texts.push(
           `has offsets below ${end} of topic ${topicId}, queue ${queueId}; ` +

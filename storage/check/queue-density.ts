@@ -1,4 +1,4 @@
-import { queueNumber } from '../queues/queue-ranges.ts';
+import { queueNumber } from '../queues/queue-number.ts';
 import type { WalkedEntry } from './walk-partition.ts';
 
 /** Follows the offsets of every queue through the log: dense, in order, each once. */

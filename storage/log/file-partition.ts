@@ -150,6 +150,22 @@ class FilePartition implements LogPartition {
     return this.#segments.all[0]?.start ?? 0;
   }
 
+  get isEmpty(): boolean {
+    return this.#segments.all.length === 0;
+  }
+
+  async ensureSegment(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    if (!this.isEmpty) return;
+    const creating = this.#createSegment(this.#filling.commit).then((writer) => {
+      this.#writer = writer;
+    });
+    // Appends that come meanwhile are flushed after it.
+    const flush = () => this.#flushAll();
+    this.#flushing = creating.then(flush, flush);
+    await creating;
+  }
+
   onCommit(listener: (durableEnd: number) => void): void {
     this.#listeners.push(listener);
   }
@@ -178,10 +194,9 @@ class FilePartition implements LogPartition {
       throw new MillraceError('RESOURCE_LIMIT', 'the disk cannot keep up with the appends');
     }
     const position = this.#filling.end;
-    const storeTimeMs = this.#options.clock.nowMs();
-    const { length, durable } = this.#filling.add(request, storeTimeMs);
+    const { length, durable } = this.#filling.add(request);
     this.#flushing ??= this.#flushAll();
-    return { placed: { position, length, storeTimeMs }, durable };
+    return { placed: { position, length }, durable };
   }
 
   get segments(): readonly Segment[] {

@@ -10,12 +10,13 @@ import type { Cleaning } from './segment-cleaner.ts';
 export interface PlacedRequest extends AppendRequest {
   /** Assigned by the caller in append order (storage/queues). */
   readonly baseOffset: number;
+  /** Assigned by the caller (store-times.ts). */
+  readonly storeTimeMs: number;
 }
 
 export interface PlacedEntry {
   readonly position: number;
   readonly length: number;
-  readonly storeTimeMs: number;
 }
 
 /** An entry met while scanning. */
@@ -29,6 +30,10 @@ export interface LogPartition {
   readonly durableEnd: number;
   /** First position that is still on disk. */
   readonly start: number;
+  /** No segment was ever created. */
+  readonly isEmpty: boolean;
+  /** Creates the first segment when there is none: then the partition is not empty any more. */
+  ensureSegment(): Promise<void>;
   /**
    * Places the entry synchronously (positions are assigned in call order) and copies the body.
    * Rejects with IO or DISK_FULL when its group commit failed: then it is in no reader's sight.

@@ -1,5 +1,5 @@
 import { limits } from '../../platform/limits.ts';
-import { queueNumber } from '../queues/queue-ranges.ts';
+import { queueNumber } from '../queues/queue-number.ts';
 import type { EntryHeader } from './entry-format.ts';
 
 /**

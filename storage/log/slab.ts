@@ -34,13 +34,13 @@ export class Slab {
     return this.#resolves.length;
   }
 
-  add(request: PlacedRequest, storeTimeMs: number): { length: number; durable: Promise<void> } {
+  add(request: PlacedRequest): { length: number; durable: Promise<void> } {
     this.#reserve(entryHeaderBytes + request.body.length);
     const length = encodeEntry(this.#bytes, this.#length, request, {
       commit: this.commit,
       commitDistance: this.#length,
       baseOffset: request.baseOffset,
-      storeTimeMs,
+      storeTimeMs: request.storeTimeMs,
     });
     this.#length += length;
     const durable = new Promise<void>((resolve, reject) => {

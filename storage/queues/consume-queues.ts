@@ -3,101 +3,179 @@ import type { Clock, Timer } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { KvPut, KvStore } from '../kv/kv-store.ts';
+import { systemTopicId } from '../store.ts';
+import { ActiveQueues, type QueueName } from './active-queues.ts';
 import { Block } from './block.ts';
 import {
   appliedKey,
   blockKey,
-  decodeNumber,
+  decodeNumbers,
   encodeNumbers,
+  encodeQueueState,
   firstOffsetOfKey,
+  partitionOfKey,
   prefixes,
   prefixKey,
-  queueOfKey,
-  rangeKey,
+  queueStateKey,
 } from './index-format.ts';
 import { col, type IndexRows, indexRowWidth } from './index-rows.ts';
-import { QueueRanges, queueNumber } from './queue-ranges.ts';
+import type { LogicalQueue } from './logical-queue.ts';
+import { mappingQueueId, partitionOf, type Remap, withSegment } from './queue-mapping.ts';
+import { RowsBuilder } from './rows-builder.ts';
 
 /**
- * The consume queues of one physical partition: from (topic, queue, offset) to the entry that
- * holds the offset.
+ * The consume queues: from (topic, queue, offset) to the entry that holds the offset, over all
+ * physical partitions.
  *
  * Rows of durable entries are taken in at once, into the newest block of their queue in memory,
  * and written to the database later, many together; one batch carries the changed blocks, the
- * ranges of their queues and the log position that it reflects. Blocks stay in memory until they
- * are written; the newest one longer, until its queue has been idle for a while. A queue that
- * wakes up begins a new block, so that taking rows in never waits for a read.
+ * states of their queues and the log position of each partition that it reflects. Blocks stay in
+ * memory until they are written; the newest one longer, until its queue has been idle for a while.
  *
  * Invariants
  * - The blocks of a queue follow each other without a gap: a block begins where the last one ends.
- * - In the database, blocks, ranges and applied position are of one instant.
+ *   All entries of a block are in one partition.
+ * - In the database, blocks, queues' states and applied positions are of one instant.
  * - An offset below a queue's oldest block in memory is in the database.
  */
 const writeDelayMs = 1000;
 /** Rows that wait for the database before a write starts early. */
 const waitingRowsMax = 16_384;
-const idleMs = 60_000;
-const loadPairs = 10_000;
 
-interface ActiveQueue {
-  readonly topicId: number;
-  readonly queueId: number;
-  /** Oldest first; all but the last are full, and not yet written. */
-  blocks: Block[];
-  touchedMs: number;
+/** How far a partition's log is in the index. */
+export interface Applied {
+  readonly position: number;
+  /** Highest store time below the position. */
+  readonly storeTimeMs: number;
 }
 
 export class ConsumeQueues {
+  readonly active: ActiveQueues;
   readonly #kv: KvStore;
   readonly #clock: Clock;
-  readonly #partition: number;
-  readonly #ranges = new QueueRanges();
-  readonly #active = new Map<number, ActiveQueue>();
-  /** Queues with rows that are not in the database. */
-  #dirty = new Set<ActiveQueue>();
+  /** The log up to here is taken in, by partition. */
+  readonly #taken = new Map<number, Applied>();
+  /** Changes of the mapping whose entries are not durable yet, by their offsets. */
+  readonly #remaps = new Map<number, Remap>();
+  /** Queues of which the database does not have everything. */
+  #dirty = new Set<LogicalQueue>();
   #waitingRows = 0;
-  /** The log up to here is taken in. */
-  #takenPosition = 0;
-  #writtenPosition = 0;
+  /** Something was taken in since the last write. */
+  #isBehind = false;
+  #isEmpty = false;
   #writing: Promise<void> | undefined;
   #hasFailed = false;
   #isClosed = false;
   #writeTimer: Timer | undefined;
-  #idleTimer: Timer | undefined;
 
-  constructor(kv: KvStore, clock: Clock, partition: number) {
+  constructor(kv: KvStore, clock: Clock) {
     this.#kv = kv;
     this.#clock = clock;
-    this.#partition = partition;
+    this.active = new ActiveQueues(
+      kv,
+      clock,
+      (queue) => this.#writing === undefined && !this.#dirty.has(queue),
+    );
   }
 
-  /** Reads what the database holds; returns the log position that it reflects. */
-  async load(): Promise<number> {
-    const applied = await this.#kv.get(appliedKey(this.#partition));
-    if (applied === undefined) {
+  /** Reads what part of each partition's log the database reflects. */
+  async load(): Promise<ReadonlyMap<number, Applied>> {
+    const range = { from: prefixKey(prefixes.applied), to: prefixKey(prefixes.applied + 1) };
+    for (const { key, value } of await this.#kv.scan(range)) {
+      const [position = 0, storeTimeMs = 0] = decodeNumbers(value);
+      this.#taken.set(partitionOfKey(key), { position, storeTimeMs });
+    }
+    this.#isEmpty = this.#taken.size === 0;
+    if (this.#isEmpty) {
       await this.#kv.deleteRange({
-        from: prefixKey(prefixes.range),
+        from: prefixKey(prefixes.queue),
         to: prefixKey(prefixes.block + 1),
       });
-      return 0;
     }
-    await this.#loadRanges();
-    this.#takenPosition = decodeNumber(applied, 0);
-    this.#writtenPosition = this.#takenPosition;
-    return this.#takenPosition;
+    return this.#taken;
   }
 
-  maxOffset(topicId: number, queueId: number): number {
-    return this.#ranges.maxOffset(topicId, queueId);
+  /** Brings queues into memory, so that their rows can be taken in. */
+  prepare(names: readonly QueueName[]): Promise<void> {
+    return this.active.loadAll(names, this.#isEmpty);
   }
 
-  /** Takes in the rows of durable entries, in log order; the log below `position` is then in. */
-  take(rows: IndexRows, position: number): void {
-    for (let row = 0; row < rows.rowCount; row++) this.#takeRow(rows.values, row);
-    this.#waitingRows += rows.rowCount;
-    this.#takenPosition = position;
+  /** The mapping will change when the entry at `offset` of the mapping queue is taken in. */
+  expect(offset: number, remap: Remap): void {
+    this.#remaps.set(offset, remap);
+  }
+
+  /**
+   * Takes in the rows of durable entries of one partition, in log order; the partition's log below
+   * `position` is then in. Their queues are in memory.
+   */
+  take(rows: IndexRows, partition: number, position: number): void {
+    for (let row = 0; row < rows.rowCount; row++) this.takeRow(rows.values, row);
+    this.reached(partition, position);
+  }
+
+  takeRow(values: Float64Array, row: number): void {
+    const from = row * indexRowWidth;
+    const queue = this.active.get(values[from + col.topicId]!, values[from + col.queueId]!);
+    const baseOffset = values[from + col.baseOffset]!;
+    const partition = values[from + col.partition]!;
+    const storeTimeMs = values[from + col.storeTimeMs]!;
+    assert(queue !== undefined, 'a queue in use is in memory');
+    assert(baseOffset === queue.maxOffset, 'offsets are dense');
+    let block = queue.blocks.at(-1);
+    if (block === undefined || block.isFull || block.partition !== partition) {
+      const { topicId, queueId, highTimeMs } = queue;
+      block = Block.create(topicId, queueId, baseOffset, partition, highTimeMs);
+      queue.blocks.push(block);
+    }
+    block.append(values, row);
+    queue.maxOffset = baseOffset + values[from + col.count]!;
+    queue.nextOffset = Math.max(queue.nextOffset, queue.maxOffset);
+    queue.highTimeMs = Math.max(queue.highTimeMs, storeTimeMs);
+    this.active.touch(queue);
+    this.#dirty.add(queue);
+    this.#waitingRows++;
+    const position = values[from + col.position]!;
+    this.#taken.set(partition, { position: position + values[from + col.length]!, storeTimeMs });
+    if (queue.topicId === systemTopicId && queue.queueId === mappingQueueId) {
+      this.#remap(baseOffset);
+    }
+  }
+
+  /** Takes in a row beside its queue's mapping, and mends that: what comes next goes where it did. */
+  takeStray(values: Float64Array, row: number): void {
+    const from = row * indexRowWidth;
+    const queue = this.active.get(values[from + col.topicId]!, values[from + col.queueId]!)!;
+    const { segments, maxOffset: firstOffset } = queue;
+    const partition = values[from + col.partition]!;
+    this.takeRow(values, row);
+    const next = partitionOf(segments, queue.maxOffset);
+    const later = segments.filter((segment) => segment.firstOffset > queue.maxOffset);
+    const mended = withSegment(segments, { partition, firstOffset });
+    const goesOn = { partition: next, firstOffset: queue.maxOffset };
+    queue.segments = [...withSegment(mended, goesOn), ...later];
+  }
+
+  /** Every row below `position` was taken in or passed over. */
+  reached(partition: number, position: number): void {
+    const storeTimeMs = this.#taken.get(partition)?.storeTimeMs ?? 0;
+    this.#taken.set(partition, { position, storeTimeMs });
+    this.#isBehind = true;
     if (this.#waitingRows >= waitingRowsMax && !this.#hasFailed) this.#writeSoon();
     else this.#writeLater();
+  }
+
+  #remap(offset: number): void {
+    const remap = this.#remaps.get(offset);
+    assert(remap !== undefined, 'a change of the mapping is announced');
+    this.#remaps.delete(offset);
+    const { topicId, partition } = remap;
+    for (const [queueId, firstOffset] of remap.queues) {
+      const queue = this.active.get(topicId, queueId);
+      assert(queue !== undefined, 'a queue that moves is in memory');
+      queue.segments = withSegment(queue.segments, { partition, firstOffset });
+      this.#dirty.add(queue);
+    }
   }
 
   /** As Store.indexRows. */
@@ -107,27 +185,43 @@ export class ConsumeQueues {
     fromOffset: number,
     maxEntries: number,
   ): Promise<IndexRows> {
-    const rows = new RowsBuilder(maxEntries);
-    const maxOffset = this.#ranges.maxOffset(topicId, queueId);
-    let next = Math.max(0, fromOffset);
-    while (next < maxOffset && !rows.isFull) {
-      const blocks = await this.#blocksFrom(topicId, queueId, next, maxOffset, rows.room);
-      for (const block of blocks) next = rows.takeFrom(block, next, maxOffset);
+    const queue = await this.active.acquire(topicId, queueId);
+    try {
+      const rows = new RowsBuilder(maxEntries);
+      const { maxOffset } = queue;
+      let next = Math.max(0, fromOffset);
+      while (next < maxOffset && !rows.isFull) {
+        const blocks = await this.#blocksFrom(queue, next, maxOffset, rows.room);
+        for (const block of blocks) next = rows.takeFrom(block, next, maxOffset);
+      }
+      return rows.finish();
+    } finally {
+      this.active.release(queue);
     }
-    return rows.finish();
   }
 
   /** As Store.offsetAtTime. */
   async offsetAtTime(topicId: number, queueId: number, timeMs: number): Promise<number> {
-    // Blocks whose `highTimeBeforeMs` is below the time come first; the last of these has the
-    // entry, if there is one. Found by halving the offsets.
-    const maxOffset = this.#ranges.maxOffset(topicId, queueId);
+    const queue = await this.active.acquire(topicId, queueId);
+    try {
+      return await this.#offsetAtTime(queue, timeMs);
+    } finally {
+      this.active.release(queue);
+    }
+  }
+
+  /**
+   * Blocks whose `highTimeBeforeMs` is below the time come first; the last of these has the entry,
+   * if there is one. Found by halving the offsets.
+   */
+  async #offsetAtTime(queue: LogicalQueue, timeMs: number): Promise<number> {
+    const { maxOffset } = queue;
     let low = 0;
     let high = maxOffset;
     let found: Block | undefined;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const [block] = await this.#blocksFrom(topicId, queueId, middle, maxOffset, 1);
+      const [block] = await this.#blocksFrom(queue, middle, maxOffset, 1);
       if (block!.highTimeBeforeMs < timeMs || block!.firstOffset === 0) {
         found = block;
         low = block!.end;
@@ -144,64 +238,28 @@ export class ConsumeQueues {
   /** Writes what waits; rejects with the database's error, after which it may be tried again. */
   async write(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing.catch(() => undefined);
-    if (this.#takenPosition === this.#writtenPosition) return;
+    if (!this.#isBehind) return;
     this.#writing = this.#writeBatch().finally(() => {
       this.#writing = undefined;
+      this.active.trim();
     });
     await this.#writing;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#idleTimer?.cancel();
+    this.active.close();
     this.#writeTimer?.cancel();
     await this.write();
   }
 
-  #takeRow(values: Float64Array, row: number): void {
-    const from = row * indexRowWidth;
-    const topicId = values[from + col.topicId]!;
-    const queueId = values[from + col.queueId]!;
-    const baseOffset = values[from + col.baseOffset]!;
-    const highTimeMs = this.#ranges.highTimeMs(topicId, queueId);
-    assert(baseOffset === this.#ranges.maxOffset(topicId, queueId), 'offsets are dense');
-    const queue = this.#activeQueue(topicId, queueId);
-    let block = queue.blocks.at(-1);
-    if (block === undefined || block.isFull) {
-      block = Block.create(topicId, queueId, baseOffset, this.#partition, highTimeMs);
-      queue.blocks.push(block);
-    }
-    block.append(values, row);
-    this.#dirty.add(queue);
-    this.#ranges.set(
-      topicId,
-      queueId,
-      baseOffset + values[from + col.count]!,
-      Math.max(highTimeMs, values[from + col.storeTimeMs]!),
-    );
-  }
-
-  #activeQueue(topicId: number, queueId: number): ActiveQueue {
-    const number = queueNumber(topicId, queueId);
-    let queue = this.#active.get(number);
-    if (queue === undefined) {
-      queue = { topicId, queueId, blocks: [], touchedMs: 0 };
-      this.#active.set(number, queue);
-      this.#forgetIdleLater();
-    }
-    queue.touchedMs = this.#clock.monotonicMs();
-    return queue;
-  }
-
   /** Blocks from the one that holds `offset` on, enough for `entries` where there are as many. */
   async #blocksFrom(
-    topicId: number,
-    queueId: number,
+    { topicId, queueId, blocks: inMemory }: LogicalQueue,
     offset: number,
     maxOffset: number,
     entries: number,
   ): Promise<readonly Block[]> {
-    const inMemory = this.#active.get(queueNumber(topicId, queueId))?.blocks ?? [];
     const memoryStart = inMemory[0]?.firstOffset ?? maxOffset;
     if (offset >= memoryStart) return inMemory.slice(inMemory.findIndex((b) => b.end > offset));
     const from = blockKey(topicId, queueId, 0);
@@ -225,49 +283,37 @@ export class ConsumeQueues {
     );
   }
 
-  async #loadRanges(): Promise<void> {
-    const to = prefixKey(prefixes.range + 1);
-    let from: Uint8Array = prefixKey(prefixes.range);
-    for (;;) {
-      const pairs = await this.#kv.scan({ from, to, limit: loadPairs });
-      for (const { key, value } of pairs) {
-        const { topicId, queueId } = queueOfKey(key);
-        this.#ranges.set(topicId, queueId, decodeNumber(value, 0), decodeNumber(value, 8));
-      }
-      const last = pairs.at(-1);
-      if (last === undefined || pairs.length < loadPairs) return;
-      from = Buffer.concat([last.key, Buffer.of(0)]);
-    }
-  }
-
   async #writeBatch(): Promise<void> {
-    const position = this.#takenPosition;
     const queues = this.#dirty;
     const rows = this.#waitingRows;
-    const written: (readonly [ActiveQueue, Block])[] = [];
-    const puts: KvPut[] = [{ key: appliedKey(this.#partition), value: encodeNumbers(position) }];
+    const written: (readonly [LogicalQueue, Block])[] = [];
+    const puts: KvPut[] = [];
+    for (const [partition, { position, storeTimeMs }] of this.#taken) {
+      puts.push({ key: appliedKey(partition), value: encodeNumbers(position, storeTimeMs) });
+    }
     for (const queue of queues) {
       const { topicId, queueId } = queue;
       for (const block of queue.blocks) {
         puts.push({ key: blockKey(topicId, queueId, block.firstOffset), value: block.bytes });
       }
-      const end = this.#ranges.maxOffset(topicId, queueId);
-      const highTimeMs = this.#ranges.highTimeMs(topicId, queueId);
-      puts.push({ key: rangeKey(topicId, queueId), value: encodeNumbers(end, highTimeMs) });
-      written.push([queue, queue.blocks.at(-1)!]);
+      puts.push({ key: queueStateKey(topicId, queueId), value: encodeQueueState(queue) });
+      const newest = queue.blocks.at(-1);
+      if (newest !== undefined) written.push([queue, newest]);
     }
     this.#dirty = new Set();
     this.#waitingRows = 0;
+    this.#isBehind = false;
     try {
       await this.#kv.write(puts);
     } catch (error) {
       for (const queue of queues) this.#dirty.add(queue);
       this.#waitingRows += rows;
+      this.#isBehind = true;
       this.#hasFailed = true;
       throw error;
     }
     this.#hasFailed = false;
-    this.#writtenPosition = position;
+    this.#isEmpty = false;
     for (const [queue, block] of written) queue.blocks.splice(0, queue.blocks.indexOf(block));
   }
 
@@ -287,66 +333,5 @@ export class ConsumeQueues {
   #writeSoon(): void {
     if (this.#writing !== undefined) return;
     this.write().catch(() => this.#writeLater());
-  }
-
-  #forgetIdleLater(): void {
-    this.#idleTimer ??= this.#clock.after(
-      idleMs,
-      () => {
-        this.#idleTimer = undefined;
-        this.#forgetIdle();
-        if (this.#active.size > 0) this.#forgetIdleLater();
-      },
-      { background: true },
-    );
-  }
-
-  #forgetIdle(): void {
-    if (this.#writing !== undefined) return;
-    const before = this.#clock.monotonicMs() - idleMs;
-    for (const [number, queue] of this.#active) {
-      if (queue.touchedMs <= before && !this.#dirty.has(queue)) this.#active.delete(number);
-    }
-  }
-}
-
-/** Collects up to `capacity` rows. */
-class RowsBuilder {
-  readonly #capacity: number;
-  #values: Float64Array;
-  #count = 0;
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-    this.#values = new Float64Array(Math.min(capacity, 64) * indexRowWidth);
-  }
-
-  get isFull(): boolean {
-    return this.#count >= this.#capacity;
-  }
-
-  get room(): number {
-    return this.#capacity - this.#count;
-  }
-
-  /** Copies rows from the one with `offset` on, below `end`; returns the offset after the last. */
-  takeFrom(block: Block, offset: number, end: number): number {
-    let next = offset;
-    for (let i = block.find(offset); i < block.entryCount && next < end && !this.isFull; i++) {
-      if ((this.#count + 1) * indexRowWidth > this.#values.length) this.#grow();
-      block.copyRow(i, this.#values, this.#count++);
-      next = block.offsetOf(i) + block.countOf(i);
-    }
-    return next;
-  }
-
-  finish(): IndexRows {
-    return { rowCount: this.#count, values: this.#values.slice(0, this.#count * indexRowWidth) };
-  }
-
-  #grow(): void {
-    const values = new Float64Array(2 * this.#values.length);
-    values.set(this.#values);
-    this.#values = values;
   }
 }

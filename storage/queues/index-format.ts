@@ -1,5 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
+import { homeSegments, type QueueSegment } from './queue-mapping.ts';
 
 /**
  * Keys and values of the `index/` database. Keys are big-endian, so that their order is that of
@@ -8,18 +9,27 @@ import { limits } from '../../platform/limits.ts';
  * | prefix | key after the prefix                            | value                            |
  * |--------|-------------------------------------------------|----------------------------------|
  * | 0      |                                                 | identity, below                  |
- * | 1      | partition BE16                                  | applied position, float64        |
- * | 2      | topicId BE32, queueId BE32                      | range of the queue, below        |
+ * | 1      | partition BE16                                  | applied position, below          |
+ * | 2      | topicId BE32, queueId BE32                      | queue, below                     |
  * | 3      | topicId BE32, queueId BE32, first offset BE64   | block of the queue, below        |
  * | 4      | key of the broker, UTF-8                        | the broker's (storage/store.ts)  |
  *
  * Identity: format version (2 bytes), server id (16 bytes).
  *
- * Range:
+ * Applied position: the log below it is in the index.
  * | offset | bytes | field                                       |
  * |--------|-------|---------------------------------------------|
- * | 0      | 8     | one past the last offset, float64           |
- * | 8      | 8     | highest store time of any entry, float64    |
+ * | 0      | 8     | position in the partition, float64          |
+ * | 8      | 8     | highest store time below it, float64        |
+ *
+ * Queue:
+ * | offset      | bytes | field                                                              |
+ * |-------------|-------|--------------------------------------------------------------------|
+ * | 0           | 8     | one past the last offset, float64                                  |
+ * | 8           | 8     | highest store time of any entry, float64                           |
+ * | 16 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
+ * | + 8         | 8     | first offset, float64                                              |
+ * No segments stand for the home partition from offset 0.
  *
  * Block: entries of one partition with consecutive offsets, up to limits.consumeQueueBlockEntries;
  * as many as the value has room for. The header is written once, so that a block can be handed to
@@ -39,14 +49,14 @@ import { limits } from '../../platform/limits.ts';
 export const prefixes = {
   identity: 0,
   applied: 1,
-  range: 2,
+  queue: 2,
   block: 3,
   derived: 4,
   end: 5,
 } as const;
 export const blockHeaderBytes = 16;
 export const blockEntryBytes = 32;
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** The smallest key of a prefix. */
 export function prefixKey(prefix: number): Buffer {
@@ -60,8 +70,12 @@ export function appliedKey(partition: number): Buffer {
   return key;
 }
 
-export function rangeKey(topicId: number, queueId: number): Buffer {
-  return queueKey(prefixes.range, topicId, queueId, 9);
+export function partitionOfKey(key: Uint8Array): number {
+  return bufferOf(key).readUInt16BE(1);
+}
+
+export function queueStateKey(topicId: number, queueId: number): Buffer {
+  return queueKey(prefixes.queue, topicId, queueId, 9);
 }
 
 export function blockKey(topicId: number, queueId: number, firstOffset: number): Buffer {
@@ -92,15 +106,40 @@ export function firstOffsetOfKey(key: Uint8Array): number {
   return bytes.readUInt32BE(9) * 2 ** 32 + bytes.readUInt32BE(13);
 }
 
-/** Doubles back to back: an applied position, a range. */
+/** Doubles back to back: an applied position, a queue. */
 export function encodeNumbers(...numbers: readonly number[]): Buffer {
   const bytes = Buffer.alloc(8 * numbers.length);
   for (const [i, number] of numbers.entries()) bytes.writeDoubleLE(number, 8 * i);
   return bytes;
 }
 
-export function decodeNumber(value: Uint8Array, at: number): number {
-  return bufferOf(value).readDoubleLE(at);
+export function decodeNumbers(value: Uint8Array): readonly number[] {
+  const bytes = bufferOf(value);
+  return Array.from({ length: value.length / 8 }, (_, i) => bytes.readDoubleLE(8 * i));
+}
+
+/** What the index keeps of a logical queue besides its blocks. */
+export interface QueueState {
+  readonly maxOffset: number;
+  readonly highTimeMs: number;
+  readonly segments: readonly QueueSegment[];
+}
+
+export function encodeQueueState({ maxOffset, highTimeMs, segments }: QueueState): Buffer {
+  const places =
+    segments === homeSegments
+      ? []
+      : segments.flatMap(({ partition, firstOffset }) => [partition, firstOffset]);
+  return encodeNumbers(maxOffset, highTimeMs, ...places);
+}
+
+export function decodeQueueState(value: Uint8Array): QueueState {
+  const [maxOffset = 0, highTimeMs = 0, ...places] = decodeNumbers(value);
+  const segments: QueueSegment[] = [];
+  for (let i = 0; i < places.length; i += 2) {
+    segments.push({ partition: places[i]!, firstOffset: places[i + 1]! });
+  }
+  return { maxOffset, highTimeMs, segments: segments.length === 0 ? homeSegments : segments };
 }
 
 export function encodeIdentity(serverId: string): Buffer {

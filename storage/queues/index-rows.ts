@@ -11,7 +11,7 @@
  * | partition   | physical partition                                             |
  * | position    | byte position of the entry's header in the partition           |
  * | length      | bytes, header and body                                         |
- * | storeTimeMs | wall clock at append                                           |
+ * | storeTimeMs | store time; may have a fraction (storage/log/store-times.ts)   |
  * | tagHash     | shared tag's hash, `tagNone` or `tagMixed` (storage/store.ts)  |
  */
 export const indexColumns = [
@@ -46,3 +46,24 @@ export const col = {
   storeTimeMs: 7,
   tagHash: 8,
 } as const;
+
+/** What a row is made of. */
+export interface RowFields {
+  readonly topicId: number;
+  readonly queueId: number;
+  readonly baseOffset: number;
+  readonly count: number;
+  readonly partition: number;
+  readonly position: number;
+  readonly length: number;
+  readonly storeTimeMs: number;
+  readonly tagHash: number;
+}
+
+/** A row in the order of `indexColumns`. */
+export function indexRow(row: RowFields): readonly number[] {
+  const { topicId, queueId, baseOffset, count, partition, position, length } = row;
+  const { storeTimeMs, tagHash } = row;
+  const place = [partition, position, length, storeTimeMs];
+  return [topicId, queueId, baseOffset, count, ...place, tagHash >>> 0];
+}

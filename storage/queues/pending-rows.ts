@@ -9,8 +9,13 @@ export class PendingRows {
     return this.#count;
   }
 
+  /** The rows, oldest first, and room behind them; changes with the next `push`. */
+  get values(): Float64Array {
+    return this.#values;
+  }
+
   /** Appends a row; `row` has the order of `indexColumns`. */
-  push(row: readonly number[]): void {
+  push(row: ArrayLike<number>): void {
     const at = this.#count * indexRowWidth;
     if (at === this.#values.length) {
       const grown = new Float64Array(2 * at);

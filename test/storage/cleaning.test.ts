@@ -45,7 +45,7 @@ class Model {
       const baseOffset = this.#offset;
       this.#offset += count;
       const { placed, durable } = log.append({
-        ...{ ...request, baseOffset, firstIdHash: 0, tagHash: 0 },
+        ...{ ...request, baseOffset, firstIdHash: 0, tagHash: 0, storeTimeMs: 1_000_000 },
       });
       this.entries.set(placed.position, { id, length: body.length });
       await durable;

@@ -67,7 +67,7 @@ export class History {
     queueId: number,
     found: Set<number>,
   ): Promise<void> {
-    const { maxOffset } = store.range(topicId, queueId);
+    const { maxOffset } = await store.range(topicId, queueId);
     const { values, rowCount } = await store.indexRows(topicId, queueId, 0, Infinity);
     let offset = 0;
     let before = -1;

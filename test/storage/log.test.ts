@@ -93,7 +93,7 @@ function open(fs: MemoryFs, segmentBytes = 1_000_000, strideBytes = 10_000) {
 }
 
 function small(body: Uint8Array, baseOffset: number) {
-  return { ...request, topicId: 1, count: 1, body, baseOffset };
+  return { ...request, topicId: 1, count: 1, body, baseOffset, storeTimeMs: 1.7e12 };
 }
 
 describe(`a partition (seed ${seed})`, () => {

@@ -30,7 +30,8 @@ async function fill(log: LogPartition, entries: number, clock: ManualClock): Pro
     ends[queueId] = baseOffset + count;
     const body = new Uint8Array(500).fill(i);
     const entry = { topicId: 7, queueId, count, body, baseOffset, kind: 1 as const };
-    await log.append({ ...entry, firstIdHash: 0, tagHash: 0 }).durable;
+    const storeTimeMs = clock.nowMs();
+    await log.append({ ...entry, firstIdHash: 0, tagHash: 0, storeTimeMs }).durable;
   }
 }
 

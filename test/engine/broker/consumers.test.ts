@@ -21,7 +21,9 @@ test('what is held, finished and postponed outlives a restart, and so do handles
   broker.consumers.acknowledge(member, popped[1]!.receiptHandle);
   const later = broker.consumers.changeInvisible(member, popped[2]!.receiptHandle, 5000);
   broker = await broker.restart();
-  expect(broker.consumers.progress('g')).toMatchObject([{ cursor: 0, inFlight: 3, maxOffset: 4 }]);
+  expect(await broker.consumers.progress('g')).toMatchObject([
+    { cursor: 0, inFlight: 3, maxOffset: 4 },
+  ]);
   expect(await broker.pop('g', 't')).toEqual([]);
   broker.consumers.acknowledge(member, popped[0]!.receiptHandle);
   broker.clock.advance(1000);
@@ -30,7 +32,7 @@ test('what is held, finished and postponed outlives a restart, and so do handles
   expect(again[0]!.attempt).toBe(2);
   broker.consumers.acknowledge(member, later);
   broker.consumers.acknowledge(member, again[0]!.receiptHandle);
-  expect(broker.consumers.progress('g')).toMatchObject([{ cursor: 4, inFlight: 0 }]);
+  expect(await broker.consumers.progress('g')).toMatchObject([{ cursor: 4, inFlight: 0 }]);
 });
 
 test('a crash may deliver again, and its handles stay valid', async () => {
@@ -55,7 +57,7 @@ test('a message goes to the dead letters after its attempts, with where it came 
     broker.clock.advance(1000);
   }
   expect(await broker.pop('g', 't')).toEqual([]);
-  expect(broker.consumers.progress('g')).toMatchObject([{ cursor: 2, inFlight: 0 }]);
+  expect(await broker.consumers.progress('g')).toMatchObject([{ cursor: 2, inFlight: 0 }]);
   const dead = await broker.pop('other', '%DLQ%g');
   expect(bodies(dead)).toEqual(['bad']);
   expect(await broker.pop('filtered', '%DLQ%g', { filter: filterOf({ expression: 'y' }) })).toEqual(
@@ -172,7 +174,7 @@ test('a client that comes back after a restart has its messages still', async ()
   broker.clients.seen('c');
   expect(await broker.pop('g', 't', { clientId: 'other' })).toEqual([]);
   broker.consumers.acknowledge(member, message!.receiptHandle);
-  expect(broker.consumers.progress('g')).toMatchObject([{ cursor: 1 }]);
+  expect(await broker.consumers.progress('g')).toMatchObject([{ cursor: 1 }]);
 });
 
 test('a silent client is lost although its connection stands', async () => {
@@ -201,11 +203,11 @@ test('a group put elsewhere gets what is there; old handles end', async () => {
   for (const { receiptHandle } of popped.slice(0, 4)) {
     broker.consumers.acknowledge(member, receiptHandle);
   }
-  broker.consumers.resetOffset('g', 't', 0, 3);
+  await broker.consumers.resetOffset('g', 't', 0, 3);
   const again = await broker.pop('g', 't');
   expect(bodies(again)).toEqual(['3', '4']);
   broker = await broker.restart();
-  expect(broker.consumers.progress('g')).toMatchObject([{ cursor: 3, inFlight: 2 }]);
+  expect(await broker.consumers.progress('g')).toMatchObject([{ cursor: 3, inFlight: 2 }]);
 });
 
 test('a waiting pop wakes for a message of its topic', async () => {

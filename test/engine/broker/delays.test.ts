@@ -120,7 +120,8 @@ test('three thousand at once', async () => {
   await Promise.all(Array.from({ length: 3000 }, (_, i) => broker.later('t', `${i}`, due)));
   broker.clock.advance(2000);
   const { topicId } = broker.topics.get('t');
-  await expect.poll(() => broker.store.range(topicId, 0).maxOffset, { timeout: 20_000 }).toBe(3000);
+  const arrivals = async () => (await broker.store.range(topicId, 0)).maxOffset;
+  await expect.poll(arrivals, { timeout: 20_000 }).toBe(3000);
 });
 
 test('clients do not see the parked messages', async () => {

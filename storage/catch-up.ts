@@ -1,0 +1,206 @@
+import { assert } from '../platform/assert.ts';
+import { MillraceError } from '../platform/errors.ts';
+import type { LogPartition, ScannedEntry } from './log/partition.ts';
+import type { QueueName } from './queues/active-queues.ts';
+import type { ConsumeQueues } from './queues/consume-queues.ts';
+import { col, indexRow, indexRowWidth } from './queues/index-rows.ts';
+import type { LogicalQueue } from './queues/logical-queue.ts';
+import { PendingRows } from './queues/pending-rows.ts';
+import { decodeRemap, mappingQueueId, partitionOf, type Remap } from './queues/queue-mapping.ts';
+import { systemTopicId } from './store.ts';
+
+/** Log bytes of a partition that are read between two writes of the index. */
+const pieceBytes = 64 * 1024 * 1024;
+
+/**
+ * Takes in the part of the log that the index lacks: all of it when the index was lost.
+ *
+ * The entries of a queue that has moved lie in several partitions. Each partition is read in its
+ * own order; one whose next entry has an offset that others must come before, or whose queue is
+ * not known to have moved there yet, waits for the others. The log was written so that this always
+ * ends: an entry is written only after everything that it waits for was durable (queue-mapping.ts).
+ *
+ * What still waits when nothing moves are the ends of partitions, left by appends that failed with
+ * an unknown fate: an entry whose queue has moved since, or entries after a move that is itself one
+ * of these. Such an entry is taken in where it is the next one of its queue, else passed over.
+ *
+ * Returns the highest store time in the log, 0 when it is empty. Throws CORRUPTION, IO.
+ */
+export async function catchUp(
+  logs: readonly LogPartition[],
+  queues: ConsumeQueues,
+): Promise<number> {
+  const applied = await queues.load();
+  checkApplied(logs, applied);
+  const scans = logs.map((log) => new Scan(log, applied.get(log.number)?.position ?? 0));
+  for (;;) {
+    let isMoving = false;
+    for (const scan of scans) {
+      await scan.refill(logs);
+      await queues.prepare(scan.queueNames());
+      if (scan.take(queues)) isMoving = true;
+    }
+    await queues.write();
+    if (scans.every(({ isDone }) => isDone)) {
+      return Math.max(...[...applied.values()].map(({ storeTimeMs }) => storeTimeMs), 0);
+    }
+    if (isMoving) continue;
+    const stuck = scans.filter(({ isDone }) => !isDone);
+    for (const scan of stuck) await queues.prepare(scan.queueNames());
+    if (!stuck.some((scan) => scan.takeStray(queues))) stuck[0]!.refuse(queues);
+  }
+}
+
+function checkApplied(
+  logs: readonly LogPartition[],
+  applied: ReadonlyMap<number, { readonly position: number }>,
+): void {
+  for (const [partition, { position }] of applied) {
+    const log = logOf(logs, partition);
+    if (position <= log.durableEnd) continue;
+    throw new MillraceError(
+      'CORRUPTION',
+      `the index reflects the log up to position ${position}, but partition ${log.number} ` +
+        `ends at ${log.durableEnd}: synced entries were lost. Nothing was changed`,
+    );
+  }
+}
+
+/** Throws INVALID_ARGUMENT when the operator did not name the partition's directory. */
+function logOf(logs: readonly LogPartition[], partition: number): LogPartition {
+  const log = logs.find(({ number }) => number === partition);
+  if (log !== undefined) return log;
+  throw new MillraceError(
+    'INVALID_ARGUMENT',
+    `partition p${partition} holds queues of this server, but its directory is not given`,
+    { hint: `Start the server with --data-dir p${partition}=PATH.` },
+  );
+}
+
+/** Reads one partition's log into rows, a piece at a time, and hands them to the index. */
+class Scan {
+  readonly #log: LogPartition;
+  #position: number;
+  readonly #rows = new PendingRows();
+  /** The first row that was not handed over. */
+  #next = 0;
+  /** Changes of the mapping among the rows, by offset. */
+  readonly #remaps = new Map<number, Remap>();
+
+  constructor(log: LogPartition, position: number) {
+    this.#log = log;
+    this.#position = position;
+  }
+
+  get isDone(): boolean {
+    return this.#next === this.#rows.rowCount && this.#position >= this.#log.durableEnd;
+  }
+
+  /** Reads the next piece when the last one was taken. */
+  async refill(logs: readonly LogPartition[]): Promise<void> {
+    if (this.#next < this.#rows.rowCount || this.isDone) return;
+    this.#rows.clear();
+    this.#next = 0;
+    const remaps: ScannedEntry[] = [];
+    const visit = (entry: ScannedEntry) => {
+      this.#rows.push(indexRow(entry));
+      if (isMappingQueue(entry)) remaps.push(entry);
+    };
+    this.#position = await this.#log.scan(this.#position, visit, this.#position + pieceBytes);
+    for (const entry of remaps) await this.#readRemap(entry, logs);
+  }
+
+  async #readRemap(entry: ScannedEntry, logs: readonly LogPartition[]): Promise<void> {
+    const { baseOffset, position, length } = entry;
+    const whole = await this.#log.read(position, length);
+    assert(whole !== undefined, 'an entry that was just read is there');
+    const remap = decodeRemap(whole.body, baseOffset);
+    if (logOf(logs, remap.partition).isEmpty) {
+      throw new MillraceError(
+        'CORRUPTION',
+        `queues were placed on partition p${remap.partition}, but its directory holds no log`,
+        { hint: 'Was another disk mounted there? Nothing was changed.' },
+      );
+    }
+    this.#remaps.set(baseOffset, remap);
+  }
+
+  /** The queues of all rows that wait. */
+  queueNames(): readonly QueueName[] {
+    const names: QueueName[] = [];
+    for (let row = this.#next; row < this.#rows.rowCount; row++) {
+      const topicId = this.#at(row, col.topicId);
+      const queueId = this.#at(row, col.queueId);
+      names.push({ topicId, queueId });
+    }
+    for (const { topicId, queues } of this.#remaps.values()) {
+      for (const [queueId] of queues) names.push({ topicId, queueId });
+    }
+    return names;
+  }
+
+  /** Hands over rows up to the first that must wait; says whether there were any. */
+  take(queues: ConsumeQueues): boolean {
+    const first = this.#next;
+    while (this.#next < this.#rows.rowCount && this.#takeNext(queues)) this.#next++;
+    if (this.#next === first) return false;
+    const isOver = this.#next === this.#rows.rowCount;
+    queues.reached(this.#log.number, isOver ? this.#position : this.#at(this.#next, col.position));
+    return true;
+  }
+
+  /** False when the row must wait for other partitions. */
+  #takeNext(queues: ConsumeQueues): boolean {
+    const queue = this.#queue(queues);
+    const baseOffset = this.#at(this.#next, col.baseOffset);
+    if (!this.#isAtHome(queue) || baseOffset > queue.maxOffset) return false;
+    if (baseOffset < queue.maxOffset) this.refuse(queues);
+    if (isMappingQueue(queue)) {
+      queues.expect(baseOffset, this.#remaps.get(baseOffset)!);
+      this.#remaps.delete(baseOffset);
+    }
+    queues.takeRow(this.#rows.values, this.#next);
+    return true;
+  }
+
+  /** Disposes of the next row if its queue does not live here now; says whether it did. */
+  takeStray(queues: ConsumeQueues): boolean {
+    if (this.#next === this.#rows.rowCount) return false;
+    const queue = this.#queue(queues);
+    if (this.#isAtHome(queue)) return false;
+    if (this.#at(this.#next, col.baseOffset) === queue.maxOffset) {
+      queues.takeStray(this.#rows.values, this.#next);
+    }
+    this.#next++;
+    return true;
+  }
+
+  /** The next row fits nowhere. */
+  refuse(queues: ConsumeQueues): never {
+    const { topicId, queueId, maxOffset } = this.#queue(queues);
+    throw new MillraceError(
+      'CORRUPTION',
+      `the entry at position ${this.#at(this.#next, col.position)} of partition ` +
+        `${this.#log.number} has offset ${this.#at(this.#next, col.baseOffset)} of topic ` +
+        `${topicId}, queue ${queueId}, where ${maxOffset} follows`,
+    );
+  }
+
+  /** As far as changes of the mapping are known, the next row is where its queue has it. */
+  #isAtHome({ segments }: LogicalQueue): boolean {
+    return partitionOf(segments, this.#at(this.#next, col.baseOffset)) === this.#log.number;
+  }
+
+  #queue(queues: ConsumeQueues): LogicalQueue {
+    const topicId = this.#at(this.#next, col.topicId);
+    return queues.active.get(topicId, this.#at(this.#next, col.queueId))!;
+  }
+
+  #at(row: number, column: number): number {
+    return this.#rows.values[row * indexRowWidth + column]!;
+  }
+}
+
+function isMappingQueue({ topicId, queueId }: QueueName): boolean {
+  return topicId === systemTopicId && queueId === mappingQueueId;
+}

@@ -1,0 +1,49 @@
+import type { Block } from './block.ts';
+import type { QueueSegment } from './queue-mapping.ts';
+
+/** What is in memory of a logical queue in use; an idle one takes no memory at all. */
+export class LogicalQueue {
+  readonly topicId: number;
+  readonly queueId: number;
+  /** Never empty. */
+  segments: readonly QueueSegment[];
+  /** One past the last durable offset. */
+  maxOffset: number;
+  /** Next offset to be given: above `maxOffset` while appends are under way. */
+  nextOffset: number;
+  /** Highest store time of the queue's entries; 0 when there are none. */
+  highTimeMs: number;
+  /** Oldest first; all but the last are full, and not yet written. */
+  blocks: Block[];
+  touchedMs = 0;
+  /** While above 0 the queue stays in memory. */
+  pins = 0;
+
+  constructor(
+    topicId: number,
+    queueId: number,
+    state: {
+      readonly segments: readonly QueueSegment[];
+      readonly maxOffset: number;
+      readonly highTimeMs: number;
+      readonly blocks: Block[];
+    },
+  ) {
+    this.topicId = topicId;
+    this.queueId = queueId;
+    this.segments = state.segments;
+    this.maxOffset = state.maxOffset;
+    this.nextOffset = state.maxOffset;
+    this.highTimeMs = state.highTimeMs;
+    this.blocks = state.blocks;
+  }
+
+  /** The partition that new entries go to. */
+  get partition(): number {
+    return this.segments.at(-1)!.partition;
+  }
+
+  get isInUse(): boolean {
+    return this.pins > 0 || this.nextOffset !== this.maxOffset;
+  }
+}
