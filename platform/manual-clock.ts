@@ -9,6 +9,8 @@ interface Due {
 /** Time that a test owns: timers fire inside `advance`, in order of their time. */
 export class ManualClock implements Clock {
   #nowMs: number;
+  /** What the wall clock shows besides the time that went by. */
+  #wallOffsetMs = 0;
   #order = 0;
   #due: Due[] = [];
 
@@ -17,7 +19,12 @@ export class ManualClock implements Clock {
   }
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#wallOffsetMs;
+  }
+
+  /** Somebody sets the wall clock, to any time. */
+  setWall(nowMs: number): void {
+    this.#wallOffsetMs = nowMs - this.#nowMs;
   }
 
   monotonicMs(): number {

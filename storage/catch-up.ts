@@ -1,12 +1,14 @@
-import { assert } from '../platform/assert.ts';
 import { MillraceError } from '../platform/errors.ts';
 import type { LogPartition, ScannedEntry } from './log/partition.ts';
+import type { QueueRow } from './log/queue-table.ts';
+import type { Segment } from './log/segment.ts';
 import type { QueueName } from './queues/active-queues.ts';
 import type { ConsumeQueues } from './queues/consume-queues.ts';
 import { col, indexRow, indexRowWidth } from './queues/index-rows.ts';
 import type { LogicalQueue } from './queues/logical-queue.ts';
 import { PendingRows } from './queues/pending-rows.ts';
 import { decodeRemap, mappingQueueId, partitionOf, type Remap } from './queues/queue-mapping.ts';
+import { queueNumber } from './queues/queue-number.ts';
 import { systemTopicId } from './store.ts';
 
 /** Log bytes of a partition that are read between two writes of the index. */
@@ -23,6 +25,10 @@ const pieceBytes = 64 * 1024 * 1024;
  * What still waits when nothing moves are the ends of partitions, left by appends that failed with
  * an unknown fate: an entry whose queue has moved since, or entries after a move that is itself one
  * of these. Such an entry is taken in where it is the next one of its queue, else passed over.
+ *
+ * What was cleaned out of a segment is missing on purpose: its queue table says which offsets of a
+ * queue it ever held, and where those that did not expire begin. The table's rows go in front of
+ * the segment's entries, and once more after them, as rows of no length (`markStart`, `markEnd`).
  *
  * Returns the highest store time in the log, 0 when it is empty. Throws CORRUPTION, IO.
  */
@@ -84,6 +90,10 @@ class Scan {
   readonly #rows = new PendingRows();
   /** The first row that was not handed over. */
   #next = 0;
+  /** Up to which offset entries of a queue may be missing, by queue number. */
+  readonly #covered = new Map<number, number>();
+  /** The cleaned segment whose table's rows were put in front last. */
+  #marked: Segment | undefined;
   /** Changes of the mapping among the rows, by offset. */
   readonly #remaps = new Map<number, Remap>();
 
@@ -106,15 +116,22 @@ class Scan {
       this.#rows.push(indexRow(entry));
       if (isMappingQueue(entry)) remaps.push(entry);
     };
-    this.#position = await this.#log.scan(this.#position, visit, this.#position + pieceBytes);
-    for (const entry of remaps) await this.#readRemap(entry, logs);
+    const segment = this.#log.segmentAt(this.#position);
+    const isCleaned = segment.header.generation > 0;
+    if (isCleaned && segment !== this.#marked) {
+      for (const row of await segment.queues()) this.#rows.push(markStart(row, this.#position));
+      this.#marked = segment;
+    }
+    const until = Math.min(this.#position + pieceBytes, segment.end);
+    this.#position = await this.#log.scan(this.#position, visit, until);
+    if (isCleaned && this.#position >= segment.end) {
+      for (const row of await segment.queues()) this.#rows.push(markEnd(row, segment.end));
+    }
+    for (const entry of remaps) this.#readRemap(entry, logs);
   }
 
-  async #readRemap(entry: ScannedEntry, logs: readonly LogPartition[]): Promise<void> {
-    const { baseOffset, position, length } = entry;
-    const whole = await this.#log.read(position, length);
-    assert(whole !== undefined, 'an entry that was just read is there');
-    const remap = decodeRemap(whole.body, baseOffset);
+  #readRemap({ body, baseOffset }: ScannedEntry, logs: readonly LogPartition[]): void {
+    const remap = decodeRemap(body, baseOffset);
     if (logOf(logs, remap.partition).isEmpty) {
       throw new MillraceError(
         'CORRUPTION',
@@ -153,7 +170,9 @@ class Scan {
   #takeNext(queues: ConsumeQueues): boolean {
     const queue = this.#queue(queues);
     const baseOffset = this.#at(this.#next, col.baseOffset);
-    if (!this.#isAtHome(queue) || baseOffset > queue.maxOffset) return false;
+    if (!this.#isAtHome(queue) || queue.maxOffset < this.#tenureStart(queue)) return false;
+    if (this.#at(this.#next, col.length) === 0) return this.#takeMark(queues, queue);
+    if (baseOffset > queue.maxOffset && !this.#isCovered(queue)) return false;
     if (baseOffset < queue.maxOffset) this.refuse(queues);
     if (isMappingQueue(queue)) {
       queues.expect(baseOffset, this.#remaps.get(baseOffset)!);
@@ -163,12 +182,40 @@ class Scan {
     return true;
   }
 
+  #takeMark(queues: ConsumeQueues, queue: LogicalQueue): boolean {
+    const end = this.#lastOffset() + 1;
+    if (this.#at(this.#next, col.tagHash) === startMark) {
+      this.#covered.set(queueNumber(queue.topicId, queue.queueId), end);
+    } else {
+      queues.cover(queue, this.#at(this.#next, col.storeTimeMs), end);
+    }
+    return true;
+  }
+
+  /** The entries between the queue's last one and the next row were cleaned out. */
+  #isCovered({ topicId, queueId }: LogicalQueue): boolean {
+    const end = this.#at(this.#next, col.baseOffset) + this.#at(this.#next, col.count);
+    return end <= (this.#covered.get(queueNumber(topicId, queueId)) ?? 0);
+  }
+
+  /** First offset that the queue has in this partition without having been elsewhere since. */
+  #tenureStart({ segments }: LogicalQueue): number {
+    const offset = this.#lastOffset();
+    return segments.findLast(({ firstOffset }) => firstOffset <= offset)?.firstOffset ?? 0;
+  }
+
+  /** The last offset that the next row is about. */
+  #lastOffset(): number {
+    return this.#at(this.#next, col.baseOffset) + this.#at(this.#next, col.count) - 1;
+  }
+
   /** Disposes of the next row if its queue does not live here now; says whether it did. */
   takeStray(queues: ConsumeQueues): boolean {
     if (this.#next === this.#rows.rowCount) return false;
     const queue = this.#queue(queues);
     if (this.#isAtHome(queue)) return false;
-    if (this.#at(this.#next, col.baseOffset) === queue.maxOffset) {
+    const isEntry = this.#at(this.#next, col.length) > 0;
+    if (isEntry && this.#at(this.#next, col.baseOffset) === queue.maxOffset) {
       queues.takeStray(this.#rows.values, this.#next);
     }
     this.#next++;
@@ -188,7 +235,7 @@ class Scan {
 
   /** As far as changes of the mapping are known, the next row is where its queue has it. */
   #isAtHome({ segments }: LogicalQueue): boolean {
-    return partitionOf(segments, this.#at(this.#next, col.baseOffset)) === this.#log.number;
+    return partitionOf(segments, this.#lastOffset()) === this.#log.number;
   }
 
   #queue(queues: ConsumeQueues): LogicalQueue {
@@ -203,4 +250,24 @@ class Scan {
 
 function isMappingQueue({ topicId, queueId }: QueueName): boolean {
   return topicId === systemTopicId && queueId === mappingQueueId;
+}
+
+const startMark = 1;
+const endMark = 2;
+
+/** Before the entries of a cleaned segment: offsets of the queue that it held. */
+function markStart(row: QueueRow, position: number): readonly number[] {
+  return markOf(row, position, startMark);
+}
+
+/** After them: what has not come by now will not come. The expired offset is in place of a time. */
+function markEnd(row: QueueRow, position: number): readonly number[] {
+  return markOf(row, position, endMark);
+}
+
+function markOf(row: QueueRow, position: number, kind: number): readonly number[] {
+  const { topicId, queueId, firstOffset, endOffset, expiredOffset } = row;
+  const range = { topicId, queueId, baseOffset: firstOffset, count: endOffset - firstOffset };
+  const place = { partition: 0, position, length: 0, storeTimeMs: expiredOffset };
+  return indexRow({ ...range, ...place, tagHash: kind });
 }

@@ -17,6 +17,7 @@ import {
   type QueueSegment,
   type Remap,
 } from './queues/queue-mapping.ts';
+import type { Retention } from './retention.ts';
 import {
   type Appended,
   type AppendRequest,
@@ -25,6 +26,8 @@ import {
   type FoundMessage,
   type NameKind,
   type QueueRange,
+  type RetentionReport,
+  type RetentionRules,
   type Store,
   systemTopicId,
   tagNone,
@@ -40,6 +43,7 @@ export interface LogStoreParts {
   readonly derived: DerivedKeyWriter;
   readonly times: StoreTimes;
   readonly kv: KvStore;
+  readonly retention: Retention;
   /** Messages of one partition, newest first, at most `max` (log/message-finder.ts). */
   readonly find: (
     log: LogPartition,
@@ -58,6 +62,8 @@ export class LogStore implements Store {
   readonly #times: StoreTimes;
   readonly #kv: KvStore;
   readonly #find: LogStoreParts['find'];
+  readonly #retention: Retention;
+  #retaining: Promise<unknown> = Promise.resolve();
   readonly #gates: QueueGates;
   readonly #orderedRows = new OrderedRows();
   /** Waiting until nothing of a queue is under way. */
@@ -69,7 +75,8 @@ export class LogStore implements Store {
   #moving: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor({ serverId, lanes, queues, derived, times, kv, find }: LogStoreParts) {
+  constructor(parts: LogStoreParts) {
+    const { serverId, lanes, queues, derived, times, kv } = parts;
     this.serverId = serverId;
     this.derived = derived;
     this.partitions = [...lanes.keys()];
@@ -77,7 +84,8 @@ export class LogStore implements Store {
     this.#queues = queues;
     this.#times = times;
     this.#kv = kv;
-    this.#find = find;
+    this.#find = parts.find;
+    this.#retention = parts.retention;
     this.#gates = new QueueGates(queues.active);
     for (const lane of lanes.values()) {
       lane.log.onCommit((durableEnd) => this.#onCommit(lane, durableEnd));
@@ -170,6 +178,15 @@ export class LogStore implements Store {
     return found.flat().sort(newestFirst).slice(0, max);
   }
 
+  retain(rules: RetentionRules): Promise<RetentionReport> {
+    const pass = this.#retaining.then(() => {
+      if (this.#closing !== undefined) throw closed();
+      return this.#retention.run(rules);
+    });
+    this.#retaining = pass.catch(() => undefined);
+    return pass;
+  }
+
   onDurable(listener: RowsListener): () => void {
     this.#listeners = [...this.#listeners, listener];
     return () => {
@@ -207,6 +224,7 @@ export class LogStore implements Store {
   async #close(): Promise<void> {
     await this.#moving;
     await Promise.all([...this.#lanes.values()].map(({ log }) => log.close()));
+    await this.#retaining;
     try {
       await Promise.all([this.#queues.close(), this.derived.close()]);
     } finally {
@@ -310,8 +328,8 @@ function newestFirst(a: FoundMessage, b: FoundMessage): number {
   return byTime || b.entry.position - a.entry.position || b.index - a.index;
 }
 
-function rangeOf({ maxOffset }: LogicalQueue): QueueRange {
-  return { minOffset: 0, maxOffset };
+function rangeOf({ minOffset, maxOffset }: LogicalQueue): QueueRange {
+  return { minOffset, maxOffset };
 }
 
 function closed(): MillraceError {

@@ -16,6 +16,7 @@ import { ConsumeQueues } from './queues/consume-queues.ts';
 import { DerivedKeyWriter } from './queues/derived-keys.ts';
 import { checkIdentity, encodeIdentity, prefixes, prefixKey } from './queues/index-format.ts';
 import { homePartition } from './queues/queue-mapping.ts';
+import { Retention } from './retention.ts';
 import type { NamesOf, Store } from './store.ts';
 
 export interface StoreOptions {
@@ -79,6 +80,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const lastMs = await catchUp(logs, queues);
     return new LogStore({
       serverId,
+      retention: new Retention(logs, queues, clock),
       lanes: new Map(logs.map((log) => [log.number, new AppendLane(log)])),
       queues,
       derived: new DerivedKeyWriter(kv, clock),

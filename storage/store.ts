@@ -107,6 +107,32 @@ export interface QueueRange {
   readonly maxOffset: number;
 }
 
+/** How long a topic keeps its messages; without any of these, for ever. */
+export interface TopicPolicy {
+  /** Older messages may go. */
+  readonly retentionMs?: number;
+  /** The oldest messages may go while there are more bytes than this without them. */
+  readonly retentionBytes?: number;
+}
+
+/** What the layers above know of topics and of who reads them. */
+export interface RetentionRules {
+  /** `undefined`: the topic was dropped, and nobody will ask for its messages again. */
+  policy(topicId: number): TopicPolicy | undefined;
+  /** Messages from this offset on are still needed; Infinity when none are. */
+  floor(topicId: number, queueId: number): number;
+  /** A segment that has taken writes for so long is ended, so that what it holds can expire. */
+  readonly segmentAgeMs: number;
+}
+
+export interface RetentionReport {
+  /** Queues that begin later than before, or lie in a topic that is gone. */
+  readonly expiredQueues: number;
+  /** Segments that were written anew, or joined. */
+  readonly cleanedSegments: number;
+  readonly freedBytes: number;
+}
+
 export interface StoreStats {
   readonly appends: number;
   readonly appendedMessages: number;
@@ -177,6 +203,12 @@ export interface Store {
   onOrdered(listener: (rows: IndexRows) => void): () => void;
   /** Resolves when `onOrdered` has had all that is durable now; `undefined` when it has already. */
   ordered(): Promise<void> | undefined;
+  /**
+   * Drops what is past its topic's retention and not needed any more. Offsets stay as they are:
+   * `range` begins later, and readers skip what is gone. One pass at a time. Throws IO, DISK_FULL,
+   * CORRUPTION, UNAVAILABLE; what was not done is done by a later pass.
+   */
+  retain(rules: RetentionRules): Promise<RetentionReport>;
   /** Key-value pairs of the broker (group cursors): derived state beside the queues' index. */
   readonly derived: DerivedKeys;
   stats(): StoreStats;

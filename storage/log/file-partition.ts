@@ -80,6 +80,7 @@ class FilePartition implements LogPartition {
   #recent: { readonly start: number; readonly bytes: Buffer }[] = [];
   #recentBytes = 0;
   #writer: SegmentWriter | undefined;
+  #writerSinceMs = 0;
   #nextSequence = 1;
   #durableEnd = 0;
   #filling!: Slab;
@@ -129,6 +130,7 @@ class FilePartition implements LogPartition {
     await file.fdatasync();
     const size = await file.size();
     this.#writer = new SegmentWriter(file, header, written, size, this.#segmentOptions);
+    this.#writerSinceMs = this.#options.clock.monotonicMs();
     this.#nextSequence = header.sequence + 1;
     this.#durableEnd = tail.end;
     this.#filling = new Slab(tail.commit + 1, tail.end, slabBytesMin);
@@ -203,6 +205,19 @@ class FilePartition implements LogPartition {
     return this.#segments.all;
   }
 
+  segmentAt(position: number): Segment {
+    return this.#segments.at(position);
+  }
+
+  get segmentBytes(): number {
+    return this.#segmentOptions.segmentBytes;
+  }
+
+  get lastSegmentAgeMs(): number {
+    if (this.#writer === undefined || this.#writer.isEmpty) return 0;
+    return this.#options.clock.monotonicMs() - this.#writerSinceMs;
+  }
+
   async read(position: number, length = readGuessBytes): Promise<Entry | undefined> {
     assert(position < this.#durableEnd, 'reads stop at the durable end');
     for (const { start, bytes } of this.#recent) {
@@ -238,9 +253,10 @@ class FilePartition implements LogPartition {
     // Appends that arrive meanwhile wait as if for a commit.
     this.#flushing = this.#startNext().then(() => this.#flushAll());
     await this.#flushing;
+    await this.#segments.exclusive(async () => undefined);
   }
 
-  clean(segments: readonly Segment[], cleaning: Cleaning): Promise<void> {
+  clean(segments: readonly Segment[], cleaning: Cleaning): Promise<Segment> {
     return this.#segments.exclusive(async () => {
       const { fs, directory } = this.#options;
       const { pause } = this.#segments;
@@ -248,9 +264,10 @@ class FilePartition implements LogPartition {
       this.#segments.replace(segments, cleaned.segment);
       this.#forget(cleaned.segment.end);
       for (const segment of segments) await segment.release();
-      for (const path of cleaned.leftovers) await removeSegment(fs, path);
       this.#segments.maintain();
+      for (const path of cleaned.leftovers) await removeSegment(fs, path);
       if (cleaned.leftovers.length > 0) await fs.syncDirectory(directory);
+      return cleaned.segment;
     });
   }
 
@@ -391,6 +408,7 @@ class FilePartition implements LogPartition {
     };
     const { fs, directory } = this.#options;
     const writer = await SegmentWriter.create(fs, directory, header, this.#segmentOptions);
+    this.#writerSinceMs = this.#options.clock.monotonicMs();
     this.#segments.add(new Segment(header, writer.file));
     return writer;
   }

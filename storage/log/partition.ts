@@ -63,13 +63,19 @@ export interface LogPartition {
   readonly stats: { appends: number; appendedBytes: number; groupCommits: number };
   /** In the order of the stream; the last one takes writes. */
   readonly segments: readonly Segment[];
-  /** Begins a new segment, so that what the last one holds can be sealed and cleaned. */
+  /** The segment that holds the position. */
+  segmentAt(position: number): Segment;
+  /** A segment takes writes until it has about as many bytes. */
+  readonly segmentBytes: number;
+  /** How long the last segment has taken writes since the server started; 0 while it is empty. */
+  readonly lastSegmentAgeMs: number;
+  /** Begins a new segment; resolves when the last one was sealed, unless it could not be. */
   roll(): Promise<void>;
   /**
    * Makes one segment of neighbours, without what nobody needs (segment-cleaner.ts). All are
    * sealed. Throws CORRUPTION, IO, DISK_FULL, and UNAVAILABLE when the log is closed before it is
    * done; then nothing is lost, and it can be done again.
    */
-  clean(segments: readonly Segment[], cleaning: Cleaning): Promise<void>;
+  clean(segments: readonly Segment[], cleaning: Cleaning): Promise<Segment>;
   close(): Promise<void>;
 }

@@ -10,14 +10,14 @@ import type { EntryHeader } from './entry-format.ts';
  * |--------|-------|---------------------------------------------------------------------------|
  * | 0      | 4     | topic id                                                                  |
  * | 4      | 4     | queue id                                                                  |
- * | 8      | 8     | first offset that did not expire, float64                                 |
+ * | 8      | 8     | the first offset that the segment ever held, float64                      |
  * | 16     | 8     | one past the last offset that the segment ever held, float64              |
  * | 24     | 8     | bytes of its entries, float64                                             |
  * | 32     | 4     | entries                                                                   |
  * | 36     | 4     | messages                                                                  |
  * | 40     | 8     | lowest store time of its entries, ms since 1970, float64; 0 without any   |
  * | 48     | 8     | highest store time likewise                                               |
- * | 56     | 8     | reserved, 0                                                               |
+ * | 56     | 8     | offset below which the queue had expired when it was cleaned, float64     |
  *
  * The table outlives the entries: it is what tells, after the index was lost, where a queue
  * begins whose older entries expired, and where it ends when all of them did.
@@ -34,7 +34,14 @@ export interface QueueRow {
   messages: number;
   lowTimeMs: number;
   highTimeMs: number;
+  expiredOffset: number;
 }
+
+/** Offsets of a queue without the entries. */
+export type QueueRange = Pick<
+  QueueRow,
+  'topicId' | 'queueId' | 'firstOffset' | 'endOffset' | 'expiredOffset'
+>;
 
 /** Gathers a segment's queue table, entry by entry in the order of the log. */
 export class QueueTable {
@@ -66,12 +73,11 @@ export class QueueTable {
     row.messages += count;
   }
 
-  /** The range of a queue whose entries may be gone: before `add` sees those that are left. */
-  cover(topicId: number, queueId: number, firstOffset: number, endOffset: number): void {
-    const row = this.#row(topicId, queueId, firstOffset);
-    // What comes earlier in the log decides where the queue begins, unless none of it is left.
-    if (row.firstOffset === row.endOffset) row.firstOffset = firstOffset;
-    row.endOffset = Math.max(row.endOffset, endOffset);
+  /** What a segment held of a queue, before `add` sees the entries that are left of it. */
+  cover(range: QueueRange): void {
+    const row = this.#row(range.topicId, range.queueId, range.firstOffset);
+    row.endOffset = Math.max(row.endOffset, range.endOffset);
+    row.expiredOffset = Math.max(row.expiredOffset, range.expiredOffset);
   }
 
   #row(topicId: number, queueId: number, offset: number): QueueRow {
@@ -88,6 +94,7 @@ export class QueueTable {
         messages: 0,
         lowTimeMs: 0,
         highTimeMs: 0,
+        expiredOffset: 0,
       };
       this.#rows.set(number, row);
     }
@@ -108,6 +115,7 @@ export function encodeQueueTable(rows: readonly QueueRow[]): Buffer {
     bytes.writeUInt32LE(row.messages, at + 36);
     bytes.writeDoubleLE(row.lowTimeMs, at + 40);
     bytes.writeDoubleLE(row.highTimeMs, at + 48);
+    bytes.writeDoubleLE(row.expiredOffset, at + 56);
   }
   return bytes;
 }
@@ -129,6 +137,7 @@ export function decodeQueueTable(bytes: Buffer): readonly QueueRow[] | undefined
       messages: bytes.readUInt32LE(at + 36),
       lowTimeMs: bytes.readDoubleLE(at + 40),
       highTimeMs: bytes.readDoubleLE(at + 48),
+      expiredOffset: bytes.readDoubleLE(at + 56),
     });
   }
   return rows;

@@ -26,8 +26,8 @@ export interface Cleaning {
    * it. Pure: asked once per entry, in the order of the log.
    */
   choose(entry: Entry): Uint8Array | undefined;
-  /** First offset of a queue that did not expire; at least `firstOffset`, what was known so far. */
-  firstOffset(topicId: number, queueId: number, firstOffset: number): number;
+  /** Offset below which everything of the queue has expired; 0 when nothing has. */
+  expiredOffset(topicId: number, queueId: number): number;
   /** Whether a queue that has no entries left is remembered. */
   exists(topicId: number): boolean;
 }
@@ -88,10 +88,11 @@ async function copyKept(
   output: Output,
   pause: Pause,
 ): Promise<void> {
-  for (const { topicId, queueId, firstOffset, endOffset } of await segment.queues()) {
-    if (!cleaning.exists(topicId)) continue;
-    const first = Math.min(cleaning.firstOffset(topicId, queueId, firstOffset), endOffset);
-    output.queues.cover(topicId, queueId, first, endOffset);
+  for (const row of await segment.queues()) {
+    if (!cleaning.exists(row.topicId)) continue;
+    const expired = Math.min(cleaning.expiredOffset(row.topicId, row.queueId), row.endOffset);
+    const expiredOffset = Math.max(expired, row.expiredOffset);
+    output.queues.cover({ ...row, expiredOffset });
   }
   const { partition } = segment.header;
   const pauseAndWrite = async () => {

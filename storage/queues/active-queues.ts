@@ -128,7 +128,7 @@ export class ActiveQueues {
   #add({ topicId, queueId }: QueueName, state: Uint8Array | undefined, blocks: Block[]): void {
     const known =
       state === undefined
-        ? { maxOffset: 0, highTimeMs: 0, segments: homeSegments }
+        ? { minOffset: 0, maxOffset: 0, highTimeMs: 0, segments: homeSegments }
         : decodeQueueState(state);
     const queue = new LogicalQueue(topicId, queueId, { ...known, blocks });
     this.touch(queue);

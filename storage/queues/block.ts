@@ -35,9 +35,11 @@ export class Block {
     firstOffset: number,
     partition: number,
     highTimeBeforeMs: number,
+    followsGap: boolean,
   ): Block {
     const buffer = Buffer.alloc(blockHeaderBytes + entriesAtFirst * blockEntryBytes);
     buffer.writeUInt16LE(partition, 0);
+    buffer[2] = followsGap ? 1 : 0;
     buffer.writeDoubleLE(highTimeBeforeMs, 8);
     return new Block(topicId, queueId, firstOffset, buffer, blockHeaderBytes);
   }
@@ -60,6 +62,11 @@ export class Block {
 
   get isFull(): boolean {
     return this.#length === blockBytesMax;
+  }
+
+  /** Offsets before it were cleaned out of the log. */
+  get followsGap(): boolean {
+    return this.#buffer[2] === 1;
   }
 
   /** Highest store time of the queue's entries before this block. */

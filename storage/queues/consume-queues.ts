@@ -2,7 +2,7 @@ import { assert } from '../../platform/assert.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
-import type { KvPut, KvStore } from '../kv/kv-store.ts';
+import type { KvPair, KvPut, KvStore } from '../kv/kv-store.ts';
 import { systemTopicId } from '../store.ts';
 import { ActiveQueues, type QueueName } from './active-queues.ts';
 import { Block } from './block.ts';
@@ -21,6 +21,7 @@ import {
 import { col, type IndexRows, indexRowWidth } from './index-rows.ts';
 import type { LogicalQueue } from './logical-queue.ts';
 import { mappingQueueId, partitionOf, type Remap, withSegment } from './queue-mapping.ts';
+import { queueOfNumber } from './queue-number.ts';
 import { RowsBuilder } from './rows-builder.ts';
 
 /**
@@ -33,8 +34,9 @@ import { RowsBuilder } from './rows-builder.ts';
  * memory until they are written; the newest one longer, until its queue has been idle for a while.
  *
  * Invariants
- * - The blocks of a queue follow each other without a gap: a block begins where the last one ends.
- *   All entries of a block are in one partition.
+ * - The blocks of a queue follow each other without a gap: a block begins where the last one ends,
+ *   or says that what was between them was cleaned out of the log. All entries of a block are in
+ *   one partition.
  * - In the database, blocks, queues' states and applied positions are of one instant.
  * - An offset below a queue's oldest block in memory is in the database.
  */
@@ -121,11 +123,13 @@ export class ConsumeQueues {
     const partition = values[from + col.partition]!;
     const storeTimeMs = values[from + col.storeTimeMs]!;
     assert(queue !== undefined, 'a queue in use is in memory');
-    assert(baseOffset === queue.maxOffset, 'offsets are dense');
+    assert(baseOffset >= queue.maxOffset, 'offsets ascend');
+    const followsGap = queue.hasGap || baseOffset > queue.maxOffset;
+    queue.hasGap = false;
     let block = queue.blocks.at(-1);
     if (block === undefined || block.isFull || block.partition !== partition) {
       const { topicId, queueId, highTimeMs } = queue;
-      block = Block.create(topicId, queueId, baseOffset, partition, highTimeMs);
+      block = Block.create(topicId, queueId, baseOffset, partition, highTimeMs, followsGap);
       queue.blocks.push(block);
     }
     block.append(values, row);
@@ -140,6 +144,63 @@ export class ConsumeQueues {
     if (queue.topicId === systemTopicId && queue.queueId === mappingQueueId) {
       this.#remap(baseOffset);
     }
+  }
+
+  /**
+   * Of the queue's offsets below `end` no more will come: what is missing was cleaned out of the
+   * log, what is below `expired` because it had expired.
+   */
+  cover(queue: LogicalQueue, expired: number, end: number): void {
+    queue.minOffset = Math.max(queue.minOffset, expired);
+    if (end > queue.maxOffset) {
+      queue.hasGap = true;
+      queue.maxOffset = end;
+    }
+    queue.nextOffset = Math.max(queue.nextOffset, queue.maxOffset);
+    this.#dirty.add(queue);
+  }
+
+  /**
+   * Moves the beginning of queues, by queue number, to what `decide` answers once they are all in
+   * memory: in the same turn of the event loop. Index rows below are deleted later; nobody asks
+   * for them any more. Returns what was decided.
+   */
+  async expire(
+    numbers: readonly number[],
+    decide: () => ReadonlyMap<number, number>,
+  ): Promise<ReadonlyMap<number, number>> {
+    const queues = new Map<number, LogicalQueue>();
+    try {
+      for (const number of numbers) {
+        const { topicId, queueId } = queueOfNumber(number);
+        queues.set(number, await this.active.acquire(topicId, queueId));
+      }
+      const decided = decide();
+      for (const [number, first] of decided) {
+        const queue = queues.get(number);
+        if (queue === undefined || first <= queue.minOffset) continue;
+        queue.minOffset = Math.min(first, queue.maxOffset);
+        this.#dirty.add(queue);
+        this.#isBehind = true;
+      }
+      await this.write();
+      for (const queue of queues.values()) await this.#deleteBlocks(queue);
+      return new Map([...decided].filter(([number]) => queues.has(number)));
+    } finally {
+      for (const queue of queues.values()) this.active.release(queue);
+    }
+  }
+
+  /** Deletes the blocks that end below the queue's first offset. */
+  async #deleteBlocks({ topicId, queueId, minOffset, blocks }: LogicalQueue): Promise<void> {
+    const from = blockKey(topicId, queueId, 0);
+    const to = blockKey(topicId, queueId, minOffset + 1);
+    const [first] = await this.#kv.scan({ from, to, reverse: true, limit: 1 });
+    const inMemory = blocks[0] && blockKey(topicId, queueId, blocks[0].firstOffset);
+    const end = first?.key ?? inMemory;
+    if (end === undefined) return;
+    const isInMemory = inMemory !== undefined && Buffer.compare(inMemory, end) < 0;
+    await this.#kv.deleteRange({ from, to: isInMemory ? inMemory : end });
   }
 
   /** Takes in a row beside its queue's mapping, and mends that: what comes next goes where it did. */
@@ -188,10 +249,11 @@ export class ConsumeQueues {
     const queue = await this.active.acquire(topicId, queueId);
     try {
       const rows = new RowsBuilder(maxEntries);
-      const { maxOffset } = queue;
-      let next = Math.max(0, fromOffset);
+      const { minOffset, maxOffset } = queue;
+      let next = Math.max(minOffset, fromOffset);
       while (next < maxOffset && !rows.isFull) {
         const blocks = await this.#blocksFrom(queue, next, maxOffset, rows.room);
+        if (blocks.length === 0) break;
         for (const block of blocks) next = rows.takeFrom(block, next, maxOffset);
       }
       return rows.finish();
@@ -215,22 +277,24 @@ export class ConsumeQueues {
    * if there is one. Found by halving the offsets.
    */
   async #offsetAtTime(queue: LogicalQueue, timeMs: number): Promise<number> {
-    const { maxOffset } = queue;
-    let low = 0;
+    const { minOffset, maxOffset } = queue;
+    let low = minOffset;
     let high = maxOffset;
-    let found: Block | undefined;
+    let [found] = low < high ? await this.#blocksFrom(queue, low, maxOffset, 1) : [];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const [block] = await this.#blocksFrom(queue, middle, maxOffset, 1);
-      if (block!.highTimeBeforeMs < timeMs || block!.firstOffset === 0) {
+      if (block !== undefined && block.firstOffset < high && block.highTimeBeforeMs < timeMs) {
         found = block;
-        low = block!.end;
+        low = Math.max(block.end, middle + 1);
       } else {
-        high = block!.firstOffset;
+        high = Math.min(middle, block?.firstOffset ?? middle);
       }
     }
     for (let i = 0; found !== undefined && i < found.entryCount; i++) {
-      if (found.storeTimeOf(i) >= timeMs) return Math.min(found.offsetOf(i), maxOffset);
+      const isExpired = found.offsetOf(i) + found.countOf(i) <= minOffset;
+      if (isExpired || found.storeTimeOf(i) < timeMs) continue;
+      return Math.min(Math.max(found.offsetOf(i), minOffset), maxOffset);
     }
     return maxOffset;
   }
@@ -253,34 +317,40 @@ export class ConsumeQueues {
     await this.write();
   }
 
-  /** Blocks from the one that holds `offset` on, enough for `entries` where there are as many. */
+  /**
+   * Blocks from the one that holds `offset` on, or the next one if that is gone, enough for
+   * `entries` where there are as many; none when nothing follows.
+   */
   async #blocksFrom(
-    { topicId, queueId, blocks: inMemory }: LogicalQueue,
+    queue: LogicalQueue,
     offset: number,
     maxOffset: number,
     entries: number,
   ): Promise<readonly Block[]> {
+    const { topicId, queueId, blocks: inMemory } = queue;
     const memoryStart = inMemory[0]?.firstOffset ?? maxOffset;
-    if (offset >= memoryStart) return inMemory.slice(inMemory.findIndex((b) => b.end > offset));
+    const isAfter = ({ end }: Block) => end > offset;
+    if (offset >= memoryStart) return inMemory.filter(isAfter);
     const from = blockKey(topicId, queueId, 0);
     const own = { from, to: blockKey(topicId, queueId, offset + 1), reverse: true, limit: 1 };
     const after = blockKey(topicId, queueId, offset + 1);
+    const later = { from: after, to: blockKey(topicId, queueId, memoryStart) };
     const limit = Math.ceil(entries / limits.consumeQueueBlockEntries);
     const [first, rest] = await Promise.all([
       this.#kv.scan(own),
-      limit < 2
-        ? []
-        : this.#kv.scan({ from: after, to: blockKey(topicId, queueId, memoryStart), limit }),
+      limit < 2 ? [] : this.#kv.scan({ ...later, limit }),
     ]);
-    const blocks = [...first, ...rest].map(({ key, value }) =>
-      Block.stored(topicId, queueId, firstOffsetOfKey(key), value),
-    );
-    if (blocks[0] !== undefined && blocks[0].end > offset) return blocks;
-    throw new MillraceError(
-      'CORRUPTION',
-      `the index lacks offset ${offset} of topic ${topicId}, queue ${queueId}`,
-      { hint: 'Remove the directory `index`: it is rebuilt from the log.' },
-    );
+    const stored = ({ key, value }: KvPair) =>
+      Block.stored(topicId, queueId, firstOffsetOfKey(key), value);
+    const found = [...first, ...rest].map(stored).filter(isAfter);
+    if (found[0] !== undefined && found[0].firstOffset <= offset) return found;
+    const next = found[0] ?? (await this.#kv.scan({ ...later, limit: 1 })).map(stored)[0];
+    const following = next ?? inMemory[0];
+    if (following?.followsGap === false && following.firstOffset > offset) {
+      throw lacksOffset(queue, offset);
+    }
+    if (found.length > 0) return found;
+    return next === undefined ? inMemory : [next];
   }
 
   async #writeBatch(): Promise<void> {
@@ -334,4 +404,12 @@ export class ConsumeQueues {
     if (this.#writing !== undefined) return;
     this.write().catch(() => this.#writeLater());
   }
+}
+
+function lacksOffset({ topicId, queueId }: LogicalQueue, offset: number): MillraceError {
+  return new MillraceError(
+    'CORRUPTION',
+    `the index lacks offset ${offset} of topic ${topicId}, queue ${queueId}`,
+    { hint: 'Remove the directory `index`: it is rebuilt from the log.' },
+  );
 }

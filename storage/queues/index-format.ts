@@ -27,17 +27,19 @@ import { homeSegments, type QueueSegment } from './queue-mapping.ts';
  * |-------------|-------|--------------------------------------------------------------------|
  * | 0           | 8     | one past the last offset, float64                                  |
  * | 8           | 8     | highest store time of any entry, float64                           |
- * | 16 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
+ * | 16          | 8     | first offset that did not expire, float64                          |
+ * | 24 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
  * | + 8         | 8     | first offset, float64                                              |
  * No segments stand for the home partition from offset 0.
  *
- * Block: entries of one partition with consecutive offsets, up to limits.consumeQueueBlockEntries;
+ * Block: entries of one partition with ascending offsets, up to limits.consumeQueueBlockEntries;
  * as many as the value has room for. The header is written once, so that a block can be handed to
  * the database while later entries are appended to the same buffer.
  * | offset      | bytes | field                                                              |
  * |-------------|-------|--------------------------------------------------------------------|
  * | 0           | 2     | physical partition                                                 |
- * | 2           | 6     | reserved, 0                                                        |
+ * | 2           | 1     | 1 when offsets before it were cleaned out of the log, else 0       |
+ * | 3           | 5     | reserved, 0                                                        |
  * | 8           | 8     | highest store time in the queue before this block, float64         |
  * | 16 + 32 * i | 8     | entry i: position, float64                                         |
  * | + 8         | 8     | store time, ms since 1970, float64                                 |
@@ -56,7 +58,7 @@ export const prefixes = {
 } as const;
 export const blockHeaderBytes = 16;
 export const blockEntryBytes = 32;
-const formatVersion = 2;
+const formatVersion = 3;
 
 /** The smallest key of a prefix. */
 export function prefixKey(prefix: number): Buffer {
@@ -120,26 +122,29 @@ export function decodeNumbers(value: Uint8Array): readonly number[] {
 
 /** What the index keeps of a logical queue besides its blocks. */
 export interface QueueState {
+  readonly minOffset: number;
   readonly maxOffset: number;
   readonly highTimeMs: number;
   readonly segments: readonly QueueSegment[];
 }
 
-export function encodeQueueState({ maxOffset, highTimeMs, segments }: QueueState): Buffer {
+export function encodeQueueState(state: QueueState): Buffer {
+  const { minOffset, maxOffset, highTimeMs, segments } = state;
   const places =
     segments === homeSegments
       ? []
       : segments.flatMap(({ partition, firstOffset }) => [partition, firstOffset]);
-  return encodeNumbers(maxOffset, highTimeMs, ...places);
+  return encodeNumbers(maxOffset, highTimeMs, minOffset, ...places);
 }
 
 export function decodeQueueState(value: Uint8Array): QueueState {
-  const [maxOffset = 0, highTimeMs = 0, ...places] = decodeNumbers(value);
+  const [maxOffset = 0, highTimeMs = 0, minOffset = 0, ...places] = decodeNumbers(value);
   const segments: QueueSegment[] = [];
   for (let i = 0; i < places.length; i += 2) {
     segments.push({ partition: places[i]!, firstOffset: places[i + 1]! });
   }
-  return { maxOffset, highTimeMs, segments: segments.length === 0 ? homeSegments : segments };
+  const known = { minOffset, maxOffset, highTimeMs };
+  return { ...known, segments: segments.length === 0 ? homeSegments : segments };
 }
 
 export function encodeIdentity(serverId: string): Buffer {

@@ -7,6 +7,8 @@ export class LogicalQueue {
   readonly queueId: number;
   /** Never empty. */
   segments: readonly QueueSegment[];
+  /** First offset that did not expire. */
+  minOffset: number;
   /** One past the last durable offset. */
   maxOffset: number;
   /** Next offset to be given: above `maxOffset` while appends are under way. */
@@ -16,6 +18,8 @@ export class LogicalQueue {
   /** Oldest first; all but the last are full, and not yet written. */
   blocks: Block[];
   touchedMs = 0;
+  /** Entries before the next one were cleaned out of the log, and are not in the index. */
+  hasGap = false;
   /** While above 0 the queue stays in memory. */
   pins = 0;
 
@@ -24,6 +28,7 @@ export class LogicalQueue {
     queueId: number,
     state: {
       readonly segments: readonly QueueSegment[];
+      readonly minOffset: number;
       readonly maxOffset: number;
       readonly highTimeMs: number;
       readonly blocks: Block[];
@@ -32,6 +37,7 @@ export class LogicalQueue {
     this.topicId = topicId;
     this.queueId = queueId;
     this.segments = state.segments;
+    this.minOffset = state.minOffset;
     this.maxOffset = state.maxOffset;
     this.nextOffset = state.maxOffset;
     this.highTimeMs = state.highTimeMs;

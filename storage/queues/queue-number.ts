@@ -6,3 +6,11 @@ export function queueNumber(topicId: number, queueId: number): number {
   assert(queueId >= 0 && queueId < limits.topicQueuesMax, 'a queue id within its limit');
   return topicId * limits.topicQueuesMax + queueId;
 }
+
+export function queueOfNumber(number: number): {
+  readonly topicId: number;
+  readonly queueId: number;
+} {
+  const topicId = Math.floor(number / limits.topicQueuesMax);
+  return { topicId, queueId: number - topicId * limits.topicQueuesMax };
+}

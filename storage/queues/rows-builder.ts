@@ -20,7 +20,10 @@ export class RowsBuilder {
     return this.#capacity - this.#count;
   }
 
-  /** Copies rows from the one with `offset` on, below `end`; returns the offset after the last. */
+  /**
+   * Copies rows from the one with `offset` on, below `end`; returns the offset after the last, or
+   * after the block when it had none.
+   */
   takeFrom(block: Block, offset: number, end: number): number {
     let next = offset;
     for (let i = block.find(offset); i < block.entryCount && next < end && !this.isFull; i++) {
@@ -28,7 +31,7 @@ export class RowsBuilder {
       block.copyRow(i, this.#values, this.#count++);
       next = block.offsetOf(i) + block.countOf(i);
     }
-    return next;
+    return this.isFull ? next : Math.max(next, block.end);
   }
 
   finish(): IndexRows {

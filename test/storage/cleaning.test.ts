@@ -66,7 +66,7 @@ class Model {
         known.length = Math.ceil(known.length / 2);
         return entry.body.subarray(0, known.length);
       },
-      firstOffset: (_topicId, _queueId, first) => first,
+      expiredOffset: () => 0,
       exists: () => true,
     };
   }

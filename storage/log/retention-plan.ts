@@ -1,0 +1,104 @@
+import { queueNumber } from '../queues/queue-number.ts';
+import type { RetentionRules } from '../store.ts';
+import type { QueueRow } from './queue-table.ts';
+
+/** One sealed segment, as retention sees it. */
+export interface RetainedSegment {
+  readonly partition: number;
+  /** In the order of topic and queue. */
+  readonly queues: readonly QueueRow[];
+}
+
+/**
+ * Decides what expires. Segments are shared by all topics, so a topic loses what one segment holds
+ * of it at once, oldest first: when its newest entry there is older than the topic's retention_ms,
+ * or when the sealed segments hold retention_bytes of the topic without it. So a topic keeps up to
+ * one segment more than it asks for; it never keeps less.
+ *
+ * Nothing expires that lies at or past the floor of its queue, and nothing after it: the offsets
+ * of a queue expire from its beginning on, whatever the clock did while they were written.
+ *
+ * Returns the new first offset of each queue that loses entries, by queue number.
+ */
+export function planExpiry(
+  segments: readonly RetainedSegment[],
+  rules: RetentionRules,
+  nowMs: number,
+): ReadonlyMap<number, number> {
+  const first = new Map<number, number>();
+  for (const portions of portionsByTopic(segments).values()) {
+    expireTopic(portions, rules, nowMs, first);
+  }
+  return first;
+}
+
+/** What one segment holds of one topic. */
+interface Portion {
+  readonly partition: number;
+  readonly topicId: number;
+  readonly rows: readonly QueueRow[];
+  readonly bytes: number;
+  readonly highTimeMs: number;
+}
+
+function portionsByTopic(segments: readonly RetainedSegment[]): Map<number, Portion[]> {
+  const topics = new Map<number, Portion[]>();
+  for (const { partition, queues } of segments) {
+    for (let from = 0; from < queues.length; ) {
+      const { topicId } = queues[from]!;
+      let to = from;
+      while (to < queues.length && queues[to]!.topicId === topicId) to++;
+      const rows = queues.slice(from, to).filter(({ entries }) => entries > 0);
+      from = to;
+      if (rows.length === 0) continue;
+      const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
+      const highTimeMs = rows.reduce((high, row) => Math.max(high, row.highTimeMs), -Infinity);
+      const portions = topics.get(topicId) ?? [];
+      portions.push({ partition, topicId, rows, bytes, highTimeMs });
+      topics.set(topicId, portions);
+    }
+  }
+  return topics;
+}
+
+function expireTopic(
+  portions: readonly Portion[],
+  rules: RetentionRules,
+  nowMs: number,
+  first: Map<number, number>,
+): void {
+  const { topicId } = portions[0]!;
+  const policy = rules.policy(topicId);
+  if (
+    policy !== undefined &&
+    policy.retentionMs === undefined &&
+    policy.retentionBytes === undefined
+  )
+    return;
+  let left = portions.reduce((sum, { bytes }) => sum + bytes, 0);
+  const stopped = new Set<number>();
+  for (const { partition, rows, bytes, highTimeMs } of oldestFirst(portions)) {
+    if (stopped.has(partition)) continue;
+    const { retentionMs = Infinity, retentionBytes = Infinity } = policy ?? {};
+    const isOver =
+      policy === undefined || highTimeMs < nowMs - retentionMs || left - bytes >= retentionBytes;
+    const isFree = rows.every((row) => row.endOffset <= rules.floor(topicId, row.queueId));
+    if (!isOver || !isFree) {
+      stopped.add(partition);
+      continue;
+    }
+    left -= bytes;
+    for (const row of rows) first.set(queueNumber(topicId, row.queueId), row.endOffset);
+  }
+}
+
+/** By age over all partitions; within one, in the order of the log. */
+function oldestFirst(portions: readonly Portion[]): readonly Portion[] {
+  const newest = new Map<number, number>();
+  const aged = portions.map((portion) => {
+    const age = Math.max(newest.get(portion.partition) ?? -Infinity, portion.highTimeMs);
+    newest.set(portion.partition, age);
+    return { portion, age };
+  });
+  return aged.sort((a, b) => a.age - b.age).map(({ portion }) => portion);
+}

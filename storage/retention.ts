@@ -1,0 +1,98 @@
+import type { Clock } from '../platform/clock.ts';
+import { liveBytes, runsToClean } from './log/clean-runs.ts';
+import type { LogPartition } from './log/partition.ts';
+import type { QueueRow } from './log/queue-table.ts';
+import { planExpiry } from './log/retention-plan.ts';
+import type { Segment } from './log/segment.ts';
+import type { Cleaning } from './log/segment-cleaner.ts';
+import type { ConsumeQueues } from './queues/consume-queues.ts';
+import { queueNumber } from './queues/queue-number.ts';
+import type { RetentionReport, RetentionRules } from './store.ts';
+
+interface Tabled {
+  readonly log: LogPartition;
+  readonly segment: Segment;
+  readonly partition: number;
+  readonly queues: readonly QueueRow[];
+}
+
+/**
+ * Lets go of what is past its retention (DESIGN section 4, Retention).
+ *
+ * A pass decides which offsets expire and publishes the queues' new first offsets in one turn of
+ * the event loop, so that whoever asks sees them before, or after, and a hold that was there when
+ * it decided is respected. Only then index rows are deleted and segments written anew. After a
+ * crash in between the next pass comes to the same decision, or to a later one.
+ */
+export class Retention {
+  readonly #logs: readonly LogPartition[];
+  readonly #queues: ConsumeQueues;
+  readonly #clock: Clock;
+  /** Tables of segments, which never change. */
+  readonly #tables = new WeakMap<Segment, readonly QueueRow[]>();
+
+  constructor(logs: readonly LogPartition[], queues: ConsumeQueues, clock: Clock) {
+    this.#logs = logs;
+    this.#queues = queues;
+    this.#clock = clock;
+  }
+
+  /** One pass; never two at a time. Throws IO, DISK_FULL, CORRUPTION, UNAVAILABLE (closed). */
+  async run(rules: RetentionRules): Promise<RetentionReport> {
+    for (const log of this.#logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
+    const tabled = await this.#tabled();
+    const nowMs = this.#clock.nowMs();
+    const candidates = planExpiry(tabled, rules, nowMs);
+    const expired = await this.#queues.expire([...candidates.keys()], () =>
+      planExpiry(tabled, rules, nowMs),
+    );
+    let cleanedSegments = 0;
+    let freedBytes = 0;
+    for (const log of this.#logs) {
+      const own = tabled.filter((one) => one.log === log);
+      const firstOf = ({ topicId, queueId, expiredOffset }: QueueRow) =>
+        rules.policy(topicId) === undefined
+          ? Infinity
+          : Math.max(expiredOffset, expired.get(queueNumber(topicId, queueId)) ?? 0);
+      const judged = own.map(({ segment, queues }) => ({
+        segment,
+        liveBytes: liveBytes(queues, firstOf),
+      }));
+      for (const run of runsToClean(judged, log.segmentBytes)) {
+        const before = run.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
+        const cleaned = await log.clean(run, cleaningOf(expired, rules));
+        cleanedSegments += run.length;
+        freedBytes += before - cleaned.entryBytes;
+      }
+    }
+    return { expiredQueues: expired.size, cleanedSegments, freedBytes };
+  }
+
+  async #tabled(): Promise<readonly Tabled[]> {
+    const tabled: Tabled[] = [];
+    for (const log of this.#logs) {
+      for (const segment of log.segments) {
+        if (!segment.isSealed) continue;
+        const queues = this.#tables.get(segment) ?? (await segment.queues());
+        this.#tables.set(segment, queues);
+        tabled.push({ log, segment, partition: log.number, queues });
+      }
+    }
+    return tabled;
+  }
+}
+
+/** Drops what lies below the queues' new first offsets, and topics that are gone. */
+function cleaningOf(expired: ReadonlyMap<number, number>, rules: RetentionRules): Cleaning {
+  const firstOf = (topicId: number, queueId: number) =>
+    expired.get(queueNumber(topicId, queueId)) ?? 0;
+  const exists = (topicId: number) => rules.policy(topicId) !== undefined;
+  return {
+    choose({ topicId, queueId, baseOffset, count, body }) {
+      const isExpired = baseOffset + count <= firstOf(topicId, queueId);
+      return isExpired || !exists(topicId) ? undefined : body;
+    },
+    expiredOffset: firstOf,
+    exists,
+  };
+}

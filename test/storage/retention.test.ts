@@ -1,0 +1,354 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../../platform/manual-clock.ts';
+import { MemoryFs } from '../../platform/memory-fs.ts';
+import { SeededRandom } from '../../platform/seeded-random.ts';
+import { MemoryKv } from '../../storage/kv/memory-store.ts';
+import { planExpiry } from '../../storage/log/retention-plan.ts';
+import { openStore } from '../../storage/open-store.ts';
+import { col, indexRowWidth } from '../../storage/queues/index-rows.ts';
+import {
+  entryKinds,
+  type RetentionRules,
+  type Store,
+  type TopicPolicy,
+} from '../../storage/store.ts';
+
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const minute = 60_000;
+
+interface World {
+  fs: MemoryFs;
+  kv: MemoryKv;
+  readonly clock: ManualClock;
+}
+
+function open({ fs, kv, clock }: World): Promise<Store> {
+  const random = new SeededRandom(7);
+  const dataDirectories = new Map([[1, '/data']]);
+  const options = { fs, kv, clock, random, directory: '/data', dataDirectories };
+  return openStore({ ...options, segmentBytes: 3000, strideBytes: 1000 });
+}
+
+function rules(
+  policies: ReadonlyMap<number, TopicPolicy>,
+  floor: RetentionRules['floor'] = () => Infinity,
+): RetentionRules {
+  return {
+    policy: (topicId) => (topicId === 0 ? {} : policies.get(topicId)),
+    floor,
+    segmentAgeMs: minute,
+  };
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+interface Sent {
+  readonly offset: number;
+  readonly count: number;
+  readonly id: number;
+  readonly timeMs: number;
+}
+
+/** A plain list of what each queue was given, and checks of what is left of it. */
+class Model {
+  readonly queues = new Map<string, Sent[]>();
+  /** Topics that were dropped. */
+  readonly gone = new Set<number>();
+  #id = 0;
+
+  async append(store: Store, topicId: number, queueId: number, random: SeededRandom) {
+    const id = this.#id++;
+    const body = Buffer.from(random.bytes(8 + random.below(300)));
+    body.writeUInt32LE(id);
+    const count = 1 + random.below(4);
+    const request = { topicId, queueId, count, body, kind: entryKinds.messages };
+    const { baseOffset, storeTimeMs } = await store.append({
+      ...{ ...request, firstIdHash: 0, tagHash: 0 },
+    });
+    const queue = this.queues.get(`${topicId}/${queueId}`) ?? [];
+    this.queues.set(`${topicId}/${queueId}`, queue);
+    expect(baseOffset).toBe(queue.reduce((sum, sent) => sum + sent.count, 0));
+    queue.push({ offset: baseOffset, count, id, timeMs: storeTimeMs });
+  }
+
+  /**
+   * From the queue's first offset on everything is there, in order; offsets never change; nothing
+   * that `mustKeep` says is below the first offset.
+   */
+  async check(store: Store, mustKeep: (sent: Sent, queue: readonly Sent[]) => boolean) {
+    for (const [name, sent] of this.queues) {
+      const [topicId, queueId] = name.split('/').map(Number) as [number, number];
+      if (this.gone.has(topicId)) continue;
+      const { minOffset, maxOffset } = await store.range(topicId, queueId);
+      const last = sent.at(-1);
+      expect(maxOffset, name).toBe(last === undefined ? 0 : last.offset + last.count);
+      const kept = sent.filter(({ offset, count }) => offset + count > minOffset);
+      for (const one of sent) {
+        if (mustKeep(one, sent)) expect(minOffset, name).toBeLessThanOrEqual(one.offset);
+      }
+      for (const from of [0, minOffset, minOffset + 1]) {
+        const { values, rowCount } = await store.indexRows(topicId, queueId, from, Infinity);
+        const rows = Array.from({ length: rowCount }, (_, row) =>
+          values.subarray(row * indexRowWidth, (row + 1) * indexRowWidth),
+        );
+        const wanted = kept.filter(({ offset, count }) => offset + count > from);
+        expect(rows.map((row) => row[col.baseOffset])).toEqual(wanted.map(({ offset }) => offset));
+        for (const [i, row] of rows.entries()) {
+          const entry = await store.readEntry(
+            row[col.partition]!,
+            row[col.position]!,
+            row[col.length]!,
+          );
+          expect(entry, `${name} offset ${wanted[i]!.offset}`).toBeDefined();
+          expect(Buffer.from(entry!.body).readUInt32LE(0)).toBe(wanted[i]!.id);
+        }
+      }
+      const middle = kept[kept.length >> 1];
+      if (middle === undefined) continue;
+      const at = await store.offsetAtTime(topicId, queueId, middle.timeMs);
+      const first = kept.find(({ timeMs }) => timeMs >= middle.timeMs)!;
+      expect(at).toBe(Math.max(first.offset, minOffset));
+    }
+  }
+}
+
+async function logBytes({ fs }: World): Promise<number> {
+  let bytes = 0;
+  for (const partition of ['/data/log/p0', '/data/p1']) {
+    for (const name of await fs.list(partition)) {
+      bytes += await (await fs.open(`${partition}/${name}`, 'read')).size();
+    }
+  }
+  return bytes;
+}
+
+test(`append, expire, move, drop, restart and lose the index against a model (seed ${seed})`, async () => {
+  const action = fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({ kind: fc.constant('append'), n: fc.integer({ max: 30, min: 1 }) }),
+    },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('retain'), n: fc.constant(0) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({ kind: fc.constant('wait'), n: fc.integer({ min: -20, max: 60 }) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('move'), n: fc.integer({ min: 0, max: 7 }) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('restart'), n: fc.integer({ min: 0, max: 3 }) }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('drop'), n: fc.constant(0) }) },
+  );
+  let expired = 0;
+  const property = fc.asyncProperty(
+    fc.array(action, { minLength: 5, maxLength: 40 }),
+    fc.integer(),
+    async (actions, randomSeed) => {
+      const random = new SeededRandom(randomSeed);
+      const world: World = { fs: new MemoryFs(), kv: new MemoryKv(), clock: new ManualClock() };
+      const policies = new Map<number, TopicPolicy>([
+        [1, {}],
+        [2, { retentionMs: 20 * minute }],
+        [3, { retentionBytes: 4000 }],
+        [4, { retentionMs: 5 * minute, retentionBytes: 100_000 }],
+        [5, { retentionMs: 1 }],
+      ]);
+      // Topic 5 has a reader that never moves.
+      const floor = (topicId: number) => (topicId === 5 ? 0 : Infinity);
+      const model = new Model();
+      let store = await open(world);
+      let highMs = 0;
+      for (const { kind, n } of actions) {
+        if (kind === 'append') {
+          for (let i = 0; i < n; i++) {
+            await model.append(store, 1 + random.below(5), random.below(2), random);
+          }
+          await settle();
+        } else if (kind === 'wait') {
+          // A clock that goes back must not make anything expire early, or never.
+          world.clock.advance(Math.abs(n) * minute);
+          if (n < 0) world.clock.setWall(world.clock.nowMs() + 2 * n * minute);
+        } else if (kind === 'move') {
+          await store.moveQueues(1 + (n >> 1), [0, 1], n & 1);
+        } else if (kind === 'drop') {
+          policies.delete(4);
+          model.gone.add(4);
+        } else if (kind === 'restart') {
+          const disk = n === 0 ? world.fs.killClone() : world.fs;
+          await store.close();
+          world.fs = disk;
+          if (n >= 2) world.kv = new MemoryKv();
+          store = await open(world);
+        } else {
+          expired += (await store.retain(rules(policies, floor))).expiredQueues;
+          await settle();
+        }
+        highMs = Math.max(highMs, world.clock.nowMs());
+        await model.check(store, ({ timeMs }, queue) => {
+          const topic = [...model.queues].find(([, sent]) => sent === queue)![0];
+          if (topic.startsWith('1/') || topic.startsWith('5/')) return true;
+          return topic.startsWith('2/') && timeMs >= highMs - 20 * minute;
+        });
+      }
+      await store.close();
+    },
+  );
+  await fc.assert(property, { seed, numRuns: 12 });
+  expect(expired).toBeGreaterThan(10);
+}, 120_000);
+
+describe('what is past its retention', () => {
+  test('goes from the disk, and a dropped topic with it', async () => {
+    const world: World = { fs: new MemoryFs(), kv: new MemoryKv(), clock: new ManualClock() };
+    const random = new SeededRandom(1);
+    const store = await open(world);
+    const model = new Model();
+    const policies = new Map<number, TopicPolicy>([
+      [1, {}],
+      [2, { retentionMs: 10 * minute }],
+      [3, {}],
+    ]);
+    await model.append(store, 1, 0, random);
+    for (let i = 0; i < 400; i++) await model.append(store, 2 + (i % 2), 0, random);
+    await settle();
+    const before = await logBytes(world);
+    world.clock.advance(11 * minute);
+    policies.delete(3);
+    model.gone.add(3);
+    const report = await store.retain(rules(policies));
+    expect(report.expiredQueues).toBe(2);
+    await settle();
+    const after = await logBytes(world);
+    expect(after).toBeLessThan(before / 20);
+    await model.check(store, () => false);
+    const { minOffset, maxOffset } = await store.range(2, 0);
+    expect(minOffset).toBe(maxOffset);
+    // Offsets go on, also when the index is lost and nothing of the queue is left.
+    await store.close();
+    const again = await open({ ...world, kv: new MemoryKv() });
+    expect(await again.range(2, 0)).toEqual({ minOffset, maxOffset });
+    await model.append(again, 2, 0, random);
+    await model.check(again, () => false);
+    await again.close();
+  });
+
+  test('stays while somebody needs it, and goes afterwards', async () => {
+    const world: World = { fs: new MemoryFs(), kv: new MemoryKv(), clock: new ManualClock() };
+    const random = new SeededRandom(1);
+    const store = await open(world);
+    const model = new Model();
+    const policies = new Map<number, TopicPolicy>([[2, { retentionMs: minute }]]);
+    for (let i = 0; i < 200; i++) await model.append(store, 2, 0, random);
+    await settle();
+    world.clock.advance(2 * minute);
+    await store.retain(rules(policies, () => 0));
+    expect((await store.range(2, 0)).minOffset).toBe(0);
+    await store.retain(rules(policies, () => 100));
+    const { minOffset } = await store.range(2, 0);
+    expect(minOffset).toBeGreaterThan(50);
+    expect(minOffset).toBeLessThanOrEqual(100);
+    await store.retain(rules(policies));
+    const { minOffset: last, maxOffset } = await store.range(2, 0);
+    expect(last).toBe(maxOffset);
+    await store.close();
+  });
+});
+
+test('a power loss at any moment of a pass loses no entry that was kept', async () => {
+  const random = new SeededRandom(seed);
+  const crashes: { fs: MemoryFs; kv: MemoryKv }[] = [];
+  let isRetaining = false;
+  const fs: MemoryFs = new MemoryFs({
+    onOperation: () => {
+      if (!isRetaining) return;
+      const kv = random.below(3) === 0 ? new MemoryKv() : world.kv.clone();
+      crashes.push({ fs: fs.crashClone(random), kv }, { fs: fs.killClone(), kv: kv.clone() });
+    },
+  });
+  const world: World = { fs, kv: new MemoryKv(), clock: new ManualClock() };
+  const store = await open(world);
+  const model = new Model();
+  const policies = new Map<number, TopicPolicy>([
+    [1, {}],
+    [2, { retentionMs: 10 * minute }],
+  ]);
+  for (let i = 0; i < 100; i++) {
+    await model.append(store, i % 10 === 0 ? 1 : 2, i % 2, random);
+    world.clock.advance(minute / 5);
+  }
+  await settle();
+  isRetaining = true;
+  await store.retain(rules(policies));
+  await settle();
+  isRetaining = false;
+  const nowMs = world.clock.nowMs();
+  await store.close();
+  expect(crashes.length).toBeGreaterThan(15);
+  for (const [i, crash] of crashes.entries()) {
+    try {
+      const again = await open({ ...crash, clock: new ManualClock(nowMs) });
+      for (let pass = 0; pass < 2; pass++) {
+        for (const [name, sent] of model.queues) {
+          const [topicId, queueId] = name.split('/').map(Number) as [number, number];
+          const { values, rowCount } = await again.indexRows(topicId, queueId, 0, Infinity);
+          const found = new Set<number>();
+          for (let row = 0; row < rowCount; row++) {
+            const at = row * indexRowWidth;
+            const entry = await again.readEntry(
+              values[at + col.partition]!,
+              values[at + col.position]!,
+              values[at + col.length]!,
+            );
+            if (entry !== undefined) found.add(Buffer.from(entry.body).readUInt32LE(0));
+          }
+          const last = sent.at(-1)!;
+          expect((await again.range(topicId, queueId)).maxOffset).toBe(last.offset + last.count);
+          for (const { id, timeMs } of sent) {
+            if (topicId === 1 || timeMs >= nowMs - 10 * minute) expect(found).toContain(id);
+          }
+        }
+        await again.retain(rules(policies));
+      }
+      await again.close();
+    } catch (error) {
+      throw new Error(`crash ${i}, seed ${seed}`, { cause: error });
+    }
+  }
+});
+
+describe('planExpiry', () => {
+  const row = (topicId: number, from: number, to: number, bytes: number, highTimeMs: number) => ({
+    ...{ topicId, queueId: 0, firstOffset: from, endOffset: to, bytes, highTimeMs },
+    ...{ entries: 1, messages: to - from, lowTimeMs: 0, expiredOffset: 0 },
+  });
+  const plan = (policy: TopicPolicy, rows: ReturnType<typeof row>[], nowMs: number) =>
+    planExpiry(
+      rows.map((one) => ({ partition: 0, queues: [one] })),
+      rules(new Map([[1, policy]])),
+      nowMs,
+    ).get(1024);
+
+  test('by time: whole segments, from the oldest on, whatever the clock did', () => {
+    const rows = [row(1, 0, 10, 100, 500), row(1, 10, 20, 100, 9000), row(1, 20, 30, 100, 600)];
+    expect(plan({ retentionMs: 100 }, rows, 550)).toBeUndefined();
+    expect(plan({ retentionMs: 100 }, rows, 1000)).toBe(10);
+    expect(plan({ retentionMs: 100 }, rows, 9101)).toBe(30);
+    expect(plan({ retentionMs: 100 }, rows, -5000)).toBeUndefined();
+  });
+
+  test('by size: never less than was asked for', () => {
+    const rows = [row(1, 0, 10, 100, 1), row(1, 10, 20, 100, 2), row(1, 20, 30, 100, 3)];
+    expect(plan({ retentionBytes: 250 }, rows, 9)).toBeUndefined();
+    expect(plan({ retentionBytes: 200 }, rows, 9)).toBe(10);
+    expect(plan({ retentionBytes: 100 }, rows, 9)).toBe(20);
+    expect(plan({ retentionBytes: 0 }, rows, 9)).toBe(30);
+    expect(plan({}, rows, 9)).toBeUndefined();
+  });
+});
