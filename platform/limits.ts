@@ -85,6 +85,9 @@ export const limits = {
   arrayItemsMax: 16_777_216,
   /** Digits of a NUMERIC; values are 128-bit as in Arrow's Decimal128. */
   numericDigitsMax: 38,
+  /** Between two passes of retention; the shortest retention of a topic decides in between. */
+  retentionMsMin: 1000,
+  retentionMsMax: 30_000,
   /** Free space below which publishing is refused. */
   diskReserveBytes: 256 * 1024 * 1024,
 } as const;

@@ -70,6 +70,7 @@ export class LogStore implements Store {
   #drains: { readonly queue: LogicalQueue; readonly resolve: () => void }[] = [];
   #listeners: readonly RowsListener[] = [];
   #orderedListeners: readonly RowsListener[] = [];
+  #replacedListeners: readonly (() => void)[] = [];
   #appendedMessages = 0;
   /** One change of the mapping at a time. */
   #moving: Promise<void> = Promise.resolve();
@@ -181,10 +182,23 @@ export class LogStore implements Store {
   retain(rules: RetentionRules): Promise<RetentionReport> {
     const pass = this.#retaining.then(() => {
       if (this.#closing !== undefined) throw closed();
-      return this.#retention.run(rules);
+      return this.#retain(rules);
     });
     this.#retaining = pass.catch(() => undefined);
     return pass;
+  }
+
+  async #retain(rules: RetentionRules): Promise<RetentionReport> {
+    const report = await this.#retention.run(rules);
+    if (report.cleanedSegments > 0) for (const listener of this.#replacedListeners) listener();
+    return report;
+  }
+
+  onSegmentsReplaced(listener: () => void): () => void {
+    this.#replacedListeners = [...this.#replacedListeners, listener];
+    return () => {
+      this.#replacedListeners = this.#replacedListeners.filter((other) => other !== listener);
+    };
   }
 
   onDurable(listener: RowsListener): () => void {

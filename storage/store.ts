@@ -209,6 +209,8 @@ export interface Store {
    * CORRUPTION, UNAVAILABLE; what was not done is done by a later pass.
    */
   retain(rules: RetentionRules): Promise<RetentionReport>;
+  /** Calls back when segment files were replaced: old ones that are open are of no use. */
+  onSegmentsReplaced(listener: () => void): () => void;
   /** Key-value pairs of the broker (group cursors): derived state beside the queues' index. */
   readonly derived: DerivedKeys;
   stats(): StoreStats;

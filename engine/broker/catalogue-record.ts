@@ -22,7 +22,14 @@ export type TopicMessageType =
   | 'LITE'
   | 'MIXED';
 
-export interface TopicCreated {
+/** How long a topic keeps its messages; without either, for ever. */
+export interface TopicRetention {
+  readonly retentionMs?: number;
+  readonly retentionBytes?: number;
+}
+
+/** A new topic; for an id that exists, its new settings. */
+export interface TopicCreated extends TopicRetention {
   readonly op: 'topic-created';
   /** From 1; never reused. 0 is the system topic. */
   readonly topicId: number;
@@ -60,6 +67,12 @@ export interface GroupDropped {
   readonly name: string;
 }
 
+/** First offset of each queue of a topic, by queue id. */
+export interface TopicStart {
+  readonly topicId: number;
+  readonly offsets: readonly number[];
+}
+
 /** A source, table, view, materialized view, index or sink, by the statement that made it. */
 export interface RelationCreated {
   readonly op: 'relation-created';
@@ -73,6 +86,8 @@ export interface RelationCreated {
   readonly ownsTopic?: boolean;
   /** CREATE OR REPLACE: the relation that goes in the same moment. */
   readonly replaces?: number;
+  /** Where the topics began that it reads as sources: what had expired by then it never saw. */
+  readonly startsAt?: readonly TopicStart[];
   readonly timeMs: number;
 }
 

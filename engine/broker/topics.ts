@@ -1,10 +1,15 @@
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
-import type { CatalogueRecord, TopicCreated, TopicMessageType } from './catalogue-record.ts';
+import type {
+  CatalogueRecord,
+  TopicCreated,
+  TopicMessageType,
+  TopicRetention,
+} from './catalogue-record.ts';
 import type { SystemTopic } from './system-topic.ts';
 
-export interface TopicOptions {
+export interface TopicOptions extends TopicRetention {
   readonly queues: number;
   readonly ifNotExists: boolean;
   /** MIXED unless it is given. */
@@ -63,9 +68,10 @@ export class Topics {
   /** Throws ALREADY_EXISTS, INVALID_ARGUMENT. */
   async create(
     name: string,
-    { queues, ifNotExists, messageType = 'MIXED' }: TopicOptions,
+    { queues, ifNotExists, messageType = 'MIXED', ...retention }: TopicOptions,
   ): Promise<void> {
     checkName(name);
+    checkRetention(retention);
     if (!Number.isInteger(queues) || queues < 1 || queues > limits.topicQueuesMax) {
       throw new MillraceError(
         'INVALID_ARGUMENT',
@@ -85,9 +91,27 @@ export class Topics {
         name,
         queues,
         messageType,
+        ...retention,
         timeMs: this.#clock.nowMs(),
       };
     });
+  }
+
+  /** Throws TOPIC_NOT_FOUND, INVALID_ARGUMENT. */
+  async alter(topicId: number, retention: TopicRetention): Promise<void> {
+    checkRetention(retention);
+    await this.#systemTopic.change((): TopicCreated => {
+      const topic = this.#byId.get(topicId);
+      if (topic === undefined) {
+        throw new MillraceError('TOPIC_NOT_FOUND', 'the topic was dropped meanwhile');
+      }
+      const { retentionMs: _ms, retentionBytes: _bytes, ...settings } = topic;
+      return { ...settings, ...retention };
+    });
+  }
+
+  byId(topicId: number): TopicCreated | undefined {
+    return this.#byId.get(topicId);
   }
 
   async drop(topicId: number): Promise<void> {
@@ -125,6 +149,13 @@ export function messageTypeOf(text: string): TopicMessageType {
     'INVALID_ARGUMENT',
     `a topic's type is one of ${messageTypes.join(', ')}, not "${text}"`,
   );
+}
+
+function checkRetention({ retentionMs, retentionBytes }: TopicRetention): void {
+  for (const [name, value] of Object.entries({ retentionMs, retentionBytes })) {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) continue;
+    throw new MillraceError('INVALID_ARGUMENT', `${name} is a positive whole number`);
+  }
 }
 
 /** RocketMQ's rule for topic names (reference rocketmq-v2, 1.11). */

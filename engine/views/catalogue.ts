@@ -1,11 +1,12 @@
 import type { Catalog, Relation } from '../../sql/analyze/catalog.ts';
 import type { Expression, Identifier } from '../../sql/syntax/ast.ts';
-import type { RelationRenamed } from '../broker/catalogue-record.ts';
+import type { RelationRenamed, TopicRetention, TopicStart } from '../broker/catalogue-record.ts';
 import { errorsName, errorsRelation } from './error-rows.ts';
 import { informationSchema } from './information-schema.ts';
+import { LostNode } from './lost-node.ts';
 import type { RelationNode } from './nodes.ts';
 
-export interface TopicInfo {
+export interface TopicInfo extends TopicRetention {
   readonly topicId: number;
   readonly name: string;
   readonly queues: number;
@@ -34,6 +35,8 @@ export class Catalogue implements Catalog {
   readonly views = new Map<number, PlainView>();
   readonly indexes = new Map<number, Index>();
   readonly topics = new Map<string, TopicInfo>();
+  /** Where relations began that were made when part of their topics had expired, by id. */
+  readonly starts = new Map<number, readonly TopicStart[]>();
 
   find(name: string): Relation | undefined {
     for (const { relation, errors } of this.nodes.values()) {
@@ -146,6 +149,28 @@ export class Catalogue implements Catalog {
     };
     visit(id);
     return [...found];
+  }
+
+  /** Topics that a relation reads as sources, for which their whole log is its input. */
+  sourceTopics(ids: readonly number[]): readonly number[] {
+    const topics = new Set<number>();
+    for (const id of ids) {
+      const node = this.nodes.get(Math.abs(id));
+      const view = this.views.get(id);
+      if (view !== undefined)
+        for (const topicId of this.sourceTopics(view.dependsOn)) topics.add(topicId);
+      if (node?.relation.kind === 'source' && node.topicId !== undefined) topics.add(node.topicId);
+    }
+    return [...topics];
+  }
+
+  /** Throws CORRUPTION when the state of one of the relations is lost. */
+  checkReadable(ids: readonly number[]): void {
+    for (const id of ids) {
+      const node = this.node(id);
+      if (node instanceof LostNode) node.snapshot();
+      this.checkReadable(this.views.get(id)?.dependsOn ?? []);
+    }
   }
 
   nameOf(id: number): string {

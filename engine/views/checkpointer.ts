@@ -6,6 +6,7 @@ import type { ChunkChange } from '../dataflow/table.ts';
 import type { Catalogue } from './catalogue.ts';
 import { frontierPut, pieceKey, pieceRange, relationPut } from './checkpoint-store.ts';
 import type { Frontier } from './frontier.ts';
+import type { FlushedCheckpoint } from './protocol.ts';
 import { Slices } from './slices.ts';
 
 interface Options {
@@ -57,6 +58,34 @@ export class Checkpointer {
     this.#timer = this.#options.clock.after(limits.checkpointMs, () => this.#begin(), {
       background: true,
     });
+  }
+
+  /**
+   * Writes a checkpoint and makes it durable against power loss. What it holds then; `undefined`
+   * when it could not be written.
+   */
+  async flush(): Promise<FlushedCheckpoint | undefined> {
+    const { kv, catalogue, frontier, logger } = this.#options;
+    while (this.#writing !== undefined) await this.#writing;
+    if (this.#isClosed) return undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const { nodes, views, indexes } = catalogue;
+    const relations = new Set([...nodes.keys(), ...views.keys(), ...indexes.keys()]);
+    const flushed = { frontier: frontier.offsets(), relations };
+    const writing = this.#write(this.#capture());
+    this.#writing = writing.then((isWritten) => {
+      this.#writing = undefined;
+      if (!isWritten || this.#isTouched) this.touch();
+    });
+    if (!(await writing)) return undefined;
+    try {
+      await kv.flush();
+      return flushed;
+    } catch (error) {
+      logger.log('warn', 'a checkpoint could not be flushed and will be tried again', { error });
+      return undefined;
+    }
   }
 
   /** Writes what changed since the last checkpoint; nothing is written after it. */

@@ -39,6 +39,11 @@ export class Frontier {
       .filter((span) => span.from < span.until);
   }
 
+  /** A copy. */
+  offsets(): ReadonlyMap<number, readonly number[]> {
+    return new Map([...this.#topics].map(([topicId, offsets]) => [topicId, [...offsets]]));
+  }
+
   encode(): Uint8Array {
     return new TextEncoder().encode(JSON.stringify([...this.#topics]));
   }

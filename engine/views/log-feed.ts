@@ -2,7 +2,7 @@ import { toErrorData } from '../../platform/errors.ts';
 import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Topics } from '../broker/topics.ts';
-import type { FromWorker, QueueSpan, ToWorker } from './protocol.ts';
+import type { FromWorker, HeldSpan, QueueSpan, ToWorker } from './protocol.ts';
 
 type Post = (message: ToWorker, transfer?: readonly ArrayBuffer[]) => void;
 
@@ -16,13 +16,21 @@ export class LogFeed {
   readonly #post: Post;
   /** Followed topics: offsets of each queue, below which the worker asks for rows itself. */
   readonly #followed = new Map<number, readonly QueueSpan[]>();
+  /** What the worker reads now, by the id of its `hold`. */
+  readonly #held = new Map<number, readonly HeldSpan[]>();
   readonly #unsubscribe: () => void;
 
   constructor(store: Store, topics: Topics, post: Post) {
     this.#store = store;
     this.#topics = topics;
     this.#post = post;
-    this.#unsubscribe = store.onOrdered((rows) => this.#onOrdered(rows));
+    const unsubscribes = [
+      store.onOrdered((rows) => this.#onOrdered(rows)),
+      store.onSegmentsReplaced(() => post({ type: 'segments-replaced' })),
+    ];
+    this.#unsubscribe = () => {
+      for (const unsubscribe of unsubscribes) unsubscribe();
+    };
   }
 
   async follow(topicId: number): Promise<void> {
@@ -40,6 +48,18 @@ export class LogFeed {
 
   unfollow(topicId: number): void {
     this.#followed.delete(topicId);
+  }
+
+  hold(id: number, spans: readonly HeldSpan[]): void {
+    this.#held.set(id, spans);
+  }
+
+  release(id: number): void {
+    this.#held.delete(id);
+  }
+
+  get held(): readonly HeldSpan[] {
+    return [...this.#held.values()].flat();
   }
 
   fetch(request: Extract<FromWorker, { type: 'fetch-rows' }>): void {

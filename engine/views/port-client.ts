@@ -79,6 +79,17 @@ export class PortClient {
    * memory is bounded by the number of spans, not by their length.
    */
   async *rows(spans: readonly Span[]): AsyncGenerator<IndexRows> {
+    const id = this.#nextId++;
+    const held = spans.map(({ topicId, queueId, from }) => ({ topicId, queueId, from }));
+    this.post({ type: 'hold', id, spans: held });
+    try {
+      yield* this.#rows(spans);
+    } finally {
+      this.post({ type: 'release', id });
+    }
+  }
+
+  async *#rows(spans: readonly Span[]): AsyncGenerator<IndexRows> {
     const readers = spans.map((span) => ({
       ...span,
       rows: noRows,

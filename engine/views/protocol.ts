@@ -6,6 +6,7 @@ import type {
   CatalogueRecord,
   RelationCreated,
   RelationRenamed,
+  TopicRetention,
 } from '../broker/catalogue-record.ts';
 import type { Progress, RelationInfo, StatementDescription } from './sql-service.ts';
 
@@ -38,12 +39,31 @@ export type ToWorker =
   /** Answer to `propose` or `append`; rows and records that it caused were posted before. */
   | { readonly type: 'changed'; readonly id: number; readonly baseOffset: number }
   | { readonly type: 'change-failed'; readonly id: number; readonly error: ErrorData }
+  /** Make what has been consumed durable, and answer `checkpoint-flushed`. */
+  | { readonly type: 'flush-checkpoint'; readonly id: number }
+  /** Segment files were replaced: let go of those that are open. */
+  | { readonly type: 'segments-replaced' }
   /** Write a last checkpoint and answer `stopped`. */
   | { readonly type: 'stop' };
 
 export interface QueueSpan {
   readonly minOffset: number;
   readonly maxOffset: number;
+}
+
+/** Part of a queue that is read from offset `from` on. */
+export interface HeldSpan {
+  readonly topicId: number;
+  readonly queueId: number;
+  readonly from: number;
+}
+
+/** What a checkpoint holds that survives a power loss. */
+export interface FlushedCheckpoint {
+  /** Next offset of each queue, by queue id, of each topic that relations read. */
+  readonly frontier: ReadonlyMap<number, readonly number[]>;
+  /** Relations whose state it holds, and views that have none. */
+  readonly relations: ReadonlySet<number>;
 }
 
 /** How the worker got its state at start. */
@@ -65,14 +85,21 @@ export type Proposal =
       /** As the statement says; main checks it. */
       readonly messageType: string;
       readonly ifNotExists: boolean;
+      readonly retention: TopicRetention;
     }
+  | { readonly op: 'alter-topic'; readonly topicId: number; readonly retention: TopicRetention }
   | { readonly op: 'drop-topic'; readonly topicId: number }
   | {
       readonly op: 'create-relation';
-      readonly record: Omit<RelationCreated, 'op' | 'relationId' | 'timeMs' | 'topicId'> & {
+      readonly record: Omit<
+        RelationCreated,
+        'op' | 'relationId' | 'timeMs' | 'topicId' | 'startsAt'
+      > & {
         /** Topic to read; `ownsTopic` asks main for a new one instead. */
         readonly topicId?: number;
       };
+      /** Topics that it reads as sources. */
+      readonly reads: readonly number[];
     }
   | {
       readonly op: 'rename-relation';
@@ -96,6 +123,15 @@ export type FromWorker =
   | { readonly type: 'fatal'; readonly error: ErrorData }
   | { readonly type: 'follow'; readonly topicId: number }
   | { readonly type: 'unfollow'; readonly topicId: number }
+  /** What lies in the spans is about to be read: nothing of it may expire until it is released. */
+  | { readonly type: 'hold'; readonly id: number; readonly spans: readonly HeldSpan[] }
+  | { readonly type: 'release'; readonly id: number }
+  /** `checkpoint` is what is durable now; without it nothing new is. */
+  | {
+      readonly type: 'checkpoint-flushed';
+      readonly id: number;
+      readonly checkpoint?: FlushedCheckpoint;
+    }
   /** At most `maxEntries` index rows of the queue from `fromOffset` on. */
   | {
       readonly type: 'fetch-rows';

@@ -13,6 +13,7 @@ import {
 } from './checkpoint-store.ts';
 import { build } from './definitions.ts';
 import { Frontier } from './frontier.ts';
+import { LostNode } from './lost-node.ts';
 import { type RelationNode, ViewNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
 import type { StartReport } from './protocol.ts';
@@ -81,17 +82,27 @@ export async function restore(options: Options): Promise<Restored> {
     sink.written = await lastOutput(reader, sink);
   }
   const outputs = inStepOrder(sinks.flatMap(({ written }) => (written ? [written.after] : [])));
-  const beyond = await followAll(catalogue, client, frontier, checkpoint, outputs[0]);
+  const beginnings: Beginnings = new Map();
+  const beyond = await followAll(catalogue, client, frontier, checkpoint, outputs[0], beginnings);
+  let lost = 0;
   for (const node of missing) {
+    const { id } = node.relation;
+    const reason = lossOf(node, catalogue, beginnings);
+    if (reason !== undefined) {
+      lost++;
+      catalogue.nodes.set(id, new LostNode(node, reason));
+      continue;
+    }
     const publish = () => {
       if (node instanceof SinkNode) node.emitFilled(cutOf(frontier, node.inputTopics));
     };
     await reader.fill(node, () => undefined, publish);
   }
+  const writing = sinks.filter((sink) => catalogue.nodes.get(sink.relation.id) === sink);
   return {
     restored: catalogue.nodes.size - missing.length,
-    filled: missing.length,
-    replayed: await replayAll(steps, client, beyond, sinks),
+    filled: missing.length - lost,
+    replayed: await replayAll(steps, client, beyond, writing),
     saved,
   };
 }
@@ -153,6 +164,40 @@ function isSaved(
   return !missing.some(({ relation }) => node.dependsOn.includes(relation.id));
 }
 
+/** First offset of each queue, by topic. */
+type Beginnings = Map<number, readonly number[]>;
+
+/**
+ * Why a relation without a checkpoint cannot be built again: part of what it was made from has
+ * expired. `undefined` when nothing has: from the same input comes the same relation.
+ */
+function lossOf(
+  node: RelationNode,
+  catalogue: Catalogue,
+  beginnings: Beginnings,
+): string | undefined {
+  const startsAt = catalogue.starts.get(node.relation.id) ?? [];
+  const hasInputs = node instanceof ViewNode || node instanceof SinkNode;
+  const inputs = hasInputs ? node.dependsOn.map((id) => catalogue.node(id)) : [node];
+  for (const input of inputs) {
+    if (input instanceof LostNode) return `it reads "${input.relation.name}", which is lost`;
+    // A source keeps nothing itself; the rows of the others are there.
+    const isWhole = input === node ? node.relation.kind !== 'table' : input?.snapshot !== undefined;
+    if (isWhole || input?.topicId === undefined || input.ownsTopic) continue;
+    const { topicId } = input;
+    const start = startsAt.find((one) => one.topicId === topicId)?.offsets ?? [];
+    for (const [queueId, offset] of (beginnings.get(topicId) ?? []).entries()) {
+      const from = start[queueId] ?? 0;
+      if (offset <= from) continue;
+      return (
+        `it was made from offset ${from} of queue ${queueId} of topic ${topicId} on, which now ` +
+        `begins at ${offset}`
+      );
+    }
+  }
+  return undefined;
+}
+
 /**
  * Follows every topic from the checkpoint's frontier on; returns what lies between it and now.
  * `output`: the first cut up to which a sink has written.
@@ -163,11 +208,16 @@ async function followAll(
   frontier: Frontier,
   checkpoint: SavedCheckpoint | undefined,
   output: Cut | undefined,
+  beginnings: Beginnings,
 ): Promise<Span[]> {
   const beyond: Span[] = [];
   for (const { topicId } of catalogue.nodes.values()) {
     if (topicId === undefined || frontier.has(topicId)) continue;
     const ranges = await client.follow(topicId);
+    beginnings.set(
+      topicId,
+      ranges.map(({ minOffset }) => minOffset),
+    );
     const ends = ranges.map(({ maxOffset }) => maxOffset);
     // Without a checkpoint everything is filled from the log: up to now, or up to where a sink's
     // outputs are known, since they cannot be told apart in a fill.

@@ -3,9 +3,11 @@ import { type Context, complain, didYouMean } from '../../sql/analyze/context.ts
 import { typeName } from '../../sql/columns/type-name.ts';
 import type { Field, SqlValue } from '../../sql/columns/types.ts';
 import type { QualifiedName, Show } from '../../sql/syntax/ast.ts';
+import type { TopicStart } from '../broker/catalogue-record.ts';
 import type { Catalogue } from './catalogue.ts';
 import { errorsName, undecodableFields } from './error-rows.ts';
 import type { Session } from './session.ts';
+import { retentionRows } from './topic-options.ts';
 
 /** SHOW and DESCRIBE: the catalogue and the session's settings as rows. */
 
@@ -136,6 +138,9 @@ export function describeRelation(catalogue: Catalogue, qualified: QualifiedName,
   const relation = catalogue.find(name)!;
   const node = relation.id < 0 ? undefined : catalogue.node(relation.id);
   rows.push(['', relation.kind, '']);
+  for (const start of catalogue.starts.get(relation.id) ?? []) {
+    rows.push(['', 'starts at', startText(catalogue, start)]);
+  }
   if (node?.rowCount !== undefined) rows.push(['', 'rows', String(node.rowCount)]);
   if (node?.errors !== undefined) {
     const { count, fields } = node.errors;
@@ -159,6 +164,7 @@ export function describeTopic(
     .map(({ relation }) => relation.name);
   return [
     ['queues', 'integer', String(topic.queues)],
+    ...retentionRows(topic),
     ['read by', 'relations', readers.join(', ')],
   ];
 }
@@ -174,4 +180,11 @@ export function noTopic(
     sqlState: '42704',
     hint: didYouMean(name, [...catalogue.topics.keys()]),
   });
+}
+
+/** `topic "t": queue 0 from 500, queue 1 from 420`: what had expired before was never seen. */
+function startText(catalogue: Catalogue, { topicId, offsets }: TopicStart): string {
+  const topic = [...catalogue.topics.values()].find((one) => one.topicId === topicId);
+  const queues = offsets.map((offset, queueId) => `queue ${queueId} from ${offset}`);
+  return `topic "${topic?.name ?? topicId}": ${queues.join(', ')}`;
 }

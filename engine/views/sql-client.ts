@@ -4,12 +4,20 @@ import type { Clock } from '../../platform/clock.ts';
 import { fromErrorData, MillraceError, toErrorData } from '../../platform/errors.ts';
 import type { Thread } from '../../platform/threads.ts';
 import { entryKinds, type Store, tagNone } from '../../storage/store.ts';
-import type { RelationCreated } from '../broker/catalogue-record.ts';
+import type { RelationCreated, TopicStart } from '../broker/catalogue-record.ts';
 import type { SystemTopic } from '../broker/system-topic.ts';
 import { messageTypeOf, type Topics } from '../broker/topics.ts';
 import { Execution } from './execution.ts';
 import { LogFeed } from './log-feed.ts';
-import type { AppendedEntry, FromWorker, Proposal, StartReport, ToWorker } from './protocol.ts';
+import type {
+  AppendedEntry,
+  FlushedCheckpoint,
+  FromWorker,
+  HeldSpan,
+  Proposal,
+  StartReport,
+  ToWorker,
+} from './protocol.ts';
 import type {
   ExecuteOptions,
   RelationInfo,
@@ -40,6 +48,9 @@ export class SqlClient implements SqlService {
   readonly #options: SqlClientOptions;
   readonly #feed: LogFeed;
   readonly #executions = new Map<number, Execution>();
+  readonly #flushes = new Map<number, Waiter<FlushedCheckpoint | undefined>>();
+  /** Where topics begin for relations whose record is being written. */
+  readonly #starting = new Set<readonly HeldSpan[]>();
   readonly #describes = new Map<number, Waiter<StatementDescription>>();
   readonly #relationLists = new Map<number, Waiter<readonly RelationInfo[]>>();
   readonly #ready: Promise<StartReport>;
@@ -95,6 +106,20 @@ export class SqlClient implements SqlService {
     return this.#ask(this.#relationLists, (id) => ({ type: 'relations', id }));
   }
 
+  /**
+   * Has the worker write a checkpoint and make it durable. What it holds; `undefined` when it could
+   * not be written, or the engine has stopped.
+   */
+  flushCheckpoint(): Promise<FlushedCheckpoint | undefined> {
+    if (this.#failure !== undefined) return Promise.resolve(undefined);
+    return this.#ask(this.#flushes, (id) => ({ type: 'flush-checkpoint', id }));
+  }
+
+  /** What is being read of topics now: nothing of it may expire. */
+  get held(): readonly HeldSpan[] {
+    return [...this.#feed.held, ...[...this.#starting].flat()];
+  }
+
   /** Lets the worker write its last checkpoint, then ends it. */
   async close(): Promise<void> {
     if (this.#failure === undefined) {
@@ -139,6 +164,12 @@ export class SqlClient implements SqlService {
         return this.#feed.unfollow(message.topicId);
       case 'fetch-rows':
         return this.#feed.fetch(message);
+      case 'hold':
+        return this.#feed.hold(message.id, message.spans);
+      case 'release':
+        return this.#feed.release(message.id);
+      case 'checkpoint-flushed':
+        return settle(this.#flushes, message.id, message.checkpoint);
       case 'propose':
         return this.#change(message.id, () => this.#apply(message.proposal));
       case 'append':
@@ -203,30 +234,24 @@ export class SqlClient implements SqlService {
   }
 
   async #apply(proposal: Proposal): Promise<number> {
-    const { systemTopic, topics, clock } = this.#options;
+    const { systemTopic, topics } = this.#options;
     switch (proposal.op) {
       case 'create-topic':
         await topics.create(proposal.name, {
           queues: proposal.queues,
           ifNotExists: proposal.ifNotExists,
           messageType: messageTypeOf(proposal.messageType),
+          ...proposal.retention,
         });
+        return 0;
+      case 'alter-topic':
+        await topics.alter(proposal.topicId, proposal.retention);
         return 0;
       case 'drop-topic':
         await topics.drop(proposal.topicId);
         return 0;
       case 'create-relation':
-        await systemTopic.change((): RelationCreated => {
-          const { record } = proposal;
-          const topicId = record.ownsTopic === true ? systemTopic.nextTopicId : record.topicId;
-          return {
-            ...record,
-            op: 'relation-created',
-            relationId: systemTopic.nextRelationId,
-            ...(topicId === undefined ? {} : { topicId }),
-            timeMs: clock.nowMs(),
-          };
-        });
+        await this.#createRelation(proposal);
         return 0;
       case 'rename-relation':
         await systemTopic.change(() => ({ op: 'relation-renamed', ...proposal.record }));
@@ -240,17 +265,63 @@ export class SqlClient implements SqlService {
     }
   }
 
+  /** Its topics keep what they have now until the record is known to all. */
+  async #createRelation(proposal: Extract<Proposal, { op: 'create-relation' }>): Promise<void> {
+    const { systemTopic, clock, topics, store } = this.#options;
+    const { record, reads } = proposal;
+    const queues = reads.flatMap((topicId) =>
+      Array.from({ length: topics.queueCount(topicId) }, (_, queueId) => ({ topicId, queueId })),
+    );
+    const ranges = queues.map(({ topicId, queueId }) => store.range(topicId, queueId));
+    const known = await Promise.all(ranges);
+    let held: HeldSpan[] = [];
+    try {
+      await systemTopic.change((): RelationCreated => {
+        held = queues.map(({ topicId, queueId }, i) => {
+          const { minOffset: from } = store.rangeNow(topicId, queueId) ?? known[i]!;
+          return { topicId, queueId, from };
+        });
+        this.#starting.add(held);
+        const topicId = record.ownsTopic === true ? systemTopic.nextTopicId : record.topicId;
+        return {
+          ...record,
+          op: 'relation-created',
+          relationId: systemTopic.nextRelationId,
+          ...(topicId === undefined ? {} : { topicId }),
+          ...startsOf(held),
+          timeMs: clock.nowMs(),
+        };
+      });
+    } finally {
+      this.#starting.delete(held);
+    }
+  }
+
   #fail(error: MillraceError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#setReady?.reject(error);
     for (const execution of [...this.#executions.values()]) execution.onFailed(error);
+    for (const { resolve } of this.#flushes.values()) resolve(undefined);
+    this.#flushes.clear();
     for (const waiters of [this.#describes, this.#relationLists] as const) {
       for (const waiter of waiters.values()) waiter.reject(error);
       waiters.clear();
     }
     assert(this.#executions.size === 0, 'every execution ends with the engine');
   }
+}
+
+/** Topics of which nothing had expired are left out. */
+function startsOf(held: readonly HeldSpan[]): { readonly startsAt?: readonly TopicStart[] } {
+  const byTopic = new Map<number, number[]>();
+  for (const { topicId, from } of held) {
+    byTopic.set(topicId, [...(byTopic.get(topicId) ?? []), from]);
+  }
+  const startsAt = [...byTopic]
+    .filter(([, offsets]) => offsets.some((offset) => offset > 0))
+    .map(([topicId, offsets]) => ({ topicId, offsets }));
+  return startsAt.length === 0 ? {} : { startsAt };
 }
 
 function settle<T>(waiters: Map<number, Waiter<T>>, id: number, value: T): void {

@@ -31,6 +31,8 @@ import { StepLoop } from './step-loop.ts';
 export interface SqlEngineOptions {
   readonly port: Port;
   readonly partitions: (partition: number) => PartitionReader;
+  /** Lets go of segment files that are not the present ones any more. */
+  readonly refreshPartitions: () => void;
   /** Opens the `state/` database. */
   readonly openState: () => Promise<KvStore>;
   readonly clock: Clock;
@@ -106,6 +108,10 @@ export class SqlEngine {
         return this.#streams.cancel(message.id);
       case 'credit':
         return this.#streams.credit(message.id);
+      case 'flush-checkpoint':
+        return this.#reading(() => this.#flushCheckpoint(message.id));
+      case 'segments-replaced':
+        return this.#options.refreshPartitions();
       case 'stop':
         this.#streams.cancelAll();
         return this.#exclusive(() => this.#stop());
@@ -141,8 +147,7 @@ export class SqlEngine {
   #apply(record: CatalogueRecord): void {
     switch (record.op) {
       case 'topic-created': {
-        const { topicId, name, queues } = record;
-        this.catalogue.topics.set(name, { topicId, name, queues });
+        this.catalogue.topics.set(record.name, record);
         return;
       }
       case 'topic-dropped':
@@ -152,6 +157,9 @@ export class SqlEngine {
         return;
       case 'relation-created':
         if (record.replaces !== undefined) this.#forget(record.replaces);
+        if (record.startsAt !== undefined) {
+          this.catalogue.starts.set(record.relationId, record.startsAt);
+        }
         this.#created.push(record);
         return;
       case 'relation-renamed':
@@ -171,6 +179,7 @@ export class SqlEngine {
     const topicId = this.catalogue.nodes.get(id)?.topicId;
     this.catalogue.nodes.delete(id);
     this.catalogue.views.delete(id);
+    this.catalogue.starts.delete(id);
     const isRead = [...this.catalogue.nodes.values()].some((node) => node.topicId === topicId);
     if (topicId === undefined || isRead) return;
     this.frontier.forget(topicId);
@@ -210,6 +219,12 @@ export class SqlEngine {
     await steps.caughtUp();
     const { restored, filled, replayed } = result;
     client.post({ type: 'ready', restored, filled, replayed });
+  }
+
+  async #flushCheckpoint(id: number): Promise<void> {
+    const checkpoint = await this.#checkpointer?.flush();
+    const found = checkpoint === undefined ? {} : { checkpoint };
+    this.client.post({ type: 'checkpoint-flushed', id, ...found });
   }
 
   async #stop(): Promise<void> {

@@ -6,6 +6,7 @@ import type { Field, SqlValue } from '../../sql/columns/types.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import type {
+  AlterTopic,
   CreateIndex,
   CreateRelation,
   CreateSink,
@@ -39,6 +40,7 @@ import { defineSink } from './sink-definition.ts';
 import { SinkNode } from './sink-node.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import type { StatementDescription } from './sql-service.ts';
+import { retentionOf, retentionOptions } from './topic-options.ts';
 
 /** Runs the statements of a text one after another. */
 export class Statements {
@@ -76,6 +78,8 @@ export class Statements {
         return this.#query(statement, script, answer);
       case 'create-topic':
         return this.#createTopic(context, statement, answer);
+      case 'alter-topic':
+        return this.#alterTopic(context, statement, answer);
       case 'create-relation':
         return this.#createRelation(context, statement, script, answer);
       case 'create-view':
@@ -132,7 +136,7 @@ export class Statements {
   }
 
   async #createTopic(context: Context, node: CreateTopic, answer: Answer): Promise<void> {
-    checkOptions(context, node.options, ['queues', 'type']);
+    checkOptions(context, node.options, ['queues', 'type', ...retentionOptions]);
     const given = (option: string) => node.options.find(({ name }) => name === option)?.value;
     await this.#engine.client.propose({
       op: 'create-topic',
@@ -140,8 +144,19 @@ export class Statements {
       queues: Number(given('queues') ?? 4),
       messageType: String(given('type') ?? 'mixed').toUpperCase(),
       ifNotExists: node.ifNotExists,
+      retention: retentionOf(context, node.options, {}),
     });
     answer.done('CREATE TOPIC');
+  }
+
+  async #alterTopic(context: Context, node: AlterTopic, answer: Answer): Promise<void> {
+    checkOptions(context, node.options, retentionOptions);
+    const { catalogue, client } = this.#engine;
+    const topic = catalogue.topics.get(node.name.name);
+    if (topic === undefined) throw noTopic(context, node.name.name, node.name.span, catalogue);
+    const retention = retentionOf(context, node.options, topic);
+    await client.propose({ op: 'alter-topic', topicId: topic.topicId, retention });
+    answer.done('ALTER TOPIC');
   }
 
   async #createRelation(
@@ -155,7 +170,7 @@ export class Statements {
     if (name === undefined) return answer.done(tag);
     const { topic } = defineRelation(context, node);
     const sql = script.slice(node.span.start, node.span.end);
-    if (topic === undefined) return this.#adopt({ name, sql, ownsTopic: true }, tag, answer);
+    if (topic === undefined) return this.#adopt({ name, sql, ownsTopic: true }, [], tag, answer);
     const info = this.#engine.catalogue.topics.get(topic);
     if (info === undefined) {
       const { span } = node.options.find((option) => option.name === 'topic')!;
@@ -165,7 +180,8 @@ export class Statements {
         hint: `Create it first: CREATE TOPIC "${topic}".`,
       });
     }
-    return this.#adopt({ name, sql, topicId: info.topicId }, tag, answer);
+    const { topicId } = info;
+    return this.#adopt({ name, sql, topicId }, [topicId], tag, answer);
   }
 
   async #createView(
@@ -182,11 +198,13 @@ export class Statements {
         ? newName(catalogue, node.name, node.ifNotExists, context)
         : replaced.name;
     if (name === undefined) return answer.done(tag);
-    const { columns } = defineView(catalogue, script, node);
+    const { columns, dependsOn } = defineView(catalogue, script, node);
+    catalogue.checkReadable(dependsOn);
+    const reads = catalogue.sourceTopics(dependsOn);
     if (replaced !== undefined) checkReplacement(context, node, replaced, columns);
     const sql = script.slice(node.span.start, node.span.end);
     const replaces = replaced === undefined ? {} : { replaces: replaced.id };
-    return this.#adopt({ name, sql, ...replaces }, tag, answer);
+    return this.#adopt({ name, sql, ...replaces }, reads, tag, answer);
   }
 
   async #createSink(
@@ -198,9 +216,11 @@ export class Statements {
     const { catalogue } = this.#engine;
     const name = newName(catalogue, node.name, node.ifNotExists, context);
     if (name === undefined) return answer.done('CREATE SINK');
-    defineSink(context, catalogue, node);
+    const { dependsOn } = defineSink(context, catalogue, node);
+    catalogue.checkReadable(dependsOn);
+    const reads = catalogue.sourceTopics(dependsOn);
     const sql = script.slice(node.span.start, node.span.end);
-    return this.#adopt({ name, sql }, 'CREATE SINK', answer);
+    return this.#adopt({ name, sql }, reads, 'CREATE SINK', answer);
   }
 
   async #createIndex(
@@ -221,7 +241,7 @@ export class Statements {
     if (free === undefined) return answer.done('CREATE INDEX');
     if (unique) checkPresentRows(catalogue.nodes.get(tableId)!, name, columns);
     const sql = script.slice(node.span.start, node.span.end);
-    return this.#adopt({ name, sql }, 'CREATE INDEX', answer);
+    return this.#adopt({ name, sql }, [], 'CREATE INDEX', answer);
   }
 
   async #rename(context: Context, node: Rename, answer: Answer): Promise<void> {
@@ -241,10 +261,11 @@ export class Statements {
       ownsTopic?: boolean;
       replaces?: number;
     },
+    reads: readonly number[],
     tag: string,
     answer: Answer,
   ): Promise<void> {
-    await this.#engine.client.propose({ op: 'create-relation', record });
+    await this.#engine.client.propose({ op: 'create-relation', record, reads });
     await this.#engine.adopt((done, total) => answer.progress(done, total));
     answer.done(tag);
   }

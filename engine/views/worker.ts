@@ -30,6 +30,9 @@ export function main(port: Port, data: unknown): void {
   new SqlEngine({
     port,
     partitions,
+    refreshPartitions: () => {
+      for (const reader of readers.values()) void reader.refresh();
+    },
     openState: () => openReopening(rocksDb, `${directory}/state`),
     clock: systemClock,
     logger: createLogger('warn'),

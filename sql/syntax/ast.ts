@@ -424,6 +424,13 @@ export interface Rename extends Node {
   readonly newName: Identifier;
 }
 
+/** `ALTER TOPIC name SET (option = value, ...)`. */
+export interface AlterTopic extends Node {
+  readonly kind: 'alter-topic';
+  readonly name: Identifier;
+  readonly options: readonly WithOption[];
+}
+
 export interface Drop extends Node {
   readonly kind: 'drop';
   readonly object: 'source' | 'table' | 'view' | 'materialized view' | 'topic' | 'index' | 'sink';
@@ -520,6 +527,7 @@ export type Statement =
   | CreateIndex
   | CreateSink
   | Rename
+  | AlterTopic
   | Drop
   | Insert
   | Update

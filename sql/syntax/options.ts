@@ -3,7 +3,11 @@ import type { TokenStream } from './token-stream.ts';
 
 /** `WITH (name = value, ...)`. */
 export function parseOptions(stream: TokenStream): WithOption[] {
-  if (!stream.acceptWord('with')) return [];
+  return stream.acceptWord('with') ? parseOptionList(stream) : [];
+}
+
+/** `(name = value, ...)`. */
+export function parseOptionList(stream: TokenStream): WithOption[] {
   return stream.list(() => {
     const mark = stream.mark();
     let name: string;

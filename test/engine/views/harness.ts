@@ -137,6 +137,9 @@ export async function openEngine(given?: Files): Promise<Engine> {
       readers.set(partition, reader);
       return reader;
     },
+    refreshPartitions: () => {
+      for (const reader of readers.values()) void reader.refresh();
+    },
     openState: async () => state.wrap(await kv.open(join(directory, 'state'))),
     clock: timers,
     logger: createLogger('error'),

@@ -51,6 +51,10 @@ export function printStatement(statement: Statement): string {
         identifier(statement.name),
         withOptions(statement.options),
       );
+    case 'alter-topic': {
+      const options = withOptions(statement.options).replace(/^WITH /, '');
+      return words('ALTER TOPIC', identifier(statement.name), 'SET', options);
+    }
     case 'drop':
       return words(
         `DROP ${statement.object.toUpperCase()}`,

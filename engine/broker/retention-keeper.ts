@@ -1,0 +1,182 @@
+import type { Clock, Timer } from '../../platform/clock.ts';
+import { limits } from '../../platform/limits.ts';
+import type { Logger } from '../../platform/logger.ts';
+import {
+  type RetentionReport,
+  type RetentionRules,
+  type Store,
+  systemTopicId,
+  type TopicPolicy,
+} from '../../storage/store.ts';
+import type { CatalogueRecord } from './catalogue-record.ts';
+import type { SystemTopic } from './system-topic.ts';
+import type { Topics } from './topics.ts';
+
+/** What relations have consumed, in a checkpoint that survives a power loss. */
+export interface ConsumedInput {
+  /** Next offset of each queue, by queue id, of each topic that relations read. */
+  readonly frontier: ReadonlyMap<number, readonly number[]>;
+  readonly relations: ReadonlySet<number>;
+}
+
+/** Part of a queue that somebody reads now, from offset `from` on. */
+export interface Hold {
+  readonly topicId: number;
+  readonly queueId: number;
+  readonly from: number;
+}
+
+/** The SQL engine, as a reader of topics. */
+export interface TopicReaders {
+  /** Makes what has been consumed durable; `undefined` when nothing new is. */
+  flushCheckpoint(): Promise<ConsumedInput | undefined>;
+  readonly held: readonly Hold[];
+}
+
+export interface RetentionKeeperOptions {
+  readonly store: Store;
+  readonly topics: Topics;
+  readonly systemTopic: SystemTopic;
+  readonly readers: TopicReaders;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const keepAll: TopicPolicy = {};
+
+/**
+ * Runs retention (DESIGN section 4): every so often it has the relations' state made durable, and
+ * lets the store drop what is past its topic's retention, except
+ *
+ * - what lies at or past the frontier of one of the last two flushed checkpoints, and everything
+ *   that any relation reads as long as some relation is not in both of them;
+ * - what a query, or a relation in the making, reads now;
+ * - the system topic and the topics of tables, which keep everything.
+ *
+ * A topic that a record says was dropped goes altogether. One that no record knows is kept.
+ */
+export class RetentionKeeper {
+  readonly #options: RetentionKeeperOptions;
+  /** Topic that each relation reads or owns, if it does. */
+  readonly #relations = new Map<number, { readonly topicId?: number; readonly owns: boolean }>();
+  readonly #dropped = new Set<number>();
+  /** The last two, newest first. */
+  #checkpoints: readonly ConsumedInput[] = [];
+  #timer: Timer | undefined;
+  #pass: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  /** Before the system topic is opened: it must see every record. */
+  constructor(options: RetentionKeeperOptions) {
+    this.#options = options;
+    options.systemTopic.subscribe((record) => this.#apply(record));
+  }
+
+  /** Begins to run by itself. */
+  start(): void {
+    this.#timer = this.#options.clock.after(this.#intervalMs, () => this.#tick(), {
+      background: true,
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#pass.catch(() => undefined);
+  }
+
+  /** One pass. Throws as Store.retain. */
+  run(): Promise<RetentionReport> {
+    const pass = this.#pass.then(
+      () => this.#run(),
+      () => this.#run(),
+    );
+    this.#pass = pass;
+    return pass;
+  }
+
+  async #run(): Promise<RetentionReport> {
+    const { readers, store } = this.#options;
+    if (this.#relations.size > 0) {
+      const consumed = await readers.flushCheckpoint();
+      if (consumed !== undefined) this.#checkpoints = [consumed, ...this.#checkpoints].slice(0, 2);
+    }
+    return store.retain(this.#rules());
+  }
+
+  #tick(): void {
+    this.run()
+      .catch((error) => {
+        if (this.#isClosed) return;
+        const { logger } = this.#options;
+        logger.log('warn', 'retention could not be done and will be tried again', { error });
+      })
+      .then(() => {
+        if (!this.#isClosed) this.start();
+      });
+  }
+
+  /** Often enough that a topic keeps its messages not much longer than it asks. */
+  get #intervalMs(): number {
+    const half = this.#shortestMs / 2;
+    return Math.max(limits.retentionMsMin, Math.min(half, limits.retentionMsMax));
+  }
+
+  get #shortestMs(): number {
+    const { topics } = this.#options;
+    return Math.min(...topics.list().map(({ retentionMs = Infinity }) => retentionMs), Infinity);
+  }
+
+  #rules(): RetentionRules {
+    const owned = new Set(
+      [...this.#relations.values()].flatMap(({ owns, topicId = 0 }) => (owns ? [topicId] : [])),
+    );
+    return {
+      policy: (topicId) => {
+        if (topicId === systemTopicId || owned.has(topicId)) return keepAll;
+        if (this.#dropped.has(topicId)) return undefined;
+        return this.#options.topics.byId(topicId) ?? keepAll;
+      },
+      floor: (topicId, queueId) => this.#floor(topicId, queueId),
+      segmentAgeMs: Math.max(limits.retentionMsMin, this.#shortestMs),
+    };
+  }
+
+  #floor(topicId: number, queueId: number): number {
+    let floor = Infinity;
+    for (const held of this.#options.readers.held) {
+      if (held.topicId === topicId && held.queueId === queueId) floor = Math.min(floor, held.from);
+    }
+    const isRead = [...this.#relations.values()].some((relation) => relation.topicId === topicId);
+    if (!isRead) return floor;
+    if (this.#checkpoints.length < 2) return 0;
+    for (const { frontier, relations } of this.#checkpoints) {
+      if ([...this.#relations.keys()].some((id) => !relations.has(id))) return 0;
+      floor = Math.min(floor, frontier.get(topicId)?.[queueId] ?? 0);
+    }
+    return floor;
+  }
+
+  #apply(record: CatalogueRecord): void {
+    switch (record.op) {
+      case 'topic-dropped':
+        this.#dropped.add(record.topicId);
+        return;
+      case 'relation-created': {
+        const { relationId, topicId, ownsTopic = false, replaces } = record;
+        if (replaces !== undefined) this.#relations.delete(replaces);
+        const reads = topicId === undefined ? {} : { topicId };
+        this.#relations.set(relationId, { ...reads, owns: ownsTopic });
+        return;
+      }
+      case 'relation-dropped':
+        for (const id of record.relationIds) {
+          const relation = this.#relations.get(id);
+          this.#relations.delete(id);
+          if (relation?.owns === true && relation.topicId !== undefined) {
+            this.#dropped.add(relation.topicId);
+          }
+        }
+    }
+  }
+}
