@@ -1,5 +1,6 @@
 import { Groups } from '../engine/broker/groups.ts';
 import { openBroker } from '../engine/broker/open-broker.ts';
+import { RetentionKeeper } from '../engine/broker/retention-keeper.ts';
 import { SystemTopic } from '../engine/broker/system-topic.ts';
 import { Topics } from '../engine/broker/topics.ts';
 import type { StartReport } from '../engine/views/protocol.ts';
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly dataDirectory: string;
   /** Further physical partitions: number to the directory that `pN` is in (storage/open-store.ts). */
   readonly dataDirectories?: ReadonlyMap<number, string>;
+  /** Bytes of one segment file of the log; 1 GiB unless it is given. */
+  readonly segmentBytes?: number;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
@@ -54,7 +57,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const given = tls === undefined ? undefined : await readCertificate(fs, tls.cert, tls.key);
     const certificate = given === undefined ? selfSignedCertificate : async () => given;
     const logger = createLogger('warn');
-    const { dataDirectory: directory, dataDirectories } = options;
+    const { dataDirectory: directory, dataDirectories, segmentBytes } = options;
     const store = await openStore({
       fs,
       clock,
@@ -62,6 +65,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       kv: rocksDb,
       directory,
       ...(dataDirectories === undefined ? {} : { dataDirectories }),
+      ...(segmentBytes === undefined ? {} : { segmentBytes }),
       namesOf: namesOfEntry,
     });
     closers.push(() => store.close());
@@ -78,6 +82,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     });
     const sql = new SqlClient({ store, systemTopic, topics, thread, clock });
     closers.push(() => sql.close());
+    const readers = sql;
+    const keeper = new RetentionKeeper({ store, topics, systemTopic, readers, clock, logger });
+    closers.push(() => keeper.close());
     await systemTopic.open();
     const state = await sql.start();
     const broker = await openBroker({
@@ -89,6 +96,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       format: rocketmqFormat,
     });
     closers.push(() => broker.close());
+    keeper.start();
     const host = new GrpcHost(
       [
         createMessagingService({ ...broker, store, topics, clock }),

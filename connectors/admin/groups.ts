@@ -28,9 +28,9 @@ export function groupMethods(options: AdminOptions): Omit<AdminHandlers, 'FindMe
       return {};
     },
     ListGroups: () => ({ groups: groups.list().map(wireGroup) }),
-    DescribeGroup: ({ group: name = '' }) => {
+    DescribeGroup: async ({ group: name = '' }) => {
       const group = groups.get(name);
-      const queues = consumers.progress(name).map((queue) => ({
+      const queues = (await consumers.progress(name)).map((queue) => ({
         topic: options.topics.nameOf(queue.topicId),
         queue: queue.queueId,
         offset: queue.cursor,
@@ -58,7 +58,7 @@ async function reset(
   const { name } = broker.groups.get(request.group ?? '');
   const topic = topics.get(request.topic ?? '');
   for (const queueId of queuesOf(topic, request.queue)) {
-    const { minOffset, maxOffset } = store.range(topic.topicId, queueId);
+    const { minOffset, maxOffset } = await store.range(topic.topicId, queueId);
     let offset = request.offset;
     if (request.beginning === true) offset = minOffset;
     else if (request.end === true) offset = maxOffset;
@@ -71,7 +71,7 @@ async function reset(
         `queue ${queueId} of topic "${topic.name}" has offsets ${minOffset} to ${maxOffset}`,
       );
     }
-    broker.consumers.resetOffset(name, topic.name, queueId, offset);
+    await broker.consumers.resetOffset(name, topic.name, queueId, offset);
   }
 }
 

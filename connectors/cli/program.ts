@@ -21,10 +21,18 @@ import {
 import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
 import { publishCommand, subscribeCommand } from './message-commands.ts';
 import { addDataDirectory } from './partition-name.ts';
+import { orNone, parseDurationMs, parseSizeBytes } from './quantities.ts';
 import { serverCommand } from './server-command.ts';
 import { sqlCommand, submitCommand } from './sql-commands.ts';
 import type { TableStyle } from './table.ts';
-import { type TopicOptions, topicCreate, topicDescribe, topicList } from './topic-commands.ts';
+import {
+  type RetentionSettings,
+  type TopicOptions,
+  topicAlter,
+  topicCreate,
+  topicDescribe,
+  topicList,
+} from './topic-commands.ts';
 
 /** Runs one command line, given without the program's own name. Never rejects. */
 export async function runCommandLine(
@@ -76,6 +84,7 @@ function createProgram(
 interface ServerFlags {
   readonly data: string;
   readonly dataDir?: ReadonlyMap<number, string>;
+  readonly segmentSize: number;
   readonly port: number;
   readonly host: string;
 }
@@ -94,18 +103,31 @@ function addServerCommands(
       'a further physical partition, for example p1=/disk1; repeatable',
       checked(addDataDirectory),
     )
+    .option(
+      '--segment-size <size>',
+      'bytes of one log file; all topics share them',
+      checked(parseSizeBytes),
+      limits.segmentBytes,
+    )
     .option('--port <port>', 'gRPC port; 0 lets the system choose', checked(parsePort), 8081)
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--tls-cert <file>', 'certificate, PEM; without it TLS has one made at the start')
     .option('--tls-key <file>', 'its private key, PEM')
     .action(async (options: ServerFlags) => {
-      const { data, dataDir, port, host, tlsCert, tlsKey } = options;
+      const { data, dataDir, segmentSize: segmentBytes, port, host, tlsCert, tlsKey } = options;
       if ((tlsCert === undefined) !== (tlsKey === undefined)) {
         throw new MillraceError('INVALID_ARGUMENT', '--tls-cert and --tls-key come together');
       }
       const tls = tlsCert === undefined ? {} : { tls: { cert: tlsCert, key: tlsKey! } };
       const dataDirectories = dataDir === undefined ? {} : { dataDirectories: dataDir };
-      const settings = { dataDirectory: data, port, host, ...tls, ...dataDirectories };
+      const settings = {
+        dataDirectory: data,
+        port,
+        host,
+        segmentBytes,
+        ...tls,
+        ...dataDirectories,
+      };
       exit(await serverCommand(context, settings));
     });
   program
@@ -183,9 +205,20 @@ function addTopicCommands(
         .default('mixed'),
     )
     .option('--if-not-exists', 'do nothing when it is there already', false)
+    .addOption(retentionOption())
+    .addOption(retentionBytesOption())
     .addOption(endpointOption())
     .action(async (name: string, options: SqlFlags & TopicOptions) => {
       exit(await topicCreate(context, name, options, sqlOptions(options)));
+    });
+  topic
+    .command('alter')
+    .argument('<name>')
+    .addOption(retentionOption())
+    .addOption(retentionBytesOption())
+    .addOption(endpointOption())
+    .action(async (name: string, options: SqlFlags & RetentionSettings) => {
+      exit(await topicAlter(context, name, options, sqlOptions(options)));
     });
   topic
     .command('list')
@@ -425,6 +458,16 @@ function addLogCommands(
     .action(async (options: { data: string; json: boolean; rebuildIndex: boolean }) => {
       exit(await logRepair(context, options.data, options));
     });
+}
+
+function retentionOption(): Option {
+  const text = 'keep messages for this long: 90s, 24h, 7d, or none for ever';
+  return new Option('--retention <duration>', text).argParser(checked(orNone(parseDurationMs)));
+}
+
+function retentionBytesOption(): Option {
+  const text = 'keep this much of the newest messages: 500MiB, 10GiB, or none for all';
+  return new Option('--retention-bytes <size>', text).argParser(checked(orNone(parseSizeBytes)));
 }
 
 function sqlOptions({ endpoint, format }: SqlFlags): {

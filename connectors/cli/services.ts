@@ -95,6 +95,8 @@ export interface ServerOptions {
   readonly dataDirectory: string;
   /** Further physical partitions: number to the directory that `pN` is in. */
   readonly dataDirectories?: ReadonlyMap<number, string>;
+  /** Bytes of one segment file of the log; 1 GiB unless it is given. */
+  readonly segmentBytes?: number;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;

@@ -1,7 +1,15 @@
+import { MillraceError } from '../../platform/errors.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import { type SqlCommandOptions, sqlCommand } from './sql-commands.ts';
 
-export interface TopicOptions {
+/** `none` takes a limit away. */
+export interface RetentionSettings {
+  /** Milliseconds. */
+  readonly retention?: number | 'none';
+  readonly retentionBytes?: number | 'none';
+}
+
+export interface TopicOptions extends RetentionSettings {
   readonly queues: number;
   readonly type: string;
   readonly ifNotExists: boolean;
@@ -11,13 +19,33 @@ export interface TopicOptions {
 export function topicCreate(
   context: CliContext,
   name: string,
-  { queues, type, ifNotExists }: TopicOptions,
+  topic: TopicOptions,
   options: SqlCommandOptions,
 ): Promise<ExitCode> {
-  const guard = ifNotExists ? 'IF NOT EXISTS ' : '';
-  const given = type === 'mixed' ? '' : `, type = '${type}'`;
-  const text = `CREATE TOPIC ${guard}${quoted(name)} WITH (queues = ${queues}${given})`;
-  return sqlCommand(context, text, options);
+  const guard = topic.ifNotExists ? 'IF NOT EXISTS ' : '';
+  const type = topic.type === 'mixed' ? [] : [`type = '${topic.type}'`];
+  const settings = [`queues = ${topic.queues}`, ...type, ...retentionOptions(topic)].join(', ');
+  return sqlCommand(context, `CREATE TOPIC ${guard}${quoted(name)} WITH (${settings})`, options);
+}
+
+export function topicAlter(
+  context: CliContext,
+  name: string,
+  settings: RetentionSettings,
+  options: SqlCommandOptions,
+): Promise<ExitCode> {
+  const changes = retentionOptions(settings);
+  if (changes.length === 0) {
+    throw new MillraceError('INVALID_ARGUMENT', 'give --retention or --retention-bytes');
+  }
+  return sqlCommand(context, `ALTER TOPIC ${quoted(name)} SET (${changes.join(', ')})`, options);
+}
+
+function retentionOptions({ retention, retentionBytes }: RetentionSettings): string[] {
+  return [
+    ...(retention === undefined ? [] : [`retention_ms = ${retention}`]),
+    ...(retentionBytes === undefined ? [] : [`retention_bytes = ${retentionBytes}`]),
+  ];
 }
 
 export function topicList(context: CliContext, options: SqlCommandOptions): Promise<ExitCode> {
