@@ -1,3 +1,4 @@
+import { assert } from './assert.ts';
 import { MillraceError } from './errors.ts';
 import type { FileHandle, Fs, OpenMode } from './fs.ts';
 import type { Random } from './random.ts';
@@ -215,6 +216,7 @@ export class MemoryFs implements Fs {
 class MemoryFile implements FileHandle {
   readonly path: string;
   readonly #file: File;
+  #isClosed = false;
   readonly #begin: (operation: MemoryFsOperation) => void;
 
   constructor(path: string, file: File, begin: (operation: MemoryFsOperation) => void) {
@@ -272,7 +274,10 @@ class MemoryFile implements FileHandle {
     return this.#file.live.length;
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    assert(!this.#isClosed, 'a file is closed once');
+    this.#isClosed = true;
+  }
 
   #put(source: Uint8Array, position: number): void {
     const file = this.#file;

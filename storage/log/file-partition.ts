@@ -75,8 +75,8 @@ class FilePartition implements LogPartition {
   readonly #segments: SegmentList;
   readonly #listeners: ((durableEnd: number) => void)[] = [];
   readonly #abandonListeners: (() => void)[] = [];
-  /** Writers of segments that take no more writes; closed with the log. */
-  readonly #retired: SegmentWriter[] = [];
+  /** Writers of segments that take no more writes, and may still be at their zeros. */
+  #retired: readonly SegmentWriter[] = [];
   #recent: { readonly start: number; readonly bytes: Buffer }[] = [];
   #recentBytes = 0;
   #writer: SegmentWriter | undefined;
@@ -263,6 +263,9 @@ class FilePartition implements LogPartition {
       const cleaned = await cleanSegments(segments, cleaning, { fs, directory, pause });
       this.#segments.replace(segments, cleaned.segment);
       this.#forget(cleaned.segment.end);
+      this.#retired = this.#retired.filter(({ file }) =>
+        segments.every((one) => one.file !== file),
+      );
       for (const segment of segments) await segment.release();
       this.#segments.maintain();
       for (const path of cleaned.leftovers) await removeSegment(fs, path);
@@ -275,10 +278,9 @@ class FilePartition implements LogPartition {
     this.#closed = true;
     await this.#flushing;
     await this.#segments.close();
-    if (this.#writer !== undefined) this.#retired.push(this.#writer);
-    for (const writer of this.#retired) await writer.close();
-    const closed = new Set(this.#retired.map((writer) => writer.file));
-    for (const { file } of this.#segments.all) if (!closed.has(file)) await file.close();
+    await this.#writer?.idle();
+    for (const writer of this.#retired) await writer.idle();
+    for (const segment of this.#segments.all) await segment.release();
   }
 
   /** Visits what one read brings, at least one entry; returns the position after it. */
@@ -381,11 +383,11 @@ class FilePartition implements LogPartition {
   /** Ends the segment that takes writes; when no other can be made it goes on. */
   async #startNext(): Promise<void> {
     const writer = this.#writer!;
-    if (await this.#startSegment()) this.#retired.push(writer);
+    if (await this.#startSegment()) this.#retired = [...this.#retired, writer];
   }
 
   #retire(): void {
-    if (this.#writer !== undefined) this.#retired.push(this.#writer);
+    if (this.#writer !== undefined) this.#retired = [...this.#retired, this.#writer];
     this.#writer = undefined;
   }
 

@@ -128,11 +128,6 @@ export class SegmentWriter {
     await this.#zeroing;
   }
 
-  async close(): Promise<void> {
-    await this.#zeroing;
-    await this.#file.close();
-  }
-
   async #zeroTo(target: number): Promise<void> {
     while (this.#zeroed < target) {
       const at = this.#zeroed;

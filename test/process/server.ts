@@ -20,10 +20,11 @@ export async function startServerProcess(
   directory: string,
   port = 0,
   environment: Readonly<Record<string, string>> = {},
+  more: readonly string[] = [],
 ): Promise<ServerProcess> {
   const child = spawn(
     process.execPath,
-    [main, 'server', '--data', directory, '--port', String(port)],
+    [main, 'server', '--data', directory, '--port', String(port), ...more],
     {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
