@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { splitNumber } from '../../sql/columns/i64.ts';
+import { planFingerprint } from '../../sql/plan/intern.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import type { Entry } from '../../storage/store.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
@@ -236,7 +237,8 @@ export class ViewNode implements RelationNode {
     this.relation = relation;
     this.sql = sql;
     this.dependsOn = dependsOn;
-    this.fingerprint = JSON.stringify(plan, plainValue);
+    const { root, ...rows } = plan;
+    this.fingerprint = `${JSON.stringify(rows)}\n${planFingerprint(root)}`;
     this.#dataflow = buildDataflow(plan.root, {
       mode: 'collect',
       text: sql,
@@ -316,9 +318,4 @@ export class ViewNode implements RelationNode {
     this.delta = this.#dataflow.root.step();
     for (const batch of this.delta) this.#rows.apply(batch);
   }
-}
-
-/** Constants of a plan that JSON has no form for. */
-function plainValue(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? `${value}n` : value;
 }

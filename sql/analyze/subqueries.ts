@@ -7,7 +7,7 @@ import type { PlanNode } from '../plan/physical.ts';
 import type { Operand } from '../plan/subqueries.ts';
 import type { Expression, Query, Span, SubqueryExpression } from '../syntax/ast.ts';
 import { asBoolean } from './coerce.ts';
-import { complain, newColumn, unsupported } from './context.ts';
+import { complain, unsupported } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
 import { analyzeQuery } from './query.ts';
 import { compareRows } from './rows.ts';
@@ -108,8 +108,9 @@ function quantified(
     const isBare =
       expr.kind === 'column' && expr.index >= firstColumnId && isOfScope(place, expr.index);
     if (isBare || expr.kind === 'constant') return expr;
-    const id = newColumn(context);
-    operands.push({ id, expr });
+    const operand = context.statement.subqueries.operand(expr);
+    operands.push(operand);
+    const { id } = operand;
     return {
       ...columnExpr(id, expr.type),
       ...(expr.span === undefined ? {} : { span: expr.span }),

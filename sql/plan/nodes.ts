@@ -109,17 +109,40 @@ export function joinNode(
   outputs: JoinNode['outputs'],
   nullSafe: readonly boolean[] = leftKeys.map(() => false),
 ): JoinNode {
+  const node = { left, right, leftKeys, rightKeys, outputs };
+  const key = hasOnePartner(right, rightKeys)
+    ? keyOfSide(node, 'left')
+    : hasOnePartner(left, leftKeys)
+      ? keyOfSide(node, 'right')
+      : keyOfBoth(node);
   return {
+    ...node,
     kind: 'join',
-    left,
-    right,
-    leftKeys,
-    rightKeys,
     nullSafe,
-    outputs,
     fields: outputs.map(({ side, column }) => (side === 'left' ? left : right).fields[column]!),
     appendOnly: left.appendOnly && right.appendOnly,
+    ...(key === undefined ? {} : { uniqueKey: key }),
   };
+}
+
+type Joined = Pick<JoinNode, 'left' | 'right' | 'outputs'>;
+
+/** A row of the other side meets at most one row of this one. */
+function hasOnePartner({ uniqueKey }: PlanNode, keys: readonly number[]): boolean {
+  return uniqueKey?.every((column) => keys.includes(column)) === true;
+}
+
+/** The unique key of one side as output columns, if all of it comes out. */
+function keyOfSide(node: Joined, side: 'left' | 'right'): readonly number[] | undefined {
+  const key = node[side].uniqueKey?.map((column) =>
+    node.outputs.findIndex((output) => output.side === side && output.column === column),
+  );
+  return key?.every((column) => column >= 0) === true ? key : undefined;
+}
+
+function keyOfBoth(node: Joined): readonly number[] | undefined {
+  const [left, right] = [keyOfSide(node, 'left'), keyOfSide(node, 'right')];
+  return left === undefined || right === undefined ? undefined : [...left, ...right];
 }
 
 export function outerJoinNode(
@@ -130,7 +153,20 @@ export function outerJoinNode(
     const field = (side === 'left' ? left : right).fields[column]!;
     return side === 'right' || type === 'full' ? { ...field, nullable: true } : field;
   });
-  return { ...node, kind: 'outer', fields, appendOnly: false };
+  const { uniqueKey: _, ...rest } = node as OuterJoinNode;
+  const key =
+    type === 'full'
+      ? undefined
+      : hasOnePartner(right, node.rightKeys)
+        ? keyOfSide(node, 'left')
+        : keyOfBoth(node);
+  return {
+    ...rest,
+    kind: 'outer',
+    fields,
+    appendOnly: false,
+    ...(key === undefined ? {} : { uniqueKey: key }),
+  };
 }
 
 export function aggregateNode(
@@ -156,8 +192,9 @@ export function semiJoinNode(
   node: Pick<SemiJoinNode, 'anti' | 'left' | 'right' | 'leftKeys' | 'rightKeys' | 'nullSafe'>,
 ): SemiJoinNode {
   const { left, right, anti } = node;
+  const { uniqueKey: _, ...rest } = node as SemiJoinNode;
   return {
-    ...node,
+    ...rest,
     kind: 'semi',
     fields: left.fields,
     appendOnly: !anti && left.appendOnly && right.appendOnly,
@@ -169,9 +206,11 @@ export function setNode(
   node: Pick<SetNode, 'operation' | 'all' | 'left' | 'right'>,
   fields: readonly Field[],
 ): SetNode {
-  const { left, right, operation } = node;
+  const { left, right, operation, all } = node;
   const appendOnly = operation === 'intersect' && left.appendOnly && right.appendOnly;
-  return { ...node, kind: 'set', fields, appendOnly };
+  const uniqueKey = fields.map((_, column) => column);
+  const base = { operation, all, left, right, kind: 'set', fields, appendOnly } as const;
+  return all ? base : { ...base, uniqueKey };
 }
 
 export function recursiveNode(

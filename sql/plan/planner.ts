@@ -5,6 +5,7 @@ import { analyzeQuery } from '../analyze/query.ts';
 import { foldConstant } from '../codegen/fold.ts';
 import type { Query } from '../syntax/ast.ts';
 import { freeColumns } from './correlation.ts';
+import { projected } from './decorrelate.ts';
 import { fuseMaps } from './fuse.ts';
 import { interned } from './intern.ts';
 import { firstColumnId } from './joins.ts';
@@ -59,7 +60,7 @@ export function logicalPlan(
 
 /** The rewrite rules, in order. */
 export function optimized(root: PlanNode): PlanNode {
-  const simple = fuseMaps(interned(foldConstants(root)));
+  const simple = fuseMaps(interned(withoutDistinct(foldConstants(root))));
   const pushed = fuseMaps(pushFilters(simple));
   return interned(fuseMaps(pruneColumns(interned(pushed))));
 }
@@ -70,6 +71,16 @@ function foldConstants(root: PlanNode): PlanNode {
     const { input, fields, outputs, filter } = node;
     const names = fields.map(({ name }) => name);
     return mapNode(input, names, outputs.map(foldConstant), filter && foldConstant(filter));
+  });
+}
+
+/** DISTINCT over rows that are all different already only picks columns. */
+function withoutDistinct(root: PlanNode): PlanNode {
+  return bottomUp(root, (node) => {
+    if (node.kind !== 'aggregate' || node.calls.length > 0) return node;
+    const { input, groupBy } = node;
+    const isUnique = input.uniqueKey?.every((column) => groupBy.includes(column)) === true;
+    return isUnique ? projected(input, groupBy) : node;
   });
 }
 

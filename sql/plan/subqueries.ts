@@ -3,7 +3,8 @@ import type { Span } from '../syntax/ast.ts';
 import { freeTypes } from './correlation.ts';
 import { emptyValue, projected, type Term, unnest } from './decorrelate.ts';
 import type { Expr } from './expr.ts';
-import { columnExpr, columnsOf, mapColumns } from './expr-tools.ts';
+import { columnExpr, columnsOf, exprKey, mapColumns } from './expr-tools.ts';
+import { planFingerprint } from './intern.ts';
 import { extended, filtered, innerJoin, located, outerJoin, type Side, withKeys } from './joins.ts';
 import { aggregateNode, flatMapNode, mapNode, semiJoinNode } from './nodes.ts';
 import type { PlanNode } from './physical.ts';
@@ -34,6 +35,10 @@ const boolean: SqlType = { kind: 'boolean' };
 /** The subqueries of one statement, and how they are joined to the rows that use them. */
 export class Subqueries {
   readonly #byId = new Map<number, Subquery>();
+  /** Ids by form and plan: equal subqueries are one, also for GROUP BY. */
+  readonly #known = new Map<string, number>();
+  /** Ids of operands by their expressions. */
+  readonly #operands = new Map<string, number>();
   readonly #newColumn: () => number;
 
   /** `newColumn` gives a column id that nothing else has. */
@@ -43,9 +48,19 @@ export class Subqueries {
 
   /** The expression that stands for the subquery's value. */
   add(subquery: Omit<Subquery, 'id'>): Expr {
-    const id = this.#newColumn();
+    const key = `${subquery.form}\n${planFingerprint(subquery.plan)}`;
+    const id = this.#known.get(key) ?? this.#newColumn();
+    this.#known.set(key, id);
     this.#byId.set(id, { ...subquery, id });
     return { ...columnExpr(id, subquery.type), span: subquery.span };
+  }
+
+  /** An operand whose plans read it under one id, however often it is written. */
+  operand(expr: Expr): Operand {
+    const key = exprKey(expr);
+    const id = this.#operands.get(key) ?? this.#newColumn();
+    this.#operands.set(key, id);
+    return { id, expr };
   }
 
   isIn(expr: Expr): boolean {
@@ -176,10 +191,16 @@ export class Subqueries {
     return { side: joined, exprs };
   }
 
-  /** The value and the number of rows of each combination of the terms. */
+  /** The value and, unless there is one at most, the number of rows per combination of terms. */
   #checked(side: Side, { id, plan, type, span }: Subquery): Side {
     const { plan: rows, terms } = unnest(plan, side);
     const groups = terms.map(({ column }) => column);
+    if (rows.uniqueKey?.every((column) => groups.includes(column)) === true) {
+      const only = this.#newColumn();
+      const right: Side = { plan: rows, columns: [only] };
+      const joined = outerJoin('left', side, right, [], keysOf(terms));
+      return valued(joined, id, { ...columnExpr(only, type), span });
+    }
     const calls = [
       { functionId: `min:${type.kind}`, arg: 0, distinct: false },
       { functionId: 'count_star', distinct: false },
