@@ -11,6 +11,7 @@ import {
   adminCodec,
   adminPath,
 } from '../admin/proto.ts';
+import { transportError } from '../grpc/transport-error.ts';
 import {
   type Duration,
   decode,
@@ -276,12 +277,6 @@ function checked<T extends Answer>(answer: T): T {
   const { status } = answer;
   if (status === undefined || status.code === 20000 || status.code === noNewMessage) return answer;
   throw new MillraceError(errorCodeOf(status.code), status.message);
-}
-
-function transportError(error: ServiceError): MillraceError {
-  return new MillraceError('UNAVAILABLE', `the server cannot be reached: ${error.details}`, {
-    cause: error,
-  });
 }
 
 function md5(body: Uint8Array): string {

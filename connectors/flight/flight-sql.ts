@@ -1,6 +1,10 @@
 import type { Schema } from 'apache-arrow';
 import { Message } from 'apache-arrow/ipc/metadata/message';
-import type { SqlService, StatementDescription } from '../../engine/views/sql-service.ts';
+import type {
+  CommandResult,
+  SqlService,
+  StatementDescription,
+} from '../../engine/views/sql-service.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { packAny, unpackAny } from './any.ts';
 import { arrowSchema, encapsulatedSchema, plainArrowSchema, schemaHeader } from './arrow-schema.ts';
@@ -24,13 +28,20 @@ const cancelStatusCancelled = 1;
 const cancelStatusNotCancellable = 3;
 const closeSessionClosed = 1;
 
+/** A statement that came as a query. */
+interface Statement {
+  readonly query: string;
+  readonly returnsRows: boolean;
+}
+
 const notArrow = 'not an Arrow schema or record batch';
 
 /**
- * Flight SQL without its transport: commands and tickets in, messages out. GetFlightInfo only
- * describes; a statement runs when its ticket is read, so that one sent as a query by a client
- * that does not tell DDL from SELECT runs once. Tickets and prepared statements hold the text
- * itself: nothing is kept between calls but the running statements.
+ * Flight SQL without its transport: commands and tickets in, messages out. A query runs when its
+ * ticket is read. A statement that returns no rows and comes as a query, from a client that does
+ * not tell DDL from SELECT, runs in GetFlightInfo and its ticket holds the outcome: it runs once,
+ * however often the ticket is read, or never (reference flight-sql, 1.9). Tickets and prepared
+ * statements hold the text itself: nothing is kept between calls but the running statements.
  */
 export class FlightSql {
   readonly #sql: SqlService;
@@ -42,8 +53,9 @@ export class FlightSql {
     this.#sql = sql;
   }
 
-  async flightInfo(descriptor: FlightDescriptor): Promise<FlightInfo> {
-    const { schema, ticket } = await this.#plan(descriptor.cmd);
+  async flightInfo(descriptor: FlightDescriptor, signal: AbortSignal): Promise<FlightInfo> {
+    const { schema, statement } = await this.#plan(descriptor.cmd);
+    const ticket = statement === undefined ? descriptor.cmd : await this.#ticket(statement, signal);
     return {
       schema: encapsulatedSchema(schema),
       flightDescriptor: descriptor,
@@ -140,7 +152,8 @@ export class FlightSql {
     for (const key of this.#running.keys()) this.#cancel(key);
   }
 
-  async #plan(cmd: Uint8Array): Promise<{ schema: Schema; ticket: Uint8Array }> {
+  /** What a command gives, without running it. */
+  async #plan(cmd: Uint8Array): Promise<{ schema: Schema; statement?: Statement }> {
     const command = unpackAny(cmd);
     switch (command.name) {
       case 'CommandStatementQuery':
@@ -148,19 +161,25 @@ export class FlightSql {
       case 'CommandPreparedStatementQuery':
         return this.#planQuery(statementHandle.decode(command.value.preparedStatementHandle).query);
       case 'CommandGetSqlInfo':
-        return { schema: sqlInfoSchema, ticket: cmd };
+        return { schema: sqlInfoSchema };
     }
     const answer = catalogueAnswer(command, []);
     if (answer === undefined) throw unsupported(command.name, 'GetFlightInfo');
-    return { schema: plainArrowSchema(answer.fields), ticket: cmd };
+    return { schema: plainArrowSchema(answer.fields) };
   }
 
-  async #planQuery(query: string): Promise<{ schema: Schema; ticket: Uint8Array }> {
+  async #planQuery(query: string): Promise<{ schema: Schema; statement: Statement }> {
     const { fields } = await this.#describe(query);
+    const statement = { query, returnsRows: fields !== undefined };
+    return { schema: arrowSchema(fields ?? []), statement };
+  }
+
+  /** Runs the statement first if it returns no rows. */
+  async #ticket({ query, returnsRows }: Statement, signal: AbortSignal): Promise<Uint8Array> {
     const execution = ++this.#executions;
-    const statement = statementHandle.encode({ query, execution, progress: false });
-    const ticket = packAny('TicketStatementQuery', { statementHandle: statement });
-    return { schema: arrowSchema(fields ?? []), ticket };
+    const done = returnsRows ? undefined : await this.#command(query, signal);
+    const handle = { query, execution, progress: false, ...(done === undefined ? {} : { done }) };
+    return packAny('TicketStatementQuery', { statementHandle: statementHandle.encode(handle) });
   }
 
   async #prepare(body: Uint8Array): Promise<Uint8Array> {
@@ -187,10 +206,13 @@ export class FlightSql {
 
   /** DDL changes 0 rows. */
   async #update(query: string, signal: AbortSignal): Promise<Uint8Array> {
+    const { rowsAffected = 0 } = await this.#command(query, signal);
+    return updateResult.encode({ recordCount: rowsAffected });
+  }
+
+  async #command(query: string, signal: AbortSignal): Promise<CommandResult> {
     const result = await this.#sql.execute(query, { signal });
-    if (result.kind === 'command') {
-      return updateResult.encode({ recordCount: result.rowsAffected ?? 0 });
-    }
+    if (result.kind === 'command') return result;
     await result.batches[Symbol.asyncIterator]().return?.();
     throw new MillraceError('INVALID_ARGUMENT', 'the statement returns rows', {
       hint: 'Send it as a query.',

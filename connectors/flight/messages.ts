@@ -56,10 +56,16 @@ export interface StatementHandle {
   readonly query: string;
   readonly execution: number;
   readonly progress: boolean;
+  /** Of a statement that has run already: what it said. */
+  readonly done?: CommandOutcome | null;
+}
+export interface CommandOutcome {
+  readonly tag: string;
+  readonly rowsAffected?: number;
 }
 export interface StatementMetadata {
   readonly progress?: { readonly done: number; readonly total: number } | null;
-  readonly command?: { readonly tag: string; readonly rowsAffected?: number } | null;
+  readonly command?: CommandOutcome | null;
 }
 
 const flight = 'arrow.flight.protocol';

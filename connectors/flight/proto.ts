@@ -126,6 +126,7 @@ message StatementHandle {
   string query = 1;
   uint32 execution = 2; // tells two runs of one text apart, for CancelFlightInfo
   bool progress = 3; // the client understands StatementMetadata ahead of the schema
+  Command done = 4; // the statement has run and returned no rows: reading the ticket only says so
 }
 message StatementMetadata {
   Progress progress = 1;

@@ -64,8 +64,8 @@ export function createFlightService({ sql }: { readonly sql: SqlService }): Grpc
     handlers: {
       Handshake: handshake,
       ListFlights: (call: Stream) => call.end(),
-      GetFlightInfo: unary(async (bytes) =>
-        flightInfo.encode(await flight.flightInfo(flightDescriptor.decode(bytes))),
+      GetFlightInfo: unary(async (bytes, signal) =>
+        flightInfo.encode(await flight.flightInfo(flightDescriptor.decode(bytes), signal)),
       ),
       GetSchema: unary(async (bytes) =>
         schemaResult.encode({ schema: await flight.schema(flightDescriptor.decode(bytes)) }),
@@ -102,9 +102,9 @@ function method(
   };
 }
 
-function unary(answer: (request: Buffer) => Promise<Buffer>) {
+function unary(answer: (request: Buffer, signal: AbortSignal) => Promise<Buffer>) {
   return (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
-    answer(call.request).then(
+    answer(call.request, cancelledWith(call).signal).then(
       (response) => callback(null, response),
       (error: unknown) => callback(toStatus(error)),
     );
@@ -161,7 +161,9 @@ async function doAction(flight: FlightSql, call: Stream): Promise<void> {
   call.end();
 }
 
-function cancelledWith(call: Stream | Duplex): AbortController {
+function cancelledWith(call: {
+  on(event: 'cancelled', listener: () => void): unknown;
+}): AbortController {
   const controller = new AbortController();
   call.on('cancelled', () => controller.abort());
   return controller;

@@ -1,11 +1,12 @@
-import type { CommandResult, SqlService } from '../../engine/views/sql-service.ts';
+import type { SqlService } from '../../engine/views/sql-service.ts';
 import { arrowSchema, schemaHeader } from './arrow-schema.ts';
 import { batchMessages, headerMessage } from './flight-data.ts';
-import { type StatementHandle, statementMetadata } from './messages.ts';
+import { type CommandOutcome, type StatementHandle, statementMetadata } from './messages.ts';
 
 /**
  * Runs a statement and gives its FlightData messages: the schema, always, then the rows. A
- * statement without rows gives an empty schema, whose app_metadata holds the command's tag.
+ * statement without rows gives an empty schema, whose app_metadata holds the command's tag; one
+ * that has run when its ticket was made is not run again.
  * Reading slowly holds the query back; `return` ends it.
  */
 export async function* statementMessages(
@@ -15,6 +16,10 @@ export async function* statementMessages(
   /** Called with a message that may go out while the statement is still at work. */
   sendAhead: (message: Buffer) => void,
 ): AsyncGenerator<Buffer> {
+  if (handle.done) {
+    yield commandMessage(handle.done);
+    return;
+  }
   const result = await sql.execute(handle.query, {
     signal,
     ...(handle.progress
@@ -25,15 +30,14 @@ export async function* statementMessages(
       : {}),
   });
   if (result.kind === 'command') {
-    yield headerMessage(schemaHeader(arrowSchema([])), commandMetadata(result));
+    yield commandMessage(result);
     return;
   }
   yield headerMessage(schemaHeader(arrowSchema(result.fields)));
   for await (const batch of result.batches) yield* batchMessages(batch);
 }
 
-function commandMetadata({ tag, rowsAffected }: CommandResult): Uint8Array {
-  return statementMetadata.encode({
-    command: { tag, ...(rowsAffected === undefined ? {} : { rowsAffected }) },
-  });
+function commandMessage({ tag, rowsAffected }: CommandOutcome): Buffer {
+  const command = { tag, ...(rowsAffected === undefined ? {} : { rowsAffected }) };
+  return headerMessage(schemaHeader(arrowSchema([])), statementMetadata.encode({ command }));
 }

@@ -7,6 +7,7 @@ import {
   MillraceError,
   toErrorData,
 } from '../../platform/errors.ts';
+import { transportError } from '../grpc/transport-error.ts';
 
 /** The gRPC status of each error; drivers map these to their own errors (reference, 1.10). */
 const statuses: Record<ErrorCode, status> = {
@@ -77,6 +78,10 @@ export function toStatus(error: unknown): Partial<StatusObject> & { readonly cod
 export function fromStatus(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error;
   const { code, details, metadata } = error as Partial<StatusObject>;
+  const isOurs = metadata?.get('millrace-error-code')[0] !== undefined;
+  if (code === status.UNAVAILABLE && details !== undefined && !isOurs) {
+    return transportError({ details });
+  }
   const message = details ?? (error instanceof Error ? error.message : String(error));
   const text = (name: string): string | undefined => {
     const value = metadata?.get(`millrace-error-${name}`)[0];

@@ -5,6 +5,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import protobuf from 'protobufjs';
 import { limits } from '../../platform/limits.ts';
 import { type Certificate, selfSignedCertificate } from './certificate.ts';
+import { longDeadlines } from './long-deadlines.ts';
 import type { GrpcService } from './service.ts';
 import { SharedPort } from './shared-port.ts';
 
@@ -26,6 +27,7 @@ export class GrpcHost {
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
       'grpc.max_send_message_length': -1,
+      interceptors: [longDeadlines],
     });
     for (const { definition, handlers } of services) this.#server.addService(definition, handlers);
     const names = ['', ...services.map(({ name }) => name)];

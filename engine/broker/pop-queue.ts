@@ -63,14 +63,17 @@ async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
   while (cursor.next < maxOffset && !isFull()) {
     const rows = await store.indexRows(topicId, queueId, cursor.next, lookAheadEntries);
     if (rows.rowCount === 0) return;
-    for (let row = 0; row < rows.rowCount && !isFull(); row++) {
-      if (isOtherTag(rows, row, filter?.tags)) {
-        cursor.skipTo(endOffset(rows, row));
-        continue;
-      }
-      const entry = await readRow(store, rows, row);
+    const end = rowsNeeded(rows, pop.max - taken.length, pop.maxBytes - bytes, filter?.tags);
+    // Side by side: one after the other, each would wait for its turn in the thread pool.
+    const entries = await Promise.all(
+      Array.from({ length: end }, (_, row) =>
+        isOtherTag(rows, row, filter?.tags) ? undefined : readRow(store, rows, row),
+      ),
+    );
+    for (let row = 0; row < end && !isFull(); row++) {
+      const entry = entries[row];
       if (entry === undefined) {
-        // Expired or superseded; its offsets stay behind.
+        // Another tag, or expired or superseded; its offsets stay behind.
         cursor.skipTo(endOffset(rows, row));
         continue;
       }
@@ -78,6 +81,22 @@ async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
       takeEntry(pop, entry, taken);
     }
   }
+}
+
+/** So many rows hold enough messages or bytes, if the filter takes all of them. */
+function rowsNeeded(
+  { rowCount, values }: IndexRows,
+  messages: number,
+  bytes: number,
+  tags: ReadonlySet<string> | undefined,
+): number {
+  for (let row = 0; row < rowCount; row++) {
+    if (isOtherTag({ rowCount, values }, row, tags)) continue;
+    messages -= values[row * indexRowWidth + col.count]!;
+    bytes -= values[row * indexRowWidth + col.length]!;
+    if (messages <= 0 || bytes <= 0) return row + 1;
+  }
+  return rowCount;
 }
 
 function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {

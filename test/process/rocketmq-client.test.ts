@@ -47,6 +47,7 @@ test('tag, keys and properties arrive as sent; acked messages do not come again'
       body: Buffer.from(JSON.stringify({ i })),
       properties: new Map([['n', String(i)]]),
     });
+    expect(receipt.transactionId).toBe(receipt.messageId);
     sent.push(receipt.messageId);
   }
   const consumer = await simpleConsumer('orders', 'g1');
@@ -94,20 +95,26 @@ test('an un-acked message comes again, also after a restart of the server', asyn
   const client = new MessagingClient(broker.endpoint);
   closers.push(() => client.close());
   await client.publish('t', [{ body: Buffer.from('x') }, { body: Buffer.from('y') }]);
-  const options = { max: 8, invisibleMs: 300, waitMs: 2000 };
-  const first = await client.receive('t', 'g', options);
-  expect(first.map(({ body }) => Buffer.from(body).toString())).toEqual(['x', 'y']);
-  await client.ack('t', 'g', first[0]!);
-  const again = await client.receive('t', 'g', options);
-  expect(again.map(({ body }) => Buffer.from(body).toString())).toEqual(['y']);
-  await expect(client.ack('t', 'g', first[1]!)).rejects.toMatchObject({
+  const bodies = async (options: { max: number; invisibleMs: number; waitMs: number }) => {
+    const messages = await client.receive('t', 'g', options);
+    return { messages, texts: messages.map(({ body }) => Buffer.from(body).toString()) };
+  };
+  const held = { max: 1, invisibleMs: 600_000, waitMs: 20_000 };
+  const passing = { max: 8, invisibleMs: 300, waitMs: 20_000 };
+  const x = await bodies(held);
+  expect(x.texts).toEqual(['x']);
+  await client.ack('t', 'g', x.messages[0]!);
+  const first = await bodies(passing);
+  expect(first.texts).toEqual(['y']);
+  expect((await bodies(passing)).texts).toEqual(['y']);
+  await expect(client.ack('t', 'g', first.messages[0]!)).rejects.toMatchObject({
     code: 'RECEIPT_HANDLE_EXPIRED',
   });
   broker = await broker.restart();
-  const after = await client.receive('t', 'g', options);
-  expect(after.map(({ body }) => Buffer.from(body).toString())).toEqual(['y']);
-  await client.ack('t', 'g', after[0]!);
-  expect(await client.receive('t', 'g', { ...options, waitMs: 500 })).toEqual([]);
+  const after = await bodies(held);
+  expect(after.texts).toEqual(['y']);
+  await client.ack('t', 'g', after.messages[0]!);
+  expect((await bodies({ ...held, waitMs: 500 })).texts).toEqual([]);
 });
 
 test('a push consumer gets everything that is sent while it listens', async () => {

@@ -140,7 +140,11 @@ test('progress is reported when asked for', async () => {
 
 test('nobody there is UNAVAILABLE', async () => {
   const nobody = new FlightSqlClient('127.0.0.1:1');
-  expect((await errorOf(nobody.execute('SELECT 1'))).code).toBe('UNAVAILABLE');
+  expect(await errorOf(nobody.execute('SELECT 1'))).toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringMatching(/^the server cannot be reached: connect ECONNREFUSED [^ ]+$/),
+    hint: expect.stringContaining('--endpoint'),
+  });
   await nobody.close();
 });
 

@@ -19,6 +19,7 @@ import {
   result,
   type SqlMessages,
   schemaResult,
+  statementMetadata,
   ticketMessage,
   updateResult,
 } from '../../../connectors/flight/messages.ts';
@@ -132,6 +133,32 @@ describe('queries', () => {
     expect(rest).toEqual([]);
     expect(host.sql.executed).toHaveLength(before + 1);
   });
+
+  test.each(['CommandStatementQuery', 'CommandPreparedStatementQuery'] as const)(
+    'an INSERT as %s runs once, however often its ticket is read',
+    async (name) => {
+      const text = `INSERT through ${name}`;
+      const runs = () => host.sql.executed.filter((query) => query === text).length;
+      const { preparedStatementHandle } = await prepared(text);
+      const command = {
+        CommandStatementQuery: { query: text },
+        CommandPreparedStatementQuery: { preparedStatementHandle },
+      };
+      await unary('GetSchema', descriptor(packAny(name, command[name])));
+      expect(runs()).toBe(0);
+      const flight = await info(name, command[name]);
+      expect(runs()).toBe(1);
+      for (let reads = 0; reads < 2; reads++) {
+        const [only, ...rest] = (await streamed('DoGet', ticketOf(flight))).map(flightData.decode);
+        expect(rest).toEqual([]);
+        expect(statementMetadata.decode(only!.appMetadata).command).toEqual({
+          tag: 'INSERT 0 3',
+          rowsAffected: 3,
+        });
+      }
+      expect(runs()).toBe(1);
+    },
+  );
 
   test('every catalogue answer has the schema that was announced', async () => {
     await streamed(
