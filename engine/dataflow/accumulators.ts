@@ -1,22 +1,17 @@
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
-import { ColumnBuilder } from '../../sql/columns/builder.ts';
-import {
-  checkedDecimal,
-  divideDecimals,
-  powerOfTen,
-  unscaledAt,
-  writeDecimal,
-} from '../../sql/columns/decimal.ts';
+import { unscaledAt, writeDecimal } from '../../sql/columns/decimal.ts';
 import { bigintAt, isExactAt, numberAt, splitBigint, splitNumber } from '../../sql/columns/i64.ts';
 import { valueAt } from '../../sql/columns/read.ts';
-import type { Field, Interval, SqlType, SqlValue } from '../../sql/columns/types.ts';
+import type { Field, Interval, SqlValue } from '../../sql/columns/types.ts';
 import { type ChunkColumn, storeBytes, type TextColumn } from './chunk.ts';
 import { addFloat, floatSum, floatSumBytes } from './float-sum.ts';
+import { gatherStored } from './gather-stored.ts';
 import type { RowTable } from './row-table.ts';
 
 const mask = limits.chunkRows - 1;
+const int32Max = 2 ** 31 - 1;
 
 /** The rows of a batch that one aggregate call counts, each with its group. */
 export interface CountedRows {
@@ -25,8 +20,8 @@ export interface CountedRows {
   readonly rows: Int32Array;
   /** Row id of the group in the group table, per counted row. */
   readonly groups: Int32Array;
-  /** The argument's column; `undefined` for count(*). */
-  readonly arg: Column | undefined;
+  /** The arguments' columns; none for count(*). */
+  readonly args: readonly Column[];
 }
 
 /**
@@ -39,19 +34,27 @@ export interface Accumulator {
   update(table: RowTable, first: number, counted: CountedRows): void;
   /** The aggregate's value for group `id`. May throw SQL_RUNTIME when it does not fit its type. */
   value(table: RowTable, first: number, id: number): SqlValue;
+  /** The values of several groups, where that is faster than one by one and never fails. */
+  values?(table: RowTable, first: number, ids: Int32Array, count: number): Column;
 }
 
-const countField: Field = { name: 'count', type: { kind: 'bigint' }, nullable: false };
+export const countField: Field = { name: 'count', type: { kind: 'bigint' }, nullable: false };
 const bigints: Field = { name: 'sum', type: { kind: 'bigint' }, nullable: false };
 const decimals: Field = { name: 'sum', type: { kind: 'numeric' }, nullable: false };
 
-function cell(table: RowTable, id: number, column: number): ChunkColumn {
+export function cell(table: RowTable, id: number, column: number): ChunkColumn {
   return table.chunk(id).columns[column]!;
 }
 
 /** Adds `by` to a bigint cell; exact beyond 2^53 too. */
 export function addToCount(column: ChunkColumn, local: number, by: number): void {
   const { words } = column as Extract<ChunkColumn, { layout: 'i64' }>;
+  const low = words[2 * local]! + by;
+  // Most counts stay below 2^31.
+  if (words[2 * local + 1] === 0 && low - by >= 0 && low >= 0 && low <= int32Max) {
+    words[2 * local] = low;
+    return;
+  }
   const sum = numberAt(words, local) + by;
   if (isExactAt(words, local) && Math.abs(sum) <= Number.MAX_SAFE_INTEGER) {
     splitNumber(sum, words, local);
@@ -67,27 +70,32 @@ export function countOf(table: RowTable, column: number, id: number): bigint {
   );
 }
 
-function updateCount(table: RowTable, first: number, counted: CountedRows): void {
+export function updateCount(table: RowTable, first: number, counted: CountedRows): void {
   const { rows, groups, count, batch } = counted;
   for (let i = 0; i < count; i++) {
     addToCount(cell(table, groups[i]!, first), groups[i]! & mask, batch.weights[rows[i]!]!);
   }
 }
 
-const countRows: Accumulator = {
+export const countRows: Accumulator = {
   stateFields: [countField],
   update: updateCount,
   value: countOf,
+  values: gatherStored,
 };
 
 /** Integers into a 128-bit sum: state is (count, sum). */
-function sumOfIntegers(finish: (sum: bigint, count: bigint) => SqlValue): Accumulator {
+export function sumOfIntegers(
+  finish: (sum: bigint, count: bigint) => SqlValue,
+  values?: Accumulator['values'],
+): Accumulator {
   return {
+    ...(values === undefined ? {} : { values }),
     stateFields: [countField, decimals],
     update(table, first, counted) {
       updateCount(table, first, counted);
       const { rows, groups, count, batch } = counted;
-      const arg = counted.arg as Extract<Column, { layout: 'i64' | 'i32' }>;
+      const arg = counted.args[0] as Extract<Column, { layout: 'i64' | 'i32' }>;
       for (let i = 0; i < count; i++) {
         const row = rows[i]!;
         const column = cell(table, groups[i]!, first + 1) as Extract<
@@ -115,9 +123,38 @@ function sumOfIntegers(finish: (sum: bigint, count: bigint) => SqlValue): Accumu
   };
 }
 
+/** Sums of bigints are numerics of scale 0, as they are kept: groups without values are NULL. */
+export function integerSums(
+  table: RowTable,
+  first: number,
+  ids: Int32Array,
+  count: number,
+): Column {
+  const sums = gatherStored(table, first + 1, ids, count);
+  const counts = gatherStored(table, first, ids, count) as Extract<Column, { layout: 'i64' }>;
+  let nulls: Uint8Array | undefined;
+  for (let i = 0; i < count; i++) {
+    if (counts.words[2 * i] !== 0 || counts.words[2 * i + 1] !== 0) continue;
+    nulls ??= new Uint8Array(count);
+    nulls[i] = 1;
+  }
+  return nulls === undefined ? sums : { ...sums, nulls };
+}
+
 function addNumber(words: Int32Array, row: number, value: number, weight: number): void {
   const at = 4 * row;
   const product = value * weight;
+  const small = words[at]! + product;
+  // Most sums do too: then only the lowest word changes.
+  if (
+    (words[at + 1]! | words[at + 2]! | words[at + 3]!) === 0 &&
+    small - product >= 0 &&
+    small >= 0 &&
+    small <= int32Max
+  ) {
+    words[at] = small;
+    return;
+  }
   const low = words[at + 1]! * 4294967296 + (words[at]! >>> 0);
   const sum = low + product;
   const sign = words[at + 1]! >> 31;
@@ -140,55 +177,17 @@ function addBigint(words: Int32Array, row: number, value: bigint): void {
   writeDecimal(unscaledAt(words, row) + value, words, row);
 }
 
-/** Numerics: state is (count, sum); the sum shows the largest scale that it has met. */
-function sumOfDecimals(average: boolean): Accumulator {
-  return {
-    stateFields: [countField, decimals],
-    update(table, first, counted) {
-      updateCount(table, first, counted);
-      const { rows, groups, count, batch } = counted;
-      const arg = counted.arg as Extract<Column, { layout: 'decimal' }>;
-      for (let i = 0; i < count; i++) {
-        const row = rows[i]!;
-        const local = groups[i]! & mask;
-        const state = cell(table, groups[i]!, first + 1) as typeof arg;
-        let value = unscaledAt(arg.words, row) * BigInt(batch.weights[row]!);
-        const scale = arg.scales[row]!;
-        const shown = state.scales[local]!;
-        if (scale > shown) {
-          const sum = unscaledAt(state.words, local) * powerOfTen(scale - shown);
-          writeDecimal(sum, state.words, local);
-          state.scales[local] = scale;
-        } else if (scale < shown) {
-          value *= powerOfTen(shown - scale);
-        }
-        addBigint(state.words, local, value);
-      }
-    },
-    value(table, first, id) {
-      const count = countOf(table, first, id);
-      if (count === 0n) return null;
-      const { words, scales } = cell(table, id, first + 1) as Extract<
-        ChunkColumn,
-        { layout: 'decimal' }
-      >;
-      const sum = checkedDecimal(unscaledAt(words, id & mask), scales[id & mask]!);
-      return average ? divideDecimals(sum, { unscaled: count, scale: 0 }) : sum;
-    },
-  };
-}
-
 const floatScratch = new Int32Array(floatSumBytes / 4);
 const floatScratchBytes = new Uint8Array(floatScratch.buffer);
 
 /** Doubles and reals: state is (count, exact sum). */
-function sumOfFloats(finish: (sum: number, count: number) => number): Accumulator {
+export function sumOfFloats(finish: (sum: number, count: number) => number): Accumulator {
   return {
     stateFields: [countField, { name: 'sum', type: { kind: 'bytea' }, nullable: false }],
     update(table, first, counted) {
       updateCount(table, first, counted);
       const { rows, groups, count, batch } = counted;
-      const { values } = counted.arg as Extract<Column, { layout: 'f64' }>;
+      const { values } = counted.args[0] as Extract<Column, { layout: 'f64' }>;
       for (let i = 0; i < count; i++) {
         const local = groups[i]! & mask;
         const state = cell(table, groups[i]!, first + 1) as TextColumn;
@@ -220,14 +219,14 @@ function loadFloatSum(state: TextColumn, local: number): void {
 }
 
 /** Intervals: state is (count, months, days, microseconds). */
-function sumOfIntervals(average: boolean): Accumulator {
+export function sumOfIntervals(average: boolean): Accumulator {
   return {
     stateFields: [countField, bigints, bigints, bigints],
     update(table, first, counted) {
       updateCount(table, first, counted);
-      const { rows, groups, count, batch, arg } = counted;
+      const { rows, groups, count, batch } = counted;
       for (let i = 0; i < count; i++) {
-        const { months, days, micros } = valueAt(arg!, rows[i]!) as Interval;
+        const { months, days, micros } = valueAt(counted.args[0]!, rows[i]!) as Interval;
         const weight = BigInt(batch.weights[rows[i]!]!);
         const local = groups[i]! & mask;
         for (const [k, part] of [BigInt(months), BigInt(days), micros].entries()) {
@@ -259,11 +258,11 @@ function averageInterval(months: number, days: number, micros: number, count: nu
 }
 
 /** bool_and, bool_or: state is (count of true, count of false). */
-function booleans(finish: (trues: bigint, falses: bigint) => boolean): Accumulator {
+export function booleans(finish: (trues: bigint, falses: bigint) => boolean): Accumulator {
   return {
     stateFields: [countField, countField],
-    update(table, first, { rows, groups, count, batch, arg }) {
-      const { values } = arg as Extract<Column, { layout: 'bool' }>;
+    update(table, first, { rows, groups, count, batch, args }) {
+      const { values } = args[0] as Extract<Column, { layout: 'bool' }>;
       for (let i = 0; i < count; i++) {
         const column = first + (values[rows[i]!] === 1 ? 0 : 1);
         addToCount(cell(table, groups[i]!, column), groups[i]! & mask, batch.weights[rows[i]!]!);
@@ -277,60 +276,7 @@ function booleans(finish: (trues: bigint, falses: bigint) => boolean): Accumulat
   };
 }
 
-/** By the ids of sql/functions; `undefined` for min and max, which need more than an accumulator. */
-export function accumulatorOf(functionId: string): Accumulator | undefined {
-  switch (functionId) {
-    case 'count_star':
-    case 'count':
-      return countRows;
-    case 'sum:smallint':
-    case 'sum:integer':
-      return sumOfIntegers((sum) => inInt64(sum));
-    case 'sum:bigint':
-      return sumOfIntegers((sum) => checkedDecimal(sum, 0));
-    case 'avg:smallint':
-    case 'avg:integer':
-    case 'avg:bigint':
-      return sumOfIntegers((sum, count) =>
-        divideDecimals({ unscaled: sum, scale: 0 }, { unscaled: count, scale: 0 }),
-      );
-    case 'sum:numeric':
-      return sumOfDecimals(false);
-    case 'avg:numeric':
-      return sumOfDecimals(true);
-    case 'sum:real':
-      return sumOfFloats((sum) => Math.fround(sum));
-    case 'sum:double':
-      return sumOfFloats((sum) => sum);
-    case 'avg:real':
-    case 'avg:double':
-      return sumOfFloats((sum, count) => sum / count);
-    case 'sum:interval':
-      return sumOfIntervals(false);
-    case 'avg:interval':
-      return sumOfIntervals(true);
-    case 'bool_and':
-      return booleans((_, falses) => falses === 0n);
-    case 'bool_or':
-      return booleans((trues) => trues > 0n);
-    default:
-      return undefined;
-  }
-}
-
-function inInt64(sum: bigint): bigint {
+export function inInt64(sum: bigint): bigint {
   if (BigInt.asIntN(64, sum) === sum) return sum;
   throw new MillraceError('SQL_RUNTIME', 'bigint out of range', { sqlState: '22003' });
-}
-
-/** One column of the call's values for the groups. */
-export function outputColumn(
-  type: SqlType,
-  ids: Int32Array,
-  count: number,
-  value: (id: number) => SqlValue,
-): Column {
-  const builder = new ColumnBuilder(type);
-  for (let i = 0; i < count; i++) builder.push(value(ids[i]!));
-  return builder.finish();
 }

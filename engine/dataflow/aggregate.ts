@@ -1,26 +1,18 @@
-import { assert } from '../../platform/assert.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
-import { grown } from '../../sql/columns/builder.ts';
+import { batchOf, ColumnBuilder, grown } from '../../sql/columns/builder.ts';
 import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { Field, SqlType, SqlValue } from '../../sql/columns/types.ts';
-import type { AggregateCall, AggregateNode } from '../../sql/plan/physical.ts';
-import {
-  type Accumulator,
-  accumulatorOf,
-  addToCount,
-  type CountedRows,
-  countOf,
-  outputColumn,
-} from './accumulators.ts';
+import type { AggregateNode } from '../../sql/plan/physical.ts';
+import { addToCount, countOf } from './accumulators.ts';
+import { Call, clearState, stateFieldsOf } from './aggregate-call.ts';
 import { indexed } from './arrangement.ts';
-import { Extremes } from './extremes.ts';
 import { gatherStored } from './gather-stored.ts';
 import { cellsEqual, hashRows } from './hashing.ts';
 import type { NamedCell, OnErrors } from './linear.ts';
-import { noBatches, type Operator } from './operator.ts';
+import { type Loading, noBatches, type Operator } from './operator.ts';
 import { RowIndex } from './row-index.ts';
 import { RowTable } from './row-table.ts';
 import type { StateTable } from './table.ts';
@@ -32,8 +24,10 @@ import type { StateTable } from './table.ts';
  *
  * so each step takes back the old row of every touched group and gives its new one, unless they
  * are the same. The group table has one row per group: key columns, number of input rows, then
- * the state of each call. A group without input rows goes away; without GROUP BY the one group
- * stays, and is there from the first step on, even over no input.
+ * the state of each call (aggregate-call.ts). A group without input rows goes away, but for those
+ * that are always there: without GROUP BY the one group, from the first step on.
+ *
+ * While `loading` is set, deltas are only taken in: the step after that gives what they add up to.
  */
 export class AggregateOperator implements Operator {
   readonly #input: Operator;
@@ -48,26 +42,35 @@ export class AggregateOperator implements Operator {
   #stamps = new Int32Array(1024);
   /** By group id: its row among the old rows, plus 1; all 0 between steps. */
   #oldAt = new Int32Array(1024);
-  #stepNumber = 0;
+  #stepNumber = 1;
+  /** Groups touched since the last output, and the old rows of those that had one. */
+  #touched: number[] = [];
+  #before: GroupRows[] = [];
+  readonly #loading: Loading;
 
-  constructor(node: AggregateNode, input: Operator, onErrors: OnErrors) {
+  constructor(node: AggregateNode, input: Operator, onErrors: OnErrors, loading: Loading) {
     this.#input = input;
     this.#node = node;
     this.#onErrors = onErrors;
+    this.#loading = loading;
     const keyFields = node.groupBy.map((column) => node.input.fields[column]!);
     const fields: Field[] = [
       ...keyFields,
       { name: 'rows', type: { kind: 'bigint' }, nullable: false },
     ];
     this.#countColumn = keyFields.length;
-    this.#calls = node.calls.map((call, index) => {
+    const { appendOnly, fields: inputFields } = node.input;
+    const firsts = node.calls.map((call) => {
       const first = fields.length;
-      const type = node.fields[keyFields.length + index]!.type;
-      const made = newCall(call, first, node, type);
-      fields.push(...(made.accumulator?.stateFields ?? []));
-      return made;
+      fields.push(...stateFieldsOf(call, inputFields, appendOnly));
+      return first;
     });
     this.#table = new RowTable(fields);
+    this.#calls = node.calls.map((call, index) => {
+      const type = node.fields[keyFields.length + index]!.type;
+      const state = { table: this.#table, first: firsts[index]!, rows: this.#countColumn };
+      return new Call(call, inputFields, appendOnly, type, state);
+    });
     this.#index = new RowIndex(
       this.#table,
       keyFields.map((_, index) => index),
@@ -78,39 +81,51 @@ export class AggregateOperator implements Operator {
 
   step(): readonly Batch[] {
     const deltas = this.#input.step();
-    const isFirst = this.#node.groupBy.length === 0 && this.#table.rowCount === 0;
-    if (deltas.length === 0 && !isFirst) return noBatches;
-    this.#stepNumber++;
-    const touched: number[] = [];
-    const before: GroupRows[] = [];
-    if (isFirst) touched.push(this.#globalGroup());
+    if (this.#table.rowCount === 0 && this.#node.always.length > 0) this.#addAlways();
     for (const delta of deltas) {
-      const groups = this.#groupsOf(delta, touched, before);
+      const groups = this.#groupsOf(delta);
       this.#count(delta, groups);
-      for (const call of this.#calls) this.#update(call, delta, groups);
+      for (const call of this.#calls) call.update(delta, groups);
     }
-    const after = this.#rowsOf(Int32Array.from(touched), 1);
+    if (this.#touched.length === 0 || this.#loading.isSet) return noBatches;
+    const touched = Int32Array.from(this.#touched);
+    const after = this.#rowsOf(touched, 1);
     this.#dropEmpty(touched);
-    return this.#changes(before, after);
+    const changes = this.#changes(this.#before, after);
+    this.#touched = [];
+    this.#before = [];
+    this.#stepNumber++;
+    return changes;
   }
 
   stateTables(): readonly StateTable[] {
-    const extremes = this.#calls.flatMap((call) => call.extremes?.stateTables() ?? []);
-    return [...this.#input.stateTables(), indexed(this.#table, this.#index), ...extremes];
+    const calls = this.#calls.flatMap((call) => call.stateTables());
+    return [...this.#input.stateTables(), indexed(this.#table, this.#index), ...calls];
   }
 
-  #globalGroup(): number {
-    const empty: Batch = { rowCount: 1, columns: [], weights: Int32Array.of(1) };
-    const hash = new Int32Array(1);
-    hashRows([], 1, hash);
-    const id = this.#table.insert(empty, 0, 1);
-    this.#index.add(id, hash[0]!, -1);
-    this.#touch(id);
-    return id;
+  /** The groups that exist without rows: they never go, so they have the first ids. */
+  #addAlways(): void {
+    const { groupBy, input, always } = this.#node;
+    const rows = batchOf(
+      groupBy.map((column) => input.fields[column]!),
+      always,
+    );
+    const hashes = new Int32Array(rows.rowCount);
+    hashRows(rows.columns, rows.rowCount, hashes);
+    for (let row = 0; row < rows.rowCount; row++) {
+      const id = this.#table.insert(rows, row, 1);
+      this.#index.add(id, hashes[row]!, -1);
+      this.#touch(id);
+      this.#touched.push(id);
+    }
   }
 
-  /** Group id of each row; the old rows of groups met for the first time go to `before`. */
-  #groupsOf(delta: Batch, touched: number[], before: GroupRows[]): Int32Array {
+  #isAlways(id: number): boolean {
+    return id < this.#node.always.length;
+  }
+
+  /** Group id of each row; the old rows of groups met for the first time are kept aside. */
+  #groupsOf(delta: Batch): Int32Array {
     const { rowCount } = delta;
     const keys = this.#node.groupBy.map((column) => delta.columns[column]!);
     const hashes = new Int32Array(rowCount);
@@ -122,34 +137,19 @@ export class AggregateOperator implements Operator {
       let id = this.#index.first(keys, row, hashes[row]!);
       if (id < 0) {
         id = this.#table.insert(keyRows, row, 1);
-        this.#clearState(id);
+        clearState(this.#table, id, this.#countColumn);
         this.#index.add(id, hashes[row]!, -1);
         this.#touch(id);
-        touched.push(id);
+        this.#touched.push(id);
       } else if (this.#touch(id)) {
-        touched.push(id);
+        this.#touched.push(id);
         known.push(id);
         this.#table.writable(id);
       }
       groups[row] = id;
     }
-    if (known.length > 0) before.push(this.#rowsOf(Int32Array.from(known), -1));
+    if (known.length > 0) this.#before.push(this.#rowsOf(Int32Array.from(known), -1));
     return groups;
-  }
-
-  /** A reused row has its last owner's state. */
-  #clearState(id: number): void {
-    const local = id & (limits.chunkRows - 1);
-    const { columns } = this.#table.chunk(id);
-    for (let c = this.#countColumn; c < columns.length; c++) {
-      const column = columns[c]!;
-      if (column.layout === 'i64') column.words.fill(0, 2 * local, 2 * local + 2);
-      else if (column.layout === 'bytes') column.lengths[local] = 0;
-      else if (column.layout === 'decimal') {
-        column.words.fill(0, 4 * local, 4 * local + 4);
-        column.scales[local] = 0;
-      } else assert(false, `a ${column.layout} column keeps no aggregate's state`);
-    }
   }
 
   /** True the first time in this step. */
@@ -172,13 +172,6 @@ export class AggregateOperator implements Operator {
     }
   }
 
-  #update(call: Call, delta: Batch, groups: Int32Array): void {
-    const counted = countedRows(call, delta, groups);
-    if (counted.count === 0) return;
-    if (call.extremes !== undefined) call.extremes.update(counted);
-    else call.accumulator!.update(this.#table, call.first, counted);
-  }
-
   /**
    * The output rows of those of the groups that have input rows. A value that cannot be computed
    * is NULL and an error, given with weight +1 for new rows and -1 for old ones.
@@ -187,16 +180,17 @@ export class AggregateOperator implements Operator {
     const ids = new Int32Array(groups.length);
     let count = 0;
     for (const id of groups) {
-      const isThere =
-        this.#node.groupBy.length === 0 || countOf(this.#table, this.#countColumn, id) > 0n;
+      const isThere = this.#isAlways(id) || countOf(this.#table, this.#countColumn, id) > 0n;
       if (isThere) ids[count++] = id;
     }
     const keys = this.#node.groupBy.map((_, key) => gatherStored(this.#table, key, ids, count));
-    const values = this.#calls.map((call, index) =>
-      outputColumn(this.#node.fields[keys.length + index]!.type, ids, count, (id) =>
-        this.#valueOf(call, id, weight),
-      ),
-    );
+    const values = this.#calls.map((call, index) => {
+      const { type } = this.#node.fields[keys.length + index]!;
+      return (
+        call.values(ids, count) ??
+        outputColumn(type, ids, count, (id) => this.#valueOf(call, id, weight))
+      );
+    });
     const weights = new Int32Array(count).fill(1);
     return {
       ids: ids.subarray(0, count),
@@ -205,9 +199,8 @@ export class AggregateOperator implements Operator {
   }
 
   #valueOf(call: Call, id: number, weight: number): SqlValue {
-    if (call.extremes !== undefined) return call.extremes.value(id);
     try {
-      return call.accumulator!.value(this.#table, call.first, id);
+      return call.value(id);
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
       this.#onErrors([{ error, weight, row: this.#keyOf(id) }]);
@@ -223,10 +216,9 @@ export class AggregateOperator implements Operator {
     });
   }
 
-  #dropEmpty(touched: readonly number[]): void {
-    if (this.#node.groupBy.length === 0) return;
+  #dropEmpty(touched: Int32Array): void {
     for (const id of touched) {
-      if (countOf(this.#table, this.#countColumn, id) !== 0n) continue;
+      if (this.#isAlways(id) || countOf(this.#table, this.#countColumn, id) !== 0n) continue;
       this.#index.remove(id);
       this.#table.remove(id);
     }
@@ -236,7 +228,7 @@ export class AggregateOperator implements Operator {
   #changes(before: readonly GroupRows[], { ids, batch }: GroupRows): readonly Batch[] {
     if (before.length === 0) return batch.rowCount === 0 ? noBatches : [batch];
     const old = concatenated(before.map((rows) => rows.batch));
-    const oldIds = Int32Array.from(before.flatMap((rows) => [...rows.ids]));
+    const oldIds = joinedIds(before, old.rowCount);
     for (let row = 0; row < old.rowCount; row++) this.#oldAt[oldIds[row]!] = row + 1;
     const isKept = new Uint8Array(old.rowCount);
     const changed = new Int32Array(batch.rowCount);
@@ -267,6 +259,16 @@ interface GroupRows {
   readonly batch: Batch;
 }
 
+function joinedIds(parts: readonly GroupRows[], count: number): Int32Array {
+  const joined = new Int32Array(count);
+  let at = 0;
+  for (const { ids } of parts) {
+    joined.set(ids, at);
+    at += ids.length;
+  }
+  return joined;
+}
+
 /** The rows that are not marked, with weight -1. */
 function retracted(batch: Batch, kept: Uint8Array): Batch[] {
   const rows = new Int32Array(batch.rowCount);
@@ -277,44 +279,14 @@ function retracted(batch: Batch, kept: Uint8Array): Batch[] {
   return [{ ...picked, weights: new Int32Array(count).fill(-1) }];
 }
 
-interface Call {
-  readonly call: AggregateCall;
-  /** Column of the group table where its state begins. */
-  readonly first: number;
-  readonly accumulator: Accumulator | undefined;
-  readonly extremes: Extremes | undefined;
-}
-
-function newCall(call: AggregateCall, first: number, node: AggregateNode, type: SqlType): Call {
-  assert(!call.distinct, 'the planner refuses DISTINCT aggregates');
-  const accumulator = accumulatorOf(call.functionId);
-  if (accumulator !== undefined) return { call, first, accumulator, extremes: undefined };
-  const largest = call.functionId.startsWith('max:');
-  assert(largest || call.functionId.startsWith('min:'), `no aggregate ${call.functionId}`);
-  const extremes = new Extremes(type, largest, node.input.appendOnly);
-  return { call, first, accumulator, extremes };
-}
-
-/** The rows that the call counts: FILTER is true and the argument is not NULL. */
-function countedRows({ call }: Call, batch: Batch, groupOfRow: Int32Array): CountedRows {
-  const arg = call.arg === undefined ? undefined : batch.columns[call.arg]!;
-  const filter =
-    call.filter === undefined
-      ? undefined
-      : (batch.columns[call.filter] as Extract<Column, { layout: 'bool' }>);
-  const { rowCount } = batch;
-  const rows = new Int32Array(rowCount);
-  if (filter === undefined && arg?.nulls === undefined) {
-    for (let row = 0; row < rowCount; row++) rows[row] = row;
-    return { batch, arg, rows, groups: groupOfRow, count: rowCount };
-  }
-  const groups = new Int32Array(rowCount);
-  let count = 0;
-  for (let row = 0; row < rowCount; row++) {
-    if (filter !== undefined && (filter.values[row] === 0 || filter.nulls?.[row] === 1)) continue;
-    if (arg?.nulls?.[row] === 1) continue;
-    rows[count] = row;
-    groups[count++] = groupOfRow[row]!;
-  }
-  return { batch, arg, rows, groups, count };
+/** One column of a call's values for the groups. */
+function outputColumn(
+  type: SqlType,
+  ids: Int32Array,
+  count: number,
+  value: (id: number) => SqlValue,
+): Column {
+  const builder = new ColumnBuilder(type);
+  for (let i = 0; i < count; i++) builder.push(value(ids[i]!));
+  return builder.finish();
 }

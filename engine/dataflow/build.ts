@@ -1,13 +1,14 @@
 import { compileMap } from '../../sql/codegen/compile-map.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import { interned } from '../../sql/plan/intern.ts';
-import { mapInputs } from '../../sql/plan/nodes.ts';
+import { mapInputs, mapNode } from '../../sql/plan/nodes.ts';
 import type { PlanNode, RecursiveNode } from '../../sql/plan/physical.ts';
 import { AggregateOperator } from './aggregate.ts';
 import { FlatMapOperator } from './flat-map.ts';
 import { JoinOperator } from './join.ts';
 import {
   ConstantsOperator,
+  ExpandOperator,
   InputOperator,
   MapOperator,
   type OnceFlag,
@@ -16,13 +17,15 @@ import {
   type RowError,
   UnionOperator,
 } from './linear.ts';
-import type { Operator } from './operator.ts';
+import type { Loading, Operator } from './operator.ts';
 import { OuterJoinOperator } from './outer-join.ts';
 import { RecursiveOperator } from './recursion.ts';
 import { splitStep } from './recursion-plan.ts';
 import { SemiJoinOperator } from './semi-join.ts';
 import { SetOperator } from './set-operation.ts';
 import { SharedOperator } from './shared.ts';
+import { TopNOperator } from './top-n.ts';
+import { WindowOperator } from './window.ts';
 
 export interface DataflowOptions {
   /** `fail`: an error on a row that is never taken back throws. Else it goes to `onErrors`. */
@@ -41,10 +44,13 @@ export interface Dataflow {
   readonly inputs: readonly InputOperator[];
   /** Set when constants were given out already: a plan restored from a checkpoint. */
   readonly constantsGiven: OnceFlag;
+  /** Set by the owner while whole relations go in; the step after gives what was kept back. */
+  readonly loading: Loading;
 }
 
 export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflow {
-  const builder = new Builder(options);
+  const loading: Loading = { isSet: false };
+  const builder = new Builder(options, loading);
   const root = builder.buildAll(plan);
   const { inputs, flags } = builder;
   const constantsGiven: OnceFlag = {
@@ -55,7 +61,7 @@ export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflo
       for (const flag of flags) flag.isSet = value;
     },
   };
-  return { root, inputs, constantsGiven };
+  return { root, inputs, constantsGiven, loading };
 }
 
 /** Operators of one plan: one for each different node, shared where several read it. */
@@ -69,8 +75,11 @@ class Builder {
   readonly #uses = new Map<PlanNode, number>();
   readonly #shared = new Map<PlanNode, SharedOperator>();
 
-  constructor(options: DataflowOptions) {
+  readonly #loading: Loading;
+
+  constructor(options: DataflowOptions, loading: Loading) {
     this.#options = options;
+    this.#loading = loading;
     this.#onErrors = options.onErrors ?? failOnErrors;
   }
 
@@ -110,6 +119,8 @@ class Builder {
   #make(node: PlanNode): Operator {
     const { mode, text } = this.#options;
     const onErrors = this.#onErrors;
+    const loading = this.#loading;
+    const mapMode = (input: PlanNode) => (mode === 'fail' && input.appendOnly ? 'fail' : 'collect');
     const build = (input: PlanNode) => this.#build(input);
     switch (node.kind) {
       case 'input': {
@@ -126,7 +137,7 @@ class Builder {
         return new MapOperator(
           build(node.input),
           node.input.fields,
-          compileMap(node, mode === 'fail' && node.input.appendOnly ? 'fail' : 'collect', text),
+          compileMap(node, mapMode(node.input), text),
           onErrors,
         );
       case 'flat':
@@ -139,8 +150,19 @@ class Builder {
         return new SemiJoinOperator(node, build(node.left), build(node.right));
       case 'set':
         return new SetOperator(node, build(node.left), build(node.right));
+      case 'expand': {
+        const names = node.fields.map(({ name }) => name);
+        const maps = node.outputs.map((outputs) =>
+          compileMap(mapNode(node.input, names, outputs), mapMode(node.input), text),
+        );
+        return new ExpandOperator(build(node.input), node.input.fields, maps, onErrors);
+      }
       case 'aggregate':
-        return new AggregateOperator(node, build(node.input), onErrors);
+        return new AggregateOperator(node, build(node.input), onErrors, loading);
+      case 'window':
+        return new WindowOperator(node, build(node.input), onErrors, loading);
+      case 'topn':
+        return new TopNOperator(node, build(node.input), loading);
       case 'union':
         return new UnionOperator(node.inputs.map(build));
       case 'recursive':
@@ -161,7 +183,10 @@ class Builder {
       return { plan: input, operator: this.#external(shared) };
     });
     const newIteration = (onErrors: OnErrors) => {
-      const builder = new Builder({ ...this.#options, mode: 'collect', onErrors });
+      const builder = new Builder(
+        { ...this.#options, mode: 'collect', onErrors },
+        { isSet: false },
+      );
       const root = builder.buildAll(plan);
       return {
         root,
@@ -175,7 +200,7 @@ class Builder {
 
   /** A plan that no other part of this one shares. */
   #external(plan: PlanNode): Operator {
-    const builder = new Builder(this.#options);
+    const builder = new Builder(this.#options, this.#loading);
     const operator = builder.buildAll(plan);
     this.inputs.push(...builder.inputs);
     this.flags.push(...builder.flags);

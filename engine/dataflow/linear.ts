@@ -143,6 +143,35 @@ export class MapOperator implements Operator {
   }
 }
 
+/** Each row once per map: the grouping sets of an aggregate. */
+export class ExpandOperator implements Operator {
+  readonly #input: Operator;
+  readonly #maps: readonly MapOperator[];
+  #deltas: readonly Batch[] = noBatches;
+
+  constructor(
+    input: Operator,
+    fields: readonly Field[],
+    maps: readonly ((batch: Batch) => MapResult)[],
+    onErrors: OnErrors,
+  ) {
+    this.#input = input;
+    const shared: Operator = { step: () => this.#deltas, stateTables: () => [] };
+    this.#maps = maps.map((map) => new MapOperator(shared, fields, map, onErrors));
+  }
+
+  step(): readonly Batch[] {
+    this.#deltas = this.#input.step();
+    const results = this.#maps.flatMap((map) => map.step());
+    this.#deltas = noBatches;
+    return results;
+  }
+
+  stateTables(): readonly StateTable[] {
+    return this.#input.stateTables();
+  }
+}
+
 /** The row of a batch on which an expression over `columns` failed. */
 export function failedRow(
   fields: readonly Field[],

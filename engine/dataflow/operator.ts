@@ -8,6 +8,8 @@ import type { StateTable } from './table.ts';
  * - `step` takes what the inputs have for this step and returns this operator's change; each step
  *   calls it once. The accumulated output depends only on the accumulated input.
  * - Returned batches are never changed later.
+ * - While `Loading` is set an operator may keep its change to itself, and give it with the next
+ *   step's after.
  */
 export interface Operator {
   step(): readonly Batch[];
@@ -16,3 +18,8 @@ export interface Operator {
 }
 
 export const noBatches: readonly Batch[] = [];
+
+/** Set while more input of the same step is to come: whole relations go in portion by portion. */
+export interface Loading {
+  isSet: boolean;
+}

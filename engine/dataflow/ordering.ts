@@ -2,8 +2,15 @@ import type { Column } from '../../sql/columns/batch.ts';
 import { compareDecimals, unscaledAt } from '../../sql/columns/decimal.ts';
 import { intervalSpan } from '../../sql/columns/interval.ts';
 import { valueAt } from '../../sql/columns/read.ts';
-import { type Interval, type Layout, layoutOf, type SqlType } from '../../sql/columns/types.ts';
+import {
+  type Field,
+  type Interval,
+  type Layout,
+  layoutOf,
+  type SqlType,
+} from '../../sql/columns/types.ts';
 import { compareValues } from '../../sql/functions/compare.ts';
+import type { SortKey } from '../../sql/plan/physical.ts';
 
 /**
  * PostgreSQL's btree order of two cells that are not NULL: negative, 0 or positive. Text compares
@@ -79,4 +86,61 @@ function compareIntervals(a: Of<'interval'>, i: number, b: Of<'interval'>, j: nu
   const left = intervalSpan(valueAt(a, i) as Interval);
   const right = intervalSpan(valueAt(b, j) as Interval);
   return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/**
+ * A total order of representations: PostgreSQL's first, and then what tells apart values that are
+ * equal to it: 1.0 and 1.00, -0 and 0, 1 month and 30 days.
+ */
+export function compareExact(type: SqlType): CompareCells {
+  const compare = compareCells(type);
+  const rest = tieBreakers[layoutOf(type)] as CompareCells | undefined;
+  if (rest === undefined) return compare;
+  return (a, i, b, j) => compare(a, i, b, j) || rest(a, i, b, j);
+}
+
+const tieBreakers: Partial<Record<Layout, (a: never, i: number, b: never, j: number) => number>> = {
+  decimal: (a: Of<'decimal'>, i, b: Of<'decimal'>, j) => a.scales[i]! - b.scales[j]!,
+  f64: (a: Of<'f64'>, i, b: Of<'f64'>, j) =>
+    Number(Object.is(b.values[j], -0)) - Number(Object.is(a.values[i], -0)),
+  interval: (a: Of<'interval'>, i, b: Of<'interval'>, j) =>
+    a.words[4 * i]! - b.words[4 * j]! || a.words[4 * i + 1]! - b.words[4 * j + 1]!,
+};
+
+/** The order of one sort key, NULLs included. */
+export function compareByKey(
+  { descending, nullsFirst }: Pick<SortKey, 'descending' | 'nullsFirst'>,
+  compare: CompareCells,
+): CompareCells {
+  const nullOrder = nullsFirst ? -1 : 1;
+  return (a, i, b, j) => {
+    const aNull = a.nulls !== undefined && a.nulls[i] === 1;
+    const bNull = b.nulls !== undefined && b.nulls[j] === 1;
+    if (aNull || bNull) return aNull === bNull ? 0 : aNull ? nullOrder : -nullOrder;
+    return descending ? compare(b, j, a, i) : compare(a, i, b, j);
+  };
+}
+
+/** One comparison of a row order: of which column, and how. */
+export interface OrderPart {
+  readonly column: number;
+  readonly compare: CompareCells;
+}
+
+/** The parts of an ORDER BY; `ties`: the whole row, exactly, decides between equal ones. */
+export function orderParts(
+  fields: readonly Field[],
+  orderBy: readonly SortKey[],
+  ties: boolean,
+): OrderPart[] {
+  const keys = orderBy.map((key): OrderPart => {
+    const compare = compareCells(fields[key.column]!.type);
+    return { column: key.column, compare: compareByKey(key, compare) };
+  });
+  if (!ties) return keys;
+  const ascending = { descending: false, nullsFirst: false };
+  const rest = fields.map(({ type }, column): OrderPart => {
+    return { column, compare: compareByKey(ascending, compareExact(type)) };
+  });
+  return [...keys, ...rest];
 }

@@ -1,7 +1,8 @@
 import type { Batch } from '../../sql/columns/batch.ts';
 import { concatenated, gather, gatherBatch, sliceBatch } from '../../sql/columns/gather.ts';
+import type { Field } from '../../sql/columns/types.ts';
 import type { QueryPlan, SortKey } from '../../sql/plan/physical.ts';
-import { compareCells } from './ordering.ts';
+import { type OrderPart, orderParts } from './ordering.ts';
 
 /**
  * ORDER BY, OFFSET and LIMIT over the final rows of a query; rows of weight n come n times. Ties
@@ -17,10 +18,7 @@ export function orderedRows(
   const count = Math.min(plan.limit ?? Infinity, all.rowCount - from);
   const rows = Int32Array.from({ length: all.rowCount }, (_, row) => row);
   if (plan.orderBy.length > 0) {
-    const ties = all.columns.map((_, column): SortKey => {
-      return { column, descending: false, nullsFirst: false };
-    });
-    rows.sort(rowOrder(all, [...plan.orderBy, ...ties]));
+    rows.sort(partsOrder(all, orderParts(fieldsOf(all), plan.orderBy, true)));
   }
   const picked = rows.subarray(from, from + count);
   return {
@@ -32,23 +30,19 @@ export function orderedRows(
   };
 }
 
+/** The order of two rows of the batch. */
 export function rowOrder(batch: Batch, keys: readonly SortKey[]): (a: number, b: number) => number {
-  const parts = keys.map(({ column: index, descending, nullsFirst }) => {
-    const column = batch.columns[index]!;
-    const compare = compareCells(column.type);
-    const sign = descending ? -1 : 1;
-    const nullSign = nullsFirst ? -1 : 1;
-    const { nulls } = column;
-    return (a: number, b: number): number => {
-      const aNull = nulls !== undefined && nulls[a] === 1;
-      const bNull = nulls !== undefined && nulls[b] === 1;
-      if (aNull || bNull) return aNull === bNull ? 0 : aNull ? nullSign : -nullSign;
-      return sign * compare(column, a, column, b);
-    };
-  });
+  return partsOrder(batch, orderParts(fieldsOf(batch), keys, false));
+}
+
+function fieldsOf({ columns }: Batch): Field[] {
+  return columns.map(({ type }) => ({ name: '', type, nullable: true }));
+}
+
+function partsOrder(batch: Batch, parts: readonly OrderPart[]): (a: number, b: number) => number {
   return (a, b) => {
-    for (const part of parts) {
-      const order = part(a, b);
+    for (const { column, compare } of parts) {
+      const order = compare(batch.columns[column]!, a, batch.columns[column]!, b);
       if (order !== 0) return order;
     }
     return 0;

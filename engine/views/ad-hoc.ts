@@ -32,7 +32,7 @@ export async function runOnce(
 ): Promise<readonly Batch[]> {
   const errors = new OpenErrors();
   const { appendOnly } = plan.root;
-  const { root, inputs } = buildDataflow(plan.root, {
+  const { root, inputs, loading } = buildDataflow(plan.root, {
     mode: 'fail',
     onErrors: (some) => errors.add(some),
     text,
@@ -53,6 +53,7 @@ export async function runOnce(
   };
   const relationIds = [...new Set(inputs.map(({ relationId }) => relationId))];
   const contents = reader.pinned(relationIds, plan.root);
+  loading.isSet = true;
   take(root.step());
   for (const id of relationIds) {
     const readers = inputs.filter(({ relationId }) => relationId === id);
@@ -61,6 +62,8 @@ export async function runOnce(
       take(root.step());
     }
   }
+  loading.isSet = false;
+  take(root.step());
   errors.throwAny();
   const rows = orderedRows(plan, result === undefined ? batches : [...result.snapshot()]);
   return rows === undefined ? [] : [rows];

@@ -279,8 +279,18 @@ export class ViewNode implements RelationNode {
     return [...new Set(this.#dataflow.inputs.map(({ relationId }) => relationId))];
   }
 
-  /** Gives out the rows that depend on no input. A view whose state was restored gave them. */
+  /**
+   * Gives out the rows that depend on no input, and makes ready for `fill`. A view whose state was
+   * restored gave them.
+   */
   begin(): void {
+    this.#dataflow.loading.isSet = true;
+    this.#run();
+  }
+
+  /** All inputs went in. */
+  filled(): void {
+    this.#dataflow.loading.isSet = false;
     this.#run();
   }
 

@@ -152,6 +152,8 @@ export class RelationReader {
           settled(node);
         }
       }
+      node.filled();
+      settled(node);
       while (missed.length > 0) {
         const changes = missed.shift()!;
         node.step({ entries: () => [], delta: (id) => changes.get(id) ?? noBatches });

@@ -94,6 +94,12 @@ export class SinkNode implements RelationNode {
   }
 
   begin(): void {
+    this.#dataflow.loading.isSet = true;
+    this.#run();
+  }
+
+  filled(): void {
+    this.#dataflow.loading.isSet = false;
     this.#run();
   }
 

@@ -3,8 +3,10 @@ import { int64Max } from '../columns/i64.ts';
 import { intervalFromText } from '../columns/interval.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
-import { candidates, isAggregateName, resolveFunction } from '../functions/resolve.ts';
+import { isAggregateName } from '../functions/aggregates.ts';
+import { candidates, resolveFunction } from '../functions/resolve.ts';
 import { isTableFunction } from '../functions/table-functions.ts';
+import { isWindowName } from '../functions/window-functions.ts';
 import type { Expr } from '../plan/expr.ts';
 import type {
   BetweenExpression,
@@ -33,10 +35,12 @@ const boolean: SqlType = { kind: 'boolean' };
 export interface ExpressionPlace {
   readonly context: Context;
   readonly scope: Scope;
-  /** Takes an aggregate call; absent where aggregates may not stand. */
+  /** Takes an aggregate call or GROUPING; absent where aggregates may not stand. */
   readonly aggregate?: (call: CallExpression) => Expr;
   /** Set-returning functions may stand here. */
   readonly allowsRows?: boolean;
+  /** Takes a call with OVER; absent where window functions may not stand. */
+  readonly window?: (call: CallExpression) => Expr;
   /** For the message, e.g. `WHERE`. */
   readonly clause: string;
 }
@@ -145,11 +149,8 @@ function numeric(context: Context, text: string, span: Span): Expr {
 /** `-5` as a constant: shorter plans, and the smallest integers stay integers. */
 function negativeLiteral(operand: Expression, span: Span): Expr | undefined {
   if (operand.kind !== 'literal' || operand.literal.type !== 'integer') return undefined;
-  const value = BigInt(operand.literal.text);
-  // PostgreSQL types the digits first: -2147483648 is a bigint there.
-  const positive = number(value, span);
-  if (positive === undefined || positive.kind !== 'constant') return undefined;
-  return { ...positive, value: positive.type.kind === 'integer' ? Number(-value) : -value };
+  // PostgreSQL's grammar negates the digits before it gives them a type.
+  return number(-BigInt(operand.literal.text), span);
 }
 
 function binary(place: ExpressionPlace, node: BinaryExpression): Expr {
@@ -264,11 +265,27 @@ const sameTyped = new Set(['coalesce', 'greatest', 'least']);
 function functionCall(place: ExpressionPlace, node: CallExpression): Expr {
   const { context } = place;
   const name = node.name.parts.at(-1)!.name;
-  if (node.over !== undefined) throw unsupported(context, node.span, 'a window function');
-  if (isAggregateName(name)) {
+  if (node.over !== undefined) {
+    if (place.window !== undefined) return place.window(node);
+    const isInAggregate = place.clause === 'an aggregate';
+    const message = isInAggregate
+      ? 'aggregate function calls cannot contain window function calls'
+      : place.clause === 'a window function'
+        ? 'window function calls cannot be nested'
+        : `window functions are not allowed in ${place.clause}`;
+    throw complain(context, node.span, message, { sqlState: isInAggregate ? '42803' : '42P20' });
+  }
+  if (isAggregateName(name) || name === 'grouping') {
     if (place.aggregate !== undefined) return place.aggregate(node);
-    throw complain(context, node.span, `aggregate functions are not allowed in ${place.clause}`, {
-      sqlState: '42803',
+    const message =
+      place.clause === 'an aggregate'
+        ? 'aggregate function calls cannot be nested'
+        : `aggregate functions are not allowed in ${place.clause}`;
+    throw complain(context, node.span, message, { sqlState: '42803' });
+  }
+  if (isWindowName(name)) {
+    throw complain(context, node.span, `window function ${name} requires an OVER clause`, {
+      sqlState: '42809',
     });
   }
   if (node.star || node.distinct || node.filter !== undefined || node.orderBy.length > 0) {

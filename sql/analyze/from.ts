@@ -172,7 +172,8 @@ function analyzeRelation(context: Context, table: RelationTable): FromClause {
   if (relation.view === undefined) {
     const columns = relation.columns.map((_, index) => index);
     const plan = inputNode(relation, columns);
-    return named(context, plan, columns.length, alias, table.alias);
+    const from = named(context, plan, columns.length, alias, table.alias);
+    return keyed(from, relation.primaryKey);
   }
   const { query, text, bound } = relation.view;
   const catalog = bound === undefined ? undefined : context.catalog.bound?.(bound);
@@ -224,6 +225,15 @@ function named(
     .map((field, index) => ({ ...field, name: names[index]?.name ?? field.name }));
   const scope = relationScope({ alias, fields, columns: columns.slice(0, visible) });
   return { sides: [{ plan, columns }], conditions: [], scope };
+}
+
+/** One relation, with its primary key. */
+function keyed(from: FromClause, primaryKey: readonly number[]): FromClause {
+  const relations = from.scope.relations.map((relation) => ({
+    ...relation,
+    key: primaryKey.map((column) => relation.columns[column]!),
+  }));
+  return { ...from, scope: { ...from.scope, relations } };
 }
 
 /** Inside a part of FROM that sees what stands before it. */

@@ -2,10 +2,18 @@ import { assert } from '../../platform/assert.ts';
 import { foldConstant } from '../codegen/fold.ts';
 import type { Field, SqlValue } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
+import { columnExpr } from '../plan/expr-tools.ts';
 import { located, type Side } from '../plan/joins.ts';
-import { constantsNode, mapNode, unionNode } from '../plan/nodes.ts';
+import { constantsNode, mapNode, topNNode, unionNode } from '../plan/nodes.ts';
 import type { PlanNode, QueryPlan } from '../plan/physical.ts';
-import type { CommonTable, Expression, Query, QueryBody, Values } from '../syntax/ast.ts';
+import type {
+  CommonTable,
+  Expression,
+  OrderItem,
+  Query,
+  QueryBody,
+  Values,
+} from '../syntax/ast.ts';
 import { coerce, coerceAll, settled } from './coerce.ts';
 import { type CommonPlan, type Context, complain, unsupported } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
@@ -16,7 +24,7 @@ import { analyzeSetOperation } from './set-operation.ts';
 
 /**
  * A whole query. `use` says what becomes of it: only the rows of a `statement` have an order, so
- * elsewhere ORDER BY alone is dropped and LIMIT is refused for now.
+ * elsewhere ORDER BY alone is dropped, and with LIMIT or OFFSET it is a TopN.
  */
 export function analyzeQuery(
   outer: Context,
@@ -32,22 +40,28 @@ export function analyzeQuery(
     context = { ...context, commonTables: [...context.commonTables, plan] };
   }
   const body = unwrapped(query.body);
-  if (use !== 'statement') {
-    const bound = query.limit ?? query.offset;
-    if (bound !== undefined) {
-      throw unsupported(
-        context,
-        bound.span,
-        `LIMIT or OFFSET in a ${use === 'view' ? 'view' : 'derived table'}`,
-      );
-    }
-  }
-  if (body.kind === 'select') {
-    const orderBy = use === 'statement' ? query.orderBy : [];
-    return withLimits(context, query, analyzeSelect(context, body, orderBy));
-  }
-  const root = analyzeBody(context, body);
-  const keys = (use === 'statement' ? query.orderBy : []).map((item) => {
+  const isBounded = query.limit !== undefined || query.offset !== undefined;
+  // The order decides which rows there are, or else only how those of a statement come.
+  const needsOrder =
+    use === 'statement' || isBounded || (body.kind === 'select' && Array.isArray(body.distinct));
+  const orderBy = needsOrder ? query.orderBy : [];
+  const plan =
+    body.kind === 'select'
+      ? analyzeSelect(context, body, orderBy)
+      : orderedBody(context, analyzeBody(context, body), orderBy);
+  const bounds = {
+    limit: rowCount(context, query.limit, 'LIMIT'),
+    offset: rowCount(context, query.offset, 'OFFSET'),
+  };
+  if (use === 'statement' && query.withTies !== true) return withLimits(plan, bounds);
+  const { root, visibleColumns } = isBounded ? topOf(plan, bounds, query.withTies === true) : plan;
+  if (use === 'statement') return { root, visibleColumns, orderBy: plan.orderBy };
+  return { root: visible(root, visibleColumns), visibleColumns, orderBy: [] };
+}
+
+/** ORDER BY of a set operation or of VALUES. */
+function orderedBody(context: Context, root: PlanNode, orderBy: readonly OrderItem[]): SelectPlan {
+  const keys = orderBy.map((item) => {
     const { expression } = item;
     let column = -1;
     if (expression.kind === 'column' && expression.parts.length === 1) {
@@ -65,7 +79,39 @@ export function analyzeQuery(
     }
     return sortKey(item, column);
   });
-  return withLimits(context, query, { root, visibleColumns: root.fields.length, orderBy: keys });
+  return { root, visibleColumns: root.fields.length, orderBy: keys };
+}
+
+interface Bounds {
+  readonly limit: number | undefined;
+  readonly offset: number | undefined;
+}
+
+/** The bounded rows as an operator: of a view, of a derived table, and with ties. */
+function topOf(plan: SelectPlan, { limit, offset = 0 }: Bounds, withTies: boolean): SelectPlan {
+  if (limit === undefined && offset === 0) return plan;
+  const root = topNNode({
+    input: plan.root,
+    partitionBy: [],
+    orderBy: plan.orderBy,
+    // All rows of one rank tie.
+    ranking: withTies && limit !== 0 ? 'rank' : 'row_number',
+    ...(limit === undefined ? {} : { limit: offset + limit }),
+    offset,
+    withRank: false,
+  });
+  return { ...plan, root };
+}
+
+/** Without the columns that were sort keys only. */
+function visible(root: PlanNode, columns: number): PlanNode {
+  if (columns === root.fields.length) return root;
+  const fields = root.fields.slice(0, columns);
+  return mapNode(
+    root,
+    fields.map(({ name }) => name),
+    fields.map(({ type }, index) => columnExpr(index, type)),
+  );
 }
 
 /** Planned even when nothing uses it: its errors count. */
@@ -97,9 +143,7 @@ function unwrapped(body: QueryBody): QueryBody {
   return isBare ? unwrapped(body.body) : body;
 }
 
-function withLimits(context: Context, query: Query, plan: SelectPlan): QueryPlan {
-  const limit = rowCount(context, query.limit, 'LIMIT');
-  const offset = rowCount(context, query.offset, 'OFFSET');
+function withLimits(plan: SelectPlan, { limit, offset }: Bounds): QueryPlan {
   return {
     ...plan,
     ...(limit === undefined ? {} : { limit }),
@@ -111,7 +155,7 @@ function rowCount(context: Context, node: Expression | undefined, clause: string
   if (node === undefined) return undefined;
   const place = { context, scope: emptyScope, clause };
   const expr = coerce(context, analyzeExpression(place, node), { kind: 'bigint' }, 'implicit');
-  const constant = expr.kind === 'call' ? expr.args[0]! : expr;
+  const constant = foldConstant(expr);
   if (constant.kind !== 'constant')
     throw unsupported(context, node.span, `${clause} with an expression`);
   if (constant.value === null) return undefined;
@@ -126,8 +170,10 @@ function rowCount(context: Context, node: Expression | undefined, clause: string
 
 function analyzeBody(context: Context, body: QueryBody): PlanNode {
   switch (body.kind) {
-    case 'select':
-      return analyzeSelect(context, body, []).root;
+    case 'select': {
+      const { root, visibleColumns } = analyzeSelect(context, body, []);
+      return visible(root, visibleColumns);
+    }
     case 'query':
       return analyzeQuery(context, body, 'derived').root;
     case 'values':

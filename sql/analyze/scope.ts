@@ -15,6 +15,8 @@ export interface ScopeRelation {
   readonly fields: readonly Field[];
   /** Column id, per field. */
   readonly columns: readonly number[];
+  /** Ids of the columns of a table's PRIMARY KEY. */
+  readonly key?: readonly number[];
 }
 
 /**

@@ -1,23 +1,16 @@
-import { typeName } from '../columns/type-name.ts';
-import type { Field, SqlType } from '../columns/types.ts';
-import { candidates, resolveAggregate } from '../functions/resolve.ts';
 import type { Expr } from '../plan/expr.ts';
 import { columnExpr, conjunctsOf, exprKey } from '../plan/expr-tools.ts';
-import { located, type Side } from '../plan/joins.ts';
-import { aggregateNode, mapNode } from '../plan/nodes.ts';
-import type { AggregateCall, PlanNode, SortKey } from '../plan/physical.ts';
-import type {
-  CallExpression,
-  Expression,
-  OrderItem,
-  Select,
-  SubqueryExpression,
-} from '../syntax/ast.ts';
+import { located } from '../plan/joins.ts';
+import { aggregateNode, mapNode, topNNode } from '../plan/nodes.ts';
+import type { PlanNode, SortKey } from '../plan/physical.ts';
+import type { Expression, OrderItem, Select, SubqueryExpression } from '../syntax/ast.ts';
 import { asBoolean, settled } from './coerce.ts';
-import { type Context, complain, unsupported } from './context.ts';
+import { type Context, complain } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeFrom, joinedWith } from './from.ts';
-import { columnsIn, expandStar, type Scope } from './scope.ts';
+import { Grouping } from './grouping.ts';
+import { expandStar, type Scope } from './scope.ts';
+import { Windows } from './windows.ts';
 
 /** A SELECT with its sort keys behind the visible columns. */
 export interface SelectPlan {
@@ -26,14 +19,13 @@ export interface SelectPlan {
   readonly orderBy: readonly SortKey[];
 }
 
-/** FROM, WHERE, GROUP BY, HAVING, the select list, DISTINCT; ORDER BY of the same query. */
+/** FROM, WHERE, GROUP BY, HAVING, windows, the select list, DISTINCT; ORDER BY of the same query. */
 export function analyzeSelect(
   context: Context,
   select: Select,
   orderBy: readonly OrderItem[],
   untyped: 'settle-untyped' | 'keep-untyped' = 'settle-untyped',
 ): SelectPlan {
-  if (Array.isArray(select.distinct)) throw unsupported(context, select.span, 'DISTINCT ON');
   const from = analyzeFrom(context, select.from);
   const conditions: Expr[] = [];
   if (select.where !== undefined) {
@@ -42,34 +34,49 @@ export function analyzeSelect(
     conditions.push(...conjunctsOf(where));
   }
   const grouping = new Grouping(context, from.scope);
+  const windows = new Windows(context, grouping, select.windows ?? []);
+  const analyze: Analyze = (node, clause) =>
+    grouping.analyze(node, clause, (call) => windows.add(call));
   const keepsUntyped = untyped === 'keep-untyped' && select.distinct === 'none';
-  const items = selectItems(context, from.scope, select, grouping, keepsUntyped);
-  const groupExprs = select.groupBy.map((node) => groupExpr(context, from.scope, node, items));
+  const items = selectItems(context, from.scope, select, analyze, keepsUntyped);
+  grouping.groupBy(select.groupBy, (node) => groupExpr(context, from.scope, node, items));
   const having =
     select.having === undefined
       ? undefined
       : asBoolean(context, grouping.analyze(select.having, 'HAVING'), 'HAVING');
-  const sortItems = orderBy.map((item) => sortExpr(item, items, grouping, context));
-  const isGrouped =
-    select.groupBy.length > 0 || grouping.callCount > 0 || select.having !== undefined;
+  const sortItems = orderBy.map((item) => sortExpr(item, items, analyze, context));
+  const distinctOn =
+    typeof select.distinct === 'string'
+      ? undefined
+      : select.distinct.map((node) => distinctExpr(node, items, analyze, context));
 
   const { subqueries, tableCalls } = context.statement;
   const joined = joinedWith(context, from, conditions);
-  const inputs = tableCalls.withArgs(grouping.inputs(groupExprs));
+  const inputs = tableCalls.withArgs(grouping.inputs());
   const base = tableCalls.expanded(subqueries.attached(joined, inputs), inputs);
-  const exprs = [...items.map(({ expr }) => expr), ...sortItems.map(({ expr }) => expr)];
+  const exprs = [...items, ...sortItems, ...(distinctOn ?? [])].map(({ expr }) => expr);
+  windows.checkOperands(exprs);
+  const asked = [...exprs, ...windows.exprs()];
+  const grouped =
+    grouping.isUsed || having !== undefined
+      ? grouping.plan(base, having, asked)
+      : {
+          side: subqueries.attached(base, tableCalls.withArgs(asked)),
+          lower: (expr: Expr) => expr,
+        };
+  const { side: windowed, lower } = windows.plan(grouped);
+  const side = tableCalls.expanded(windowed, exprs.map(lower), lower);
   const names = exprs.map((_, index) => items[index]?.name ?? `sort${index}`);
-  const { side: attached, lower } = isGrouped
-    ? grouping.plan(base, groupExprs, having, exprs)
-    : {
-        side: subqueries.attached(base, tableCalls.withArgs(exprs)),
-        lower: (expr: Expr) => expr,
-      };
-  const side = tableCalls.expanded(attached, exprs.map(lower), lower);
   const outputs = exprs.map((expr) => located(lower(expr), side));
   const root = mapNode(side.plan, names, outputs);
+  if (distinctOn !== undefined) {
+    return firstOfEach(context, root, items.length, sortItems, distinctOn);
+  }
   return ordered(context, select, root, items.length, sortItems);
 }
+
+/** An expression of the select list or ORDER BY: aggregates and window functions may stand in it. */
+type Analyze = (node: Expression, clause: string) => Expr;
 
 interface Item {
   readonly expr: Expr;
@@ -81,7 +88,7 @@ function selectItems(
   context: Context,
   scope: Scope,
   select: Select,
-  grouping: Grouping,
+  analyze: Analyze,
   keepsUntyped: boolean,
 ): Item[] {
   return select.items.flatMap(({ expression, alias }): Item[] => {
@@ -92,7 +99,7 @@ function selectItems(
         node: undefined,
       }));
     }
-    const given = grouping.analyze(expression, 'SELECT');
+    const given = analyze(expression, 'SELECT');
     const expr = keepsUntyped ? given : settled(context, given);
     return [{ expr, name: alias?.name ?? nameOf(expression), node: expression }];
   });
@@ -175,32 +182,52 @@ function itemByOrdinal(
   return item;
 }
 
-interface SortItem {
-  readonly expr: Expr;
+interface SortItem extends OutputExpr {
   readonly node: OrderItem;
-  /** Number of the select item that it is, when it is one. */
-  readonly item: number;
 }
 
 function sortExpr(
   node: OrderItem,
   items: readonly Item[],
-  grouping: Grouping,
+  analyze: Analyze,
   context: Context,
 ): SortItem {
-  const ordinal = itemByOrdinal(context, node.expression, items, 'ORDER BY');
+  return { node, ...outputExpr(node.expression, items, analyze, context, 'ORDER BY') };
+}
+
+interface OutputExpr {
+  readonly expr: Expr;
+  /** Number of the select item that it is, or -1. */
+  readonly item: number;
+}
+
+function distinctExpr(
+  node: Expression,
+  items: readonly Item[],
+  analyze: Analyze,
+  context: Context,
+): OutputExpr {
+  return outputExpr(node, items, analyze, context, 'DISTINCT ON');
+}
+
+/** An ordinal or an output name of the select list, or an expression over the input. */
+function outputExpr(
+  node: Expression,
+  items: readonly Item[],
+  analyze: Analyze,
+  context: Context,
+  clause: string,
+): OutputExpr {
+  const ordinal = itemByOrdinal(context, node, items, clause);
   let item = ordinal === undefined ? -1 : items.indexOf(ordinal);
-  if (item < 0 && node.expression.kind === 'column' && node.expression.parts.length === 1) {
-    const name = node.expression.parts[0]!.name;
+  if (item < 0 && node.kind === 'column' && node.parts.length === 1) {
+    const name = node.parts[0]!.name;
     item = items.findIndex((candidate) => candidate.name === name);
   }
-  if (item >= 0) return { expr: items[item]!.expr, node, item };
-  const expr = settled(context, grouping.analyze(node.expression, 'ORDER BY'));
-  return {
-    expr,
-    node,
-    item: items.findIndex((candidate) => exprKey(candidate.expr) === exprKey(expr)),
-  };
+  if (item >= 0) return { expr: items[item]!.expr, item };
+  const expr = settled(context, analyze(node, clause));
+  const key = exprKey(expr);
+  return { expr, item: items.findIndex((candidate) => exprKey(candidate.expr) === key) };
 }
 
 /** DISTINCT, then the sort keys as column numbers. */
@@ -233,6 +260,37 @@ function ordered(
   return { root: aggregateNode(visible, all, [], []), visibleColumns, orderBy };
 }
 
+/** DISTINCT ON: the first row of each combination, in the query's order. */
+function firstOfEach(
+  context: Context,
+  root: PlanNode,
+  visibleColumns: number,
+  sortItems: readonly SortItem[],
+  distinctOn: readonly OutputExpr[],
+): SelectPlan {
+  const firstSort = visibleColumns;
+  const firstDistinct = firstSort + sortItems.length;
+  const keys = new Set(distinctOn.map(({ expr }) => exprKey(expr)));
+  for (const { expr, node } of sortItems.slice(0, keys.size)) {
+    if (keys.has(exprKey(expr))) continue;
+    throw complain(
+      context,
+      node.span,
+      'SELECT DISTINCT ON expressions must match initial ORDER BY expressions',
+      { sqlState: '42P10' },
+    );
+  }
+  const orderBy = sortItems.map(({ node, item }, index) =>
+    sortKey(node, item >= 0 ? item : firstSort + index),
+  );
+  const partitionBy = distinctOn.map(({ item }, index) =>
+    item >= 0 ? item : firstDistinct + index,
+  );
+  const bounds = { ranking: 'row_number', limit: 1, offset: 0, withRank: false } as const;
+  const top = topNNode({ input: root, partitionBy, orderBy, ...bounds });
+  return { root: top, visibleColumns, orderBy };
+}
+
 export function sortKey(node: OrderItem, column: number): SortKey {
   return {
     column,
@@ -240,161 +298,4 @@ export function sortKey(node: OrderItem, column: number): SortKey {
     // NULLs count as larger than everything.
     nullsFirst: node.nullsFirst ?? node.descending,
   };
-}
-
-/** Expressions that may hold aggregates: each call becomes a column past all input columns. */
-const firstCallColumn = 1_000_000;
-
-class Grouping {
-  readonly #context: Context;
-  readonly #scope: Scope;
-  readonly #calls: {
-    readonly functionId: string;
-    readonly arg: Expr | undefined;
-    readonly filter: Expr | undefined;
-    readonly type: SqlType;
-    readonly key: string;
-  }[] = [];
-
-  constructor(context: Context, scope: Scope) {
-    this.#context = context;
-    this.#scope = scope;
-  }
-
-  get callCount(): number {
-    return this.#calls.length;
-  }
-
-  analyze(node: Expression, clause: string): Expr {
-    const allowsRows = clause === 'SELECT' || clause === 'ORDER BY';
-    const place = { context: this.#context, scope: this.#scope, clause, allowsRows };
-    return analyzeExpression({ ...place, aggregate: (call) => this.#aggregate(call) }, node);
-  }
-
-  /** Below: a map that computes groups and arguments; then the aggregate; above: the items. */
-  plan(
-    base: Side,
-    groups: readonly Expr[],
-    having: Expr | undefined,
-    exprs: readonly Expr[],
-  ): { readonly side: Side; readonly lower: (expr: Expr) => Expr } {
-    const outputs: Expr[] = [];
-    const place = (expr: Expr): number => {
-      const column = located(expr, base);
-      const known = outputs.findIndex((output) => exprKey(output) === exprKey(column));
-      return known >= 0 ? known : outputs.push(column) - 1;
-    };
-    const distinctGroups = [...new Map(groups.map((group) => [exprKey(group), group])).values()];
-    const groupColumns = distinctGroups.map(place);
-    const calls = this.#calls.map(
-      ({ functionId, arg, filter }): AggregateCall => ({
-        functionId,
-        distinct: false,
-        ...(arg === undefined ? {} : { arg: place(arg) }),
-        ...(filter === undefined ? {} : { filter: place(filter) }),
-      }),
-    );
-    const callFields = this.#calls.map(({ type }, index): Field => {
-      return { name: `aggregate${index}`, type, nullable: true };
-    });
-    const below = mapNode(
-      base.plan,
-      outputs.map((_, index) => `c${index}`),
-      outputs,
-    );
-    const plan = aggregateNode(below, groupColumns, calls, callFields);
-    const lower = (expr: Expr) => this.#above(expr, distinctGroups);
-    const { subqueries, tableCalls } = this.#context.statement;
-    const used = tableCalls.withArgs(exprs.map(lower), lower);
-    const filters = having === undefined ? [] : [lower(having)];
-    const scope = columnsIn(this.#scope);
-    const grouped = subqueries.lowered(plan, [...filters, ...used], lower, scope);
-    const kept = subqueries.filtered(grouped, filters);
-    return { side: subqueries.attached(kept, used), lower };
-  }
-
-  /** What is computed below the aggregate. */
-  inputs(groups: readonly Expr[]): readonly Expr[] {
-    return [
-      ...groups,
-      ...this.#calls.flatMap(({ arg, filter }) => [arg ?? [], filter ?? []].flat()),
-    ];
-  }
-
-  #aggregate(node: CallExpression): Expr {
-    const context = this.#context;
-    const name = node.name.parts.at(-1)!.name;
-    if (node.distinct) throw unsupported(context, node.span, 'DISTINCT in an aggregate');
-    if (node.orderBy.length > 0) throw unsupported(context, node.span, 'ORDER BY in an aggregate');
-    const place = { context, scope: this.#scope, clause: 'an aggregate' };
-    if (node.args.length > 1) throw unsupported(context, node.span, 'more than one argument');
-    const [argNode] = node.args;
-    let arg = argNode === undefined ? undefined : analyzeExpression(place, argNode);
-    const resolved = node.star || arg !== undefined ? resolveAggregate(name, arg?.type) : undefined;
-    if (resolved === undefined || (node.star && resolved.signature.arg !== undefined)) {
-      const shown = node.star ? '*' : arg === undefined ? '' : typeName(arg.type);
-      throw complain(context, node.span, `function ${name}(${shown}) does not exist`, {
-        sqlState: '42883',
-        hint: candidates(name).join(', ') || undefined,
-      });
-    }
-    const { signature, argCast } = resolved;
-    if (arg !== undefined) {
-      arg = settled(context, arg);
-      if (argCast !== undefined) {
-        const type = signature.arg ?? arg.type;
-        arg = { kind: 'call', functionId: argCast, args: [arg], type, span: node.span };
-      }
-    }
-    const filter =
-      node.filter === undefined
-        ? undefined
-        : asBoolean(context, analyzeExpression(place, node.filter), 'FILTER');
-    const parts = [signature.id, arg && exprKey(arg), filter && exprKey(filter)];
-    const key = parts.map((part) => part ?? '').join('|');
-    let index = this.#calls.findIndex((call) => call.key === key);
-    if (index < 0) {
-      const call = { functionId: signature.id, arg, filter, type: signature.result, key };
-      index = this.#calls.push(call) - 1;
-    }
-    return { ...columnExpr(firstCallColumn + index, signature.result), span: node.span };
-  }
-
-  /** An expression over the aggregate's output: groups and calls become its columns. */
-  #above(expr: Expr, groups: readonly Expr[]): Expr {
-    const group = groups.findIndex((candidate) => exprKey(candidate) === exprKey(expr));
-    const span = expr.span === undefined ? {} : { span: expr.span };
-    if (group >= 0) return { ...columnExpr(group, groups[group]!.type), ...span };
-    switch (expr.kind) {
-      case 'column': {
-        if (expr.index >= firstCallColumn) {
-          const index = groups.length + expr.index - firstCallColumn;
-          return { ...columnExpr(index, expr.type), ...span };
-        }
-        const relation = this.#scope.relations.find(({ columns }) => columns.includes(expr.index));
-        // A column of an enclosing query is one value here.
-        if (relation === undefined) return expr;
-        const field = relation.fields[relation.columns.indexOf(expr.index)]!;
-        throw complain(
-          this.#context,
-          expr.span ?? { start: 0, end: 0 },
-          `column "${relation.alias}.${field.name}" must appear in the GROUP BY clause or be used in an aggregate function`,
-          { sqlState: '42803' },
-        );
-      }
-      case 'constant':
-        return expr;
-      case 'call':
-        return { ...expr, args: expr.args.map((arg) => this.#above(arg, groups)) };
-      case 'case':
-        return {
-          ...expr,
-          branches: expr.branches.map(({ when, then }) => ({
-            when: this.#above(when, groups),
-            then: this.#above(then, groups),
-          })),
-          otherwise: this.#above(expr.otherwise, groups),
-        };
-    }
-  }
 }

@@ -1,18 +1,12 @@
 import { assert } from '../../platform/assert.ts';
 import { kindOfTypeName, typeName } from '../columns/type-name.ts';
 import type { SqlType, TypeKind } from '../columns/types.ts';
+import { isAggregateName } from './aggregates.ts';
 import { castId, castLevel } from './casts.ts';
 import { commonType } from './common-type.ts';
-import { comparableKinds } from './compare.ts';
 import { paramName, t } from './function.ts';
 import { scalarById, scalarFunctions } from './scalar.ts';
-import {
-  isPseudo,
-  type ParamType,
-  type ResolvedAggregate,
-  type ResolvedCall,
-  type ScalarSignature,
-} from './signature.ts';
+import { isPseudo, type ParamType, type ResolvedCall, type ScalarSignature } from './signature.ts';
 
 /** Which function a name and argument types mean: PostgreSQL's documentation 10.2 to 10.5. */
 export { castId, commonType };
@@ -220,81 +214,4 @@ function resultOf(
   const type = concrete(result, bind(params, args)!, given[0] ?? t('text'));
   assert(type !== undefined, 'the arguments decide the result type');
   return type;
-}
-
-// ---- aggregates --------------------------------------------------------------------------------
-
-const aggregateNames = new Set([
-  'count',
-  'sum',
-  'avg',
-  'min',
-  'max',
-  'bool_and',
-  'bool_or',
-  'every',
-]);
-
-/** Known to SQL but not to Millrace yet; named, so that the error says so. */
-export function isAggregateName(name: string): boolean {
-  return aggregateNames.has(name);
-}
-
-const sums: Partial<Record<TypeKind, TypeKind>> = {
-  smallint: 'bigint',
-  integer: 'bigint',
-  bigint: 'numeric',
-  numeric: 'numeric',
-  real: 'real',
-  double: 'double',
-  interval: 'interval',
-};
-
-const averages: Partial<Record<TypeKind, TypeKind>> = {
-  smallint: 'numeric',
-  integer: 'numeric',
-  bigint: 'numeric',
-  numeric: 'numeric',
-  real: 'double',
-  double: 'double',
-  interval: 'interval',
-};
-
-/** `arg` is `undefined` for `count(*)`. */
-export function resolveAggregate(
-  name: string,
-  arg: SqlType | undefined,
-): ResolvedAggregate | undefined {
-  if (arg === undefined) {
-    if (name !== 'count') return undefined;
-    const signature = { id: 'count_star', name, arg: undefined, result: t('bigint') };
-    return { signature, argCast: undefined };
-  }
-  const plain = (id: string, result: SqlType): ResolvedAggregate => ({
-    signature: { id, name, arg, result },
-    argCast: undefined,
-  });
-  const kind = arg.kind === 'unknown' ? 'text' : arg.kind;
-  switch (name) {
-    case 'count':
-      return plain('count', t('bigint'));
-    case 'sum':
-    case 'avg': {
-      const result = (name === 'sum' ? sums : averages)[kind];
-      return result === undefined ? undefined : plain(`${name}:${kind}`, t(result));
-    }
-    case 'min':
-    case 'max': {
-      if (kind === 'boolean' || kind === 'bytea') return undefined;
-      const isKnown = kind === 'varchar' || comparableKinds.includes(kind);
-      return isKnown ? plain(`${name}:${kind}`, kind === 'varchar' ? t('text') : arg) : undefined;
-    }
-    case 'bool_and':
-    case 'every':
-      return kind === 'boolean' ? plain('bool_and', t('boolean')) : undefined;
-    case 'bool_or':
-      return kind === 'boolean' ? plain('bool_or', t('boolean')) : undefined;
-    default:
-      return undefined;
-  }
 }

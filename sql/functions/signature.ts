@@ -55,17 +55,18 @@ export interface ResolvedCall {
   readonly result: SqlType;
 }
 
-/** `min`, `max`, `sum`, `avg`, `count`; the dataflow's aggregate operator knows each id. */
+/** What the dataflow's aggregate and window operators know by id. */
 export interface AggregateSignature {
-  /** e.g. `count_star`, `count`, `sum:bigint`, `avg:numeric`, `min:text`. */
+  /** e.g. `count_star`, `count`, `sum:bigint`, `avg:numeric`, `min:text`, `percentile_disc`. */
   readonly id: string;
   readonly name: string;
-  /** Type of the argument after its cast; `undefined` for `count(*)`. */
-  readonly arg: SqlType | undefined;
+  /** Types of the arguments after their casts; of an ordered-set aggregate its sort key. */
+  readonly args: readonly SqlType[];
   readonly result: SqlType;
 }
 
 export interface ResolvedAggregate {
   readonly signature: AggregateSignature;
-  readonly argCast: string | undefined;
+  /** It is DISTINCT by its nature. */
+  readonly distinct?: true;
 }

@@ -13,16 +13,20 @@ import {
 import { equalityOf, innerJoin, isFree, type Side } from './joins.ts';
 import {
   aggregateNode,
+  expandNode,
   flatMapNode,
   joinNode,
   mapNode,
   outerJoinNode,
   semiJoinNode,
   setNode,
+  topNNode,
   unionNode,
+  windowNode,
 } from './nodes.ts';
 import type {
   AggregateNode,
+  ExpandNode,
   FlatMapNode,
   JoinNode,
   MapNode,
@@ -30,7 +34,9 @@ import type {
   PlanNode,
   SemiJoinNode,
   SetNode,
+  TopNNode,
   UnionNode,
+  WindowNode,
 } from './physical.ts';
 
 /**
@@ -93,6 +99,12 @@ class Unnesting {
         return this.#semiJoin(node);
       case 'aggregate':
         return node.groupBy.length > 0 ? this.#group(node) : this.#aggregate(node);
+      case 'expand':
+        return this.#expand(node);
+      case 'window':
+        return this.#window(node);
+      case 'topn':
+        return this.#topN(node);
       case 'union':
         return this.#union(node);
       case 'set':
@@ -329,6 +341,14 @@ class Unnesting {
   #grouped(node: AggregateNode, input: Unnested): Unnested {
     const groups = node.groupBy.length;
     const { terms } = input;
+    if (groups > 0 && node.always.length > 0) {
+      // Every outer row would have such a group.
+      throw new MillraceError(
+        'UNSUPPORTED',
+        'an empty grouping set in a correlated subquery is not supported yet',
+        { sqlState: '0A000' },
+      );
+    }
     const plan = aggregateNode(
       input.plan,
       [...node.groupBy, ...terms.map(({ column }) => column)],
@@ -367,6 +387,40 @@ class Unnesting {
       index < calls ? emptyValue(node, index, columnExpr(index, type)) : columnExpr(index, type),
     );
     return { plan: mapNode(joined, names(node, terms), outputs), terms };
+  }
+
+  #expand(node: ExpandNode): Unnested {
+    const isRead = node.outputs.flat().some((expr) => this.#reads(expr));
+    const inner = this.unnest(node.input);
+    const input = isRead ? this.#complete(inner) : inner;
+    const columns = input.terms.map(({ expr, column }) => columnExpr(column, expr.type));
+    const outputs = node.outputs.map((list) => [
+      ...list.map((expr) => this.#bound(expr, input.terms)),
+      ...columns,
+    ]);
+    const terms = moved(input.terms, node.fields.length);
+    return { plan: expandNode(input.plan, outputs, termFields(node, terms)), terms };
+  }
+
+  /** Partitions of one outer row do not mix with those of another. */
+  #window(node: WindowNode): Unnested {
+    const { plan: input, terms } = this.unnest(node.input);
+    const width = node.input.fields.length;
+    const columns = terms.map(({ column }) => column);
+    const partitionBy = [...node.partitionBy, ...columns];
+    const plan = windowNode({ ...node, input, partitionBy }, node.fields.slice(width));
+    const order = behindTerms(width, node.fields.length, columns, input.fields.length);
+    return { plan: projected(plan, order), terms: moved(terms, node.fields.length) };
+  }
+
+  #topN(node: TopNNode): Unnested {
+    const { plan: input, terms } = this.unnest(node.input);
+    const width = node.input.fields.length;
+    const columns = terms.map(({ column }) => column);
+    const partitionBy = [...node.partitionBy, ...columns];
+    const plan = topNNode({ ...node, input, partitionBy }, node.fields[width]);
+    const order = behindTerms(width, node.fields.length, columns, input.fields.length);
+    return { plan: projected(plan, order), terms: moved(terms, node.fields.length) };
   }
 
   #union(node: UnionNode): Unnested {
@@ -528,6 +582,20 @@ function inOrderOf(a: Unnested, b: Unnested): Unnested {
 
 function moved(terms: readonly Term[], width: number): readonly Term[] {
   return terms.map((term, index) => ({ ...term, column: width + index }));
+}
+
+/**
+ * A node's columns, then those of the terms, out of a node over a wider input: its first `width`
+ * columns are the old input's, and what it adds itself lies behind all of the input's.
+ */
+function behindTerms(
+  width: number,
+  count: number,
+  terms: readonly number[],
+  inputWidth: number,
+): number[] {
+  const own = Array.from({ length: count - width }, (_, index) => inputWidth + index);
+  return [...Array(width).keys(), ...own, ...terms];
 }
 
 /** The keys of a join and, if both sides have them, their terms. */

@@ -1,8 +1,17 @@
 import { toText } from '../columns/text.ts';
 import { typeName } from '../columns/type-name.ts';
-import type { SqlType, SqlValue } from '../columns/types.ts';
+import type { Field, SqlType, SqlValue } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
-import type { JoinNode, OuterJoinNode, PlanNode, QueryPlan, SemiJoinNode } from './physical.ts';
+import type {
+  JoinNode,
+  OuterJoinNode,
+  PlanNode,
+  QueryPlan,
+  SemiJoinNode,
+  SortKey,
+  TopNNode,
+  WindowNode,
+} from './physical.ts';
 
 /** The plan as an indented tree, one operator a line, for EXPLAIN; `note` stands behind each. */
 export function explainPlan(
@@ -18,15 +27,20 @@ export function explainPlan(
   ].flat();
   if (bounds.length > 0) lines.push(`${'  '.repeat(depth++)}Limit: ${bounds.join(', ')}`);
   if (plan.orderBy.length > 0) {
-    const keys = plan.orderBy.map(({ column, descending, nullsFirst }) => {
-      const direction = descending ? ' desc' : '';
-      const nulls = nullsFirst === descending ? '' : nullsFirst ? ' nulls first' : ' nulls last';
-      return `${fields[column]!.name}${direction}${nulls}`;
-    });
-    lines.push(`${'  '.repeat(depth++)}Sort: ${keys.join(', ')}`);
+    lines.push(`${'  '.repeat(depth++)}Sort: ${explainOrder(plan.orderBy, fields)}`);
   }
   explainNode(plan.root, depth, lines, note);
   return lines;
+}
+
+function explainOrder(keys: readonly SortKey[], fields: readonly Field[]): string {
+  return keys
+    .map(({ column, descending, nullsFirst }) => {
+      const direction = descending ? ' desc' : '';
+      const nulls = nullsFirst === descending ? '' : nullsFirst ? ' nulls first' : ' nulls last';
+      return `${fields[column]!.name}${direction}${nulls}`;
+    })
+    .join(', ');
 }
 
 function explainNode(
@@ -103,12 +117,38 @@ function explainNode(
       return;
     case 'aggregate': {
       const name = nameOf(node.input);
-      const calls = node.calls.map(({ functionId, arg, filter }) => {
-        const of = arg === undefined ? '' : ` ${name(arg)}`;
-        return `${functionId}${of}${filter === undefined ? '' : ` filter ${name(filter)}`}`;
+      const calls = node.calls.map(({ functionId, args, filter, distinct, orderBy }) => {
+        const of = `${distinct ? ' distinct' : ''}${args.map((arg) => ` ${name(arg)}`).join(',')}`;
+        const by = orderBy.length === 0 ? '' : ` by ${explainOrder(orderBy, node.input.fields)}`;
+        return `${functionId}${of}${by}${filter === undefined ? '' : ` filter ${name(filter)}`}`;
       });
       const by = node.groupBy.length === 0 ? 'all rows' : node.groupBy.map(name).join(', ');
       add(`Aggregate: ${calls.join(', ') || 'distinct'}; by ${by}; state: one row per group`);
+      explainNode(node.input, depth + 1, lines, note);
+      return;
+    }
+    case 'expand': {
+      const name = nameOf(node.input);
+      const sets = node.outputs.map((set) => set.map((expr) => explainExpr(expr, name)).join(', '));
+      add(`Expand: ${sets.map((set) => `(${set})`).join(', ')}`);
+      explainNode(node.input, depth + 1, lines, note);
+      return;
+    }
+    case 'window': {
+      const name = nameOf(node.input);
+      const calls = node.calls.map(({ functionId, args, frame }) => {
+        const { mode, start, end } = frame;
+        return `${functionId}(${args.map(name).join(', ')}) ${mode} ${start.kind} to ${end.kind}`;
+      });
+      add(`Window: ${calls.join('; ')}; ${explainGroups(node)}; state: all rows`);
+      explainNode(node.input, depth + 1, lines, note);
+      return;
+    }
+    case 'topn': {
+      const { ranking, limit, offset } = node;
+      const bounds = `${limit === undefined ? '' : ` <= ${limit}`}${offset > 0 ? ` after ${offset}` : ''}`;
+      const state = node.input.appendOnly && limit !== undefined ? 'the top rows' : 'all rows';
+      add(`TopN: ${ranking}${bounds}; ${explainGroups(node)}; state: ${state}`);
       explainNode(node.input, depth + 1, lines, note);
       return;
     }
@@ -130,6 +170,11 @@ function explainKeys({
     return `${left.fields[key]!.name} ${equals} ${right.fields[rightKeys[index]!]!.name}`;
   });
   return keys.join(' and ');
+}
+
+function explainGroups({ input, partitionBy, orderBy }: WindowNode | TopNNode): string {
+  const names = partitionBy.map((column) => input.fields[column]!.name).join(', ');
+  return `by ${names || 'all rows'} ordered by ${explainOrder(orderBy, input.fields) || 'the row'}`;
 }
 
 function explainExpr(expr: Expr, name: (column: number) => string): string {

@@ -5,6 +5,7 @@ import type {
   AggregateCall,
   AggregateNode,
   ConstantsNode,
+  ExpandNode,
   FlatMapNode,
   InputNode,
   IterationNode,
@@ -16,7 +17,9 @@ import type {
   SemiJoinNode,
   SetNode,
   TableCall,
+  TopNNode,
   UnionNode,
+  WindowNode,
 } from './physical.ts';
 
 /** Constructors of plan nodes; each infers `appendOnly` and `uniqueKey` from its inputs. */
@@ -174,6 +177,7 @@ export function aggregateNode(
   groupBy: readonly number[],
   calls: readonly AggregateCall[],
   callFields: readonly Field[],
+  always: AggregateNode['always'] = groupBy.length === 0 ? [[]] : [],
 ): AggregateNode {
   const key = groupBy.map((_, index) => index);
   return {
@@ -181,6 +185,7 @@ export function aggregateNode(
     input,
     groupBy,
     calls,
+    always,
     fields: [...groupBy.map((column) => input.fields[column]!), ...callFields],
     // A group's row changes with its aggregates; DISTINCT over a growing input only grows.
     appendOnly: calls.length === 0 && groupBy.length > 0 && input.appendOnly,
@@ -233,9 +238,53 @@ export function exprsOf(node: PlanNode): readonly Expr[] {
       return node.calls.flatMap(({ args }) => args);
     case 'outer':
       return node.residual === undefined ? [] : [node.residual];
+    case 'expand':
+      return node.outputs.flat();
     default:
       return [];
   }
+}
+
+/** A call of arguments alone. */
+export function plainCall(functionId: string, args: readonly number[]): AggregateCall {
+  return { functionId, args, orderBy: [], direct: [], distinct: false };
+}
+
+/** `fields` of the outputs; a column is nullable where any list may give NULL. */
+export function expandNode(
+  input: PlanNode,
+  outputs: ExpandNode['outputs'],
+  fields: readonly Field[],
+): ExpandNode {
+  return { kind: 'expand', input, outputs, fields, appendOnly: input.appendOnly };
+}
+
+export function windowNode(
+  node: Pick<WindowNode, 'input' | 'partitionBy' | 'orderBy' | 'calls'>,
+  callFields: readonly Field[],
+): WindowNode {
+  const { input } = node;
+  const fields = [...input.fields, ...callFields];
+  // A new row may change what the others' functions say.
+  return { ...node, kind: 'window', fields, appendOnly: false, ...keyOf(input) };
+}
+
+export const rankField: Field = { name: 'rank', type: { kind: 'bigint' }, nullable: false };
+
+export function topNNode(
+  node: Pick<
+    TopNNode,
+    'input' | 'partitionBy' | 'orderBy' | 'ranking' | 'offset' | 'withRank' | 'limit'
+  >,
+  rank: Field = rankField,
+): TopNNode {
+  const { input, withRank } = node;
+  const fields = withRank ? [...input.fields, rank] : input.fields;
+  return { ...node, kind: 'topn', fields, appendOnly: false, ...keyOf(input) };
+}
+
+function keyOf({ uniqueKey }: PlanNode): Pick<PlanNode, 'uniqueKey'> {
+  return uniqueKey === undefined ? {} : { uniqueKey };
 }
 
 /** The same node over changed inputs. */
@@ -270,8 +319,16 @@ export function mapInputs(node: PlanNode, change: (input: PlanNode) => PlanNode)
       return semiJoinNode({ ...node, left: change(node.left), right: change(node.right) });
     case 'aggregate': {
       const callFields = node.fields.slice(node.groupBy.length);
-      return aggregateNode(change(node.input), node.groupBy, node.calls, callFields);
+      return aggregateNode(change(node.input), node.groupBy, node.calls, callFields, node.always);
     }
+    case 'window': {
+      const callFields = node.fields.slice(node.input.fields.length);
+      return windowNode({ ...node, input: change(node.input) }, callFields);
+    }
+    case 'topn':
+      return topNNode({ ...node, input: change(node.input) }, node.fields.at(-1));
+    case 'expand':
+      return expandNode(change(node.input), node.outputs, node.fields);
     case 'union':
       return unionNode(node.inputs.map(change), node.fields);
     case 'set':

@@ -1,4 +1,4 @@
-import type { Field, SqlValue } from '../columns/types.ts';
+import type { Field, SqlType, SqlValue } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
 
 /**
@@ -14,10 +14,13 @@ export type PlanNode =
   | ConstantsNode
   | MapNode
   | FlatMapNode
+  | ExpandNode
   | JoinNode
   | OuterJoinNode
   | SemiJoinNode
   | AggregateNode
+  | WindowNode
+  | TopNNode
   | UnionNode
   | SetNode
   | RecursiveNode
@@ -124,25 +127,93 @@ export interface SemiJoinNode extends PlanNodeBase {
   readonly nullSafe: readonly boolean[];
 }
 
+/** Each input row once per list of outputs: the grouping sets of an aggregate. Linear. */
+export interface ExpandNode extends PlanNodeBase {
+  readonly kind: 'expand';
+  readonly input: PlanNode;
+  readonly outputs: readonly (readonly Expr[])[];
+}
+
 export interface AggregateCall {
   /** Id of an AggregateSignature. */
   readonly functionId: string;
-  /** Input column; `undefined` for count(*). */
-  readonly arg?: number;
+  /** Input columns; none for count(*). */
+  readonly args: readonly number[];
+  /** ORDER BY inside the call, or in WITHIN GROUP. */
+  readonly orderBy: readonly SortKey[];
+  /** Constants before WITHIN GROUP: the fraction of a percentile. */
+  readonly direct: readonly SqlValue[];
   /** Boolean input column: rows where it is not true do not count (FILTER). */
   readonly filter?: number;
+  /** Equal rows of arguments count once. */
   readonly distinct: boolean;
 }
 
 /**
  * GROUP BY input columns; output = group columns, then one column per call. No calls: DISTINCT.
- * `groupBy` empty: one global group, whose row exists even when the input is empty.
+ * `always` are groups whose row exists even when they are empty: without GROUP BY the one group,
+ * and the groups of empty grouping sets.
  */
 export interface AggregateNode extends PlanNodeBase {
   readonly kind: 'aggregate';
   readonly input: PlanNode;
   readonly groupBy: readonly number[];
   readonly calls: readonly AggregateCall[];
+  readonly always: readonly (readonly SqlValue[])[];
+}
+
+export interface FrameBound {
+  readonly kind:
+    | 'unbounded preceding'
+    | 'preceding'
+    | 'current row'
+    | 'following'
+    | 'unbounded following';
+  /** Rows or groups as a number; for RANGE a value to add to the sort key. Not NULL. */
+  readonly offset?: { readonly type: SqlType; readonly value: SqlValue };
+}
+
+export interface WindowFrame {
+  readonly mode: 'rows' | 'range' | 'groups';
+  readonly start: FrameBound;
+  readonly end: FrameBound;
+  readonly exclude: 'none' | 'current row' | 'group' | 'ties';
+}
+
+export interface WindowCall {
+  /** Id of an AggregateSignature or a window function's name. */
+  readonly functionId: string;
+  readonly args: readonly number[];
+  readonly filter?: number;
+  readonly frame: WindowFrame;
+}
+
+/**
+ * Window functions over one PARTITION BY and ORDER BY; output = the input's columns, then one per
+ * call. Ties of the order are broken by the whole row.
+ */
+export interface WindowNode extends PlanNodeBase {
+  readonly kind: 'window';
+  readonly input: PlanNode;
+  readonly partitionBy: readonly number[];
+  readonly orderBy: readonly SortKey[];
+  readonly calls: readonly WindowCall[];
+}
+
+/**
+ * Per group the rows whose `ranking` in the order is at most `limit`, without the first `offset`
+ * rows; ties of the order are broken by the whole row. Output = the input's columns, then the rank
+ * as a bigint when `withRank`. Without `limit`: all rows after the offset.
+ */
+export interface TopNNode extends PlanNodeBase {
+  readonly kind: 'topn';
+  readonly input: PlanNode;
+  readonly partitionBy: readonly number[];
+  readonly orderBy: readonly SortKey[];
+  readonly ranking: 'row_number' | 'rank' | 'dense_rank';
+  readonly limit?: number;
+  readonly offset: number;
+  readonly withRank: boolean;
 }
 
 /** UNION ALL. */

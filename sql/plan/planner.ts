@@ -15,6 +15,7 @@ import { pruneColumns } from './prune.ts';
 import { pushFilters } from './push-down.ts';
 import { Subqueries } from './subqueries.ts';
 import { TableCalls } from './table-calls.ts';
+import { recognizeTopN } from './top-n.ts';
 
 /** Where the statement comes from: its text, for positions, and the relations it may name. */
 export interface PlanOptions {
@@ -61,7 +62,7 @@ export function logicalPlan(
 /** The rewrite rules, in order. */
 export function optimized(root: PlanNode): PlanNode {
   const simple = fuseMaps(interned(withoutDistinct(foldConstants(root))));
-  const pushed = fuseMaps(pushFilters(simple));
+  const pushed = recognizeTopN(fuseMaps(pushFilters(simple)));
   return interned(fuseMaps(pruneColumns(interned(pushed))));
 }
 

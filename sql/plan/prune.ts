@@ -3,6 +3,7 @@ import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, eachColumn, mapColumns } from './expr-tools.ts';
 import {
   aggregateNode,
+  expandNode,
   flatMapNode,
   joinNode,
   mapNode,
@@ -10,9 +11,11 @@ import {
   recursiveNode,
   semiJoinNode,
   setNode,
+  topNNode,
   unionNode,
+  windowNode,
 } from './nodes.ts';
-import type { InputNode, PlanNode } from './physical.ts';
+import type { InputNode, PlanNode, SortKey, TopNNode, WindowNode } from './physical.ts';
 
 /**
  * Column pruning: the same rows, computing only the columns that someone uses. `needed` are
@@ -203,7 +206,8 @@ function pruneNode(node: PlanNode, needed: ReadonlySet<number>, prune: Prune): P
       );
       const used = new Set(node.groupBy);
       for (const { call } of calls) {
-        if (call.arg !== undefined) used.add(call.arg);
+        for (const arg of call.args) used.add(arg);
+        for (const { column } of call.orderBy) used.add(column);
         if (call.filter !== undefined) used.add(call.filter);
       }
       const input = prune(node.input, used);
@@ -212,10 +216,12 @@ function pruneNode(node: PlanNode, needed: ReadonlySet<number>, prune: Prune): P
         node.groupBy.map(input.at),
         calls.map(({ call }) => ({
           ...call,
-          ...(call.arg === undefined ? {} : { arg: input.at(call.arg) }),
+          args: call.args.map(input.at),
+          orderBy: movedKeys(call.orderBy, input.at),
           ...(call.filter === undefined ? {} : { filter: input.at(call.filter) }),
         })),
         calls.map(({ index }) => node.fields[groups + index]!),
+        node.always,
       );
       const position = (column: number) =>
         column < groups
@@ -223,6 +229,23 @@ function pruneNode(node: PlanNode, needed: ReadonlySet<number>, prune: Prune): P
           : groups + calls.findIndex(({ index }) => index === column - groups);
       return { plan, at: position };
     }
+    case 'expand': {
+      const used = new Set<number>();
+      const outputs = node.outputs.map((list) => kept.map((column) => list[column]!));
+      for (const expr of outputs.flat()) eachColumn(expr, ({ index }) => used.add(index));
+      const input = prune(node.input, used);
+      const moved = outputs.map((list) =>
+        list.map((expr) =>
+          mapColumns(expr, (column) => ({ ...column, index: input.at(column.index) })),
+        ),
+      );
+      const fields = kept.map((column) => node.fields[column]!);
+      return { plan: expandNode(input.plan, moved, fields), at };
+    }
+    case 'window':
+      return pruneWindow(node, needed, prune);
+    case 'topn':
+      return pruneTopN(node, needed, prune);
     case 'union': {
       const inputs = node.inputs.map((input) => {
         const pruned = prune(input, needed);
@@ -237,6 +260,64 @@ function pruneNode(node: PlanNode, needed: ReadonlySet<number>, prune: Prune): P
       };
     }
   }
+}
+
+function movedKeys(keys: readonly SortKey[], at: (column: number) => number): SortKey[] {
+  return keys.map((key) => ({ ...key, column: at(key.column) }));
+}
+
+/** A window whose calls nobody uses is no window. */
+function pruneWindow(node: WindowNode, needed: ReadonlySet<number>, prune: Prune): Pruned {
+  const width = node.input.fields.length;
+  const calls = node.calls.flatMap((call, index) =>
+    needed.has(width + index) ? [{ call, index }] : [],
+  );
+  const used = new Set([...needed].filter((column) => column < width));
+  if (calls.length === 0) return prune(node.input, used);
+  for (const column of node.partitionBy) used.add(column);
+  for (const { column } of node.orderBy) used.add(column);
+  for (const { call } of calls) {
+    for (const arg of call.args) used.add(arg);
+    if (call.filter !== undefined) used.add(call.filter);
+  }
+  const input = prune(node.input, used);
+  const plan = windowNode(
+    {
+      input: input.plan,
+      partitionBy: node.partitionBy.map(input.at),
+      orderBy: movedKeys(node.orderBy, input.at),
+      calls: calls.map(({ call }) => ({
+        ...call,
+        args: call.args.map(input.at),
+        ...(call.filter === undefined ? {} : { filter: input.at(call.filter) }),
+      })),
+    },
+    calls.map(({ index }) => node.fields[width + index]!),
+  );
+  const at = (column: number) =>
+    column < width
+      ? input.at(column)
+      : input.plan.fields.length + calls.findIndex(({ index }) => index === column - width);
+  return { plan, at };
+}
+
+function pruneTopN(node: TopNNode, needed: ReadonlySet<number>, prune: Prune): Pruned {
+  const width = node.input.fields.length;
+  const used = new Set([...needed].filter((column) => column < width));
+  for (const column of node.partitionBy) used.add(column);
+  for (const { column } of node.orderBy) used.add(column);
+  const input = prune(node.input, used);
+  const plan = topNNode(
+    {
+      ...node,
+      input: input.plan,
+      partitionBy: node.partitionBy.map(input.at),
+      orderBy: movedKeys(node.orderBy, input.at),
+      withRank: needed.has(width),
+    },
+    node.fields[width],
+  );
+  return { plan, at: (column) => (column < width ? input.at(column) : input.plan.fields.length) };
 }
 
 function pruneInput(node: InputNode, kept: readonly number[]): InputNode {

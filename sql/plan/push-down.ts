@@ -84,6 +84,8 @@ function pushed(node: MapNode): MapNode {
       );
     }
     case 'aggregate':
+      // A group that is there without rows would stay.
+      if (input.always.length > 0) return node;
       return through(node, conditions, throughGroups(input), ([inner]) =>
         aggregateNode(
           filtered(input.input, inner!),

@@ -6,7 +6,7 @@ import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, exprKey, mapColumns } from './expr-tools.ts';
 import { planFingerprint } from './intern.ts';
 import { extended, filtered, innerJoin, located, outerJoin, type Side, withKeys } from './joins.ts';
-import { aggregateNode, flatMapNode, mapNode, semiJoinNode } from './nodes.ts';
+import { aggregateNode, flatMapNode, mapNode, plainCall, semiJoinNode } from './nodes.ts';
 import type { PlanNode } from './physical.ts';
 import { trueParts } from './truth.ts';
 
@@ -201,10 +201,7 @@ export class Subqueries {
       const joined = outerJoin('left', side, right, [], keysOf(terms));
       return valued(joined, id, { ...columnExpr(only, type), span });
     }
-    const calls = [
-      { functionId: `min:${type.kind}`, arg: 0, distinct: false },
-      { functionId: 'count_star', distinct: false },
-    ];
+    const calls = [plainCall('min', [0]), plainCall('count_star', [])];
     const bigint: SqlType = { kind: 'bigint' };
     const counted = aggregateNode(rows, groups, calls, [
       { name: 'value', type, nullable: true },

@@ -166,15 +166,38 @@ export interface CallExpression extends Node {
   readonly star: boolean;
   readonly distinct: boolean;
   readonly orderBy: readonly OrderItem[];
+  /** `orderBy` stands in WITHIN GROUP, not in the parentheses of the arguments. */
+  readonly withinGroup?: true;
   readonly filter?: Expression;
-  readonly over?: WindowSpec;
+  /** OVER: a window, or the name of one of the WINDOW clause. */
+  readonly over?: WindowSpec | Identifier;
 }
 
 export interface WindowSpec extends Node {
+  /** The window of the WINDOW clause that this one goes on from. */
+  readonly base?: Identifier;
   readonly partitionBy: readonly Expression[];
   readonly orderBy: readonly OrderItem[];
-  /** The frame clause's text, parsed by the issue that evaluates windows. */
-  readonly frame?: string;
+  readonly frame?: WindowFrame;
+}
+
+/** Without BETWEEN the frame ends at the current row. */
+export interface WindowFrame extends Node {
+  readonly mode: 'rows' | 'range' | 'groups';
+  readonly start: FrameBound;
+  readonly end: FrameBound;
+  readonly exclude: 'none' | 'current row' | 'group' | 'ties';
+}
+
+export interface FrameBound extends Node {
+  readonly kind:
+    | 'unbounded preceding'
+    | 'preceding'
+    | 'current row'
+    | 'following'
+    | 'unbounded following';
+  /** How far, for `preceding` and `following`. */
+  readonly offset?: Expression;
 }
 
 export interface SubqueryExpression extends Node {
@@ -283,8 +306,24 @@ export interface Select extends Node {
   readonly items: readonly SelectItem[];
   readonly from: readonly TableExpression[];
   readonly where?: Expression;
-  readonly groupBy: readonly Expression[];
+  readonly groupBy: readonly GroupingElement[];
   readonly having?: Expression;
+  readonly windows?: readonly NamedWindow[];
+}
+
+/** An expression; in lists of sets a row without ROW stands for its items together. */
+export type GroupingElement = Expression | GroupingSets;
+
+export interface GroupingSets extends Node {
+  readonly kind: 'grouping-sets';
+  /** `empty` is `()`. */
+  readonly form: 'sets' | 'cube' | 'rollup' | 'empty';
+  readonly items: readonly GroupingElement[];
+}
+
+export interface NamedWindow extends Node {
+  readonly name: Identifier;
+  readonly window: WindowSpec;
 }
 
 /** DEFAULT as a value is a column of that name, unquoted: no other text gives that. */
@@ -316,6 +355,8 @@ export interface Query extends Node {
   readonly body: QueryBody;
   readonly orderBy: readonly OrderItem[];
   readonly limit?: Expression;
+  /** FETCH ... WITH TIES: rows that tie with the last one come too. */
+  readonly withTies?: true;
   readonly offset?: Expression;
 }
 

@@ -1,9 +1,10 @@
-import type { CallExpression, Expression, OrderItem, QualifiedName, WindowSpec } from './ast.ts';
+import type { CallExpression, Expression, OrderItem, QualifiedName } from './ast.ts';
 import { parseExpression } from './expressions.ts';
 import { parseOrderBy } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
+import { parseWindow } from './windows.ts';
 
-/** The parentheses of a call and what may follow them: FILTER, OVER. */
+/** The parentheses of a call and what may follow them: WITHIN GROUP, FILTER, OVER. */
 export function parseCall(stream: TokenStream, name: QualifiedName, mark: number): CallExpression {
   stream.expectOperator('(');
   let star = false;
@@ -20,7 +21,18 @@ export function parseCall(stream: TokenStream, name: QualifiedName, mark: number
     if (stream.isWord('order')) orderBy = parseOrderBy(stream);
   }
   stream.expectOperator(')');
-  if (stream.isWord('within', 'group')) throw stream.unsupported('WITHIN GROUP');
+  const withinGroup = stream.isWord('within', 'group');
+  if (withinGroup) {
+    const mark = stream.mark();
+    stream.expectWord('within', 'group');
+    if (orderBy.length > 0 || distinct) {
+      const what = distinct ? 'DISTINCT' : 'ORDER BY in the arguments';
+      throw stream.syntaxError(`${what} and WITHIN GROUP exclude each other`, undefined, mark);
+    }
+    stream.expectOperator('(');
+    orderBy = parseOrderBy(stream);
+    stream.expectOperator(')');
+  }
   let filter: Expression | undefined;
   if (stream.acceptWord('filter')) {
     stream.expectOperator('(');
@@ -28,7 +40,11 @@ export function parseCall(stream: TokenStream, name: QualifiedName, mark: number
     filter = parseExpression(stream);
     stream.expectOperator(')');
   }
-  const over = stream.acceptWord('over') ? parseWindow(stream) : undefined;
+  const over = !stream.acceptWord('over')
+    ? undefined
+    : stream.isOperator('(')
+      ? parseWindow(stream)
+      : stream.identifier('a window');
   return {
     kind: 'call',
     name,
@@ -36,6 +52,7 @@ export function parseCall(stream: TokenStream, name: QualifiedName, mark: number
     star,
     distinct,
     orderBy,
+    ...(withinGroup ? { withinGroup } : {}),
     ...(filter === undefined ? {} : { filter }),
     ...(over === undefined ? {} : { over }),
     span: stream.span(mark),
@@ -48,58 +65,4 @@ function parseArgument(stream: TokenStream): Expression {
     throw stream.unsupported('an argument by name');
   }
   return argument;
-}
-
-/** Checks a frame clause and returns where its text ends. */
-function parseFrame(stream: TokenStream): number | undefined {
-  const mark = stream.mark();
-  if (!stream.isOneOf('rows', 'range', 'groups')) {
-    if (!stream.isOperator(')')) throw stream.unsupported('a named window');
-    return undefined;
-  }
-  stream.next();
-  const isBetween = stream.acceptWord('between');
-  const first = parseFrameBound(stream);
-  if (isBetween) stream.expectWord('and');
-  const last = isBetween ? parseFrameBound(stream) : 2;
-  if (first === 4 || last === 0 || first > last) {
-    throw stream.syntaxError('the frame ends before it starts', undefined, mark);
-  }
-  if (stream.acceptWord('exclude')) {
-    const isKnown =
-      stream.acceptWord('current', 'row') ||
-      stream.acceptWord('group') ||
-      stream.acceptWord('ties') ||
-      stream.acceptWord('no', 'others');
-    if (!isKnown) throw stream.expected('CURRENT ROW, GROUP, TIES or NO OTHERS');
-  }
-  return stream.span(mark).end;
-}
-
-/** The place of a bound: 0 unbounded preceding, 1 preceding, 2 current row, 3, 4 following. */
-function parseFrameBound(stream: TokenStream): number {
-  if (stream.acceptWord('current', 'row')) return 2;
-  const isUnbounded =
-    stream.isWord('unbounded', 'preceding') || stream.isWord('unbounded', 'following');
-  if (isUnbounded) stream.next();
-  else parseExpression(stream);
-  if (stream.acceptWord('preceding')) return isUnbounded ? 0 : 1;
-  if (stream.acceptWord('following')) return isUnbounded ? 4 : 3;
-  throw stream.expected('PRECEDING or FOLLOWING');
-}
-
-function parseWindow(stream: TokenStream): WindowSpec {
-  const mark = stream.mark();
-  if (!stream.isOperator('(')) throw stream.unsupported('a named window');
-  stream.expectOperator('(');
-  const partitionBy = stream.acceptWord('partition', 'by')
-    ? stream.items(() => parseExpression(stream))
-    : [];
-  const orderBy = stream.isWord('order') ? parseOrderBy(stream) : [];
-  const start = stream.peek().start;
-  const end = parseFrame(stream) ?? start;
-  stream.expectOperator(')');
-  const frame = stream.text.slice(start, end);
-  const base = { partitionBy, orderBy, span: stream.span(mark) };
-  return frame === '' ? base : { ...base, frame };
 }

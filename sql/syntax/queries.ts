@@ -12,8 +12,10 @@ import type {
 } from './ast.ts';
 import { parseExpression, parseSigned } from './expressions.ts';
 import { parseTable } from './from.ts';
+import { parseGroupBy } from './grouping.ts';
 import { needsAs } from './keywords.ts';
 import type { TokenStream } from './token-stream.ts';
+import { parseWindowClause } from './windows.ts';
 
 /** A whole query: WITH, set operations, ORDER BY, LIMIT. */
 export function parseQuery(stream: TokenStream): Query {
@@ -31,7 +33,10 @@ export function parseQuery(stream: TokenStream): Query {
     const body = parseSetOperations(stream, 0);
     const clauses = stream.mark();
     const orderBy = stream.isWord('order') ? parseOrderBy(stream) : [];
-    const { limit, offset } = parseLimit(stream);
+    const { limit, offset, withTies } = parseLimit(stream);
+    if (withTies && orderBy.length === 0) {
+      throw stream.syntaxError('WITH TIES needs an ORDER BY', undefined, clauses);
+    }
     if (stream.isWord('for')) throw stream.unsupported('a locking clause');
     if (body.kind === 'query') {
       const twice =
@@ -51,6 +56,7 @@ export function parseQuery(stream: TokenStream): Query {
       body,
       orderBy,
       ...(limit === undefined ? {} : { limit }),
+      ...(withTies ? { withTies } : {}),
       ...(offset === undefined ? {} : { offset }),
       span: stream.span(mark),
     };
@@ -156,7 +162,7 @@ function parseSelect(stream: TokenStream): Select {
   const where = stream.acceptWord('where') ? parseExpression(stream) : undefined;
   const groupBy = parseGroupBy(stream);
   const having = stream.acceptWord('having') ? parseExpression(stream) : undefined;
-  if (stream.isWord('window')) throw stream.unsupported('a WINDOW clause');
+  const windows = parseWindowClause(stream);
   return {
     kind: 'select',
     distinct,
@@ -165,6 +171,7 @@ function parseSelect(stream: TokenStream): Select {
     ...(where === undefined ? {} : { where }),
     groupBy,
     ...(having === undefined ? {} : { having }),
+    ...(windows.length === 0 ? {} : { windows }),
     span: stream.span(mark),
   };
 }
@@ -225,33 +232,6 @@ function parseColumnAlias(stream: TokenStream, expression: Expression): Identifi
   return isBare ? stream.label('a column alias') : undefined;
 }
 
-function parseGroupBy(stream: TokenStream): Expression[] {
-  if (!stream.acceptWord('group')) return [];
-  stream.expectWord('by');
-  if (stream.isOneOf('all', 'distinct')) throw stream.unsupported('GROUP BY ALL or DISTINCT');
-  return stream
-    .items((): Expression[] => {
-      const isSet =
-        stream.isWord('grouping', 'sets') ||
-        (stream.isOneOf('cube', 'rollup') && stream.isOperator('(', 1));
-      if (isSet) throw stream.unsupported('GROUPING SETS, CUBE or ROLLUP');
-      if (stream.isOperator('(') && stream.isOperator(')', 1)) {
-        throw stream.unsupported('an empty grouping set');
-      }
-      const isParenthesised = stream.isOperator('(');
-      const expression = parseExpression(stream);
-      return isParenthesised ? groupingList(stream, expression) : [expression];
-    })
-    .flat();
-}
-
-/** `GROUP BY (a, (b, c))` groups by a, b and c; only ROW(...) is one value. */
-function groupingList(stream: TokenStream, expression: Expression): Expression[] {
-  const isList = expression.kind === 'row' && stream.text[expression.span.start] === '(';
-  if (!isList) return [expression];
-  return expression.items.flatMap((item) => groupingList(stream, item));
-}
-
 export function parseOrderBy(stream: TokenStream): OrderItem[] {
   stream.expectWord('order');
   stream.expectWord('by');
@@ -268,11 +248,18 @@ export function parseOrderBy(stream: TokenStream): OrderItem[] {
   });
 }
 
+interface Bounds {
+  readonly limit?: Expression;
+  readonly offset?: Expression;
+  readonly withTies: boolean;
+}
+
 /** LIMIT and OFFSET in either order, and the standard's FETCH FIRST. */
-function parseLimit(stream: TokenStream): { limit?: Expression; offset?: Expression } {
+function parseLimit(stream: TokenStream): Bounds {
   let limit: Expression | undefined;
   let offset: Expression | undefined;
   let isLimited = false;
+  let withTies = false;
   for (;;) {
     if (!isLimited && stream.acceptWord('limit')) {
       isLimited = true;
@@ -286,10 +273,13 @@ function parseLimit(stream: TokenStream): { limit?: Expression; offset?: Express
     } else if (!isLimited && stream.acceptWord('fetch')) {
       isLimited = true;
       limit = parseFetch(stream);
+      withTies = stream.acceptWord('with', 'ties');
+      if (!withTies) stream.expectWord('only');
     } else {
       return {
         ...(limit === undefined ? {} : { limit }),
         ...(offset === undefined ? {} : { offset }),
+        withTies,
       };
     }
   }
@@ -305,7 +295,5 @@ function parseFetch(stream: TokenStream): Expression {
   };
   const limit = stream.isOneOf('row', 'rows') ? one : parseSigned(stream);
   if (!stream.acceptWord('rows')) stream.expectWord('row');
-  if (stream.isWord('with')) throw stream.unsupported('FETCH ... WITH TIES');
-  stream.expectWord('only');
   return limit;
 }

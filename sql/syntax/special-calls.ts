@@ -100,7 +100,10 @@ export function parseSpecialCall(stream: TokenStream, word: string): Expression 
       }
       return call(stream, mark, word, args);
     }
-    case 'grouping':
+    case 'grouping': {
+      stream.next();
+      return call(stream, mark, word, stream.list(expression));
+    }
     case 'treat':
     case 'merge_action':
     case 'normalize':

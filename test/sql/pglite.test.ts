@@ -8,6 +8,7 @@ import { rowsOf } from '../../sql/columns/read.ts';
 import { toText } from '../../sql/columns/text.ts';
 import { planQuery } from '../../sql/plan/planner.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
+import { aggregateStatements } from './incremental/statements.ts';
 
 /** Expressions and queries without tables, compared with PostgreSQL itself. */
 let postgres: PGlite;
@@ -118,7 +119,7 @@ const queries = [
 ];
 
 describe('queries', () => {
-  test.each(queries)('%s', async (text) => {
+  test.each([...queries, ...aggregateStatements])('%s', async (text) => {
     const mine = ours(text);
     const expected = await theirs(text);
     if (Array.isArray(mine) && Array.isArray(expected) && !/ORDER BY/.test(text)) {

@@ -40,6 +40,8 @@ function essence(node: unknown): unknown {
       return meant.length === 0 ? [] : [[key, meant]];
     }
     if (key === 'groupClause') return [[key, (value as unknown[]).flatMap(grouping).map(essence)]];
+    // FRAMEOPTION_BETWEEN: the end is the current row, written or not.
+    if (key === 'frameOptions') return [[key, Number(value) & ~0x10]];
     if (key === 'arrayBounds') return [[key, (value as unknown[]).length]];
     if ((key === 'names' || key === 'funcname') && Array.isArray(value)) {
       const [first] = value as [{ String?: { sval?: string } }];

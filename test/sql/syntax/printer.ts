@@ -8,6 +8,8 @@ import type {
   CreateView,
   Delete,
   Expression,
+  FrameBound,
+  GroupingElement,
   Identifier,
   Insert,
   JoinTable,
@@ -26,6 +28,7 @@ import type {
   TableExpression,
   TypeName,
   Update,
+  WindowFrame,
   WindowSpec,
   WithOption,
 } from '../../../sql/syntax/ast.ts';
@@ -293,21 +296,36 @@ function call(node: CallExpression): string {
     node.star && '*',
     node.distinct && 'DISTINCT',
     expressions(node.args),
-    orderBy(node.orderBy),
+    node.withinGroup === undefined && orderBy(node.orderBy),
   );
   return words(
     `${qualified(node.name)}(${args})`,
+    node.withinGroup && `WITHIN GROUP (${orderBy(node.orderBy)})`,
     node.filter && `FILTER (WHERE ${printExpression(node.filter)})`,
-    node.over && `OVER (${window(node.over)})`,
+    node.over && `OVER ${'name' in node.over ? identifier(node.over) : window(node.over)}`,
   );
 }
 
 function window(spec: WindowSpec): string {
-  return words(
+  const inner = words(
+    spec.base && identifier(spec.base),
     spec.partitionBy.length > 0 && `PARTITION BY ${expressions(spec.partitionBy)}`,
     orderBy(spec.orderBy),
-    spec.frame,
+    spec.frame && frame(spec.frame),
   );
+  return `(${inner})`;
+}
+
+function frame({ mode, start, end, exclude }: WindowFrame): string {
+  return words(
+    mode.toUpperCase(),
+    `BETWEEN ${frameBound(start)} AND ${frameBound(end)}`,
+    exclude !== 'none' && `EXCLUDE ${exclude.toUpperCase()}`,
+  );
+}
+
+function frameBound({ kind, offset }: FrameBound): string {
+  return words(offset && printExpression(offset), kind.toUpperCase());
 }
 
 function subquery(node: SubqueryExpression): string {
@@ -335,7 +353,8 @@ function query(node: Query): string {
     tables.length > 0 && `WITH ${node.recursive ? 'RECURSIVE ' : ''}${tables.join(', ')}`,
     body(node.body),
     orderBy(node.orderBy),
-    node.limit && `LIMIT ${printExpression(node.limit)}`,
+    node.limit && !node.withTies && `LIMIT ${printExpression(node.limit)}`,
+    node.limit && node.withTies && `FETCH FIRST (${printExpression(node.limit)}) ROWS WITH TIES`,
     node.offset && `OFFSET ${printExpression(node.offset)}`,
   );
 }
@@ -367,13 +386,25 @@ function select(node: Select): string {
     node.items.map(selectItem).join(', '),
     node.from.length > 0 && `FROM ${node.from.map(table).join(', ')}`,
     node.where && `WHERE ${printExpression(node.where)}`,
-    node.groupBy.length > 0 && `GROUP BY ${expressions(node.groupBy)}`,
+    node.groupBy.length > 0 && `GROUP BY ${node.groupBy.map(grouping).join(', ')}`,
     node.having && `HAVING ${printExpression(node.having)}`,
+    node.windows &&
+      `WINDOW ${node.windows.map((item) => `${identifier(item.name)} AS ${window(item.window)}`).join(', ')}`,
   );
 }
 
 function selectItem({ expression, alias: label }: SelectItem): string {
   return words(printExpression(expression), label && `AS ${identifier(label)}`);
+}
+
+function grouping(node: GroupingElement): string {
+  if (node.kind !== 'grouping-sets') return printExpression(node);
+  // A row here is a list, unless the user wrote ROW; both print alike and mean the same.
+  const item = (element: GroupingElement) =>
+    element.kind === 'row' ? `(${expressions(element.items)})` : grouping(element);
+  const items = `(${node.items.map(item).join(', ')})`;
+  if (node.form === 'empty') return items;
+  return `${node.form === 'sets' ? 'GROUPING SETS' : node.form.toUpperCase()} ${items}`;
 }
 
 function orderBy(items: readonly OrderItem[]): string {

@@ -85,6 +85,10 @@ export const expression: fc.Arbitrary<string> = fc.letrec<{ expression: string }
       { weight: 1, arbitrary: pair((a, b) => `substring(${a} from ${b})`) },
       { weight: 1, arbitrary: pair((a, b) => `sum(${a}) filter (where ${b})`) },
       { weight: 1, arbitrary: pair((a, b) => `sum(a) over (partition by ${a} order by ${b})`) },
+      {
+        weight: 1,
+        arbitrary: pair((a, b) => `f(a) over (rows between ${a} preceding and ${b} following)`),
+      },
     ),
   };
 }).expression;
@@ -140,7 +144,15 @@ const table: fc.Arbitrary<string> = fc.letrec<{ table: string }>((tie) => ({
 
 const clauses = fc
   .tuple(
-    fc.constantFrom('', ' where ', ' group by ', ' having ', ' order by ', ' limit '),
+    fc.constantFrom(
+      '',
+      ' where ',
+      ' group by ',
+      ' group by rollup ',
+      ' having ',
+      ' order by ',
+      ' limit ',
+    ),
     expression,
   )
   .map(([clause, operand]) => (clause === '' ? '' : clause + operand));

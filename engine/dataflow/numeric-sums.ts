@@ -1,0 +1,142 @@
+import { limits } from '../../platform/limits.ts';
+import type { Column } from '../../sql/columns/batch.ts';
+import {
+  checkedDecimal,
+  divideRounded,
+  powerOfTen,
+  quotientScale,
+  unscaledAt,
+} from '../../sql/columns/decimal.ts';
+import type { Decimal, Field, SqlValue } from '../../sql/columns/types.ts';
+import { type Accumulator, cell } from './accumulators.ts';
+import { ByteState } from './byte-state.ts';
+
+const mask = limits.chunkRows - 1;
+const digits = limits.numericDigitsMax;
+
+/**
+ * Sums of numerics, exact and of any size. The scale that a sum shows is the largest of the values
+ * that are in it now, so those are counted by scale. State, in words of 8 bytes:
+ *
+ * | words     | field                                                                        |
+ * |-----------|------------------------------------------------------------------------------|
+ * | 39        | per scale the number of values, as doubles                                   |
+ * | 6         | the sum times 10^38, two's complement, least significant word first          |
+ * | 10        | where squares are needed: the sum of the squares times 10^76                 |
+ *
+ * A value times 10^38 has at most 76 digits or 253 bits, its square 505: what is left is for the
+ * number of rows.
+ */
+const scaleWords = digits + 1;
+const sumWords = 6;
+const squareWords = 10;
+const stateFields: readonly Field[] = [{ name: 'sums', type: { kind: 'bytea' }, nullable: false }];
+
+function newState(withSquares: boolean) {
+  const words = scaleWords + sumWords + (withSquares ? squareWords : 0);
+  const scratch = new ArrayBuffer(8 * words);
+  return {
+    cells: new ByteState(scratch),
+    counts: new Float64Array(scratch, 0, scaleWords),
+    sum: new BigInt64Array(scratch, 8 * scaleWords, sumWords),
+    squares: withSquares
+      ? new BigInt64Array(scratch, 8 * (scaleWords + sumWords), squareWords)
+      : undefined,
+  };
+}
+
+type State = ReturnType<typeof newState>;
+
+function accumulator(
+  state: State,
+  finish: (count: number, scale: number) => SqlValue,
+): Accumulator {
+  const { cells, counts, sum, squares } = state;
+  return {
+    stateFields,
+    update(table, first, { batch, rows, groups, count, args }) {
+      const { words, scales } = args[0] as Extract<Column, { layout: 'decimal' }>;
+      for (let i = 0; i < count; i++) {
+        const row = rows[i]!;
+        const column = cell(table, groups[i]!, first);
+        const weight = batch.weights[row]!;
+        const scale = scales[row]!;
+        const value = unscaledAt(words, row) * powerOfTen(digits - scale);
+        cells.load(column, groups[i]! & mask);
+        counts[scale]! += weight;
+        write(sum, read(sum) + value * BigInt(weight));
+        if (squares !== undefined) write(squares, read(squares) + value * value * BigInt(weight));
+        cells.store(column, groups[i]! & mask);
+      }
+    },
+    value(table, first, id) {
+      cells.load(cell(table, id, first), id & mask);
+      const count = counts.reduce((total, part) => total + part, 0);
+      return count === 0
+        ? null
+        : finish(
+            count,
+            counts.findLastIndex((part) => part > 0),
+          );
+    },
+  };
+}
+
+function read(words: BigInt64Array): bigint {
+  let value = words.at(-1)!;
+  for (let k = words.length - 2; k >= 0; k--)
+    value = (value << 64n) | BigInt.asUintN(64, words[k]!);
+  return value;
+}
+
+function write(words: BigInt64Array, value: bigint): void {
+  for (let k = 0; k < words.length; k++, value >>= 64n) words[k] = BigInt.asIntN(64, value);
+}
+
+/** sum and avg; `finish` may throw SQL_RUNTIME 22003. */
+export function numericSum(finish: (sum: Decimal, count: bigint) => SqlValue): Accumulator {
+  const state = newState(false);
+  return accumulator(state, (count, scale) => {
+    const unscaled = read(state.sum) / powerOfTen(digits - scale);
+    return finish(checkedDecimal(unscaled, scale), BigInt(count));
+  });
+}
+
+export type Spread = 'var_pop' | 'var_samp' | 'stddev_pop' | 'stddev_samp';
+
+/** As PostgreSQL's numeric_stddev_internal: (N * sum(x^2) - sum(x)^2) / (N * N or N * (N - 1)). */
+export function numericVariance(name: Spread): Accumulator {
+  const isSample = name.endsWith('samp');
+  const state = newState(true);
+  return accumulator(state, (rows, scale) => {
+    const count = BigInt(rows);
+    if (isSample && count === 1n) return null;
+    const sum = read(state.sum);
+    const dividend: Decimal = {
+      unscaled: (count * read(state.squares!) - sum * sum) / powerOfTen(2 * (digits - scale)),
+      scale: 2 * scale,
+    };
+    if (dividend.unscaled <= 0n) return { unscaled: 0n, scale: 0 };
+    const divisor = { unscaled: count * (isSample ? count - 1n : count), scale: 0 };
+    const shown = quotientScale(dividend, divisor);
+    const unscaled = divideRounded(
+      dividend.unscaled * powerOfTen(shown - dividend.scale),
+      divisor.unscaled,
+    );
+    if (name.startsWith('var')) return checkedDecimal(unscaled, shown);
+    return checkedDecimal(squareRoot(unscaled * powerOfTen(shown)), shown);
+  });
+}
+
+/** Rounded half up; Newton's method. */
+function squareRoot(value: bigint): bigint {
+  if (value === 0n) return 0n;
+  // Of four times the value, so that the last bit tells how to round.
+  const target = 4n * value;
+  let root = 1n << BigInt(Math.ceil(target.toString(2).length / 2));
+  for (;;) {
+    const next = (root + target / root) >> 1n;
+    if (next >= root) return (root + 1n) >> 1n;
+    root = next;
+  }
+}

@@ -1,0 +1,75 @@
+import { limits } from '../../platform/limits.ts';
+import type { Column } from '../../sql/columns/batch.ts';
+import type { SortKey } from '../../sql/plan/physical.ts';
+import { gatherStored } from './gather-stored.ts';
+import type { OrderPart } from './ordering.ts';
+import type { RowTable } from './row-table.ts';
+
+const mask = limits.chunkRows - 1;
+
+/**
+ * The rows of one partition in order, for the time of one evaluation. Rows are known by their
+ * places, from 0; rows that the ORDER BY does not tell apart are peers and form a peer group.
+ */
+export class Partition {
+  /** Row ids by place. */
+  readonly ids: Int32Array;
+  readonly orderBy: readonly SortKey[];
+  /** Number of the peer group, by place. */
+  readonly peerGroup: Int32Array;
+  /** Place of each peer group's first row; then the number of rows. */
+  readonly peerStarts: readonly number[];
+  readonly #table: RowTable;
+  readonly #columns = new Map<number, Column>();
+
+  /** `keys`: the ORDER BY without its ties. */
+  constructor(
+    table: RowTable,
+    ids: Int32Array,
+    orderBy: readonly SortKey[],
+    keys: readonly OrderPart[],
+  ) {
+    this.#table = table;
+    this.ids = ids;
+    this.orderBy = orderBy;
+    this.peerGroup = new Int32Array(ids.length);
+    const starts: number[] = [];
+    for (let place = 0; place < ids.length; place++) {
+      if (place === 0 || !arePeers(table, keys, ids[place - 1]!, ids[place]!)) starts.push(place);
+      this.peerGroup[place] = starts.length - 1;
+    }
+    this.peerStarts = [...starts, ids.length];
+  }
+
+  get rowCount(): number {
+    return this.ids.length;
+  }
+
+  /** First place of the row's peers, and the one after their last. */
+  peersFrom(place: number): number {
+    return this.peerStarts[this.peerGroup[place]!]!;
+  }
+
+  peersTo(place: number): number {
+    return this.peerStarts[this.peerGroup[place]! + 1]!;
+  }
+
+  /** A column of the rows, by place. */
+  column(index: number): Column {
+    let column = this.#columns.get(index);
+    if (column === undefined) {
+      column = gatherStored(this.#table, index, this.ids, this.ids.length);
+      this.#columns.set(index, column);
+    }
+    return column;
+  }
+}
+
+function arePeers(table: RowTable, keys: readonly OrderPart[], a: number, b: number): boolean {
+  const left = table.chunk(a).columns;
+  const right = table.chunk(b).columns;
+  for (const { column, compare } of keys) {
+    if (compare(left[column]!, a & mask, right[column]!, b & mask) !== 0) return false;
+  }
+  return true;
+}

@@ -1,0 +1,213 @@
+import { assert } from '../../platform/assert.ts';
+import { type ErrorCode, MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import type { Batch, Column } from '../../sql/columns/batch.ts';
+import { ColumnBuilder, grown } from '../../sql/columns/builder.ts';
+import { valueAt } from '../../sql/columns/read.ts';
+import type { Field } from '../../sql/columns/types.ts';
+import type { WindowNode } from '../../sql/plan/physical.ts';
+import { storeCell } from './chunk.ts';
+import { consolidated } from './consolidate.ts';
+import { gatherStored } from './gather-stored.ts';
+import { cellsEqual } from './hashing.ts';
+import type { OnErrors, RowError } from './linear.ts';
+import { type Loading, noBatches, type Operator } from './operator.ts';
+import { OrderedRows } from './ordered-rows.ts';
+import { orderParts } from './ordering.ts';
+import type { StateTable } from './table.ts';
+import { WindowAggregate } from './window-aggregates.ts';
+import { type WindowValues, windowFunction } from './window-functions.ts';
+import { Partition } from './window-partition.ts';
+
+const mask = limits.chunkRows - 1;
+const errorField: Field = { name: 'error', type: { kind: 'text' }, nullable: true };
+
+/**
+ * Window functions. With A the accumulated rows of a partition and f the functions over it,
+ *
+ *   d(f(A)) = f(A + dA) - f(A), for the partitions that occur in dA
+ *
+ * Each partition's rows are kept in order with what the functions last gave them. A touched
+ * partition is evaluated anew; a row goes out again only where a value has changed. Copies of a row
+ * are rows of their own here, since row_number tells them apart.
+ *
+ * State columns: the input's, one per call, and the error of a row that has one.
+ */
+export class WindowOperator implements Operator {
+  readonly #input: Operator;
+  readonly #node: WindowNode;
+  readonly #onErrors: OnErrors;
+  readonly #loading: Loading;
+  readonly #rows: OrderedRows;
+  readonly #keys;
+  readonly #calls: readonly ((partition: Partition) => WindowValues)[];
+  readonly #equal;
+  readonly #touched = new Set<number>();
+  /** By row id: its values are those that went out. */
+  #isOut = new Uint8Array(1024);
+  #changes: Batch[] = [];
+
+  constructor(node: WindowNode, input: Operator, onErrors: OnErrors, loading: Loading) {
+    const { fields } = node.input;
+    const results = node.fields.slice(fields.length);
+    this.#input = input;
+    this.#node = node;
+    this.#onErrors = onErrors;
+    this.#loading = loading;
+    const extra = [...results, errorField];
+    this.#rows = new OrderedRows({ ...node, fields, extra });
+    this.#keys = orderParts(fields, node.orderBy, false);
+    this.#equal = extra.map(({ type }) => cellsEqual(type, 'exact'));
+    this.#calls = node.calls.map((call, index) => {
+      const { type } = results[index]!;
+      const named = windowFunction(call, type);
+      if (named !== undefined) return named;
+      const aggregate = new WindowAggregate(call, fields, type);
+      return (partition: Partition) => aggregate.evaluate(partition);
+    });
+  }
+
+  step(): readonly Batch[] {
+    const deltas = consolidated(this.#node.input.fields, this.#input.step());
+    for (const delta of deltas) {
+      if (delta.rowCount === 0) continue;
+      if (delta.weights[0]! < 0) this.#retract(delta);
+      else this.#insert(delta);
+    }
+    if (this.#loading.isSet || this.#touched.size === 0) return noBatches;
+    for (const group of this.#touched) this.#evaluate(group);
+    this.#touched.clear();
+    const changes = this.#changes;
+    this.#changes = [];
+    return changes;
+  }
+
+  stateTables(): readonly StateTable[] {
+    const state = this.#rows.stateTable(() => {
+      this.#reserve(this.#rows.table.end);
+      this.#isOut.fill(1);
+    });
+    return [...this.#input.stateTables(), state];
+  }
+
+  #insert(delta: Batch): void {
+    const prepared = this.#rows.prepare(delta);
+    for (let row = 0; row < delta.rowCount; row++) {
+      for (let copy = delta.weights[row]!; copy > 0; copy--) {
+        const id = this.#rows.insert(prepared, row, 1, this.#rows.find(prepared, row));
+        this.#reserve(id + 1);
+        this.#isOut[id] = 0;
+      }
+      this.#touched.add(prepared.groups[row]!);
+      this.#rows.release(prepared, row);
+    }
+  }
+
+  #retract(delta: Batch): void {
+    const prepared = this.#rows.prepare(delta);
+    const gone: number[] = [];
+    for (let row = 0; row < delta.rowCount; row++) {
+      this.#touched.add(prepared.groups[row]!);
+      for (let copy = delta.weights[row]!; copy < 0; copy++) {
+        const id = this.#rows.find(prepared, row);
+        assert(id >= 0, 'only rows that are there are taken away');
+        this.#rows.remove(id);
+        if (this.#isOut[id] === 1) gone.push(id);
+      }
+      this.#rows.release(prepared, row);
+    }
+    // A removed row stays readable until its id is used again, and nothing was inserted since.
+    this.#give(Int32Array.from(gone), -1);
+  }
+
+  #evaluate(group: number): void {
+    const { order, table } = this.#rows;
+    const ids = new Int32Array(order.total(group));
+    let count = 0;
+    order.walk(group, (id) => {
+      ids[count++] = id;
+      return true;
+    });
+    if (count === 0) return;
+    const partition = new Partition(table, ids, this.#node.orderBy, this.#keys);
+    const values = this.#calls.map((call) => call(partition));
+    const columns = [...values.map(({ column }) => column), errorsOf(values, count)];
+    const changed = ids.filter((id, place) => !this.#isSame(id, place, columns));
+    const old = changed.filter((id) => this.#isOut[id] === 1);
+    this.#give(old, -1);
+    for (let place = 0; place < count; place++) this.#store(ids[place]!, place, columns);
+    this.#give(changed, 1);
+  }
+
+  #isSame(id: number, place: number, columns: readonly Column[]): boolean {
+    if (this.#isOut[id] === 0) return false;
+    const stored = this.#rows.table.chunk(id).columns;
+    const first = this.#node.input.fields.length;
+    return columns.every((column, index) =>
+      this.#equal[index]!(column, place, stored[first + index]!, id & mask),
+    );
+  }
+
+  #store(id: number, place: number, columns: readonly Column[]): void {
+    if (this.#isSame(id, place, columns)) return;
+    const stored = this.#rows.table.writable(id).columns;
+    const first = this.#node.input.fields.length;
+    for (const [index, column] of columns.entries()) {
+      storeCell(stored[first + index]!, id & mask, column, place);
+    }
+    this.#isOut[id] = 1;
+  }
+
+  /** Rows with their stored values go out, with the errors among them. */
+  #give(ids: Int32Array, weight: 1 | -1): void {
+    if (ids.length === 0) return;
+    const { table } = this.#rows;
+    const columns = this.#node.fields.map((_, column) =>
+      gatherStored(table, column, ids, ids.length),
+    );
+    const weights = new Int32Array(ids.length).fill(weight);
+    this.#changes.push({ rowCount: ids.length, columns, weights });
+    const errors = gatherStored(table, this.#node.fields.length, ids, ids.length);
+    const failed = Array.from(ids, (_, row) => this.#errorAt(errors, columns, row, weight));
+    if (failed.some((error) => error !== undefined)) {
+      this.#onErrors(failed.filter((error) => error !== undefined));
+    }
+  }
+
+  #errorAt(
+    errors: Column,
+    columns: readonly Column[],
+    row: number,
+    weight: number,
+  ): RowError | undefined {
+    const text = valueAt(errors, row) as string | null;
+    if (text === null) return undefined;
+    const [code, message, sqlState] = JSON.parse(text) as [ErrorCode, string, string | null];
+    const error = new MillraceError(code, message, sqlState === null ? {} : { sqlState });
+    const cells = this.#node.input.fields.map(({ name, type }, column) => ({
+      name,
+      type,
+      value: valueAt(columns[column]!, row),
+    }));
+    return { error, weight, row: cells };
+  }
+
+  #reserve(count: number): void {
+    if (count <= this.#isOut.length) return;
+    this.#isOut = grown(this.#isOut, Math.max(count, 2 * this.#isOut.length), Uint8Array);
+  }
+}
+
+/** The first error of each row as text, so that it can be taken back with the row. */
+function errorsOf(values: readonly WindowValues[], rowCount: number): Column {
+  const builder = new ColumnBuilder(errorField.type);
+  for (let place = 0; place < rowCount; place++) {
+    const found = values.find(({ errors }) => errors?.has(place) === true)?.errors?.get(place);
+    builder.push(
+      found === undefined
+        ? null
+        : JSON.stringify([found.code, found.message, found.sqlState ?? null]),
+    );
+  }
+  return builder.finish();
+}

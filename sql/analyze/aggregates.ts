@@ -1,0 +1,169 @@
+import { foldConstant } from '../codegen/fold.ts';
+import { typeName } from '../columns/type-name.ts';
+import { SqlArray, type SqlType, type SqlValue } from '../columns/types.ts';
+import { isOrderedSetName, resolveAggregate, resolveOrderedSet } from '../functions/aggregates.ts';
+import { candidates } from '../functions/resolve.ts';
+import type { ResolvedAggregate } from '../functions/signature.ts';
+import type { Expr } from '../plan/expr.ts';
+import { exprKey } from '../plan/expr-tools.ts';
+import type { CallExpression, OrderItem } from '../syntax/ast.ts';
+import { asBoolean, coerce, settled } from './coerce.ts';
+import { type Context, complain } from './context.ts';
+import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
+
+/** An aggregate call over the rows of FROM. */
+export interface TypedAggregate {
+  readonly functionId: string;
+  readonly args: readonly Expr[];
+  readonly orderBy: readonly TypedOrder[];
+  readonly direct: readonly SqlValue[];
+  readonly filter: Expr | undefined;
+  readonly distinct: boolean;
+  readonly type: SqlType;
+}
+
+export interface TypedOrder {
+  readonly expr: Expr;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+export function typedOrder(
+  context: Context,
+  items: readonly OrderItem[],
+  analyze: (item: OrderItem) => Expr,
+): TypedOrder[] {
+  return items.map((item) => ({
+    expr: settled(context, analyze(item)),
+    descending: item.descending,
+    nullsFirst: item.nullsFirst ?? item.descending,
+  }));
+}
+
+/** `place` is that of the call; no aggregate may stand inside. */
+export function analyzeAggregate(outer: ExpressionPlace, node: CallExpression): TypedAggregate {
+  const { context, scope } = outer;
+  const place: ExpressionPlace = { context, scope, clause: 'an aggregate' };
+  const name = node.name.parts.at(-1)!.name;
+  if (node.withinGroup === true || isOrderedSetName(name)) return orderedSet(place, node);
+  const given = node.args.map((arg) => analyzeExpression(place, arg));
+  const resolved = node.star && name !== 'count' ? undefined : resolveAggregate(name, types(given));
+  if (resolved !== undefined && given.length === 0 && !node.star) {
+    const message = `${name}(*) must be used to call a parameterless aggregate function`;
+    throw complain(context, node.span, message, { sqlState: '42809' });
+  }
+  if (resolved === undefined) throw unknown(context, node, given);
+  const args = coerced(context, resolved, given);
+  const orderBy = typedOrder(context, node.orderBy, (item) =>
+    analyzeExpression(place, item.expression),
+  );
+  if (node.distinct) checkDistinctOrder(context, node, args, orderBy);
+  return {
+    functionId: resolved.signature.id,
+    args,
+    orderBy,
+    direct: [],
+    filter: filterOf(place, node),
+    distinct: node.distinct || resolved.distinct === true,
+    type: resolved.signature.result,
+  };
+}
+
+function types(exprs: readonly Expr[]): SqlType[] {
+  return exprs.map(({ type }) => type);
+}
+
+export function coerced(
+  context: Context,
+  { signature }: ResolvedAggregate,
+  given: readonly Expr[],
+): Expr[] {
+  return given.map((arg, index) => coerce(context, arg, signature.args[index]!, 'implicit'));
+}
+
+export function filterOf(place: ExpressionPlace, node: CallExpression): Expr | undefined {
+  if (node.filter === undefined) return undefined;
+  return asBoolean(place.context, analyzeExpression(place, node.filter), 'FILTER');
+}
+
+export function unknown(context: Context, node: CallExpression, given: readonly Expr[]) {
+  const name = node.name.parts.at(-1)!.name;
+  const shown = node.star ? '*' : types(given).map(typeName).join(', ');
+  return complain(context, node.span, `function ${name}(${shown}) does not exist`, {
+    sqlState: '42883',
+    hint: candidates(name).join(', ') || undefined,
+  });
+}
+
+/** Equal arguments count once, so an order by something else would say nothing. */
+function checkDistinctOrder(
+  context: Context,
+  node: CallExpression,
+  args: readonly Expr[],
+  orderBy: readonly TypedOrder[],
+): void {
+  const keys = new Set(args.map(exprKey));
+  const wrong = orderBy.findIndex(({ expr }) => !keys.has(exprKey(expr)));
+  if (wrong < 0) return;
+  throw complain(
+    context,
+    node.orderBy[wrong]!.span,
+    'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list',
+    { sqlState: '42P10' },
+  );
+}
+
+/** `percentile_cont(0.5) WITHIN GROUP (ORDER BY x)`. */
+function orderedSet(place: ExpressionPlace, node: CallExpression): TypedAggregate {
+  const { context } = place;
+  const name = node.name.parts.at(-1)!.name;
+  const given = node.args.map((arg) => analyzeExpression(place, arg));
+  if (!isOrderedSetName(name)) throw unknown(context, node, given);
+  const direct = name === 'mode' ? 0 : 1;
+  if (node.withinGroup !== true) {
+    if (given.length !== direct + 1) throw unknown(context, node, given);
+    const message = `WITHIN GROUP is required for ordered-set aggregate ${name}`;
+    throw complain(context, node.span, message, { sqlState: '42809' });
+  }
+  const [key, ...more] = typedOrder(context, node.orderBy, (item) =>
+    analyzeExpression(place, item.expression),
+  );
+  const resolved =
+    more.length > 0
+      ? undefined
+      : resolveOrderedSet(name, key!.expr.type, given[0]?.type.kind === 'array');
+  if (resolved === undefined || given.length !== direct) {
+    throw unknown(context, node, [...given, key!.expr]);
+  }
+  const [expr] = coerced(context, resolved, [key!.expr]);
+  return {
+    functionId: resolved.signature.id,
+    args: [expr!],
+    orderBy: [{ ...key!, expr: expr! }],
+    direct: given.map((arg) => fraction(context, arg)),
+    filter: filterOf(place, node),
+    distinct: false,
+    type: resolved.signature.result,
+  };
+}
+
+/** A double between 0 and 1, or an array of them. */
+function fraction(context: Context, arg: Expr): SqlValue {
+  const double: SqlType = { kind: 'double' };
+  const type: SqlType = arg.type.kind === 'array' ? { kind: 'array', element: double } : double;
+  const folded = foldConstant(coerce(context, arg, type, 'implicit'));
+  const span = arg.span ?? { start: 0, end: 0 };
+  if (folded.kind !== 'constant') {
+    throw complain(context, span, 'a percentile other than a constant is not supported yet', {
+      code: 'UNSUPPORTED',
+      sqlState: '0A000',
+    });
+  }
+  const { value } = folded;
+  const numbers = value instanceof SqlArray ? value.items : [value];
+  const wrong = numbers.find((item) => item !== null && !(Number(item) >= 0 && Number(item) <= 1));
+  if (wrong === undefined) return value;
+  throw complain(context, span, `percentile value ${wrong} is not between 0 and 1`, {
+    sqlState: '22003',
+  });
+}
