@@ -2,6 +2,7 @@ import { Groups } from '../engine/broker/groups.ts';
 import { openBroker } from '../engine/broker/open-broker.ts';
 import { RetentionKeeper } from '../engine/broker/retention-keeper.ts';
 import { SystemTopic } from '../engine/broker/system-topic.ts';
+import { TopicAdmin } from '../engine/broker/topic-admin.ts';
 import { Topics } from '../engine/broker/topics.ts';
 import type { StartReport } from '../engine/views/protocol.ts';
 import { SqlClient } from '../engine/views/sql-client.ts';
@@ -80,7 +81,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     thread.ended.catch((error) => {
       logger.log('error', 'the SQL engine has stopped', { error });
     });
-    const sql = new SqlClient({ store, systemTopic, topics, thread, clock });
+    const topicAdmin = new TopicAdmin({ store, topics, systemTopic });
+    const sql = new SqlClient({ store, systemTopic, topics, topicAdmin, thread, clock });
     closers.push(() => sql.close());
     const readers = sql;
     const keeper = new RetentionKeeper({ store, topics, systemTopic, readers, clock, logger });

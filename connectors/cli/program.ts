@@ -20,18 +20,19 @@ import {
 } from './group-commands.ts';
 import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
 import { publishCommand, subscribeCommand } from './message-commands.ts';
-import { addDataDirectory } from './partition-name.ts';
+import { addDataDirectory, parsePartition } from './partition-name.ts';
 import { orNone, parseDurationMs, parseSizeBytes } from './quantities.ts';
 import { serverCommand } from './server-command.ts';
 import { sqlCommand, submitCommand } from './sql-commands.ts';
 import type { TableStyle } from './table.ts';
 import {
-  type RetentionSettings,
+  type TopicChanges,
   type TopicOptions,
   topicAlter,
   topicCreate,
   topicDescribe,
   topicList,
+  topicMove,
 } from './topic-commands.ts';
 
 /** Runs one command line, given without the program's own name. Never rejects. */
@@ -213,12 +214,25 @@ function addTopicCommands(
     });
   topic
     .command('alter')
+    .description('give a topic more queues or another retention, while it is in use')
     .argument('<name>')
+    .option('--queues <count>', 'number of logical queues from now on', queues)
     .addOption(retentionOption())
     .addOption(retentionBytesOption())
     .addOption(endpointOption())
-    .action(async (name: string, options: SqlFlags & RetentionSettings) => {
+    .action(async (name: string, options: SqlFlags & TopicChanges) => {
       exit(await topicAlter(context, name, options, sqlOptions(options)));
+    });
+  topic
+    .command('move')
+    .description('move a queue to another physical partition, while it is in use')
+    .argument('<name>')
+    .requiredOption('--queue <number>', 'the queue', wholeNumber)
+    .requiredOption('--to <partition>', 'p0, p1 and so on', checked(parsePartition))
+    .addOption(endpointOption())
+    .action(async (name: string, options: SqlFlags & { queue: number; to: number }) => {
+      const { queue, to } = options;
+      exit(await topicMove(context, name, queue, to, sqlOptions(options)));
     });
   topic
     .command('list')

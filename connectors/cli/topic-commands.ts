@@ -9,6 +9,10 @@ export interface RetentionSettings {
   readonly retentionBytes?: number | 'none';
 }
 
+export interface TopicChanges extends RetentionSettings {
+  readonly queues?: number;
+}
+
 export interface TopicOptions extends RetentionSettings {
   readonly queues: number;
   readonly type: string;
@@ -31,12 +35,13 @@ export function topicCreate(
 export function topicAlter(
   context: CliContext,
   name: string,
-  settings: RetentionSettings,
+  settings: TopicChanges,
   options: SqlCommandOptions,
 ): Promise<ExitCode> {
-  const changes = retentionOptions(settings);
+  const queues = settings.queues === undefined ? [] : [`queues = ${settings.queues}`];
+  const changes = [...queues, ...retentionOptions(settings)];
   if (changes.length === 0) {
-    throw new MillraceError('INVALID_ARGUMENT', 'give --retention or --retention-bytes');
+    throw new MillraceError('INVALID_ARGUMENT', 'give --queues, --retention or --retention-bytes');
   }
   return sqlCommand(context, `ALTER TOPIC ${quoted(name)} SET (${changes.join(', ')})`, options);
 }
@@ -46,6 +51,17 @@ function retentionOptions({ retention, retentionBytes }: RetentionSettings): str
     ...(retention === undefined ? [] : [`retention_ms = ${retention}`]),
     ...(retentionBytes === undefined ? [] : [`retention_bytes = ${retentionBytes}`]),
   ];
+}
+
+export function topicMove(
+  context: CliContext,
+  name: string,
+  queue: number,
+  partition: number,
+  options: SqlCommandOptions,
+): Promise<ExitCode> {
+  const text = `ALTER TOPIC ${quoted(name)} MOVE QUEUE ${queue} TO p${partition}`;
+  return sqlCommand(context, text, options);
 }
 
 export function topicList(context: CliContext, options: SqlCommandOptions): Promise<ExitCode> {

@@ -11,6 +11,15 @@ import { delimited } from './wire.ts';
 
 /** Entries are SendMessageRequests as they came (storage/store.ts, `entryKinds.messages`). */
 export const rocketmqFormat: MessageFormat = {
+  select(request, indexes) {
+    const messages = scanSendRequest(request);
+    const fields = indexes.map((index) => {
+      const { start, end } = messages[index]!;
+      return delimited(1, [request.subarray(start, end)]);
+    });
+    return Buffer.concat(fields);
+  },
+
   orderKeys(entry) {
     return scanSendRequest(bytesOf(entry)).map(({ messageGroup }) =>
       messageGroup === undefined ? 0 : orderKeyOf(messageGroup),
@@ -48,7 +57,7 @@ export function isTransaction({ messageType }: ScannedMessage): boolean {
 }
 
 export function parkedMessage(message: ScannedMessage): ParkedMessage {
-  const { topic, messageId, tag, deliverAtMs, recoveryMs, messageGroup } = message;
+  const { topic, messageId, tag, deliverAtMs, recoveryMs, messageGroup, keys } = message;
   return {
     topic,
     messageId,
@@ -56,6 +65,7 @@ export function parkedMessage(message: ScannedMessage): ParkedMessage {
     deliverAtMs,
     recoveryMs,
     messageGroup,
+    key: keys[0],
     isTransaction: isTransaction(message),
   };
 }

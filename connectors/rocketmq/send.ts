@@ -37,8 +37,8 @@ export class SendMethods {
   async send({ request }: UnaryCall): Promise<Buffer> {
     const messages = scanSendRequest(request);
     if (messages.some((message) => this.#mustWait(message))) return this.#park(request, messages);
-    const { baseOffset } = await this.#publisher.publish(request, messages.map(partsOf));
-    const entries = messages.map((message, index) => sent(message, baseOffset + index));
+    const offsets = await this.#publisher.publish(request, messages.map(partsOf));
+    const entries = messages.map((message, index) => sent(message, offsets[index]!));
     return encode('SendMessageResponse', { status: ok, entries });
   }
 
@@ -69,8 +69,8 @@ export class SendMethods {
       return sent(message, await this.#transactions.begin(body, parked));
     }
     if (!this.#mustWait(message)) {
-      const { baseOffset } = await this.#publisher.publish(body, [partsOf(message)]);
-      return sent(message, baseOffset);
+      const [offset] = await this.#publisher.publish(body, [partsOf(message)]);
+      return sent(message, offset!);
     }
     checkDeliveryTime(parked.deliverAtMs);
     const { offset, handle } = await this.#delays.add(body, parked);

@@ -5,6 +5,7 @@
  */
 export type CatalogueRecord =
   | TopicCreated
+  | TopicAltered
   | TopicDropped
   | GroupCreated
   | GroupDropped
@@ -37,6 +38,17 @@ export interface TopicCreated extends TopicRetention {
   readonly queues: number;
   readonly messageType: TopicMessageType;
   readonly timeMs: number;
+}
+
+/** A topic got more queues (slots.ts). */
+export interface TopicAltered {
+  readonly op: 'topic-altered';
+  readonly topicId: number;
+  readonly queues: number;
+  /** Queue of each slot from now on. */
+  readonly slots: readonly number[];
+  /** End of each earlier queue at the change. */
+  readonly ends: readonly number[];
 }
 
 export interface TopicDropped {

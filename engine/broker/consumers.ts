@@ -13,6 +13,7 @@ import type { MessageFilter, MessageFormat } from './message-format.ts';
 import { popQueue, readRow, type Taken } from './pop-queue.ts';
 import type { QueueCursor } from './queue-cursor.ts';
 import { decodeReceipt, encodeReceipt, type Receipt } from './receipt-handle.ts';
+import { SlotBarrier } from './slot-barrier.ts';
 import type { Topics } from './topics.ts';
 import { Waiters } from './waiters.ts';
 
@@ -82,6 +83,7 @@ export class Consumers {
   readonly #cursors: CursorStore;
   readonly #deadLetters: DeadLetters;
   readonly #waiters: Waiters;
+  readonly #barrier = new SlotBarrier();
   readonly #attemptIds = new AttemptIds(limits.attemptIdsMax);
   /** One pop at a time per cursor: offsets go out in order. */
   readonly #busy = new Map<QueueCursor, Promise<unknown>>();
@@ -145,7 +147,7 @@ export class Consumers {
     const now = this.#options.clock.monotonicMs();
     const hasFreed = cursor.finish(receipt.offset, receipt.stamp, now);
     this.#cursors.touch(name, cursor);
-    if (hasFreed) this.#waiters.wake(receipt.topicId);
+    this.#onFinished(receipt, cursor, hasFreed);
   }
 
   /**
@@ -259,9 +261,16 @@ export class Consumers {
 
   async #popNow(request: PopRequest, group: GroupCreated): Promise<Popped[]> {
     const popped: Popped[] = [];
-    for (const place of this.#places(request)) {
+    const places = this.#places(request);
+    const { length } = places;
+    for (const [i, place] of places.entries()) {
       if (popped.length >= request.max || request.signal.aborted) break;
-      const cursor = this.#cursors.find(place.name) ?? (await this.#begin(place, group));
+      const cursor = await this.#cursorAt(place, group);
+      if (!(await this.#isOpen(request, place, cursor, group))) {
+        // Once more after the others: looking at them may have opened it.
+        if (i < length) places.push(place);
+        continue;
+      }
       const turn = (this.#busy.get(cursor) ?? Promise.resolve()).then(() =>
         this.#popPlace(request, group, place, cursor, request.max - popped.length),
       );
@@ -274,6 +283,32 @@ export class Consumers {
       }
     }
     return popped;
+  }
+
+  /** False while slots of the queue have earlier messages elsewhere (slot-barrier.ts). */
+  async #isOpen(
+    request: PopRequest,
+    { topicId, queueId }: Place,
+    cursor: QueueCursor,
+    group: GroupCreated,
+  ): Promise<boolean> {
+    const topic = this.#options.topics.state(request.topic);
+    if (topic.created.messageType === 'PRIORITY') return true;
+    const reader = this.#readerOf(request);
+    return this.#barrier.isOpen(topic, queueId, cursor, (other) =>
+      this.#cursorAt(placeOf(reader, topicId, other), group),
+    );
+  }
+
+  /** Something of the queue was finished. */
+  #onFinished({ topicId, queueId }: Receipt | Place, cursor: QueueCursor, hasFreed: boolean): void {
+    const topic = this.#options.topics.stateOf(topicId);
+    const mayOpen = topic !== undefined && this.#barrier.mayOpen(topic, queueId, cursor);
+    if (hasFreed || mayOpen) this.#waiters.wake(topicId);
+  }
+
+  async #cursorAt(place: Place, group: GroupCreated): Promise<QueueCursor> {
+    return this.#cursors.find(place.name) ?? (await this.#begin(place, group));
   }
 
   /** Where a group starts that has not read the queue yet. */
@@ -317,6 +352,8 @@ export class Consumers {
       signal: request.signal,
     });
     if (!group.broadcast) this.#cursors.touch(place.name, cursor);
+    // Messages that the group does not want may have been the last before a change of slots.
+    this.#onFinished(place, cursor, false);
     const alive: Taken[] = [];
     for (const message of taken) {
       if (message.claim.attempt <= group.maxAttempts) alive.push(message);
@@ -362,13 +399,13 @@ export class Consumers {
   async #bury(
     group: string,
     topic: string,
-    { name, topicId }: Place,
+    place: Place,
     cursor: QueueCursor,
     { claim, entry }: Taken,
   ): Promise<void> {
     await this.#deadLetters.add(group, topic, entry, claim.offset - entry.baseOffset);
-    if (cursor.finishTaken(claim)) this.#waiters.wake(topicId);
-    this.#cursors.touch(name, cursor);
+    this.#onFinished(place, cursor, cursor.finishTaken(claim));
+    this.#cursors.touch(place.name, cursor);
   }
 
   /** The client is gone: its messages go to others soon. */

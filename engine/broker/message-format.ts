@@ -10,6 +10,8 @@ export interface MessageFilter {
 
 /** What the broker must know of a message's bytes; the connector that took them in answers. */
 export interface MessageFormat {
+  /** A request with some of the messages of another one, by their numbers. */
+  select(request: Buffer, indexes: readonly number[]): Buffer;
   /** A hash of each message's message group, in order; 0 where there is none. */
   orderKeys(entry: Entry): readonly number[];
   /** What a parked entry holds: a request with one message. */
@@ -34,6 +36,8 @@ export interface ParkedMessage {
   /** From a half message's arrival to the first question what becomes of it; if its client says. */
   readonly recoveryMs: number | undefined;
   readonly messageGroup: string | undefined;
+  /** Its first key. */
+  readonly key: string | undefined;
 }
 
 /** A dead letter on its way back. */

@@ -41,7 +41,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const clients = new Clients(clock);
   const consumers = new Consumers({ store, topics, groups, clients, clock, format });
   await consumers.open();
-  const publisher = new Publisher(store, topics);
+  const publisher = new Publisher(store, topics, format);
   const parked = new Parked(store, topics, format);
   const delays = new Delays({ store, parked, publisher, clock, logger });
   const transactions = new Transactions({ store, topics, parked, publisher, clock, logger });

@@ -1,33 +1,30 @@
 import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import { entryKinds, type Store, tagMixed, tagNone } from '../../storage/store.ts';
-import type { TopicCreated } from './catalogue-record.ts';
 import { checkMessage, type MessageParts } from './message-check.ts';
-import type { ParkedMessage } from './message-format.ts';
+import type { MessageFormat, ParkedMessage } from './message-format.ts';
 import type { Topics } from './topics.ts';
 
-export interface Published {
-  readonly queueId: number;
-  /** Offset of the first message; the others follow. */
-  readonly baseOffset: number;
-}
-
 /**
- * Takes messages in: one request becomes one entry on one queue, its bytes as they came. Queues of
- * a topic take turns. Resolves when the entry is durable.
+ * Takes messages in. One request becomes one entry on one queue, its bytes as they came; where its
+ * messages belong on several queues (routes.ts), one entry on each. Resolves when all is durable.
  */
 export class Publisher {
   readonly #store: Store;
   readonly #topics: Topics;
-  readonly #turns = new Map<number, number>();
+  readonly #format: MessageFormat;
 
-  constructor(store: Store, topics: Topics) {
+  constructor(store: Store, topics: Topics, format: MessageFormat) {
     this.#store = store;
     this.#topics = topics;
+    this.#format = format;
   }
 
-  /** Throws TOPIC_NOT_FOUND, MALFORMED, and what `checkMessage` throws. */
-  async publish(request: Buffer, messages: readonly MessageParts[]): Promise<Published> {
+  /**
+   * The offset of each message on its queue. Throws TOPIC_NOT_FOUND, MALFORMED, and what
+   * `checkMessage` throws; when an append fails, other messages of the request may be in.
+   */
+  async publish(request: Buffer, messages: readonly MessageParts[]): Promise<readonly number[]> {
     const [first] = messages;
     if (first === undefined) {
       throw new MillraceError('MALFORMED', 'the request has no message');
@@ -35,52 +32,62 @@ export class Publisher {
     if (messages.some(({ topic }) => topic !== first.topic)) {
       throw new MillraceError('MALFORMED', 'all messages of a request go to one topic');
     }
-    const topic = this.#topics.get(first.topic);
-    const { topicId } = topic;
-    for (const message of messages) checkMessage(message, topic);
-    const queueId = this.#queueOf(topic, messages);
+    const { topicId } = this.#topics.get(first.topic);
+    const { routes } = this.#topics;
+    return routes.send(topicId, async () => {
+      const topic = this.#topics.state(first.topic);
+      for (const message of messages) checkMessage(message, topic.created);
+      const parts = routes.split(topic, messages);
+      const offsets: number[] = [];
+      const appends = [...parts].map(async ([queueId, indexes]) => {
+        const body = parts.size === 1 ? request : this.#format.select(request, indexes);
+        const some = parts.size === 1 ? messages : indexes.map((index) => messages[index]!);
+        const baseOffset = await this.#append(topicId, queueId, body, some);
+        for (const [i, index] of indexes.entries()) offsets[index] = baseOffset + i;
+      });
+      await Promise.all(appends);
+      return offsets;
+    });
+  }
+
+  async #append(
+    topicId: number,
+    queueId: number,
+    body: Buffer,
+    messages: readonly MessageParts[],
+  ): Promise<number> {
     const { baseOffset } = await this.#store.append({
       topicId,
       queueId,
       kind: entryKinds.messages,
       count: messages.length,
-      body: request,
-      firstIdHash: crc32(first.messageId),
+      body,
+      firstIdHash: crc32(messages[0]!.messageId),
       tagHash: sharedTagHash(messages),
     });
-    return { queueId, baseOffset };
+    return baseOffset;
   }
 
   /** A parked message goes to its topic now; false when the topic does not exist any more. */
   async deliver(body: Buffer, message: ParkedMessage): Promise<boolean> {
-    const topic = this.#topics.find(message.topic);
-    if (topic === undefined) return false;
-    await this.#store.append({
-      topicId: topic.topicId,
-      queueId: this.#queueOf(topic, [{ ...message, priority: undefined }]),
-      kind: entryKinds.messages,
-      count: 1,
-      body,
-      firstIdHash: crc32(message.messageId),
-      tagHash: tagHashOf(message.tag),
+    const known = this.#topics.find(message.topic);
+    if (known === undefined) return false;
+    const { topicId } = known;
+    const { routes } = this.#topics;
+    return routes.send(topicId, async () => {
+      const topic = this.#topics.stateOf(topicId);
+      if (topic === undefined) return false;
+      await this.#store.append({
+        topicId,
+        queueId: routes.queueOf(topic, { ...message, priority: undefined }),
+        kind: entryKinds.messages,
+        count: 1,
+        body,
+        firstIdHash: crc32(message.messageId),
+        tagHash: tagHashOf(message.tag),
+      });
+      return true;
     });
-    return true;
-  }
-
-  /** One queue per message group; the priority's number (reference 1.19); else queues take turns. */
-  #queueOf(
-    { topicId, queues }: TopicCreated,
-    messages: readonly Pick<MessageParts, 'messageGroup' | 'priority'>[],
-  ): number {
-    const { messageGroup, priority } = messages[0]!;
-    if (messages.some((message) => message.messageGroup !== messageGroup)) {
-      throw new MillraceError('MALFORMED', 'all messages of a request have one message group');
-    }
-    if (messageGroup !== undefined) return (crc32(messageGroup) >>> 0) % queues;
-    if (priority !== undefined) return Math.min(Math.max(priority, 0), queues - 1);
-    const turn = this.#turns.get(topicId) ?? 0;
-    this.#turns.set(topicId, turn + 1);
-    return turn % queues;
   }
 }
 

@@ -7,6 +7,8 @@ import type {
   TopicMessageType,
   TopicRetention,
 } from './catalogue-record.ts';
+import { Routes } from './routes.ts';
+import { TopicState } from './slots.ts';
 import type { SystemTopic } from './system-topic.ts';
 
 export interface TopicOptions extends TopicRetention {
@@ -18,10 +20,12 @@ export interface TopicOptions extends TopicRetention {
 
 /** The topics that clients see, and how many queues every topic has; kept from the system topic. */
 export class Topics {
+  /** Where messages go, and how many of them are on their way. */
+  readonly routes = new Routes();
   readonly #systemTopic: SystemTopic;
   readonly #clock: Clock;
-  readonly #byName = new Map<string, TopicCreated>();
-  readonly #byId = new Map<number, TopicCreated>();
+  readonly #byName = new Map<string, TopicState>();
+  readonly #byId = new Map<number, TopicState>();
 
   constructor(systemTopic: SystemTopic, clock: Clock) {
     this.#systemTopic = systemTopic;
@@ -30,17 +34,22 @@ export class Topics {
   }
 
   find(name: string): TopicCreated | undefined {
-    return isInternal(name) ? undefined : this.#byName.get(name);
+    return isInternal(name) ? undefined : this.internal(name);
   }
 
   /** A topic of the broker's own, which no client sees. */
   internal(name: string): TopicCreated | undefined {
-    return this.#byName.get(name);
+    return this.#byName.get(name)?.created;
   }
 
   /** Throws TOPIC_NOT_FOUND. */
   get(name: string): TopicCreated {
-    const topic = this.find(name);
+    return this.state(name).created;
+  }
+
+  /** As `get`, with its slots. Throws TOPIC_NOT_FOUND. */
+  state(name: string): TopicState {
+    const topic = isInternal(name) ? undefined : this.#byName.get(name);
     if (topic === undefined) {
       throw new MillraceError('TOPIC_NOT_FOUND', `topic "${name}" does not exist`, {
         sqlState: '42704',
@@ -51,13 +60,19 @@ export class Topics {
   }
 
   list(): readonly TopicCreated[] {
-    const visible = [...this.#byName.values()].filter(({ name }) => !isInternal(name));
+    const topics = [...this.#byName.values()].map(({ created }) => created);
+    const visible = topics.filter(({ name }) => !isInternal(name));
     return visible.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The name of a topic; of one that was dropped, its number. */
   nameOf(topicId: number): string {
-    return this.#byId.get(topicId)?.name ?? `#${topicId}`;
+    return this.#byId.get(topicId)?.created.name ?? `#${topicId}`;
+  }
+
+  /** `undefined` for topics that tables own, and for those that are gone. */
+  stateOf(topicId: number): TopicState | undefined {
+    return this.#byId.get(topicId);
   }
 
   /** Topics that tables own have one queue and are not listed. */
@@ -101,7 +116,7 @@ export class Topics {
   async alter(topicId: number, retention: TopicRetention): Promise<void> {
     checkRetention(retention);
     await this.#systemTopic.change((): TopicCreated => {
-      const topic = this.#byId.get(topicId);
+      const topic = this.byId(topicId);
       if (topic === undefined) {
         throw new MillraceError('TOPIC_NOT_FOUND', 'the topic was dropped meanwhile');
       }
@@ -111,7 +126,7 @@ export class Topics {
   }
 
   byId(topicId: number): TopicCreated | undefined {
-    return this.#byId.get(topicId);
+    return this.#byId.get(topicId)?.created;
   }
 
   async drop(topicId: number): Promise<void> {
@@ -122,14 +137,23 @@ export class Topics {
 
   #apply(record: CatalogueRecord): void {
     if (record.op === 'topic-created') {
-      this.#byName.set(record.name, record);
-      this.#byId.set(record.topicId, record);
+      // Of a topic that exists: with other settings.
+      const known = this.#byId.get(record.topicId);
+      this.#set(known === undefined ? TopicState.of(record) : known.withSettings(record));
+    } else if (record.op === 'topic-altered') {
+      const topic = this.#byId.get(record.topicId);
+      if (topic !== undefined) this.#set(topic.altered(record));
     } else if (record.op === 'topic-dropped') {
       const topic = this.#byId.get(record.topicId);
       if (topic === undefined) return;
       this.#byId.delete(record.topicId);
-      this.#byName.delete(topic.name);
+      this.#byName.delete(topic.created.name);
     }
+  }
+
+  #set(topic: TopicState): void {
+    this.#byName.set(topic.created.name, topic);
+    this.#byId.set(topic.created.topicId, topic);
   }
 }
 

@@ -88,6 +88,13 @@ export type Proposal =
       readonly retention: TopicRetention;
     }
   | { readonly op: 'alter-topic'; readonly topicId: number; readonly retention: TopicRetention }
+  | { readonly op: 'grow-topic'; readonly name: string; readonly queues: number }
+  | {
+      readonly op: 'move-queue';
+      readonly name: string;
+      readonly queueId: number;
+      readonly partition: number;
+    }
   | { readonly op: 'drop-topic'; readonly topicId: number }
   | {
       readonly op: 'create-relation';

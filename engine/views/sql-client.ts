@@ -6,6 +6,7 @@ import type { Thread } from '../../platform/threads.ts';
 import { entryKinds, type Store, tagNone } from '../../storage/store.ts';
 import type { RelationCreated, TopicStart } from '../broker/catalogue-record.ts';
 import type { SystemTopic } from '../broker/system-topic.ts';
+import type { TopicAdmin } from '../broker/topic-admin.ts';
 import { messageTypeOf, type Topics } from '../broker/topics.ts';
 import { Execution } from './execution.ts';
 import { LogFeed } from './log-feed.ts';
@@ -30,6 +31,7 @@ export interface SqlClientOptions {
   readonly store: Store;
   readonly systemTopic: SystemTopic;
   readonly topics: Topics;
+  readonly topicAdmin: TopicAdmin;
   readonly thread: Thread;
   readonly clock: Clock;
 }
@@ -234,10 +236,10 @@ export class SqlClient implements SqlService {
   }
 
   async #apply(proposal: Proposal): Promise<number> {
-    const { systemTopic, topics } = this.#options;
+    const { systemTopic, topics, topicAdmin } = this.#options;
     switch (proposal.op) {
       case 'create-topic':
-        await topics.create(proposal.name, {
+        await topicAdmin.create(proposal.name, {
           queues: proposal.queues,
           ifNotExists: proposal.ifNotExists,
           messageType: messageTypeOf(proposal.messageType),
@@ -246,6 +248,12 @@ export class SqlClient implements SqlService {
         return 0;
       case 'alter-topic':
         await topics.alter(proposal.topicId, proposal.retention);
+        return 0;
+      case 'grow-topic':
+        await topicAdmin.grow(proposal.name, proposal.queues);
+        return 0;
+      case 'move-queue':
+        await topicAdmin.move(proposal.name, proposal.queueId, proposal.partition);
         return 0;
       case 'drop-topic':
         await topics.drop(proposal.topicId);

@@ -150,6 +150,12 @@ export class SqlEngine {
         this.catalogue.topics.set(record.name, record);
         return;
       }
+      case 'topic-altered':
+        for (const topic of this.catalogue.topics.values()) {
+          if (topic.topicId !== record.topicId) continue;
+          this.catalogue.topics.set(topic.name, { ...topic, queues: record.queues });
+        }
+        return;
       case 'topic-dropped':
         for (const { topicId, name } of this.catalogue.topics.values()) {
           if (topicId === record.topicId) this.catalogue.topics.delete(name);

@@ -150,12 +150,34 @@ export class Statements {
   }
 
   async #alterTopic(context: Context, node: AlterTopic, answer: Answer): Promise<void> {
-    checkOptions(context, node.options, retentionOptions);
     const { catalogue, client } = this.#engine;
-    const topic = catalogue.topics.get(node.name.name);
-    if (topic === undefined) throw noTopic(context, node.name.name, node.name.span, catalogue);
-    const retention = retentionOf(context, node.options, topic);
-    await client.propose({ op: 'alter-topic', topicId: topic.topicId, retention });
+    const { name } = node.name;
+    const topic = catalogue.topics.get(name);
+    if (topic === undefined) throw noTopic(context, name, node.name.span, catalogue);
+    if ('options' in node.change) {
+      const { options } = node.change;
+      checkOptions(context, options, ['queues', ...retentionOptions]);
+      const queues = options.find((option) => option.name === 'queues');
+      if (queues !== undefined) {
+        await client.propose({ op: 'grow-topic', name, queues: Number(queues.value) });
+      }
+      if (options.length > (queues === undefined ? 0 : 1)) {
+        const retention = retentionOf(context, options, topic);
+        await client.propose({ op: 'alter-topic', topicId: topic.topicId, retention });
+      }
+    } else {
+      const { queue, partition } = node.change;
+      const number = /^p(\d{1,5})$/.exec(partition.name)?.[1];
+      if (number === undefined) {
+        const message = `"${partition.name}" is not a partition`;
+        throw complain(context, partition.span, message, {
+          sqlState: '42602',
+          hint: 'Partitions are called p0, p1 and so on.',
+        });
+      }
+      const place = { queueId: Number(queue), partition: Number(number) };
+      await client.propose({ op: 'move-queue', name, ...place });
+    }
     answer.done('ALTER TOPIC');
   }
 

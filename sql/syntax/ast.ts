@@ -465,11 +465,13 @@ export interface Rename extends Node {
   readonly newName: Identifier;
 }
 
-/** `ALTER TOPIC name SET (option = value, ...)`. */
+/** `ALTER TOPIC t SET (queues = 64)`, `ALTER TOPIC t MOVE QUEUE 3 TO p2`. */
 export interface AlterTopic extends Node {
   readonly kind: 'alter-topic';
   readonly name: Identifier;
-  readonly options: readonly WithOption[];
+  readonly change:
+    | { readonly options: readonly WithOption[] }
+    | { readonly queue: string; readonly partition: Identifier };
 }
 
 export interface Drop extends Node {

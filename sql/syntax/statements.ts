@@ -1,17 +1,10 @@
-import type {
-  AlterTopic,
-  CreateTopic,
-  CreateView,
-  Drop,
-  Identifier,
-  QualifiedName,
-  Statement,
-} from './ast.ts';
+import { parseAlterTopic } from './alter-topic.ts';
+import type { CreateTopic, CreateView, Drop, Identifier, QualifiedName, Statement } from './ast.ts';
 import { parseCreateRelation } from './create-relation.ts';
 import { parseDelete, parseInsert, parseUpdate } from './dml.ts';
 import { parseExplain } from './explain.ts';
 import { parseAlter, parseCreateIndex, parseCreateSink } from './objects.ts';
-import { parseOptionList, parseOptions } from './options.ts';
+import { parseOptions } from './options.ts';
 import { parseQuery } from './queries.ts';
 import { parseDescribe, parseSet, parseShow } from './settings.ts';
 import type { TokenStream } from './token-stream.ts';
@@ -107,15 +100,6 @@ function parseCreateTopic(stream: TokenStream, mark: number): CreateTopic {
   const name = parseTopicName(stream);
   const options = parseOptions(stream);
   return { kind: 'create-topic', name, ifNotExists, options, span: stream.span(mark) };
-}
-
-function parseAlterTopic(stream: TokenStream): AlterTopic {
-  const mark = stream.mark();
-  stream.expectWord('alter', 'topic');
-  const name = parseTopicName(stream);
-  stream.expectWord('set');
-  const options = parseOptionList(stream);
-  return { kind: 'alter-topic', name, options, span: stream.span(mark) };
 }
 
 /** Topic names may hold characters that SQL names cannot: also taken as a string. */

@@ -6,6 +6,7 @@ import type { Popped, PopRequest } from '../../../engine/broker/consumers.ts';
 import { Groups } from '../../../engine/broker/groups.ts';
 import { openBroker } from '../../../engine/broker/open-broker.ts';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
+import { TopicAdmin } from '../../../engine/broker/topic-admin.ts';
 import { Topics } from '../../../engine/broker/topics.ts';
 import { createLogger } from '../../../platform/logger.ts';
 import { ManualClock } from '../../../platform/manual-clock.ts';
@@ -17,6 +18,7 @@ import { openStore } from '../../../storage/open-store.ts';
 export interface Sent {
   readonly body: string;
   readonly group?: string;
+  readonly key?: string;
   readonly tag?: string;
   readonly priority?: number;
   readonly deliverAtMs?: number;
@@ -56,6 +58,7 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
     format: rocketmqFormat,
   });
   const { clients, consumers, publisher, delays, transactions } = broker;
+  const admin = new TopicAdmin({ store, topics, systemTopic });
   let sent = 0;
 
   async function stop(): Promise<void> {
@@ -67,6 +70,7 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
     store,
     clock,
     topics,
+    admin,
     groups,
     clients,
     consumers,
@@ -76,16 +80,21 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
     topic: (name: string, queues = 1, messageType: TopicMessageType = 'MIXED') =>
       topics.create(name, { queues, ifNotExists: false, messageType }),
 
+    /** One request each. */
     async publish(topic: string, messages: readonly Sent[]): Promise<void> {
-      for (const message of messages) {
-        const request = requestOf(topic, `id-${sent++}`, message);
-        const parts = scanSendRequest(request).map((scanned) => ({
-          ...scanned,
-          bodyBytes: scanned.bodyEnd - scanned.bodyStart,
-          isTransaction: false,
-        }));
-        await publisher.publish(request, parts);
-      }
+      for (const message of messages) await this.publishTogether(topic, [message]);
+    },
+
+    /** One request; the offset of each message. */
+    async publishTogether(topic: string, messages: readonly Sent[]): Promise<readonly number[]> {
+      const requests = messages.map((message) => requestOf(topic, `id-${sent++}`, message));
+      const request = Buffer.concat(requests);
+      const parts = scanSendRequest(request).map((scanned) => ({
+        ...scanned,
+        bodyBytes: scanned.bodyEnd - scanned.bodyStart,
+        isTransaction: false,
+      }));
+      return publisher.publish(request, parts);
     },
 
     async later(topic: string, body: string, deliverAtMs: number, id = `id-${sent++}`) {
@@ -138,9 +147,11 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
 }
 
 function requestOf(topic: string, id: string, message: Sent): Buffer {
-  const { body, group, tag, priority, deliverAtMs, isHalf, recoveryMs, properties = {} } = message;
+  const { body, group, key, tag, priority, deliverAtMs, isHalf, recoveryMs } = message;
+  const { properties = {} } = message;
   const given = Object.entries({
     message_group: group,
+    keys: key === undefined ? undefined : [key],
     tag,
     priority,
     delivery_timestamp: deliverAtMs === undefined ? undefined : fromMillis(deliverAtMs),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
+import { TopicAdmin } from '../../../engine/broker/topic-admin.ts';
 import { Topics } from '../../../engine/broker/topics.ts';
 import type { StartReport } from '../../../engine/views/protocol.ts';
 import { SqlClient } from '../../../engine/views/sql-client.ts';
@@ -144,7 +145,8 @@ export async function openEngine(given?: Files): Promise<Engine> {
     clock: timers,
     logger: createLogger('error'),
   });
-  const sql = new SqlClient({ store, systemTopic, topics, thread, clock: systemClock });
+  const topicAdmin = new TopicAdmin({ store, topics, systemTopic });
+  const sql = new SqlClient({ store, systemTopic, topics, topicAdmin, thread, clock: systemClock });
   await systemTopic.open();
   const report = await sql.start();
   let queue = 0;

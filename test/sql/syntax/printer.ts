@@ -54,10 +54,14 @@ export function printStatement(statement: Statement): string {
         identifier(statement.name),
         withOptions(statement.options),
       );
-    case 'alter-topic': {
-      const options = withOptions(statement.options).replace(/^WITH /, '');
-      return words('ALTER TOPIC', identifier(statement.name), 'SET', options);
-    }
+    case 'alter-topic':
+      return words(
+        'ALTER TOPIC',
+        identifier(statement.name),
+        'options' in statement.change
+          ? withOptions(statement.change.options).replace('WITH', 'SET')
+          : `MOVE QUEUE ${statement.change.queue} TO ${identifier(statement.change.partition)}`,
+      );
     case 'drop':
       return words(
         `DROP ${statement.object.toUpperCase()}`,

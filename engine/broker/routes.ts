@@ -1,0 +1,105 @@
+import { MillraceError } from '../../platform/errors.ts';
+import type { MessageParts } from './message-check.ts';
+import { slotOf, type TopicState } from './slots.ts';
+
+/** What decides where a message goes. */
+export interface Routed {
+  readonly messageGroup: string | undefined;
+  readonly priority: number | undefined;
+  readonly key: string | undefined;
+}
+
+interface Traffic {
+  /** Sends under way. */
+  count: number;
+  /** While the topic is being altered: sends wait for it. */
+  held: Promise<void> | undefined;
+  readonly idle: (() => void)[];
+}
+
+/**
+ * Decides on which queue a message goes. What has a message group, or else a key, goes where its
+ * slot is; what has a priority, to the queue of that number (reference 1.19); the rest goes round.
+ */
+export class Routes {
+  readonly #turns = new Map<number, number>();
+  readonly #traffic = new Map<number, Traffic>();
+
+  /** The messages of a request by queue: their numbers, in order. Throws MALFORMED. */
+  split(topic: TopicState, messages: readonly MessageParts[]): ReadonlyMap<number, number[]> {
+    const { messageGroup } = messages[0]!;
+    if (messages.some((message) => message.messageGroup !== messageGroup)) {
+      throw new MillraceError('MALFORMED', 'all messages of a request have one message group');
+    }
+    const parts = new Map<number, number[]>();
+    let turn: number | undefined;
+    for (const [index, message] of messages.entries()) {
+      let queueId = placeOf(topic, { ...message, key: message.keys[0] });
+      if (queueId === undefined) {
+        turn ??= this.#nextTurn(topic);
+        queueId = turn;
+      }
+      const part = parts.get(queueId);
+      if (part === undefined) parts.set(queueId, [index]);
+      else part.push(index);
+    }
+    return parts;
+  }
+
+  queueOf(topic: TopicState, message: Routed): number {
+    return placeOf(topic, message) ?? this.#nextTurn(topic);
+  }
+
+  /** Runs a send on the topic; while the topic is held, later. */
+  async send<T>(topicId: number, run: () => Promise<T>): Promise<T> {
+    const traffic = this.#of(topicId);
+    while (traffic.held !== undefined) await traffic.held;
+    traffic.count++;
+    try {
+      return await run();
+    } finally {
+      traffic.count--;
+      if (traffic.count === 0) for (const idle of traffic.idle.splice(0)) idle();
+    }
+  }
+
+  /** Runs `work` while no send to the topic is under way; sends wait until it is over. */
+  async holdWhile<T>(topicId: number, work: () => Promise<T>): Promise<T> {
+    const traffic = this.#of(topicId);
+    while (traffic.held !== undefined) await traffic.held;
+    let release: () => void = () => undefined;
+    traffic.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    try {
+      if (traffic.count > 0) await new Promise<void>((resolve) => traffic.idle.push(resolve));
+      return await work();
+    } finally {
+      traffic.held = undefined;
+      release();
+    }
+  }
+
+  #of(topicId: number): Traffic {
+    let traffic = this.#traffic.get(topicId);
+    if (traffic === undefined) {
+      traffic = { count: 0, held: undefined, idle: [] };
+      this.#traffic.set(topicId, traffic);
+    }
+    return traffic;
+  }
+
+  #nextTurn({ created: { topicId }, queues }: TopicState): number {
+    const turn = this.#turns.get(topicId) ?? 0;
+    this.#turns.set(topicId, turn + 1);
+    return turn % queues;
+  }
+}
+
+/** `undefined` when any queue will do. */
+function placeOf({ slots, queues }: TopicState, message: Routed): number | undefined {
+  const { messageGroup, priority, key } = message;
+  if (messageGroup !== undefined) return slots[slotOf(messageGroup)];
+  if (priority !== undefined) return Math.min(Math.max(priority, 0), queues - 1);
+  return key === undefined ? undefined : slots[slotOf(key)];
+}
