@@ -26,6 +26,8 @@ export interface OutgoingMessage {
   readonly body: Uint8Array;
   readonly tag?: string;
   readonly keys?: readonly string[];
+  /** All messages of a request have the same one, or none. */
+  readonly messageGroup?: string;
   readonly properties?: Readonly<Record<string, string>>;
 }
 
@@ -82,7 +84,7 @@ export class MessagingClient {
     });
   }
 
-  /** One batch is one entry of one queue. Resolves with the messages' ids when it is durable. */
+  /** One batch is one entry of each queue that its keys belong on. Resolves with the messages' ids when it is durable. */
   async publish(topic: string, messages: readonly OutgoingMessage[]): Promise<readonly string[]> {
     const born = fromMillis(systemClock.nowMs());
     const request = encode('SendMessageRequest', {
@@ -93,11 +95,12 @@ export class MessagingClient {
           body: message.body,
           system_properties: {
             ...(message.tag === undefined ? {} : { tag: message.tag }),
+            ...(message.messageGroup === undefined ? {} : { message_group: message.messageGroup }),
             keys: message.keys ?? [],
             message_id: Buffer.from(systemRandom.bytes(16)).toString('hex').toUpperCase(),
             body_digest: { type: 'MD5', checksum: md5(message.body) },
             body_encoding: 'IDENTITY',
-            message_type: 'NORMAL',
+            message_type: message.messageGroup === undefined ? 'NORMAL' : 'FIFO',
             born_timestamp: born,
           },
         }),
