@@ -84,7 +84,7 @@ function analyzeTable(context: Context, table: TableExpression, left: Scope): Fr
     case 'function':
       return analyzeFunction(context, table, left);
     case 'join':
-      return analyzeJoin(context, table, left);
+      return renamed(context, table, analyzeJoin(context, table, left));
   }
 }
 
@@ -104,7 +104,8 @@ function analyzeFunction(context: Context, table: FunctionTable, left: Scope): F
   const plan = functionRows(within(context, left), table);
   const width = plan.fields.length;
   // The one column of a function has the alias's name, unless that names columns too.
-  const isNamed = alias !== undefined && alias.columns.length === 0 && width === 1;
+  const own = width - (table.ordinality === true ? 1 : 0);
+  const isNamed = alias !== undefined && alias.columns.length === 0 && own === 1;
   const columns = isNamed ? [alias.name] : (alias?.columns ?? []);
   const as = alias === undefined ? undefined : { ...alias, columns };
   return named(context, plan, width, alias?.name.name ?? name, as);
@@ -202,6 +203,23 @@ function deeper(context: Context, table: RelationTable): Context {
   return { ...context, depth: context.depth + 1 };
 }
 
+function checkColumnNames(
+  context: Context,
+  alias: string,
+  tableAlias: TableAlias | undefined,
+  visible: number,
+): void {
+  const names = tableAlias?.columns ?? [];
+  const surplus = names[visible];
+  if (surplus === undefined) return;
+  throw complain(
+    context,
+    surplus.span,
+    `table "${alias}" has ${visible} columns available but ${names.length} columns specified`,
+    { sqlState: '42P10' },
+  );
+}
+
 /** A plan under an alias, its first `visible` columns under the alias's names. */
 function named(
   context: Context,
@@ -211,14 +229,7 @@ function named(
   tableAlias: TableAlias | undefined,
 ): FromClause {
   const names = tableAlias?.columns ?? [];
-  if (names.length > visible) {
-    throw complain(
-      context,
-      names[visible]!.span,
-      `table "${alias}" has ${visible} columns available but ${names.length} columns specified`,
-      { sqlState: '42P10' },
-    );
-  }
+  checkColumnNames(context, alias, tableAlias, visible);
   const columns = plan.fields.map(() => newColumn(context));
   const fields = plan.fields
     .slice(0, visible)
@@ -234,6 +245,18 @@ function keyed(from: FromClause, primaryKey: readonly number[]): FromClause {
     key: primaryKey.map((column) => relation.columns[column]!),
   }));
   return { ...from, scope: { ...from.scope, relations } };
+}
+
+/** An alias of a join hides the names inside. */
+function renamed(context: Context, { alias }: JoinTable, clause: FromClause): FromClause {
+  if (alias === undefined) return clause;
+  const { shown } = clause.scope;
+  const fields = shown.map(({ field }, index) => {
+    return { ...field, name: alias.columns[index]?.name ?? field.name };
+  });
+  checkColumnNames(context, alias.name.name, alias, fields.length);
+  const columns = shown.map(({ column }) => column);
+  return { ...clause, scope: relationScope({ alias: alias.name.name, fields, columns }) };
 }
 
 /** Inside a part of FROM that sees what stands before it. */

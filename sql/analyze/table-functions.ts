@@ -30,7 +30,10 @@ export function tableCallValue(place: ExpressionPlace, node: CallExpression): Ex
  * A function in FROM: the rows of a table function, or the one row of another one. Several arrays
  * of unnest go side by side. A plan that reads columns before it in FROM is correlated.
  */
-export function functionRows(context: Context, { call }: FunctionTable): PlanNode {
+export function functionRows(
+  context: Context,
+  { call, ordinality = false }: FunctionTable,
+): PlanNode {
   const place: ExpressionPlace = { context, scope: emptyScope, clause: 'functions in FROM' };
   const single: Side = { plan: constantsNode([], [[]]), columns: [] };
   const { subqueries } = context.statement;
@@ -38,7 +41,9 @@ export function functionRows(context: Context, { call }: FunctionTable): PlanNod
   if (!isTableFunction(name)) {
     const expr = settled(context, analyzeExpression(place, call));
     const side = subqueries.attached(single, [expr]);
-    return mapNode(side.plan, [name], [located(expr, side)]);
+    const first: Expr = { kind: 'constant', type: { kind: 'bigint' }, value: 1n };
+    const outputs = [located(expr, side), ...(ordinality ? [first] : [])];
+    return mapNode(side.plan, [name, 'ordinality'].slice(0, outputs.length), outputs);
   }
   const args = call.args.map((arg) => analyzeExpression(place, arg));
   const side = subqueries.attached(single, args);
@@ -47,6 +52,7 @@ export function functionRows(context: Context, { call }: FunctionTable): PlanNod
   const plan = flatMapNode(
     side.plan,
     sets.map((some) => tableCall(context, call, some)),
+    ordinality,
   );
   const first = side.plan.fields.length;
   const made = plan.fields.slice(first);

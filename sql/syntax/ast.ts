@@ -286,6 +286,8 @@ export interface DerivedTable extends Node {
 export interface FunctionTable extends Node {
   readonly kind: 'function';
   readonly call: CallExpression;
+  /** WITH ORDINALITY: one more column, the row's number. */
+  readonly ordinality?: boolean;
   readonly lateral: boolean;
   readonly alias?: TableAlias;
 }
@@ -298,6 +300,8 @@ export interface JoinTable extends Node {
   readonly right: TableExpression;
   readonly on?: Expression;
   readonly using?: readonly Identifier[];
+  /** `(a JOIN b ON ...) AS c`: hides the names inside. */
+  readonly alias?: TableAlias;
 }
 
 export interface Select extends Node {

@@ -94,12 +94,10 @@ function parseTableTerm(stream: TokenStream): TableExpression {
     if (lateral) throw stream.expected('a subquery or a function after LATERAL');
     stream.expectOperator('(');
     const table = parseTable(stream);
-    if (table.kind !== 'join') throw stream.expected('JOIN');
+    // A join with an alias is a table, and `(table)` is nothing.
+    if (table.kind !== 'join' || table.alias !== undefined) throw stream.expected('JOIN');
     stream.expectOperator(')');
-    if (stream.isWord('as') || stream.canBeAlias()) {
-      throw stream.unsupported('an alias of a join in parentheses');
-    }
-    return table;
+    return { ...table, ...parseTableAlias(stream) };
   }
   if (stream.isWord('only')) throw stream.unsupported('ONLY');
   if (stream.isWord('rows', 'from') && stream.isOperator('(', 2)) {
@@ -130,7 +128,7 @@ function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number)
   if (call.over !== undefined || call.filter !== undefined) {
     throw stream.syntaxError('FILTER and OVER may not stand in FROM', undefined, mark);
   }
-  if (stream.isWord('with', 'ordinality')) throw stream.unsupported('WITH ORDINALITY');
+  const ordinality = stream.acceptWord('with', 'ordinality');
   const hasAs = stream.isWord('as');
   const isDefinition = (open: number) =>
     stream.isOperator('(', open) && !/^[,)]$/.test(stream.peek(open + 2).text);
@@ -138,7 +136,14 @@ function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number)
   if ((hasAs && isDefinition(1)) || (hasAlias && isDefinition(hasAs ? 2 : 1))) {
     throw stream.unsupported('a column definition list');
   }
-  return { kind: 'function', call, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
+  return {
+    kind: 'function',
+    call,
+    ...(ordinality ? { ordinality } : {}),
+    lateral,
+    ...parseTableAlias(stream),
+    span: stream.span(mark),
+  };
 }
 
 function parseDerived(stream: TokenStream, lateral: boolean, mark: number): TableExpression {

@@ -430,9 +430,14 @@ function table(node: TableExpression): string {
     case 'derived':
       return words(node.lateral && 'LATERAL', `(${query(node.query)})`, alias(node.alias));
     case 'function':
-      return words(node.lateral && 'LATERAL', call(node.call), alias(node.alias));
+      return words(
+        node.lateral && 'LATERAL',
+        call(node.call),
+        node.ordinality === true && 'WITH ORDINALITY',
+        alias(node.alias),
+      );
     case 'join':
-      return `(${join(node)})`;
+      return words(`(${join(node)})`, alias(node.alias));
   }
 }
 
