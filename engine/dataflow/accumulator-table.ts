@@ -1,4 +1,5 @@
 import { checkedDecimal, divideDecimals } from '../../sql/columns/decimal.ts';
+import type { Decimal, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import {
   type Accumulator,
   booleans,
@@ -11,19 +12,22 @@ import {
 } from './accumulators.ts';
 import { bitCounts } from './bits.ts';
 import { floatPairs } from './float-moments.ts';
-import { numericSum, numericVariance } from './numeric-sums.ts';
+import { numericSum, numericVariance, shortNumericSum } from './numeric-sums.ts';
 
-/** By the ids of sql/functions; `undefined` for those that need the rows in order. */
-export function accumulatorOf(functionId: string): Accumulator | undefined {
+/**
+ * By the ids of sql/functions and the type of the first argument; `undefined` for those that need
+ * the rows in order.
+ */
+export function accumulatorOf(functionId: string, arg?: SqlType): Accumulator | undefined {
   const [name, kind] = functionId.split(':') as [string, string | undefined];
   switch (name) {
     case 'count_star':
     case 'count':
       return countRows;
     case 'sum':
-      return sum(kind!);
+      return sum(kind!, arg);
     case 'avg':
-      return average(kind!);
+      return average(kind!, arg);
     case 'bool_and':
       return booleans((_, falses) => falses === 0n);
     case 'bool_or':
@@ -44,7 +48,7 @@ export function accumulatorOf(functionId: string): Accumulator | undefined {
   }
 }
 
-function sum(kind: string): Accumulator {
+function sum(kind: string, arg: SqlType | undefined): Accumulator {
   switch (kind) {
     case 'smallint':
     case 'integer':
@@ -52,7 +56,7 @@ function sum(kind: string): Accumulator {
     case 'bigint':
       return sumOfIntegers((total) => checkedDecimal(total, 0), integerSums);
     case 'numeric':
-      return numericSum((total) => total);
+      return ofNumerics(arg, (total) => total);
     case 'real':
       return sumOfFloats((total) => Math.fround(total));
     case 'double':
@@ -62,7 +66,7 @@ function sum(kind: string): Accumulator {
   }
 }
 
-function average(kind: string): Accumulator {
+function average(kind: string, arg: SqlType | undefined): Accumulator {
   switch (kind) {
     case 'smallint':
     case 'integer':
@@ -71,10 +75,20 @@ function average(kind: string): Accumulator {
         divideDecimals({ unscaled: total, scale: 0 }, { unscaled: count, scale: 0 }),
       );
     case 'numeric':
-      return numericSum((total, count) => divideDecimals(total, { unscaled: count, scale: 0 }));
+      return ofNumerics(arg, (total, count) =>
+        divideDecimals(total, { unscaled: count, scale: 0 }),
+      );
     case 'interval':
       return sumOfIntervals(true);
     default:
       return sumOfFloats((total, count) => total / count);
   }
+}
+
+function ofNumerics(
+  arg: SqlType | undefined,
+  finish: (total: Decimal, count: bigint) => SqlValue,
+): Accumulator {
+  const short = arg?.kind === 'numeric' ? shortNumericSum(arg, finish) : undefined;
+  return short ?? numericSum(finish);
 }

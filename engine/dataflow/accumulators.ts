@@ -141,7 +141,8 @@ export function integerSums(
   return nulls === undefined ? sums : { ...sums, nulls };
 }
 
-function addNumber(words: Int32Array, row: number, value: number, weight: number): void {
+/** Adds value * weight to the unscaled value of a decimal cell; `value` is an integer. */
+export function addNumber(words: Int32Array, row: number, value: number, weight: number): void {
   const at = 4 * row;
   const product = value * weight;
   const small = words[at]! + product;

@@ -102,7 +102,8 @@ function accumulatorFor(
   if (isExtreme && appendOnly && !distinct) {
     return growingExtreme(fields[args[0]!]!.type, functionId === 'max' ? 1 : -1);
   }
-  return isExtreme ? undefined : accumulatorOf(functionId);
+  if (isExtreme) return undefined;
+  return accumulatorOf(functionId, args[0] === undefined ? undefined : fields[args[0]]!.type);
 }
 
 function inGroupTable(accumulator: Accumulator, table: RowTable, first: number): CallState {

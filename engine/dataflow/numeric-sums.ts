@@ -1,3 +1,4 @@
+import { assert } from '../../platform/assert.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Column } from '../../sql/columns/batch.ts';
 import {
@@ -6,9 +7,18 @@ import {
   powerOfTen,
   quotientScale,
   unscaledAt,
+  writeDecimal,
 } from '../../sql/columns/decimal.ts';
-import type { Decimal, Field, SqlValue } from '../../sql/columns/types.ts';
-import { type Accumulator, cell } from './accumulators.ts';
+import { numberAt } from '../../sql/columns/i64.ts';
+import type { Decimal, Field, SqlType, SqlValue } from '../../sql/columns/types.ts';
+import {
+  type Accumulator,
+  addNumber,
+  cell,
+  countField,
+  countOf,
+  updateCount,
+} from './accumulators.ts';
 import { ByteState } from './byte-state.ts';
 
 const mask = limits.chunkRows - 1;
@@ -100,6 +110,57 @@ export function numericSum(finish: (sum: Decimal, count: bigint) => SqlValue): A
     const unscaled = read(state.sum) / powerOfTen(digits - scale);
     return finish(checkedDecimal(unscaled, scale), BigInt(count));
   });
+}
+
+/** Digits of a declared precision up to which 2^63 values add up within 127 bits. */
+const shortDigits = 18;
+
+/**
+ * The same over a column of a declared precision and scale: all values show that scale, and their
+ * sum fits a cell. State is (count, sum).
+ */
+export function shortNumericSum(
+  { precision, scale = 0 }: SqlType & { readonly kind: 'numeric' },
+  finish: (sum: Decimal, count: bigint) => SqlValue,
+): Accumulator | undefined {
+  if (precision === undefined || precision > shortDigits) return undefined;
+  return {
+    stateFields: [countField, { name: 'sum', type: { kind: 'numeric' }, nullable: false }],
+    update(table, first, counted) {
+      updateCount(table, first, counted);
+      const { batch, rows, groups, count, args } = counted;
+      const { words, scales } = args[0] as Extract<Column, { layout: 'decimal' }>;
+      for (let i = 0; i < count; i++) {
+        const row = rows[i]!;
+        assert(scales[row] === scale, 'a numeric has the scale of its column');
+        const { words: sums } = cell(table, groups[i]!, first + 1) as Extract<
+          Column,
+          { layout: 'decimal' }
+        >;
+        addDecimal(sums, groups[i]! & mask, words, row, batch.weights[row]!);
+      }
+    },
+    value(table, first, id) {
+      const count = countOf(table, first, id);
+      if (count === 0n) return null;
+      const { words } = cell(table, id, first + 1) as Extract<Column, { layout: 'decimal' }>;
+      return finish(checkedDecimal(unscaledAt(words, id & mask), scale), count);
+    },
+  };
+}
+
+/** Adds a short decimal times `weight` to a cell. */
+function addDecimal(
+  sums: Int32Array,
+  at: number,
+  words: Int32Array,
+  row: number,
+  weight: number,
+): void {
+  // A short one is an int64: its upper words repeat the sign.
+  const isExact = words[4 * row + 1]! >= -0x200000 && words[4 * row + 1]! < 0x200000;
+  if (isExact) addNumber(sums, at, numberAt(words, 2 * row), weight);
+  else writeDecimal(unscaledAt(sums, at) + unscaledAt(words, row) * BigInt(weight), sums, at);
 }
 
 export type Spread = 'var_pop' | 'var_samp' | 'stddev_pop' | 'stddev_samp';

@@ -129,7 +129,7 @@ interface Sliding {
 }
 
 function newState(call: AggregateCall, fields: readonly Field[], type: SqlType): Sliding {
-  const accumulator = accumulatorOf(call.functionId);
+  const accumulator = accumulatorOf(call.functionId, fields[0]?.type);
   if (accumulator === undefined) {
     return { state: new OrderedCall(call, fields, type), clear: () => undefined };
   }

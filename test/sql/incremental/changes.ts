@@ -20,6 +20,7 @@ export const table: Relation = {
     column('d', { kind: 'double' }),
     column('at', { kind: 'timestamp' }),
     column('b', { kind: 'boolean' }),
+    column('p', { kind: 'numeric', precision: 12, scale: 2 }),
   ],
   primaryKey: [0],
   appendOnly: false,
@@ -27,7 +28,7 @@ export const table: Relation = {
 };
 
 export const createTable =
-  'CREATE TABLE t (id int PRIMARY KEY, g text, h int, v bigint, n numeric, d float8, at timestamp, b boolean)';
+  'CREATE TABLE t (id int PRIMARY KEY, g text, h int, v bigint, n numeric, d float8, at timestamp, b boolean, p numeric(12, 2))';
 
 /** The same changes for our dataflow and, as SQL, for PostgreSQL. */
 export interface Changes {
@@ -96,6 +97,7 @@ export class RandomChanges {
       maybe((random.below(40) - 15) / 8 + (random.below(3) === 0 ? 0.1 : 0)),
       maybe(BigInt(random.below(6)) * 43_200_000_000n),
       maybe(random.below(2) === 0),
+      maybe({ unscaled: BigInt(random.below(3) * 4_000_000_000 - random.below(500)), scale: 2 }),
     ];
   }
 }

@@ -7,6 +7,8 @@ export const aggregateQueries: Readonly<Record<string, string>> = {
     'SELECT g, min(v), max(v), min(n), max(n), min(d), max(at), min(at), max(g) FROM t GROUP BY g',
   'of all rows':
     "SELECT count(*), sum(v), max(n), bool_or(b), string_agg(g, ',' ORDER BY id) FROM t",
+  'sums of a declared scale':
+    'SELECT g, sum(p), avg(p), count(DISTINCT p), sum(DISTINCT p), max(p) FROM t GROUP BY g',
   booleans: 'SELECT g, bool_and(b), bool_or(b), every(v > 0) FROM t GROUP BY g',
   bits: 'SELECT g, bit_and(v), bit_or(v), bit_xor(v), bit_and(h), bit_or(h), bit_xor(h::smallint) FROM t GROUP BY g',
   filter:
@@ -72,7 +74,7 @@ export const windowQueries: Readonly<Record<string, string>> = {
   values:
     'SELECT id, first_value(v) OVER w, last_value(v) OVER w, nth_value(v, 2) OVER w, last_value(v) OVER (w ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING) FROM t WINDOW w AS (PARTITION BY g ORDER BY id)',
   'running sums':
-    'SELECT id, sum(v) OVER (PARTITION BY g ORDER BY id), count(*) OVER (PARTITION BY g ORDER BY h), avg(n) OVER (ORDER BY id), max(v) OVER (PARTITION BY g ORDER BY h DESC) FROM t',
+    'SELECT id, sum(p) OVER (ORDER BY id), sum(v) OVER (PARTITION BY g ORDER BY id), count(*) OVER (PARTITION BY g ORDER BY h), avg(n) OVER (ORDER BY id), max(v) OVER (PARTITION BY g ORDER BY h DESC) FROM t',
   'whole partitions':
     'SELECT id, sum(v) OVER (PARTITION BY g), count(v) OVER (), min(n) OVER (PARTITION BY h, b) FROM t',
   rows: 'SELECT id, sum(v) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING), min(v) OVER (ORDER BY id ROWS 2 PRECEDING), count(*) OVER (ORDER BY id ROWS BETWEEN 3 FOLLOWING AND 5 FOLLOWING), sum(n) OVER (ORDER BY id ROWS BETWEEN 4 PRECEDING AND 2 PRECEDING) FROM t',
