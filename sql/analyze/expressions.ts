@@ -123,8 +123,7 @@ function literal(context: Context, { literal: value, span }: LiteralExpression):
       if (type.kind !== 'interval' || value.fields === undefined) {
         return typedConstant(context, value.value, type, span);
       }
-      const unit = value.fields.split(' ').at(-1)!;
-      return { kind: 'constant', type, value: intervalFromText(value.value, unit), span };
+      return { kind: 'constant', type, value: intervalFromText(value.value, value.fields), span };
     }
   }
 }

@@ -121,6 +121,26 @@ export function decimalToText({ unscaled, scale }: Decimal): string {
   return negative ? `-${text}` : text;
 }
 
+/** Digits of a number inside jsonb: PostgreSQL's numeric has as many before the point. */
+const jsonDigitsMax = 131_072;
+
+/**
+ * A number of a JSON text, which may have more digits than a numeric column holds. Throws 22003
+ * when even PostgreSQL has no such number.
+ */
+export function decimalFromJson(text: string): Decimal {
+  const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  const scale = fraction.length - Number(exponent);
+  if (Math.abs(scale) > jsonDigitsMax || text.length > jsonDigitsMax) {
+    throw new MillraceError('SQL_RUNTIME', 'value overflows numeric format', {
+      sqlState: '22003',
+    });
+  }
+  const unscaled = BigInt(whole + fraction);
+  return scale < 0 ? { unscaled: unscaled * powerOfTen(-scale), scale: 0 } : { unscaled, scale };
+}
+
 /** `undefined` when the text is not a number. Throws 22003 when it has too many digits. */
 export function decimalFromText(text: string): Decimal | undefined {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/.exec(text);

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
-import { compareDecimals, decimalFromText, decimalToText } from './decimal.ts';
+import { compareDecimals, decimalFromJson, decimalToText } from './decimal.ts';
 import type { Decimal } from './types.ts';
 
 /** A part of a JSON document. Numbers are exact; object keys are in jsonb's order. */
@@ -280,9 +280,7 @@ class JsonReader {
   }
 
   #number(): JsonNode {
-    const value = decimalFromText(this.#match(numberPattern));
-    if (value === undefined) throw invalid();
-    return new JsonNumber(value);
+    return new JsonNumber(decimalFromJson(this.#match(numberPattern)));
   }
 
   #word<T>(word: string, value: T): T {

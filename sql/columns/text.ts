@@ -210,9 +210,11 @@ function booleanFromText(text: string): boolean {
 }
 
 function integerFromText(type: SqlType, text: string, least: bigint, most: bigint): bigint {
-  const trimmed = text.trim();
-  if (!/^[+-]?\d+$/.test(trimmed)) throw invalidInput(type, text);
-  const value = trimmed.length > 60 ? most + 1n : BigInt(trimmed.replace(/^\+/, ''));
+  const trimmed = text.trim().replace(/(?<=[\da-f])_(?=[\da-f])/gi, '');
+  const match = /^([+-]?)(\d+|0x[\da-f]+|0o[0-7]+|0b[01]+)$/i.exec(trimmed);
+  if (match === null) throw invalidInput(type, text);
+  const size = match[2]!.length > 80 ? most + 2n : BigInt(match[2]!);
+  const value = match[1] === '-' ? -size : size;
   if (value < least || value > most) {
     throw new MillraceError(
       'SQL_RUNTIME',

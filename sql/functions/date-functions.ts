@@ -255,15 +255,23 @@ export const dateFunctions: readonly ScalarFunction[] = [
   ...[plain, zoned, time, 'date'].map((type) =>
     define(`overlaps(${[type, type, type, type].join(', ')}) boolean`, overlap, { strict: false }),
   ),
-  ...[plain, zoned].map((type) =>
-    define(
-      `overlaps(${[type, 'interval', type, 'interval'].join(', ')}) boolean`,
-      ([a, x, b, y]) => {
-        const end = (start: SqlValue | undefined, by: SqlValue | undefined) =>
-          start === null || by === null ? null : addInterval(micros(start), interval(by));
-        return overlap([a!, end(a, x), b!, end(b, y)]);
-      },
-      { strict: false },
+  ...[plain, zoned].flatMap((type) =>
+    [
+      [type, 'interval', type, 'interval'],
+      [type, 'interval', type, type],
+      [type, type, type, 'interval'],
+    ].map((types) =>
+      define(
+        `overlaps(${types.join(', ')}) boolean`,
+        ([a, x, b, y]) => {
+          const end = (start: SqlValue | undefined, end: SqlValue | undefined, kind: string) => {
+            if (kind !== 'interval' || end === null) return end!;
+            return start === null ? null : addInterval(micros(start), interval(end));
+          };
+          return overlap([a!, end(a, x, types[1]!), b!, end(b, y, types[3]!)]);
+        },
+        { strict: false },
+      ),
     ),
   ),
 ];

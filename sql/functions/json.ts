@@ -5,7 +5,6 @@ import {
   Json,
   type JsonNode,
   JsonNumber,
-  type JsonObject,
   jsonObject,
   prettyJson,
 } from '../columns/json.ts';
@@ -182,16 +181,3 @@ export const jsonFunctions: readonly ScalarFunction[] = [
     { strict: false },
   ),
 ];
-
-/** Rows of jsonb_each and the like, which `table-functions.ts` turns to relations. */
-export function eachMember(node: JsonNode, name: string): JsonObject {
-  if (isObject(node)) return node;
-  const what = isArray(node) ? 'an array' : 'a non-object';
-  throw runtimeError(`cannot call ${name} on ${what}`, '22023');
-}
-
-export function eachItem(node: JsonNode): readonly JsonNode[] {
-  if (isArray(node)) return node;
-  const what = isObject(node) ? 'an object' : 'a scalar';
-  throw runtimeError(`cannot extract elements from ${what}`, '22023');
-}

@@ -16,6 +16,8 @@ import { addDecimals } from './arithmetic.ts';
 import { castLevel } from './casts.ts';
 import { addInterval } from './dates.ts';
 import { runtimeError, t } from './function.ts';
+import { RegexText, regexOf } from './regex.ts';
+import { allMatches, groupsOf, splitBy } from './regex-functions.ts';
 
 /**
  * Functions that give a set of rows (PostgreSQL's documentation 9.26). All are strict: a NULL
@@ -42,7 +44,7 @@ function column(name: string, kind: TypeKind): Field {
   return { name, type: t(kind), nullable: true };
 }
 
-const entries: readonly Entry[] = [
+const rowEntries: readonly Entry[] = [
   ...(['integer', 'bigint'] as const).flatMap((kind) => series([kind, kind], kind, integers(kind))),
   ...series(['numeric', 'numeric'], 'numeric', numerics),
   // A date fits both; PostgreSQL prefers timestamptz.
@@ -71,6 +73,54 @@ const entries: readonly Entry[] = [
     object(node, 'jsonb_each_text').map(([key, item]) => [key, textOf(item)]),
   ),
 ];
+
+/** Texts that one text is cut to, or the groups of all matches. */
+const textRows: readonly Entry[] = [
+  ...texts('regexp_split_to_table', [2, 3], ([source, pattern, flags = '']) =>
+    splitBy('regexp_split_to_table', source!, pattern!, flags).map((piece) => [piece]),
+  ),
+  ...texts('string_to_table', [2, 3], ([source, separator, nulls]) => {
+    if (source === '') return [];
+    const pieces = separator === '' ? [source!] : source!.split(separator!);
+    return pieces.map((piece) => [piece === nulls ? null : piece]);
+  }),
+  ...texts(
+    'regexp_matches',
+    [2, 3],
+    ([source, pattern, flags = '']) => {
+      const text = new RegexText(source!);
+      const regex = regexOf(pattern!, flags, true);
+      const matches = [...allMatches(regex, text)];
+      return matches
+        .slice(0, regex.flags.global ? undefined : 1)
+        .map((match) => [groupsOf(text, match)]);
+    },
+    { kind: 'array', element: t('text') },
+  ),
+];
+
+function texts(
+  name: string,
+  arities: readonly number[],
+  generate: (args: readonly string[]) => Rows,
+  type: SqlType = t('text'),
+): Entry[] {
+  return arities.map((arity) => ({
+    name,
+    args: Array.from({ length: arity }, () => 'text' as const),
+    columns: [{ name, type, nullable: true }],
+    generate: (args) => generate(args as readonly string[]),
+  }));
+}
+
+/** The type json is jsonb here, and so are its functions. */
+const jsonNamed = rowEntries.flatMap((entry) =>
+  entry.name.startsWith('jsonb_')
+    ? [{ ...entry, name: entry.name.replace('jsonb_', 'json_') }]
+    : [],
+);
+
+const entries: readonly Entry[] = [...rowEntries, ...jsonNamed, ...textRows];
 
 const names = new Set([...entries.map(({ name }) => name), 'unnest', 'generate_subscripts']);
 

@@ -104,6 +104,7 @@ class Lexer {
     );
     if (prefix !== null && (second === "'" || second === '&')) {
       if (prefix[1] !== undefined) return this.#string(1, true);
+      if (prefix[0].length === 2 && this.#text[this.#at + 2] === "'") return this.#unicodeString();
       this.#unsupportedPrefix(prefix[0]);
     }
     if (wordStart.test(first)) return this.#word();
@@ -183,6 +184,40 @@ class Lexer {
       this.#at = continuation.lastIndex - 1;
     }
     if (text.includes('\0')) throw this.#error(start, this.#at, 'a string cannot contain U+0000');
+    if (/\p{Surrogate}/u.test(text)) {
+      throw this.#error(start, this.#at, 'half of a Unicode surrogate pair stands alone');
+    }
+    return this.#token('string', start, text);
+  }
+
+  /** `U&'d\0061t\+000061'`, with another escape character after UESCAPE. */
+  #unicodeString(): Token {
+    const start = this.#at;
+    const { text: raw } = this.#string(2, false);
+    const clause = /^\s*uescape\s*'(.)'/isu.exec(this.#text.slice(this.#at, this.#at + 200));
+    const mark = clause?.[1] ?? '\\';
+    if (/[0-9a-f+'"\s]/i.test(mark)) {
+      throw this.#error(start, this.#at, `invalid Unicode escape character "${mark}"`);
+    }
+    if (clause !== null) this.#at += clause[0].length;
+    let text = '';
+    for (let at = 0; at < raw.length; ) {
+      if (!raw.startsWith(mark, at)) {
+        text += raw[at++];
+      } else if (raw.startsWith(mark, at + mark.length)) {
+        text += mark;
+        at += 2 * mark.length;
+      } else {
+        const rest = raw.slice(at + mark.length, at + mark.length + 7);
+        const digits = /^(?:\+([0-9a-f]{6})|([0-9a-f]{4}))/i.exec(rest);
+        const code = Number.parseInt(digits?.[1] ?? digits?.[2] ?? '', 16);
+        if (digits === null || code === 0 || code > 0x10ffff) {
+          throw this.#error(start, this.#at, 'invalid Unicode escape');
+        }
+        text += String.fromCodePoint(code);
+        at += mark.length + digits[0].length;
+      }
+    }
     if (/\p{Surrogate}/u.test(text)) {
       throw this.#error(start, this.#at, 'half of a Unicode surrogate pair stands alone');
     }

@@ -59,8 +59,14 @@ export function parseSpecialCall(stream: TokenStream, word: string): Expression 
       const args = [expression()];
       if (stream.isOneOf('from', 'for')) args.push(...parseFromFor(stream));
       else {
-        if (stream.isWord('similar')) throw stream.unsupported('SUBSTRING ... SIMILAR');
-        while (stream.acceptOperator(',')) args.push(expression());
+        if (stream.acceptWord('similar')) {
+          args.push(expression());
+          stream.expectWord('escape');
+          args.push(expression());
+        }
+        while (args.length === 1 && stream.isOperator(',')) {
+          while (stream.acceptOperator(',')) args.push(expression());
+        }
       }
       stream.expectOperator(')');
       return call(stream, mark, 'substring', args);

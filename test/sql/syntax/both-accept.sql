@@ -95,6 +95,8 @@ SELECT a AS b FROM t WHERE (a, b) = (1, 2) AND (a) IS NOT NULL
 SELECT a FROM t WHERE x = 'a' OR y IN ('b', 'c') AND NOT z BETWEEN 1 AND 3
 SELECT operator, overlapping FROM t
 SELECT t.select, t.from.where FROM t
+SELECT SUBSTRING(a SIMILAR b ESCAPE c)
+SELECT U&'d\0061t\+000061', U&'d!0061' UESCAPE '!', U&'\\', U&'\D83D\DE00'
 SELECT /* a /* nested */ b */ 1
 SELECT a::int + b::int * c::int, a::text || b, -a::int
 SELECT a IS NOT NULL AND b IS NULL OR c
