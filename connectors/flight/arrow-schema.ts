@@ -23,6 +23,9 @@ import type { Field, SqlType } from '../../sql/columns/types.ts';
 /** Field metadata of Flight SQL that names the database's own type (FlightSql.proto). */
 const typeNameKey = 'ARROW:FLIGHT:SQL:TYPE_NAME';
 
+/** Of Decimal128. */
+const arrowDigitsMax = 38;
+
 /**
  * Types that travel as PostgreSQL's text, in Utf8. A numeric without precision: every value has its
  * own scale and Decimal128 has one for the column. Arrays: a PostgreSQL array may have any number of
@@ -31,7 +34,7 @@ const typeNameKey = 'ARROW:FLIGHT:SQL:TYPE_NAME';
 export function goesAsText(type: SqlType): boolean {
   switch (type.kind) {
     case 'numeric':
-      return type.precision === undefined;
+      return type.precision === undefined || type.precision > arrowDigitsMax;
     case 'char':
     case 'uuid':
     case 'jsonb':

@@ -100,7 +100,7 @@ export function resolveType(context: Context, name: TypeName): SqlType {
   const refuse = (message: string) => complain(context, name.span, message, { sqlState: '22023' });
   switch (plain.kind) {
     case 'numeric': {
-      const digits = limits.numericDigitsMax;
+      const digits = limits.numericPrecisionMax;
       if (first < 1 || first > digits || second < 0 || second > first) {
         throw refuse(
           `NUMERIC(${name.modifiers.join(', ')}) is out of range: precision 1 to ${digits}, scale 0 to precision`,

@@ -7,7 +7,14 @@ import {
   timestampFromText,
   timestamptzFromText,
 } from './datetime-text.ts';
-import { decimalFromText, decimalToText, divideRounded, powerOfTen, rescale } from './decimal.ts';
+import {
+  checkedDecimal,
+  decimalFromText,
+  decimalToText,
+  divideRounded,
+  powerOfTen,
+  rescale,
+} from './decimal.ts';
 import { int64Max, int64Min } from './i64.ts';
 import { intervalFromText, intervalToText } from './interval.ts';
 import { Json } from './json.ts';
@@ -170,7 +177,7 @@ export function fitDecimal(type: SqlType & { readonly kind: 'numeric' }, value: 
       hint: `A field with precision ${type.precision}, scale ${type.scale ?? 0} must round to an absolute value less than 10^${type.precision - (type.scale ?? 0)}.`,
     });
   }
-  return fitted;
+  return checkedDecimal(fitted.unscaled, fitted.scale);
 }
 
 /** A char(n) as it is shown. */

@@ -28,6 +28,7 @@ export type Match = readonly [Range, ...(Range | undefined)[]];
 export class Regex {
   readonly #parsed: ParsedRegex;
   readonly #programs = new Map<RegexNode, { forward?: Program; backward?: Program }>();
+  readonly #threads = new Map<Program, [Threads, Threads]>();
 
   constructor(pattern: string, flags: RegexFlags) {
     this.#parsed = parseRegex(pattern, flags);
@@ -72,11 +73,22 @@ export class Regex {
     return programs.forward;
   }
 
+  /** Two sets of threads, kept for the next time; no program runs inside itself. */
+  #threadsOf(program: Program, text: RegexText): [Threads, Threads] {
+    let pair = this.#threads.get(program);
+    if (pair === undefined) {
+      pair = [new Threads(program), new Threads(program)];
+      this.#threads.set(program, pair);
+    }
+    const look = this.#looker(text);
+    for (const threads of pair) threads.begin(look);
+    return pair;
+  }
+
   /** Threads stay in the order of their starts, so that the earliest owns each instruction. */
   #search(text: RegexText, from: number, longest: boolean): Range | undefined {
     const program = this.#program(this.#parsed.root, false);
-    let threads = new Threads(program, this.#looker(text));
-    let next = new Threads(program, this.#looker(text));
+    let [threads, next] = this.#threadsOf(program, text);
     let best: Range | undefined;
     const { codes } = text;
     for (let at = from; at <= codes.length; at++) {
@@ -116,8 +128,7 @@ export class Regex {
     step: 1 | -1,
   ): number[] {
     const program = this.#program(node, step < 0);
-    let threads = new Threads(program, this.#looker(text));
-    let next = new Threads(program, this.#looker(text));
+    let [threads, next] = this.#threadsOf(program, text);
     const reached: number[] = [];
     threads.add(0, origin, text, origin);
     for (let at = origin; threads.count > 0; at += step) {
@@ -234,8 +245,7 @@ export class Regex {
     const program = this.#program(node, ahead);
     const { codes } = text;
     const holds = new Uint8Array(codes.length + 1);
-    let threads = new Threads(program, this.#looker(text));
-    let next = new Threads(program, this.#looker(text));
+    let [threads, next] = this.#threadsOf(program, text);
     const step = ahead ? -1 : 1;
     for (let at = ahead ? codes.length : 0; at >= 0 && at <= codes.length; at += step) {
       threads.add(0, 0, text, at);
@@ -270,6 +280,8 @@ export class RegexText {
   }
 }
 
+type Look = (node: RegexNode & { readonly kind: 'look' }, at: number) => boolean;
+
 /** The instructions that are waiting for a character, each once. */
 class Threads {
   readonly places: Int32Array;
@@ -278,18 +290,19 @@ class Threads {
   readonly #program: Program;
   readonly #seen: Int32Array;
   readonly #pending: number[] = [];
-  readonly #look: (node: RegexNode & { readonly kind: 'look' }, at: number) => boolean;
+  #look: Look = () => false;
   #round = 1;
 
-  constructor(
-    program: Program,
-    look: (node: RegexNode & { readonly kind: 'look' }, at: number) => boolean,
-  ) {
+  constructor(program: Program) {
     this.#program = program;
-    this.#look = look;
     this.places = new Int32Array(program.length);
     this.starts = new Int32Array(program.length);
     this.#seen = new Int32Array(program.length);
+  }
+
+  begin(look: Look): void {
+    this.#look = look;
+    this.clear();
   }
 
   clear(): void {

@@ -20,7 +20,15 @@ import { flightData } from '../../../connectors/flight/messages.ts';
 import { MillraceError } from '../../../platform/errors.ts';
 import { batchOf } from '../../../sql/columns/builder.ts';
 import { gather } from '../../../sql/columns/gather.ts';
-import type { Field, SqlType, SqlValue } from '../../../sql/columns/types.ts';
+import { Json } from '../../../sql/columns/json.ts';
+import { typeFromName, typeName } from '../../../sql/columns/type-name.ts';
+import {
+  type Field,
+  SqlArray,
+  SqlRecord,
+  type SqlType,
+  type SqlValue,
+} from '../../../sql/columns/types.ts';
 
 /** Reads our messages with apache-arrow alone: protobuf fields, flatbuffers, bodies. */
 function decoded(fields: readonly Field[], messages: Iterable<Buffer>): Table {
@@ -48,6 +56,17 @@ function columnOf(type: SqlType, values: readonly SqlValue[]) {
   return decoded(fields, batchMessages(batch)).getChildAt(0)!;
 }
 
+test.each([
+  'numeric(10,2)',
+  'character varying(20)[]',
+  'timestamp(3) without time zone',
+  'struct<a integer, "B c" struct<d text[]>, e interval(2)>[]',
+  'character(3)',
+  'double precision',
+])('a client reads the name of a type back: %s', (name) => {
+  expect(typeName(typeFromName(name)!)).toBe(name);
+});
+
 describe('apache-arrow reads every type', () => {
   const day = 86_400_000_000n;
   const decimal = { kind: 'numeric', precision: 20, scale: 3 } as const;
@@ -68,6 +87,22 @@ describe('apache-arrow reads every type', () => {
     [{ kind: 'time' }, 'Time64<MICROSECOND>', [0n, day - 1n], [0n, day - 1n]],
     [{ kind: 'timestamp' }, 'Timestamp<MICROSECOND>', [-1000n, 5000n], [-1, 5]],
     [{ kind: 'timestamptz' }, 'Timestamp<MICROSECOND, UTC>', [7000n], [7]],
+    [{ kind: 'char', length: 4 }, 'Utf8', ['ab'], ['ab  ']],
+    [{ kind: 'uuid' }, 'Utf8', [new Uint8Array(16)], ['00000000-0000-0000-0000-000000000000']],
+    [{ kind: 'jsonb' }, 'Utf8', [Json.parse('{"b":1.0,"a":[]}')], ['{"a": [], "b": 1.0}']],
+    [
+      { kind: 'array', element: { kind: 'text' } },
+      'Utf8',
+      [new SqlArray(['a', null])],
+      ['{a,NULL}'],
+    ],
+    [
+      { kind: 'record', fields: [{ name: 'x', type: { kind: 'integer' } }] },
+      'Utf8',
+      [new SqlRecord([7])],
+      ['(7)'],
+    ],
+    [{ kind: 'numeric', precision: 50, scale: 1 }, 'Utf8', [{ unscaled: 5n, scale: 1 }], ['0.5']],
   ])('%o', (type, arrowName, values, expected) => {
     const column = columnOf(type, [...values, null, ...values]);
     expect(String(column.type)).toBe(arrowName);
