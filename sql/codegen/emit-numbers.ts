@@ -61,7 +61,10 @@ export function emitNumbers(
   const isDays = kinds.every((kind) => kind === 'date' || kind === 'integer');
   if (!isInteger && !isDays) return undefined;
   if (!['+', '-', '*', '/', '%'].includes(name)) return undefined;
-  return emitInteger(emitter, name, expr.type.kind, a, b);
+  // Infinite dates are the interpreter's; of other operations the result tells them.
+  const finite = [a, b].map(({ value }) => `Math.abs(${value}) < 2147483647 && `).join('');
+  const isDifference = left === 'date' && right === 'date';
+  return emitInteger(emitter, name, expr.type.kind, a, b, isDifference ? finite : '');
 }
 
 /** Within ±limit, else the interpreter's; a zero is never negative. */
@@ -71,12 +74,13 @@ function emitInteger(
   result: TypeKind,
   a: Emitted,
   b: Emitted,
+  test: string,
 ): Emitted | undefined {
   const limit = limits[result];
   if (limit === undefined) return undefined;
   const compute =
     name === '/' ? `Math.trunc(${a.value} / ${b.value})` : `${a.value} ${name} ${b.value}`;
-  const guard = name === '/' || name === '%' ? `${b.value} !== 0 && ` : '';
+  const guard = name === '/' || name === '%' ? `${b.value} !== 0 && ` : test;
   return emitter.checked(
     `${a.isNull} || ${b.isNull}`,
     `${compute} + 0`,

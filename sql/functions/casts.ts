@@ -1,5 +1,14 @@
 import { assert } from '../../platform/assert.ts';
-import { microsPerDay, splitTimestamp } from '../columns/datetime.ts';
+import {
+  dateInfinity,
+  isInfiniteDate,
+  isInfiniteTimestamp,
+  microsPerDay,
+  minusDateInfinity,
+  minusTimestampInfinity,
+  splitTimestamp,
+  timestampInfinity,
+} from '../columns/datetime.ts';
 import { checkedDecimal, powerOfTen, rescale } from '../columns/decimal.ts';
 import { isArray, isObject, type Json, type JsonNode, JsonNumber } from '../columns/json.ts';
 import {
@@ -22,6 +31,7 @@ import {
   type TypeKind,
 } from '../columns/types.ts';
 import { inBigint, roundHalfEven } from './arithmetic.ts';
+import { checkedTimestamp } from './dates.ts';
 import { runtimeError, type ScalarFunction, t } from './function.ts';
 
 /**
@@ -164,13 +174,14 @@ function convert(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
       return value !== 0;
     case 'date:timestamp':
     case 'date:timestamptz':
-      return BigInt(value as number) * microsPerDay;
+      return dateToTimestamp(value as number);
     case 'timestamp:date':
     case 'timestamptz:date':
-      return splitTimestamp(value as bigint).days;
+      return timestampToDate(value as bigint);
     case 'timestamp:time':
     case 'timestamptz:time':
-      return splitTimestamp(value as bigint).time;
+      // An infinity has no time of day.
+      return isInfiniteTimestamp(value as bigint) ? null : splitTimestamp(value as bigint).time;
     case 'timestamp:timestamptz':
     case 'timestamptz:timestamp':
       return value;
@@ -184,6 +195,17 @@ function convert(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
       assert(from.kind === to.kind, `a cast from ${from.kind} to ${to.kind} exists`);
       return value;
   }
+}
+
+/** The infinities stay what they are. Throws 22008 beyond the last timestamp. */
+function dateToTimestamp(days: number): bigint {
+  if (isInfiniteDate(days)) return days > 0 ? timestampInfinity : minusTimestampInfinity;
+  return checkedTimestamp(BigInt(days) * microsPerDay);
+}
+
+function timestampToDate(micros: bigint): number {
+  if (isInfiniteTimestamp(micros)) return micros > 0n ? dateInfinity : minusDateInfinity;
+  return splitTimestamp(micros).days;
 }
 
 /** An explicit cast to varchar(n) or char(n) cuts; the cast is written in the query. */

@@ -2,6 +2,8 @@ import {
   civilFromDays,
   daysFromCivil,
   daysInMonth,
+  isInfiniteDate,
+  isInfiniteTimestamp,
   microsPerDay,
   splitTimestamp,
 } from '../columns/datetime.ts';
@@ -59,6 +61,7 @@ export function checkedInterval(interval: Interval): Interval {
 
 /** Months first, the day cut to the month's length; then days, then time. */
 export function addInterval(timestamp: bigint, by: Interval): bigint {
+  if (isInfiniteTimestamp(timestamp)) return timestamp;
   let { days, time } = splitTimestamp(timestamp);
   if (by.months !== 0) {
     const date = civilFromDays(days);
@@ -73,6 +76,9 @@ export function addInterval(timestamp: bigint, by: Interval): bigint {
 }
 
 function difference(a: bigint, b: bigint): Interval {
+  if (isInfiniteTimestamp(a) || isInfiniteTimestamp(b)) {
+    throw runtimeError('cannot subtract infinite timestamps', '22008');
+  }
   const all = a - b;
   const days = all / microsPerDay;
   return { months: 0, days: Number(days), micros: all - days * microsPerDay };
@@ -99,6 +105,10 @@ function scaledInterval(by: Interval, scale: (part: number) => number): Interval
   return checkedInterval({ months: months + 0, days: days + 0, micros });
 }
 
+function moved(days: number, by: number): number {
+  return isInfiniteDate(days) ? days : checkedDate(days + by);
+}
+
 const timestampKinds = ['timestamp', 'timestamptz'] as const;
 
 function timeOfDay(value: bigint): bigint {
@@ -108,15 +118,20 @@ function timeOfDay(value: bigint): bigint {
 
 const additions: readonly ScalarFunction[] = [
   strict('+:date:integer', '+', ['date', 'integer'], 'date', ([a, b]) =>
-    checkedDate((a as number) + (b as number)),
+    moved(a as number, b as number),
   ),
   strict('+:integer:date', '+', ['integer', 'date'], 'date', ([a, b]) =>
-    checkedDate((a as number) + (b as number)),
+    moved(b as number, a as number),
   ),
   strict('-:date:integer', '-', ['date', 'integer'], 'date', ([a, b]) =>
-    checkedDate((a as number) - (b as number)),
+    moved(a as number, -(b as number)),
   ),
-  strict('-:date', '-', ['date', 'date'], 'integer', ([a, b]) => (a as number) - (b as number)),
+  strict('-:date', '-', ['date', 'date'], 'integer', ([a, b]) => {
+    if (isInfiniteDate(a as number) || isInfiniteDate(b as number)) {
+      throw runtimeError('cannot subtract infinite dates', '22008');
+    }
+    return (a as number) - (b as number);
+  }),
   ...(['+', '-'] as const).flatMap((symbol) => {
     const by = (value: SqlValue | undefined) =>
       symbol === '+' ? interval(value) : negated(interval(value));

@@ -139,6 +139,10 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     ...cross([...times, 'i'], [...times, 'i', 'n'], (x, y) => `${x}1 + ${y}2`).filter(
       (text) => text !== 'e1 + e2',
     ),
+    ...lines(`'infinity'::timestamp + v1 ;; 'infinity'::date::timestamp ;; '-infinity'::timestamp::date
+      'infinity'::date + 1 ;; 'infinity'::date - a1 ;; 'infinity'::timestamp > m1 ;; '-infinity'::date < a1
+      'infinity'::timestamp::time ;; greatest('infinity', m1) ;; '5874897-12-31'::date::timestamp
+      '294247-01-01'::date::timestamp ;; '-infinity'::timestamptz ;; isfinite('infinity'::date)`),
     ...lines(`v1 * i2 ;; v1 * n2 ;; v1 / n2 ;; v1 / 3 ;; v1 * 0.5 ;; 1.5 * v1 ;; -v1 ;; e1 * i2
       m1 > '2020-01-01' ;; a1 = '2020-02-29' ;; m1 BETWEEN '2000-01-01' AND m2 ;; v1 > '1 day'
       m1 + '1 day' ;; a1 - '2020-01-01' ;; a1 + e1 ;; to_timestamp(0.5) ;; make_date(2020, i1, 1)
