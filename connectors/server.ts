@@ -30,6 +30,8 @@ export interface ServerOptions {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** Topics and groups are not made by their first use. */
+  readonly strict?: boolean;
   /** Files of a certificate and its private key, PEM; without it one is made. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
@@ -70,9 +72,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       namesOf: namesOfEntry,
     });
     closers.push(() => store.close());
+    const autoCreate = options.strict !== true;
     const systemTopic = new SystemTopic(store);
-    const topics = new Topics(systemTopic, clock);
-    const groups = new Groups(systemTopic, clock);
+    const topics = new Topics(systemTopic, clock, autoCreate);
+    const groups = new Groups(systemTopic, clock, autoCreate);
     const thread = nodeThreads.spawn(new URL('../engine/views/worker.js', import.meta.url), {
       name: 'dataflow',
       data: { directory, partitions: partitionDirectories(directory, dataDirectories) },

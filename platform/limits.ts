@@ -55,6 +55,8 @@ export const limits = {
   /** Ended transactions whose producer may ask again. */
   transactionsEndedMax: 10_000,
   topicQueuesMax: 1024,
+  /** Queues of a topic that was made by its first use. */
+  autoTopicQueues: 4,
   topicNameMax: 127,
   groupNameMax: 120,
   /** Rows of one arrangement chunk, the unit that a snapshot pins (DESIGN section 7). */

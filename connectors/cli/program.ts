@@ -112,10 +112,12 @@ function addServerCommands(
     )
     .option('--port <port>', 'gRPC port; 0 lets the system choose', checked(parsePort), 8081)
     .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--strict', 'do not make topics and groups by their first use', false)
     .option('--tls-cert <file>', 'certificate, PEM; without it TLS has one made at the start')
     .option('--tls-key <file>', 'its private key, PEM')
     .action(async (options: ServerFlags) => {
-      const { data, dataDir, segmentSize: segmentBytes, port, host, tlsCert, tlsKey } = options;
+      const { data, dataDir, segmentSize: segmentBytes, port, host, strict } = options;
+      const { tlsCert, tlsKey } = options;
       if ((tlsCert === undefined) !== (tlsKey === undefined)) {
         throw new MillraceError('INVALID_ARGUMENT', '--tls-cert and --tls-key come together');
       }
@@ -125,6 +127,7 @@ function addServerCommands(
         dataDirectory: data,
         port,
         host,
+        strict,
         segmentBytes,
         ...tls,
         ...dataDirectories,
@@ -149,6 +152,7 @@ interface ServerFlags {
   readonly data: string;
   readonly port: number;
   readonly host: string;
+  readonly strict: boolean;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
 }

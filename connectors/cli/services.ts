@@ -100,6 +100,8 @@ export interface ServerOptions {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** Topics and groups are not made by their first use. */
+  readonly strict?: boolean;
   /** Files of a certificate and its private key, PEM. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }

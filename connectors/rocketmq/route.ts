@@ -1,6 +1,8 @@
+import type { TopicCreated } from '../../engine/broker/catalogue-record.ts';
 import type { Groups } from '../../engine/broker/groups.ts';
 import { acceptedTypes } from '../../engine/broker/message-check.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import { decode, encode, type Fields } from './codec.ts';
 import type { UnaryCall } from './service.ts';
 import { ok } from './status.ts';
@@ -12,8 +14,8 @@ interface RouteRequest {
 }
 
 /** The queues of a topic. The broker's address is the one that the client reached us at. */
-function queuesOf(topics: Topics, { topic, endpoints }: RouteRequest): Fields[] {
-  const found = topics.get(topic?.name ?? '');
+async function queuesOf(topics: Topics, { topic, endpoints }: RouteRequest): Promise<Fields[]> {
+  const found = await usedTopic(topics, topic?.name ?? '');
   const { name, queues } = found;
   return Array.from({ length: queues }, (_, id) => ({
     topic: { ...topic, name },
@@ -24,9 +26,21 @@ function queuesOf(topics: Topics, { topic, endpoints }: RouteRequest): Fields[] 
   }));
 }
 
-export function queryRoute(topics: Topics, { request }: UnaryCall): Buffer {
+export async function queryRoute(topics: Topics, { request }: UnaryCall): Promise<Buffer> {
   const route = decode<RouteRequest>('QueryRouteRequest', request);
-  return encode('QueryRouteResponse', { status: ok, message_queues: queuesOf(topics, route) });
+  const queues = await queuesOf(topics, route);
+  return encode('QueryRouteResponse', { status: ok, message_queues: queues });
+}
+
+/** An unknown topic has RocketMQ's text, to the letter: clients compare it (reference 1.9). */
+async function usedTopic(topics: Topics, name: string): Promise<TopicCreated> {
+  try {
+    return await topics.use(name);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'TOPIC_NOT_FOUND') throw error;
+    const text = `CODE: 17  DESC: No topic route info in name server for the topic: ${name}`;
+    throw new MillraceError('TOPIC_NOT_FOUND', text, { cause: error });
+  }
 }
 
 /**
@@ -40,7 +54,7 @@ export async function queryAssignment(
 ): Promise<Buffer> {
   const query = decode<RouteRequest>('QueryAssignmentRequest', request);
   const { fifo } = await groups.use(query.group?.name ?? '');
-  const queues = queuesOf(topics, query).map(({ accept_message_types, ...queue }) => queue);
+  const queues = (await queuesOf(topics, query)).map(({ accept_message_types, ...queue }) => queue);
   const assigned = fifo ? queues : [{ ...queues[0], id: -1 }];
   const assignments = assigned.map((message_queue) => ({ message_queue }));
   return encode('QueryAssignmentResponse', { status: ok, assignments });

@@ -60,7 +60,7 @@ export class SendMethods {
   }
 
   async #parkOne(request: Buffer, message: ScannedMessage) {
-    const topic = this.#topics.get(message.topic);
+    const topic = await this.#topics.use(message.topic);
     checkMessage(partsOf(message), topic);
     const body = delimited(1, [request.subarray(message.start, message.end)]);
     const parked = parkedMessage(message);

@@ -128,7 +128,7 @@ export class Consumers {
   async pop(request: PopRequest): Promise<readonly Popped[]> {
     const { clock, groups, topics } = this.#options;
     const group = await groups.use(request.group);
-    const { topicId } = topics.get(request.topic);
+    const { topicId } = await topics.use(request.topic);
     if (request.attemptId !== undefined) this.#retryAttempt(request.attemptId, topicId);
     const deadline = clock.monotonicMs() + request.waitMs;
     for (;;) {

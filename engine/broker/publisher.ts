@@ -32,7 +32,8 @@ export class Publisher {
     if (messages.some(({ topic }) => topic !== first.topic)) {
       throw new MillraceError('MALFORMED', 'all messages of a request go to one topic');
     }
-    const { topicId } = this.#topics.get(first.topic);
+    const known = this.#topics.find(first.topic) ?? (await this.#topics.use(first.topic));
+    const { topicId } = known;
     const { routes } = this.#topics;
     return routes.send(topicId, async () => {
       const topic = this.#topics.state(first.topic);

@@ -26,10 +26,13 @@ export class Topics {
   readonly #clock: Clock;
   readonly #byName = new Map<string, TopicState>();
   readonly #byId = new Map<number, TopicState>();
+  readonly #autoCreate: boolean;
 
-  constructor(systemTopic: SystemTopic, clock: Clock) {
+  /** With `autoCreate`, topics come into being when a client first names them. */
+  constructor(systemTopic: SystemTopic, clock: Clock, autoCreate = false) {
     this.#systemTopic = systemTopic;
     this.#clock = clock;
+    this.#autoCreate = autoCreate;
     systemTopic.subscribe((record) => this.#apply(record));
   }
 
@@ -57,6 +60,19 @@ export class Topics {
       });
     }
     return topic;
+  }
+
+  /**
+   * The topic that a client names, made now if need be. Throws TOPIC_NOT_FOUND where topics are not
+   * made by use, ILLEGAL_TOPIC for a name that none may have. Names with % are not made by use:
+   * they are those of dead letters and the like.
+   */
+  async use(name: string): Promise<TopicCreated> {
+    const topic = this.find(name);
+    if (topic !== undefined || !this.#autoCreate || name.includes('%')) return this.get(name);
+    checkClientName(name);
+    await this.create(name, { queues: limits.autoTopicQueues, ifNotExists: true });
+    return this.get(name);
   }
 
   list(): readonly TopicCreated[] {
@@ -194,3 +210,24 @@ export function checkName(name: string): void {
 function isInternal(name: string): boolean {
   return name.startsWith('%SYS%');
 }
+
+/** Names that clients may give; some are RocketMQ's own (reference rocketmq-v2, 1.11). */
+function checkClientName(name: string): void {
+  if (name.length <= limits.topicNameMax && /^[a-zA-Z0-9_-]+$/.test(name)) {
+    if (!reservedTopics.has(name) && !name.startsWith('rmq_sys_')) return;
+  }
+  throw new MillraceError('ILLEGAL_TOPIC', `"${name}" is not a name for a topic`);
+}
+
+const reservedTopics: ReadonlySet<string> = new Set([
+  'TBW102',
+  'SCHEDULE_TOPIC_XXXX',
+  'BenchmarkTest',
+  'RMQ_SYS_TRANS_HALF_TOPIC',
+  'RMQ_SYS_TRACE_TOPIC',
+  'RMQ_SYS_TRANS_OP_HALF_TOPIC',
+  'TRANS_CHECK_MAX_TIME_TOPIC',
+  'SELF_TEST_TOPIC',
+  'OFFSET_MOVED_EVENT',
+  'CHECKPOINT_TOPIC',
+]);

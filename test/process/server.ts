@@ -24,7 +24,7 @@ export async function startServerProcess(
 ): Promise<ServerProcess> {
   const child = spawn(
     process.execPath,
-    [main, 'server', '--data', directory, '--port', String(port), ...more],
+    [main, 'server', '--data', directory, '--port', String(port), '--strict', ...more],
     {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],

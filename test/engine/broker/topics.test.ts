@@ -1,0 +1,44 @@
+import { afterEach, expect, test } from 'vitest';
+import { Groups } from '../../../engine/broker/groups.ts';
+import { SystemTopic } from '../../../engine/broker/system-topic.ts';
+import { Topics } from '../../../engine/broker/topics.ts';
+import { openTestBroker, type TestBroker } from './harness.ts';
+
+let broker: TestBroker | undefined;
+afterEach(() => broker?.stop());
+
+async function catalogue(autoCreate: boolean) {
+  broker = await openTestBroker();
+  const systemTopic = new SystemTopic(broker.store);
+  const topics = new Topics(systemTopic, broker.clock, autoCreate);
+  const groups = new Groups(systemTopic, broker.clock, autoCreate);
+  return { topics, groups };
+}
+
+test('topics and groups come into being by their first use, once', async () => {
+  const { topics, groups } = await catalogue(true);
+  const [one, other] = await Promise.all([topics.use('new'), topics.use('new')]);
+  expect(one).toBe(other);
+  expect(one).toMatchObject({ messageType: 'MIXED', queues: 4 });
+  expect(await groups.use('g')).toMatchObject({ fifo: false, start: 'beginning' });
+});
+
+test('not under names that clients may not give', async () => {
+  const { topics, groups } = await catalogue(true);
+  for (const name of ['', 'a b', 'TBW102', 'rmq_sys_x', 'x'.repeat(128)]) {
+    await expect(topics.use(name)).rejects.toMatchObject({ code: 'ILLEGAL_TOPIC' });
+  }
+  for (const name of ['%DLQ%g', '%SYS%parked']) {
+    await expect(topics.use(name)).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
+  }
+  for (const name of ['', 'a/b', 'DEFAULT_CONSUMER', 'x'.repeat(121)]) {
+    await expect(groups.use(name)).rejects.toMatchObject({ code: 'ILLEGAL_GROUP' });
+  }
+  expect(topics.list()).toEqual([]);
+});
+
+test('a strict server makes none', async () => {
+  const { topics, groups } = await catalogue(false);
+  await expect(topics.use('new')).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
+  await expect(groups.use('g')).rejects.toMatchObject({ code: 'GROUP_NOT_FOUND' });
+});
