@@ -86,10 +86,6 @@ export class CursorStore {
     for (const pair of this.#cursors) if (pair[0].startsWith(prefix)) yield pair;
   }
 
-  all(): IterableIterator<QueueCursor> {
-    return this.#cursors.values();
-  }
-
   /** Puts a cursor elsewhere: what its group holds is forgotten, and handles end. */
   move(name: string, next: number): QueueCursor {
     this.remove(name);
