@@ -42,6 +42,12 @@ export const limits = {
   attemptIdsMax: 1024,
   /** Deliveries of a message before it is dead, unless its group says otherwise (1.8). */
   deliveryAttemptsMax: 17,
+  /** Requests that come again are found within this time, and among this many entries. */
+  duplicateWindowMs: 10 * 60_000,
+  duplicateEntriesMax: 4 * 1024 * 1024,
+  /** The end of the log is read at a start to know them: at most this product of bytes. */
+  logMarkBytes: 8 * 1024 * 1024,
+  logMarksMax: 8,
   /** Timers due within this time are in memory, the others in the index database. */
   timerWindowMs: 60_000,
   /** The wall clock is looked at this often while a timer waits: it may jump. */

@@ -3,7 +3,7 @@ import { MillraceError } from '../platform/errors.ts';
 import type { AppendLane } from './append-lane.ts';
 import type { KvStore } from './kv/kv-store.ts';
 import type { Wanted } from './log/message-finder.ts';
-import type { LogPartition } from './log/partition.ts';
+import type { LogPartition, ScannedEntry } from './log/partition.ts';
 import type { StoreTimes } from './log/store-times.ts';
 import { OrderedRows } from './ordered-rows.ts';
 import { QueueGates } from './queue-gates.ts';
@@ -113,6 +113,15 @@ export class LogStore implements Store {
     const queue = await this.#queues.active.acquire(topicId, queueId);
     this.#queues.active.release(queue);
     return rangeOf(queue);
+  }
+
+  async scan(
+    partition: number,
+    from: number | undefined,
+    visit: (entry: ScannedEntry) => void,
+  ): Promise<void> {
+    const { log } = this.#lanes.get(partition)!;
+    await log.scan(Math.max(from ?? log.start, log.start), visit);
   }
 
   rangeNow(topicId: number, queueId: number): QueueRange | undefined {

@@ -182,6 +182,15 @@ export interface Store {
    * was read. Throws CORRUPTION when its CRC or header does not fit.
    */
   readEntry(partition: number, position: number, length: number): Promise<Entry | undefined>;
+  /**
+   * Visits the entries of a partition from `from` to its durable end, in their order; from its start
+   * when `from` is not given. `from` is where an entry began once. Throws CORRUPTION, IO.
+   */
+  scan(
+    partition: number,
+    from: number | undefined,
+    visit: (entry: Entry & { readonly firstIdHash: number }) => void,
+  ): Promise<void>;
   /** Messages of the topic with this id or key, newest first, at most `max`. */
   find(
     topicId: number,

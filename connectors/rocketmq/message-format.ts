@@ -20,6 +20,10 @@ export const rocketmqFormat: MessageFormat = {
     return Buffer.concat(fields);
   },
 
+  firstId(entry) {
+    return scanSendRequest(bytesOf(entry))[0]!.messageId;
+  },
+
   orderKeys(entry) {
     return scanSendRequest(bytesOf(entry)).map(({ messageGroup }) =>
       messageGroup === undefined ? 0 : orderKeyOf(messageGroup),

@@ -12,6 +12,8 @@ export interface MessageFilter {
 export interface MessageFormat {
   /** A request with some of the messages of another one, by their numbers. */
   select(request: Buffer, indexes: readonly number[]): Buffer;
+  /** Id of the entry's first message. */
+  firstId(entry: Entry): string;
   /** A hash of each message's message group, in order; 0 where there is none. */
   orderKeys(entry: Entry): readonly number[];
   /** What a parked entry holds: a request with one message. */

@@ -4,6 +4,7 @@ import type { Store } from '../../storage/store.ts';
 import { Clients } from './clients.ts';
 import { Consumers } from './consumers.ts';
 import { Delays } from './delays.ts';
+import { Duplicates } from './duplicates.ts';
 import type { Groups } from './groups.ts';
 import type { MessageFormat } from './message-format.ts';
 import { Parked } from './parked.ts';
@@ -41,8 +42,10 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const clients = new Clients(clock);
   const consumers = new Consumers({ store, topics, groups, clients, clock, format });
   await consumers.open();
-  const publisher = new Publisher(store, topics, format);
-  const parked = new Parked(store, topics, format);
+  const duplicates = new Duplicates(store, format, clock);
+  await duplicates.open();
+  const publisher = new Publisher(store, topics, format, duplicates);
+  const parked = new Parked(store, topics, format, duplicates);
   const delays = new Delays({ store, parked, publisher, clock, logger });
   const transactions = new Transactions({ store, topics, parked, publisher, clock, logger });
   await parked.open();
@@ -57,6 +60,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     transactions,
     redrive: (group, max) => redrive({ topics, consumers, publisher, format }, group, max),
     close() {
+      duplicates.close();
       delays.close();
       transactions.close();
       consumers.close();

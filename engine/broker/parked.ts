@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import { type Entry, entryKinds, type Store, tagNone } from '../../storage/store.ts';
+import type { Duplicates } from './duplicates.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
 import { endOffset, readRow } from './pop-queue.ts';
 import type { Topics } from './topics.ts';
@@ -52,13 +53,15 @@ export class Parked {
   readonly #store: Store;
   readonly #topics: Topics;
   readonly #format: MessageFormat;
+  readonly #duplicates: Duplicates;
   readonly #listeners: ParkedListener[] = [];
   #applied = 0;
 
-  constructor(store: Store, topics: Topics, format: MessageFormat) {
+  constructor(store: Store, topics: Topics, format: MessageFormat, duplicates: Duplicates) {
     this.#store = store;
     this.#topics = topics;
     this.#format = format;
+    this.#duplicates = duplicates;
   }
 
   subscribe(listener: ParkedListener): void {
@@ -95,18 +98,22 @@ export class Parked {
   /** Resolves when the message is durable and its listeners have it. */
   async park(body: Buffer, message: ParkedMessage): Promise<Waiting> {
     const { topicId } = this.#topics.internal(parkedTopic) ?? (await this.#create());
-    const { baseOffset } = await this.#store.append({
-      topicId,
-      queueId: 0,
-      kind: entryKinds.parked,
-      count: 1,
-      body,
-      firstIdHash: crc32(message.messageId),
-      tagHash: tagNone,
+    const { messageId } = message;
+    const { baseOffset } = await this.#duplicates.once(topicId, messageId, 1, async () => {
+      const appended = await this.#store.append({
+        topicId,
+        queueId: 0,
+        kind: entryKinds.parked,
+        count: 1,
+        body,
+        firstIdHash: crc32(messageId),
+        tagHash: tagNone,
+      });
+      const waiting = { offset: appended.baseOffset, message };
+      this.#apply([['parked', waiting]], appended.baseOffset + 1);
+      return { queueId: 0, ...appended };
     });
-    const waiting = { offset: baseOffset, message };
-    this.#apply([['parked', waiting]], baseOffset + 1);
-    return waiting;
+    return { offset: baseOffset, message };
   }
 
   /** Resolves when it is durable that these do not wait any more. */

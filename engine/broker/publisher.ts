@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import { entryKinds, type Store, tagMixed, tagNone } from '../../storage/store.ts';
+import type { Duplicates } from './duplicates.ts';
 import { checkMessage, type MessageParts } from './message-check.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
 import type { Topics } from './topics.ts';
@@ -13,11 +14,13 @@ export class Publisher {
   readonly #store: Store;
   readonly #topics: Topics;
   readonly #format: MessageFormat;
+  readonly #duplicates: Duplicates;
 
-  constructor(store: Store, topics: Topics, format: MessageFormat) {
+  constructor(store: Store, topics: Topics, format: MessageFormat, duplicates: Duplicates) {
     this.#store = store;
     this.#topics = topics;
     this.#format = format;
+    this.#duplicates = duplicates;
   }
 
   /**
@@ -57,20 +60,25 @@ export class Publisher {
     body: Buffer,
     messages: readonly MessageParts[],
   ): Promise<number> {
-    const { baseOffset } = await this.#store.append({
+    const { messageId } = messages[0]!;
+    const { baseOffset } = await this.#duplicates.once(
       topicId,
-      queueId,
-      kind: entryKinds.messages,
-      count: messages.length,
-      body,
-      firstIdHash: crc32(messages[0]!.messageId),
-      tagHash: sharedTagHash(messages),
-    });
+      messageId,
+      messages.length,
+      async () => {
+        const request = { topicId, queueId, kind: entryKinds.messages, count: messages.length };
+        const hashes = { firstIdHash: crc32(messageId), tagHash: sharedTagHash(messages) };
+        return { queueId, ...(await this.#store.append({ ...request, ...hashes, body })) };
+      },
+    );
     return baseOffset;
   }
 
-  /** A parked message goes to its topic now; false when the topic does not exist any more. */
-  async deliver(body: Buffer, message: ParkedMessage): Promise<boolean> {
+  /**
+   * A message that waited goes to its topic now; false when the topic does not exist any more.
+   * `again`: although the topic had a message of that id lately.
+   */
+  async deliver(body: Buffer, message: ParkedMessage, again = false): Promise<boolean> {
     const known = this.#topics.find(message.topic);
     if (known === undefined) return false;
     const { topicId } = known;
@@ -78,15 +86,14 @@ export class Publisher {
     return routes.send(topicId, async () => {
       const topic = this.#topics.stateOf(topicId);
       if (topic === undefined) return false;
-      await this.#store.append({
-        topicId,
-        queueId: routes.queueOf(topic, { ...message, priority: undefined }),
-        kind: entryKinds.messages,
-        count: 1,
-        body,
-        firstIdHash: crc32(message.messageId),
-        tagHash: tagHashOf(message.tag),
-      });
+      const queueId = routes.queueOf(topic, { ...message, priority: undefined });
+      const append = async () => {
+        const request = { topicId, queueId, kind: entryKinds.messages, count: 1 };
+        const hashes = { firstIdHash: crc32(message.messageId), tagHash: tagHashOf(message.tag) };
+        return { queueId, ...(await this.#store.append({ ...request, ...hashes, body })) };
+      };
+      if (again) await append();
+      else await this.#duplicates.once(topicId, message.messageId, 1, append);
       return true;
     });
   }

@@ -45,7 +45,7 @@ export async function redrive(
     if (messages.length === 0) break;
     for (const [index, { entry, index: at, receiptHandle }] of messages.entries()) {
       const { body, message } = format.redriven(entry, at);
-      if (!(await publisher.deliver(body, message))) {
+      if (!(await publisher.deliver(body, message, true))) {
         for (const left of messages.slice(index)) {
           consumers.changeInvisible(member, left.receiptHandle, 0, true);
         }

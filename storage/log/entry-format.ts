@@ -29,6 +29,7 @@ import type { AppendRequest, Entry, EntryKind } from '../store.ts';
  */
 export const entryHeaderBytes = 64;
 /** Where the tag hash lies in the header. */
+export const firstIdHashAt = 56;
 export const tagHashAt = 60;
 export const entryMagic = Uint8Array.of(0x4d, 0x4c, 0x52, 0x45);
 const formatVersion = 1;

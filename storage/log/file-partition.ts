@@ -4,7 +4,13 @@ import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Entry, NamesOf } from '../store.ts';
-import { claimedLength, decodeEntry, entryHeaderBytes, tagHashAt } from './entry-format.ts';
+import {
+  claimedLength,
+  decodeEntry,
+  entryHeaderBytes,
+  firstIdHashAt,
+  tagHashAt,
+} from './entry-format.ts';
 import { removeSegment } from './key-file.ts';
 import { type OpenSegments, openSegments } from './open-segments.ts';
 import type { LogPartition, PlacedEntry, PlacedRequest, ScannedEntry } from './partition.ts';
@@ -302,7 +308,8 @@ class FilePartition implements LogPartition {
     do {
       const entryPosition = map.positionOf(from + at);
       const entry = this.#checked(bytes, at, entryPosition);
-      visit({ ...entry, tagHash: bytes.readUInt32LE(at + tagHashAt) });
+      const tagHash = bytes.readUInt32LE(at + tagHashAt);
+      visit({ ...entry, tagHash, firstIdHash: bytes.readUInt32LE(at + firstIdHashAt) });
       at += entry.length;
       next = entryPosition + entry.length;
     } while (next < stop && isWhole(bytes, at));

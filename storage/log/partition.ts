@@ -22,6 +22,7 @@ export interface PlacedEntry {
 /** An entry met while scanning. */
 export interface ScannedEntry extends Entry {
   readonly tagHash: number;
+  readonly firstIdHash: number;
 }
 
 export interface LogPartition {

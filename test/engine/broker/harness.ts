@@ -17,6 +17,7 @@ import { openStore } from '../../../storage/open-store.ts';
 
 export interface Sent {
   readonly body: string;
+  readonly id?: string;
   readonly group?: string;
   readonly key?: string;
   readonly tag?: string;
@@ -28,6 +29,9 @@ export interface Sent {
 }
 
 export type Pop = Partial<Omit<PopRequest, 'group' | 'topic'>>;
+
+/** Ids go on over restarts: the same id again would be a duplicate. */
+let sent = 0;
 
 /** The broker over a log and a database in memory, on a clock that stands still. */
 export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock: ManualClock }) {
@@ -59,7 +63,6 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
   });
   const { clients, consumers, publisher, delays, transactions } = broker;
   const admin = new TopicAdmin({ store, topics, systemTopic });
-  let sent = 0;
 
   async function stop(): Promise<void> {
     broker.close();
@@ -81,13 +84,20 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
       topics.create(name, { queues, ifNotExists: false, messageType }),
 
     /** One request each. */
-    async publish(topic: string, messages: readonly Sent[]): Promise<void> {
-      for (const message of messages) await this.publishTogether(topic, [message]);
+    /** A request each; the offset of each message. */
+    async publish(topic: string, messages: readonly Sent[]): Promise<readonly number[]> {
+      const offsets: number[] = [];
+      for (const message of messages) {
+        offsets.push(...(await this.publishTogether(topic, [message])));
+      }
+      return offsets;
     },
 
     /** One request; the offset of each message. */
     async publishTogether(topic: string, messages: readonly Sent[]): Promise<readonly number[]> {
-      const requests = messages.map((message) => requestOf(topic, `id-${sent++}`, message));
+      const requests = messages.map((message) =>
+        requestOf(topic, message.id ?? `id-${sent++}`, message),
+      );
       const request = Buffer.concat(requests);
       const parts = scanSendRequest(request).map((scanned) => ({
         ...scanned,
