@@ -104,8 +104,18 @@ export function compareDecimals(left: Decimal, right: Decimal): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+const zeroDigit = 48;
+
 /** Without trailing zeros: equal numbers have one form. For hashing and keys. */
 export function normalized({ unscaled, scale }: Decimal): Decimal {
+  if (unscaled === 0n) return { unscaled, scale: 0 };
+  // Digit by digit would be quadratic in the long numbers that jsonb may hold.
+  if (scale > limits.numericDigitsMax) {
+    const digits = unscaled.toString();
+    let zeros = 0;
+    while (zeros < scale && digits.charCodeAt(digits.length - 1 - zeros) === zeroDigit) zeros++;
+    return { unscaled: unscaled / powerOfTen(zeros), scale: scale - zeros };
+  }
   while (scale > 0 && unscaled % 10n === 0n) {
     unscaled /= 10n;
     scale--;

@@ -47,6 +47,25 @@ test('tables hold them, views group by them, retractions find them, restarts kee
   ]);
 });
 
+test('numbers of any length inside jsonb are equal by value', async () => {
+  engine = await openEngine();
+  await engine.run(`CREATE TABLE t (id int PRIMARY KEY, j jsonb);
+    CREATE MATERIALIZED VIEW v AS SELECT j, count(*) AS n FROM t GROUP BY j`);
+  const long = `1.${'5'.repeat(100)}`;
+  const rows = [
+    long,
+    `${long}${'0'.repeat(50_000)}`,
+    '1e300',
+    `1${'0'.repeat(300)}.00`,
+    '0.0',
+    '-0',
+  ];
+  await engine.run(
+    `INSERT INTO t VALUES ${rows.map((text, id) => `(${id}, '${text}')`).join(', ')}`,
+  );
+  expect(await engine.run('SELECT n FROM v')).toEqual([['2'], ['2'], ['2']]);
+});
+
 test('messages bring nested JSON', async () => {
   engine = await openEngine();
   await engine.run(`
