@@ -13,6 +13,7 @@ import { systemClock } from '../platform/system-clock.ts';
 import { systemRandom } from '../platform/system-random.ts';
 import { rocksDb } from '../storage/kv/rocksdb-store.ts';
 import { openStore, partitionDirectories } from '../storage/open-store.ts';
+import type { FlushMode } from '../storage/store.ts';
 import { createAdminService } from './admin/service.ts';
 import { createFlightService } from './flight/service.ts';
 import { readCertificate, selfSignedCertificate } from './grpc/certificate.ts';
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly dataDirectories?: ReadonlyMap<number, string>;
   /** Bytes of one segment file of the log; 1 GiB unless it is given. */
   readonly segmentBytes?: number;
+  /** When messages are acknowledged (storage/store.ts); `sync` unless it is given. */
+  readonly flush?: FlushMode;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
@@ -69,6 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       directory,
       ...(dataDirectories === undefined ? {} : { dataDirectories }),
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
+      ...(options.flush === undefined ? {} : { flush: options.flush }),
       namesOf: namesOfEntry,
     });
     closers.push(() => store.close());

@@ -15,6 +15,8 @@ export const limits = {
   segmentBytes: 1024 * 1024 * 1024,
   /** Zero-written ahead of the tail, so that fdatasync need not commit a new file size. */
   preallocateStrideBytes: 16 * 1024 * 1024,
+  /** With flush=interval: how long a message that was acknowledged may stay out of the disk. */
+  flushIntervalMs: 100,
   /** Entries in one value of the consume-queue index. */
   consumeQueueBlockEntries: 512,
   /** Messages in one ReceiveMessage answer (reference rocketmq-v2, 1.13). */

@@ -23,6 +23,7 @@ import {
   type AppendRequest,
   type Entry,
   entryKinds,
+  type FlushMode,
   type FoundMessage,
   type NameKind,
   type QueueRange,
@@ -44,6 +45,7 @@ export interface LogStoreParts {
   readonly times: StoreTimes;
   readonly kv: KvStore;
   readonly retention: Retention;
+  readonly flush: FlushMode;
   /** Messages of one partition, newest first, at most `max` (log/message-finder.ts). */
   readonly find: (
     log: LogPartition,
@@ -62,6 +64,7 @@ export class LogStore implements Store {
   readonly #times: StoreTimes;
   readonly #kv: KvStore;
   readonly #find: LogStoreParts['find'];
+  readonly #isEarly: boolean;
   readonly #retention: Retention;
   #retaining: Promise<unknown> = Promise.resolve();
   readonly #gates: QueueGates;
@@ -72,6 +75,7 @@ export class LogStore implements Store {
   #orderedListeners: readonly RowsListener[] = [];
   #replacedListeners: readonly (() => void)[] = [];
   #appendedMessages = 0;
+  #lostAcks = 0;
   /** One change of the mapping at a time. */
   #moving: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -86,6 +90,7 @@ export class LogStore implements Store {
     this.#times = times;
     this.#kv = kv;
     this.#find = parts.find;
+    this.#isEarly = parts.flush === 'interval';
     this.#retention = parts.retention;
     this.#gates = new QueueGates(queues.active);
     for (const lane of lanes.values()) {
@@ -236,7 +241,7 @@ export class LogStore implements Store {
       sum.groupCommits += log.stats.groupCommits;
       sum.durableEnd += log.durableEnd;
     }
-    return { ...sum, appendedMessages: this.#appendedMessages };
+    return { ...sum, appendedMessages: this.#appendedMessages, lostAcks: this.#lostAcks };
   }
 
   close(): Promise<void> {
@@ -250,6 +255,8 @@ export class LogStore implements Store {
     await this.#retaining;
     try {
       await Promise.all([this.#queues.close(), this.derived.close()]);
+      // Else the next start would first read again what was written since the last flush.
+      await this.#kv.flush();
     } finally {
       await this.#kv.close();
     }
@@ -263,11 +270,14 @@ export class LogStore implements Store {
     const { partition, nextOffset: baseOffset } = queue;
     const lane = this.#lanes.get(partition)!;
     const storeTimeMs = this.#times.next(partition);
-    const { placed, durable } = lane.log.append({ ...request, baseOffset, storeTimeMs });
+    // What the server itself builds on is always awaited.
+    const mayWait = this.#isEarly && request.kind === entryKinds.messages;
+    const { placed, durable } = lane.log.append({ ...request, baseOffset, storeTimeMs, mayWait });
     queue.nextOffset = baseOffset + request.count;
     const appended = { partition, ...placed, baseOffset, storeTimeMs };
     lane.pending.push(indexRow({ ...request, ...appended }));
-    await durable;
+    if (mayWait) durable.catch(() => this.#lostAcks++);
+    else await durable;
     return appended;
   }
 

@@ -17,7 +17,7 @@ import { DerivedKeyWriter } from './queues/derived-keys.ts';
 import { checkIdentity, encodeIdentity, prefixes, prefixKey } from './queues/index-format.ts';
 import { homePartition } from './queues/queue-mapping.ts';
 import { Retention } from './retention.ts';
-import type { NamesOf, Store } from './store.ts';
+import type { FlushMode, NamesOf, Store } from './store.ts';
 
 export interface StoreOptions {
   readonly fs: Fs;
@@ -31,6 +31,8 @@ export interface StoreOptions {
    * `pN`, on another disk for example. The same ones, or more, must be named at each start.
    */
   readonly dataDirectories?: ReadonlyMap<number, string>;
+  /** `sync` unless it is given. */
+  readonly flush?: FlushMode;
   readonly segmentBytes?: number;
   readonly strideBytes?: number;
   /** Names under which messages can be found. */
@@ -85,6 +87,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       queues,
       derived: new DerivedKeyWriter(kv, clock),
       times: new StoreTimes(clock, lastMs),
+      flush: options.flush ?? 'sync',
       kv,
       find: (log, wanted, max) => findMessages(fs, log, options.namesOf ?? (() => []), wanted, max),
     });

@@ -133,7 +133,16 @@ export interface RetentionReport {
   readonly freedBytes: number;
 }
 
+/**
+ * When an append of messages resolves: `sync` = after fdatasync. `interval` = as soon as it is
+ * placed; the commit follows within limits.flushIntervalMs, and a power loss, a crash or a failing
+ * disk before it loses what was acknowledged. Nobody sees a message before it is durable either way.
+ */
+export type FlushMode = 'sync' | 'interval';
+
 export interface StoreStats {
+  /** Entries that were acknowledged early and then could not be written. */
+  readonly lostAcks: number;
   readonly appends: number;
   readonly appendedMessages: number;
   readonly appendedBytes: number;

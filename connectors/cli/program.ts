@@ -86,6 +86,7 @@ interface ServerFlags {
   readonly data: string;
   readonly dataDir?: ReadonlyMap<number, string>;
   readonly segmentSize: number;
+  readonly flush: 'sync' | 'interval';
   readonly port: number;
   readonly host: string;
 }
@@ -110,6 +111,14 @@ function addServerCommands(
       checked(parseSizeBytes),
       limits.segmentBytes,
     )
+    .addOption(
+      new Option(
+        '--flush <when>',
+        'interval: messages are acknowledged up to 100 ms before fdatasync',
+      )
+        .choices(['sync', 'interval'] as const)
+        .default('sync' as const),
+    )
     .option('--port <port>', 'gRPC port; 0 lets the system choose', checked(parsePort), 8081)
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--strict', 'do not make topics and groups by their first use', false)
@@ -129,6 +138,7 @@ function addServerCommands(
         host,
         strict,
         segmentBytes,
+        flush: options.flush,
         ...tls,
         ...dataDirectories,
       };

@@ -97,6 +97,8 @@ export interface ServerOptions {
   readonly dataDirectories?: ReadonlyMap<number, string>;
   /** Bytes of one segment file of the log; 1 GiB unless it is given. */
   readonly segmentBytes?: number;
+  /** `interval` acknowledges messages before they are on the disk. */
+  readonly flush?: 'sync' | 'interval';
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;

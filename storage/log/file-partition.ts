@@ -91,6 +91,8 @@ class FilePartition implements LogPartition {
   #durableEnd = 0;
   #filling!: Slab;
   #flushing: Promise<void> | undefined;
+  /** Ends the wait for the flush interval. */
+  #hurry: (() => void) | undefined;
   #closed = false;
   #spaceCheckedMs = Number.NEGATIVE_INFINITY;
   #hasSpace = true;
@@ -203,6 +205,7 @@ class FilePartition implements LogPartition {
     }
     const position = this.#filling.end;
     const { length, durable } = this.#filling.add(request);
+    if (this.#filling.isAwaited) this.#hurry?.();
     this.#flushing ??= this.#flushAll();
     return { placed: { position, length }, durable };
   }
@@ -282,6 +285,7 @@ class FilePartition implements LogPartition {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#hurry?.();
     await this.#flushing;
     await this.#segments.close();
     await this.#writer?.idle();
@@ -330,9 +334,26 @@ class FilePartition implements LogPartition {
     );
   }
 
+  /**
+   * Requests that arrive together share a commit: those of one turn of the event loop's queue, or,
+   * while nobody waits for them, of the flush interval.
+   */
+  async #gather(): Promise<void> {
+    const { clock } = this.#options;
+    await new Promise<void>((resolve) => clock.soon(resolve));
+    if (this.#filling.isAwaited || this.#closed || this.#filling.entryCount === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(limits.flushIntervalMs, resolve);
+      this.#hurry = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#hurry = undefined;
+  }
+
   async #flushAll(): Promise<void> {
-    // One turn of the event loop's queue: requests that arrived together share a commit.
-    await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
+    await this.#gather();
     while (this.#filling.entryCount > 0) {
       const slab = this.#filling;
       const sizeHint = Math.min(Math.max(slabBytesMin, slab.length), slabBytesHintMax);
@@ -346,6 +367,7 @@ class FilePartition implements LogPartition {
         continue;
       }
       this.#onSynced(slab);
+      if (!this.#filling.isAwaited) await this.#gather();
     }
     this.#flushing = undefined;
   }

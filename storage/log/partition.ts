@@ -12,6 +12,8 @@ export interface PlacedRequest extends AppendRequest {
   readonly baseOffset: number;
   /** Assigned by the caller (store-times.ts). */
   readonly storeTimeMs: number;
+  /** Nobody waits for it: its commit may wait for the flush interval. */
+  readonly mayWait?: boolean;
 }
 
 export interface PlacedEntry {

@@ -10,6 +10,7 @@ export class Slab {
   readonly #rejects: ((error: unknown) => void)[] = [];
   #bytes: Buffer;
   #length = 0;
+  #isAwaited = false;
 
   constructor(commit: number, start: number, sizeHint: number) {
     this.commit = commit;
@@ -30,12 +31,18 @@ export class Slab {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Somebody waits for one of the entries. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
+
   get entryCount(): number {
     return this.#resolves.length;
   }
 
   add(request: PlacedRequest): { length: number; durable: Promise<void> } {
     this.#reserve(entryHeaderBytes + request.body.length);
+    if (request.mayWait !== true) this.#isAwaited = true;
     const length = encodeEntry(this.#bytes, this.#length, request, {
       commit: this.commit,
       commitDistance: this.#length,

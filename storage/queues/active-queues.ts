@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../platform/clock.ts';
 import type { KvStore } from '../kv/kv-store.ts';
 import { Block } from './block.ts';
-import { blockKey, decodeQueueState, firstOffsetOfKey, queueStateKey } from './index-format.ts';
+import { blockKey, decodeQueueState, queueStateKey } from './index-format.ts';
 import { LogicalQueue } from './logical-queue.ts';
 import { homeSegments } from './queue-mapping.ts';
 import { queueNumber } from './queue-number.ts';
@@ -9,8 +9,13 @@ import { queueNumber } from './queue-number.ts';
 const idleMs = 60_000;
 /** Above this, queues are forgotten before they are idle; about 30 MB. */
 const activeQueuesMax = 65_536;
-/** Past the last key of a queue's blocks. */
-const offsetEnd = 2 ** 53;
+const newQueue = {
+  minOffset: 0,
+  maxOffset: 0,
+  highTimeMs: 0,
+  newestBlock: 0,
+  segments: homeSegments,
+};
 
 export interface QueueName {
   readonly topicId: number;
@@ -30,6 +35,9 @@ export class ActiveQueues {
   readonly #isWritten: (queue: LogicalQueue) => boolean;
   readonly #queues = new Map<number, LogicalQueue>();
   readonly #loading = new Map<number, Promise<void>>();
+  #wanted: QueueName[] = [];
+  /** The read that will bring what is wanted. */
+  #next: Promise<void> | undefined;
   #trimAbove = activeQueuesMax;
   #idleTimer: Timer | undefined;
   #isClosed = false;
@@ -76,12 +84,7 @@ export class ActiveQueues {
       const number = queueNumber(topicId, queueId);
       if (!this.#queues.has(number)) missing.set(number, { topicId, queueId });
     }
-    const keys = [...missing.values()].map(({ topicId, queueId }) =>
-      queueStateKey(topicId, queueId),
-    );
-    const states = isDatabaseEmpty ? [] : await this.#kv.getMany(keys);
-    let i = 0;
-    for (const name of missing.values()) this.#add(name, states[i++], []);
+    for (const queue of await this.#read([...missing.values()], isDatabaseEmpty)) this.#add(queue);
   }
 
   /** Forgets queues that are written, down to the bound; the ones that came first go first. */
@@ -100,39 +103,51 @@ export class ActiveQueues {
     this.#idleTimer?.cancel();
   }
 
+  /** Queues that are wanted in one turn are read together. */
   #load(topicId: number, queueId: number): Promise<void> {
     const number = queueNumber(topicId, queueId);
     let loading = this.#loading.get(number);
     if (loading === undefined) {
-      loading = this.#read({ topicId, queueId }).finally(() => this.#loading.delete(number));
+      this.#wanted.push({ topicId, queueId });
+      this.#next ??= Promise.resolve().then(() => this.#loadWanted());
+      loading = this.#next.finally(() => this.#loading.delete(number));
       this.#loading.set(number, loading);
     }
     return loading;
   }
 
-  async #read(name: QueueName): Promise<void> {
-    const { topicId, queueId } = name;
-    const from = blockKey(topicId, queueId, 0);
-    const to = blockKey(topicId, queueId, offsetEnd);
-    const [state, newest] = await Promise.all([
-      this.#kv.get(queueStateKey(topicId, queueId)),
-      this.#kv.scan({ from, to, reverse: true, limit: 1 }),
-    ]);
-    const blocks = newest.map(({ key, value }) =>
-      Block.stored(topicId, queueId, firstOffsetOfKey(key), value),
-    );
-    this.#add(name, state, blocks);
+  async #loadWanted(): Promise<void> {
+    const names = this.#wanted;
+    this.#wanted = [];
+    this.#next = undefined;
+    const queues = await this.#read(names, false);
+    const filled = queues.filter(({ maxOffset }) => maxOffset > 0);
+    const keys = filled.map((queue) => blockKey(queue.topicId, queue.queueId, queue.newestBlock));
+    const values = filled.length === 0 ? [] : await this.#kv.getMany(keys);
+    for (const [i, queue] of filled.entries()) {
+      const value = values[i];
+      // Retention may have taken it away.
+      if (value === undefined) continue;
+      const { topicId, queueId, newestBlock } = queue;
+      queue.blocks.push(Block.stored(topicId, queueId, newestBlock, value));
+    }
+    for (const queue of queues) this.#add(queue);
     this.trim();
   }
 
-  #add({ topicId, queueId }: QueueName, state: Uint8Array | undefined, blocks: Block[]): void {
-    const known =
-      state === undefined
-        ? { minOffset: 0, maxOffset: 0, highTimeMs: 0, segments: homeSegments }
-        : decodeQueueState(state);
-    const queue = new LogicalQueue(topicId, queueId, { ...known, blocks });
+  async #read(names: readonly QueueName[], isDatabaseEmpty: boolean): Promise<LogicalQueue[]> {
+    const keys = names.map(({ topicId, queueId }) => queueStateKey(topicId, queueId));
+    const states = isDatabaseEmpty || keys.length === 0 ? [] : await this.#kv.getMany(keys);
+    return names.map(({ topicId, queueId }, i) => {
+      const value = states[i];
+      const state = value === undefined ? newQueue : decodeQueueState(value);
+      return new LogicalQueue(topicId, queueId, state);
+    });
+  }
+
+  #add(queue: LogicalQueue): void {
     this.touch(queue);
-    this.#queues.set(queueNumber(topicId, queueId), queue);
+    this.#queues.set(queueNumber(queue.topicId, queue.queueId), queue);
     this.#forgetIdleLater();
   }
 

@@ -131,6 +131,7 @@ export class ConsumeQueues {
       const { topicId, queueId, highTimeMs } = queue;
       block = Block.create(topicId, queueId, baseOffset, partition, highTimeMs, followsGap);
       queue.blocks.push(block);
+      queue.newestBlock = baseOffset;
     }
     block.append(values, row);
     queue.maxOffset = baseOffset + values[from + col.count]!;

@@ -28,7 +28,8 @@ import { homeSegments, type QueueSegment } from './queue-mapping.ts';
  * | 0           | 8     | one past the last offset, float64                                  |
  * | 8           | 8     | highest store time of any entry, float64                           |
  * | 16          | 8     | first offset that did not expire, float64                          |
- * | 24 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
+ * | 24          | 8     | first offset of its newest block, float64                          |
+ * | 32 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
  * | + 8         | 8     | first offset, float64                                              |
  * No segments stand for the home partition from offset 0.
  *
@@ -58,7 +59,7 @@ export const prefixes = {
 } as const;
 export const blockHeaderBytes = 16;
 export const blockEntryBytes = 32;
-const formatVersion = 3;
+const formatVersion = 4;
 
 /** The smallest key of a prefix. */
 export function prefixKey(prefix: number): Buffer {
@@ -125,25 +126,28 @@ export interface QueueState {
   readonly minOffset: number;
   readonly maxOffset: number;
   readonly highTimeMs: number;
+  /** First offset of the newest block, when there is one. */
+  readonly newestBlock: number;
   readonly segments: readonly QueueSegment[];
 }
 
 export function encodeQueueState(state: QueueState): Buffer {
-  const { minOffset, maxOffset, highTimeMs, segments } = state;
+  const { minOffset, maxOffset, highTimeMs, newestBlock, segments } = state;
   const places =
     segments === homeSegments
       ? []
       : segments.flatMap(({ partition, firstOffset }) => [partition, firstOffset]);
-  return encodeNumbers(maxOffset, highTimeMs, minOffset, ...places);
+  return encodeNumbers(maxOffset, highTimeMs, minOffset, newestBlock, ...places);
 }
 
 export function decodeQueueState(value: Uint8Array): QueueState {
-  const [maxOffset = 0, highTimeMs = 0, minOffset = 0, ...places] = decodeNumbers(value);
+  const [maxOffset = 0, highTimeMs = 0, minOffset = 0, newestBlock = 0, ...places] =
+    decodeNumbers(value);
   const segments: QueueSegment[] = [];
   for (let i = 0; i < places.length; i += 2) {
     segments.push({ partition: places[i]!, firstOffset: places[i + 1]! });
   }
-  const known = { minOffset, maxOffset, highTimeMs };
+  const known = { minOffset, maxOffset, highTimeMs, newestBlock };
   return { ...known, segments: segments.length === 0 ? homeSegments : segments };
 }
 

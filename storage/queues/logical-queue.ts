@@ -1,4 +1,5 @@
 import type { Block } from './block.ts';
+import type { QueueState } from './index-format.ts';
 import type { QueueSegment } from './queue-mapping.ts';
 
 /** What is in memory of a logical queue in use; an idle one takes no memory at all. */
@@ -15,25 +16,17 @@ export class LogicalQueue {
   nextOffset: number;
   /** Highest store time of the queue's entries; 0 when there are none. */
   highTimeMs: number;
-  /** Oldest first; all but the last are full, and not yet written. */
-  blocks: Block[];
+  /** First offset of the newest block, here or in the database, when there is one. */
+  newestBlock: number;
+  /** Oldest first; all but the last take no more entries, and are not yet written. */
+  readonly blocks: Block[] = [];
   touchedMs = 0;
   /** Entries before the next one were cleaned out of the log, and are not in the index. */
   hasGap = false;
   /** While above 0 the queue stays in memory. */
   pins = 0;
 
-  constructor(
-    topicId: number,
-    queueId: number,
-    state: {
-      readonly segments: readonly QueueSegment[];
-      readonly minOffset: number;
-      readonly maxOffset: number;
-      readonly highTimeMs: number;
-      readonly blocks: Block[];
-    },
-  ) {
+  constructor(topicId: number, queueId: number, state: QueueState) {
     this.topicId = topicId;
     this.queueId = queueId;
     this.segments = state.segments;
@@ -41,7 +34,7 @@ export class LogicalQueue {
     this.maxOffset = state.maxOffset;
     this.nextOffset = state.maxOffset;
     this.highTimeMs = state.highTimeMs;
-    this.blocks = state.blocks;
+    this.newestBlock = state.newestBlock;
   }
 
   /** The partition that new entries go to. */

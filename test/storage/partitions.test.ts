@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { limits } from '../../platform/limits.ts';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs } from '../../platform/memory-fs.ts';
 import { SeededRandom } from '../../platform/seeded-random.ts';
@@ -95,6 +96,43 @@ test('a queue moves while it is appended to: nothing is lost, doubled or out of 
     expect([partition, baseOffset]).toEqual([0, kv === parts.kv ? 0 : 1]);
     await again.close();
   }
+});
+
+test('flush=interval acknowledges early, and shows nothing before it is durable', async () => {
+  const parts = world();
+  const sizes = { segmentBytes: 8192, strideBytes: 1024 };
+  const random = new SeededRandom(1);
+  const store = await openStore({
+    ...{ ...parts, random, directory: '/data', flush: 'interval' },
+    ...sizes,
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const seen: number[] = [];
+  store.onDurable(({ rowCount }) => seen.push(rowCount));
+  await store.range(1, 0);
+  await Promise.all([append(store, 'a'), append(store, 'b')]);
+  for (let i = 0; i < 5; i++) await turn();
+  expect(await contents(store)).toEqual([]);
+  expect(seen).toEqual([]);
+  const early = parts.fs.crashClone(random);
+  parts.clock.advance(limits.flushIntervalMs);
+  await expect.poll(() => seen).toEqual([2]);
+  expect(await contents(store)).toEqual(['a', 'b']);
+  // Somebody who waits takes the others along at once: the clock stands still.
+  await append(store, 'c');
+  const body = Buffer.from('d');
+  const rows = { topicId: 2, queueId: 0, kind: entryKinds.rows, count: 1, body };
+  await store.append({ ...rows, firstIdHash: 0, tagHash: 0 });
+  expect(await contents(store)).toEqual(['a', 'b', 'c']);
+  await append(store, 'e');
+  await store.close();
+  expect(store.stats().lostAcks).toBe(0);
+  const again = await open(parts, new Map());
+  expect(await contents(again)).toEqual(['a', 'b', 'c', 'e']);
+  await again.close();
+  const lost = await open({ ...parts, fs: early, kv: new MemoryKv() }, new Map());
+  expect(await contents(lost)).toEqual([]);
+  await lost.close();
 });
 
 test('a move that goes nowhere or names nothing is refused, and changes nothing', async () => {
