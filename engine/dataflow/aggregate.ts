@@ -47,6 +47,9 @@ export class AggregateOperator implements Operator {
   #touched: number[] = [];
   #before: GroupRows[] = [];
   readonly #loading: Loading;
+  /** Of the delta at hand, by row: used again for the next one. */
+  #hashes = new Int32Array(1024);
+  #groups = new Int32Array(1024);
 
   constructor(node: AggregateNode, input: Operator, onErrors: OnErrors, loading: Loading) {
     this.#input = input;
@@ -128,10 +131,14 @@ export class AggregateOperator implements Operator {
   #groupsOf(delta: Batch): Int32Array {
     const { rowCount } = delta;
     const keys = this.#node.groupBy.map((column) => delta.columns[column]!);
-    const hashes = new Int32Array(rowCount);
+    if (rowCount > this.#hashes.length) {
+      this.#hashes = new Int32Array(rowCount);
+      this.#groups = new Int32Array(rowCount);
+    }
+    const hashes = this.#hashes;
+    const groups = this.#groups;
     hashRows(keys, rowCount, hashes);
     const keyRows: Batch = { rowCount, columns: keys, weights: delta.weights };
-    const groups = new Int32Array(rowCount);
     const known: number[] = [];
     for (let row = 0; row < rowCount; row++) {
       let id = this.#index.first(keys, row, hashes[row]!);
