@@ -54,7 +54,7 @@ test('errors of recursion are those of PostgreSQL', async () => {
   const endless = 'WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT * FROM r';
   expect(await twin.ours(endless)).toEqual(['54000']);
   await twin.close();
-}, 60_000);
+}, 120_000);
 
 test('a row of HOP and TUMBLE is in every window that its time lies in', async () => {
   const twin = await Twin.open(['CREATE TABLE q (id int PRIMARY KEY, at timestamp)']);
@@ -88,4 +88,4 @@ test('a row of HOP and TUMBLE is in every window that its time lies in', async (
     expect(await twin.ours(bad)).toEqual(['22023']);
   }
   await twin.close();
-}, 60_000);
+}, 120_000);

@@ -59,4 +59,4 @@ test('a scalar subquery with more rows is an error where its value is used', asy
   ]);
   expect(await twin.engine.run('SELECT sqlstate FROM "m$errors"')).toEqual([]);
   await twin.close();
-}, 60_000);
+}, 120_000);

@@ -84,5 +84,25 @@ export const subqueryQueries: Readonly<Record<string, string>> = {
     FROM a AS x, a AS y WHERE x.v <= y.v) AS m FROM t`,
   derived:
     'SELECT x.g, count(*) AS c FROM (SELECT g FROM t UNION ALL SELECT k FROM u) x GROUP BY x.g',
+  limit_lateral: `SELECT t.id, x.v FROM t, LATERAL (SELECT v FROM s WHERE s.g = t.g
+    ORDER BY v DESC NULLS LAST, id LIMIT 1) x`,
+  limit_theta: `SELECT t.id, x.id AS sid FROM t LEFT JOIN LATERAL (SELECT id FROM s WHERE s.v > t.v
+    ORDER BY s.v, s.id LIMIT 2 OFFSET 1) x ON true`,
+  limit_scalar: 'SELECT id, (SELECT v FROM s WHERE s.g = t.g ORDER BY id LIMIT 1) AS v FROM t',
+  limit_exists: 'SELECT id FROM t WHERE EXISTS (SELECT 1 FROM s WHERE s.g = t.g LIMIT 1)',
+  limit_in: 'SELECT id FROM t WHERE v IN (SELECT w FROM u ORDER BY k LIMIT 2)',
+  window_lateral: `SELECT t.id, x.r FROM t, LATERAL (SELECT s.id, rank() OVER (ORDER BY s.v, s.id) AS r
+    FROM s WHERE s.g = t.g) x WHERE x.id = t.id`,
+  window_over_subquery: `SELECT id, sum((SELECT w FROM u WHERE k = t.g)) OVER (PARTITION BY v % 2
+    ORDER BY id) AS s FROM t`,
+  distinct_on: `SELECT t.id, x.id AS sid FROM t, LATERAL (SELECT DISTINCT ON (s.v) s.v, s.id FROM s
+    WHERE s.g <> t.g ORDER BY s.v, s.id) x`,
+  aggregates_ordered: `SELECT id, (SELECT array_agg(v ORDER BY id) FROM s WHERE s.g = t.g) AS a,
+    (SELECT string_agg(g, ',' ORDER BY id) FROM s WHERE s.v = t.v) AS b FROM t`,
+  aggregates_distinct: 'SELECT id, (SELECT count(DISTINCT v) FROM s WHERE s.g = t.g) AS c FROM t',
+  aggregates_many: `SELECT id, (SELECT bool_or(v > 3) FROM s WHERE s.g = t.g) AS b,
+    (SELECT regr_count(v, n) + count(n) FROM s WHERE s.v < t.v) AS r FROM t`,
+  grouping_sets: `SELECT id, EXISTS (SELECT g FROM s WHERE s.v = t.v GROUP BY GROUPING SETS ((g), (id))
+    HAVING count(*) > 1) AS e FROM t`,
   uncorrelated_order: 'SELECT id FROM t WHERE v = (SELECT count(*) FROM u)',
 };
