@@ -37,7 +37,7 @@ class Interning {
       isSame &&= found.node === input;
       return found.node;
     });
-    const key = `${inputs.join(',')}:${JSON.stringify(node, plainValue)}`;
+    const key = `${inputs.join(',')}:${JSON.stringify(ownPart(node), plainValue)}`;
     let known = this.#byKey.get(key);
     if (known === undefined) {
       known = { node: isSame ? node : over, number: this.keys.push(key) - 1 };
@@ -46,6 +46,13 @@ class Interning {
     this.#done.set(node, known);
     return known;
   }
+}
+
+/** A join's fields are those of its inputs, of which there may be many. */
+function ownPart(node: PlanNode): object {
+  if (node.kind !== 'join' && node.kind !== 'outer' && node.kind !== 'semi') return node;
+  const { fields: _, ...own } = node;
+  return own;
 }
 
 /** Inputs are in the key by their numbers; positions in the text do not count. */

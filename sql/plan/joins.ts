@@ -74,9 +74,16 @@ export function joinSides(sides: readonly Side[], conditions: readonly Expr[]): 
   for (const [index, { columns }] of sides.entries()) {
     for (const column of columns) owner.set(column, index);
   }
-  const usedBy = (expr: Expr) => {
-    const owners = [...columnsOf(expr)].map((column) => owner.get(column));
-    return new Set(owners.filter((side) => side !== undefined));
+  // A FROM clause of many relations asks for the same ones over and over.
+  const known = new Map<Expr, ReadonlySet<number>>();
+  const usedBy = (expr: Expr): ReadonlySet<number> => {
+    let used = known.get(expr);
+    if (used === undefined) {
+      const owners = [...columnsOf(expr)].map((column) => owner.get(column));
+      used = new Set(owners.filter((side) => side !== undefined));
+      known.set(expr, used);
+    }
+    return used;
   };
   const own = sides.map((side, index) =>
     filtered(

@@ -143,7 +143,12 @@ function keyOfSide(node: Joined, side: 'left' | 'right'): readonly number[] | un
   return key?.every((column) => column >= 0) === true ? key : undefined;
 }
 
+/** Longer unique keys are not followed: nobody groups by so many columns. */
+const keyColumnsMax = 8;
+
 function keyOfBoth(node: Joined): readonly number[] | undefined {
+  const width = (node.left.uniqueKey?.length ?? 0) + (node.right.uniqueKey?.length ?? 0);
+  if (width > keyColumnsMax) return undefined;
   const [left, right] = [keyOfSide(node, 'left'), keyOfSide(node, 'right')];
   return left === undefined || right === undefined ? undefined : [...left, ...right];
 }

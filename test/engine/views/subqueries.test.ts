@@ -60,3 +60,27 @@ test('a scalar subquery with more rows is an error where its value is used', asy
   expect(await twin.engine.run('SELECT sqlstate FROM "m$errors"')).toEqual([]);
   await twin.close();
 }, 120_000);
+
+test('statements that change tables take subqueries too', async () => {
+  const twin = await Twin.open([
+    ...tables,
+    "INSERT INTO t VALUES (1, 'a', 1, 1), (2, 'b', 2, 2), (3, NULL, NULL, 3)",
+    "INSERT INTO s VALUES (1, 'a', 5, 1), (2, 'c', 2, 2)",
+    "INSERT INTO u VALUES ('a', 7), ('b', 8)",
+  ]);
+  for (const statement of [
+    'UPDATE t SET v = (SELECT max(s.v) FROM s WHERE s.g = t.g) WHERE g IN (SELECT k FROM u)',
+    'DELETE FROM s WHERE NOT EXISTS (SELECT FROM u WHERE u.k = s.g)',
+    "INSERT INTO u VALUES ('z', (SELECT count(*) FROM t))",
+    'INSERT INTO s SELECT id + 10, g, (SELECT min(w) FROM u), n FROM t WHERE v IS NULL',
+    'WITH RECURSIVE r(x) AS (SELECT 20 UNION SELECT x + 1 FROM r WHERE x < 23) SELECT x FROM r',
+  ]) {
+    await twin.both(statement);
+  }
+  for (const table of ['t', 's', 'u']) {
+    expect(await twin.ours(`SELECT * FROM ${table}`)).toEqual(
+      await twin.theirs(`SELECT * FROM ${table}`),
+    );
+  }
+  await twin.close();
+}, 120_000);
