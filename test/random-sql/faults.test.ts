@@ -13,7 +13,7 @@ const seed = 7;
 const casesAtMost = 120;
 
 /** They cannot forget. */
-const stateless = ['input', 'map', 'union'];
+const stateless = ['input', 'map', 'union', 'iteration'];
 
 let postgres: TextPostgres;
 beforeAll(async () => {
