@@ -4,8 +4,9 @@ import { defineConfig } from 'vitest/config';
 const expectOptions = { poll: { timeout: 60_000 } };
 
 /**
- * Two projects. `unit` shares one module graph between files in worker threads (fast);
- * `process` gives each file its own process, for tests that start servers, kill them or take ports.
+ * Three projects. `unit` shares one module graph between files in worker threads (fast);
+ * `process` gives each file its own process, for tests that start servers, kill them or take ports;
+ * `crash` is the enumeration of crash points, which takes longer than all of `unit`.
  */
 export default defineConfig({
   test: {
@@ -17,11 +18,20 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/process/**', 'test/interop/**'],
+          exclude: ['test/process/**', 'test/interop/**', 'test/storage/crash/**'],
           pool: 'threads',
           isolate: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          expect: expectOptions,
+        },
+      },
+      {
+        test: {
+          name: 'crash',
+          include: ['test/storage/crash/**/*.test.ts'],
+          pool: 'threads',
+          testTimeout: 600_000,
           expect: expectOptions,
         },
       },

@@ -37,6 +37,8 @@ export interface ServerOptions {
   readonly strict?: boolean;
   /** Files of a certificate and its private key, PEM; without it one is made. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Publishing is refused while less is free. */
+  readonly diskReserveBytes?: number | undefined;
 }
 
 export interface RunningServer {
@@ -74,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
       ...(options.flush === undefined ? {} : { flush: options.flush }),
       namesOf: namesOfEntry,
+      diskReserveBytes: options.diskReserveBytes,
     });
     closers.push(() => store.close());
     const autoCreate = options.strict !== true;

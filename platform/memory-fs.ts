@@ -9,7 +9,7 @@ import type { Random } from './random.ts';
  * - A file is two byte arrays: what the process sees, and what the disk surely has. A write marks
  *   the 512-byte sectors it touches as unsynced; fdatasync copies them to the disk's side.
  * - A directory is two maps of names likewise; `syncDirectory` copies the names. Creating,
- *   renaming and unlinking are unsynced until then. Directories themselves are durable at once.
+ *   renaming and unlinking are unsynced until then, and so is the creation of a directory in it.
  * - `crashClone(random)` is the disk after power loss: each unsynced sector is kept or lost by
  *   itself (so writes tear and reorder), each unsynced name likewise. A file is as long as its last
  *   kept sector makes it; an unsynced truncation is kept or lost, too. The original stays usable,
@@ -50,6 +50,8 @@ interface File {
 interface Directory {
   readonly live: Map<string, File>;
   readonly synced: Map<string, File>;
+  /** Its own name survives in its parent. */
+  isNamed: boolean;
 }
 
 export class MemoryFs implements Fs {
@@ -61,7 +63,7 @@ export class MemoryFs implements Fs {
   free = Number.MAX_SAFE_INTEGER;
 
   constructor(options: MemoryFsOptions = {}) {
-    this.#directories.set('/', { live: new Map(), synced: new Map() });
+    this.#directories.set('/', { live: new Map(), synced: new Map(), isNamed: true });
     this.#onOperation = options.onOperation ?? (() => undefined);
   }
 
@@ -72,7 +74,8 @@ export class MemoryFs implements Fs {
 
   /** The disk after power loss now; each unsynced sector and name survives by the coin. */
   crashClone(random: Random, options: MemoryFsOptions = {}): MemoryFs {
-    const namesLeft = ({ live, synced }: Directory): Directory => {
+    const namesLeft = ({ live, synced, isNamed }: Directory): Directory | undefined => {
+      if (!isNamed && random.below(2) === 0) return undefined;
       const names = new Map(synced);
       for (const name of new Set([...synced.keys(), ...live.keys()])) {
         const file = live.get(name);
@@ -80,7 +83,7 @@ export class MemoryFs implements Fs {
         if (file === undefined) names.delete(name);
         else names.set(name, file);
       }
-      return { live: names, synced: names };
+      return { live: names, synced: names, isNamed: true };
     };
     return this.#clone(options, namesLeft, (file) => crashedFile(file, random));
   }
@@ -118,7 +121,7 @@ export class MemoryFs implements Fs {
 
   async makeDirectory(path: string): Promise<void> {
     for (let at = path; !this.#directories.has(at); at = parentOf(at)) {
-      this.#directories.set(at, { live: new Map(), synced: new Map() });
+      this.#directories.set(at, { live: new Map(), synced: new Map(), isNamed: false });
     }
   }
 
@@ -161,6 +164,9 @@ export class MemoryFs implements Fs {
     this.#begin('syncDirectory', path);
     synced.clear();
     for (const [name, file] of live) synced.set(name, file);
+    for (const [other, directory] of this.#directories) {
+      if (other !== '/' && parentOf(other) === path) directory.isNamed = true;
+    }
   }
 
   async freeBytes(): Promise<number> {
@@ -169,7 +175,8 @@ export class MemoryFs implements Fs {
 
   #clone(
     options: MemoryFsOptions,
-    copyNames: (directory: Directory) => Directory,
+    /** `undefined`: the directory is lost, with all that is in it. */
+    copyNames: (directory: Directory) => Directory | undefined,
     copyFile: (file: File) => File,
   ): MemoryFs {
     const clone = new MemoryFs(options);
@@ -181,9 +188,14 @@ export class MemoryFs implements Fs {
     };
     const copyMap = (names: ReadonlyMap<string, File>) =>
       new Map([...names].map(([name, file]) => [name, copyOf(file)]));
-    for (const [path, directory] of this.#directories) {
-      const { live, synced } = copyNames(directory);
-      clone.#directories.set(path, { live: copyMap(live), synced: copyMap(synced) });
+    // Parents come first: a directory whose parent is lost is lost, too.
+    const paths = [...this.#directories.keys()].sort();
+    for (const path of paths) {
+      if (path !== '/' && !clone.#directories.has(parentOf(path))) continue;
+      const copied = copyNames(this.#directories.get(path)!);
+      if (copied === undefined) continue;
+      const { live, synced, isNamed } = copied;
+      clone.#directories.set(path, { live: copyMap(live), synced: copyMap(synced), isNamed });
     }
     clone.free = this.free;
     return clone;

@@ -3,7 +3,7 @@ import { MillraceError } from '../platform/errors.ts';
 import type { AppendLane } from './append-lane.ts';
 import type { KvStore } from './kv/kv-store.ts';
 import type { Wanted } from './log/message-finder.ts';
-import type { LogPartition, ScannedEntry } from './log/partition.ts';
+import { type LogPartition, type ScannedEntry, sumOfStats } from './log/partition.ts';
 import type { StoreTimes } from './log/store-times.ts';
 import { OrderedRows } from './ordered-rows.ts';
 import { QueueGates } from './queue-gates.ts';
@@ -30,6 +30,7 @@ import {
   type RetentionReport,
   type RetentionRules,
   type Store,
+  type StoreStats,
   systemTopicId,
   tagNone,
 } from './store.ts';
@@ -233,15 +234,16 @@ export class LogStore implements Store {
     return this.#orderedRows.released();
   }
 
-  stats() {
-    const sum = { appends: 0, appendedBytes: 0, groupCommits: 0, durableEnd: 0 };
-    for (const { log } of this.#lanes.values()) {
-      sum.appends += log.stats.appends;
-      sum.appendedBytes += log.stats.appendedBytes;
-      sum.groupCommits += log.stats.groupCommits;
-      sum.durableEnd += log.durableEnd;
-    }
-    return { ...sum, appendedMessages: this.#appendedMessages, lostAcks: this.#lostAcks };
+  stats(): StoreStats {
+    const logs = [...this.#lanes.values()].map(({ log }) => log);
+    return {
+      ...sumOfStats(logs.map(({ stats }) => stats)),
+      durableEnd: logs.reduce((sum, { durableEnd }) => sum + durableEnd, 0),
+      appendedMessages: this.#appendedMessages,
+      lostAcks: this.#lostAcks,
+      activeQueues: this.#queues.active.size,
+      indexLagEntries: this.#queues.waitingRows,
+    };
   }
 
   close(): Promise<void> {

@@ -35,6 +35,7 @@ export interface StoreOptions {
   readonly flush?: FlushMode;
   readonly segmentBytes?: number;
   readonly strideBytes?: number;
+  readonly diskReserveBytes?: number | undefined;
   /** Names under which messages can be found. */
   readonly namesOf?: NamesOf;
 }
@@ -74,8 +75,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const serverId = await readOrCreateIdentity(fs, directory, random);
     await claimIndex(kv, indexPath, serverId);
     for (const [partition, path] of partitionDirectories(directory, options.dataDirectories)) {
-      await fs.makeDirectory(path);
-      await fs.syncDirectory(dirname(path));
+      // The directory that it lies in may be new, too.
+      await createDirectory(fs, dirname(path));
+      await createDirectory(fs, path);
       logs.push(await openPartition({ ...options, directory: path, partition, serverId }));
     }
     const queues = new ConsumeQueues(kv, clock);
@@ -98,8 +100,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
+/** Also when it was there: whoever made it may have died before its name was durable. */
 async function createDirectory(fs: Fs, path: string): Promise<void> {
-  if (await fs.exists(path)) return;
   await fs.makeDirectory(path);
   await fs.syncDirectory(dirname(path));
 }

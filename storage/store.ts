@@ -1,3 +1,4 @@
+import type { PartitionStats } from './log/partition.ts';
 import type { IndexRows } from './queues/index-rows.ts';
 import type { QueueSegment } from './queues/queue-mapping.ts';
 
@@ -140,15 +141,17 @@ export interface RetentionReport {
  */
 export type FlushMode = 'sync' | 'interval';
 
-export interface StoreStats {
+/** Counters since the start, and the state of now. */
+export interface StoreStats extends PartitionStats {
   /** Entries that were acknowledged early and then could not be written. */
   readonly lostAcks: number;
-  readonly appends: number;
   readonly appendedMessages: number;
-  readonly appendedBytes: number;
-  readonly groupCommits: number;
   /** The sum of the partitions' durable ends: bytes of the log. */
   readonly durableEnd: number;
+  /** Queues in memory; idle ones are in the index alone. */
+  readonly activeQueues: number;
+  /** Entries that the index on disk lacks. */
+  readonly indexLagEntries: number;
 }
 
 export interface Store {

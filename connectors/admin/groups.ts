@@ -10,7 +10,9 @@ import type { AdminRequest, WireClient, WireGroup } from './proto.ts';
 import type { AdminHandlers, AdminOptions } from './service.ts';
 
 /** Consumer groups, their clients and their dead letters. */
-export function groupMethods(options: AdminOptions): Omit<AdminHandlers, 'FindMessages'> {
+export function groupMethods(
+  options: AdminOptions,
+): Omit<AdminHandlers, 'FindMessages' | 'Status'> {
   const { groups, consumers, clients, redrive } = options.broker;
   return {
     CreateGroup: async ({ group = {}, if_not_exists: ifNotExists = false }) => {

@@ -48,7 +48,13 @@ message ListClientsResponse { int32 code = 1; string error = 2; repeated GroupCl
 message RedriveRequest { string group = 1; int32 max = 2; }
 message RedriveResponse { int32 code = 1; string error = 2; int32 count = 3; }
 
+message StatusRequest {}
+// One number each; a histogram is several.
+message Metric { string name = 1; double value = 2; string unit = 3; }
+message StatusResponse { int32 code = 1; string error = 2; repeated Metric metrics = 3; }
+
 service AdminService {
+  rpc Status(StatusRequest) returns (StatusResponse);
   // Newest first.
   rpc FindMessages(FindMessagesRequest) returns (FindMessagesResponse);
   rpc CreateGroup(CreateGroupRequest) returns (CreateGroupResponse);
@@ -98,8 +104,19 @@ export interface WireClient {
   readonly since_ms?: number;
 }
 
+/** One counter of the server. */
+export interface WireMetric {
+  readonly name?: string;
+  readonly value?: number;
+  readonly unit?: string;
+}
+
 /** Each method's request and what its answer has besides `AdminAnswer`. */
 export interface AdminMethods {
+  readonly Status: {
+    readonly request: object;
+    readonly answer: { metrics?: readonly WireMetric[] };
+  };
   readonly FindMessages: {
     readonly request: { topic?: string; message_id?: string; key?: string; max?: number };
     readonly answer: { messages?: readonly Uint8Array[] };

@@ -7,6 +7,7 @@ import type { GrpcService } from '../grpc/service.ts';
 import { ok, statusOf } from '../rocketmq/status.ts';
 import { findMessages } from './find.ts';
 import { groupMethods } from './groups.ts';
+import { metricsOf } from './metrics.ts';
 import {
   type AdminMethod,
   type AdminMethods,
@@ -35,6 +36,7 @@ const same = (bytes: Buffer) => bytes;
 /** `millrace.v1.AdminService`. */
 export function createAdminService(options: AdminOptions): GrpcService {
   const answers: AdminHandlers = {
+    Status: () => ({ metrics: metricsOf(options.store.stats()) }),
     FindMessages: (request) => findMessages(options, request),
     ...groupMethods(options),
   };

@@ -1,6 +1,11 @@
 import { resolve } from 'node:path';
 import { type DumpFilter, type DumpItem, dumpLog } from '../../storage/check/dump.ts';
-import { type Finding, isDamage, rangeText } from '../../storage/check/findings.ts';
+import {
+  type Finding,
+  isDamage,
+  type PositionRange,
+  rangeText,
+} from '../../storage/check/findings.ts';
 import { type RepairReport, repairLog } from '../../storage/check/repair.ts';
 import { type PartitionReport, type VerifyReport, verifyLog } from '../../storage/check/verify.ts';
 import { entryKinds } from '../../storage/store.ts';
@@ -22,14 +27,20 @@ export async function logVerify(
   return exitCodeOf(report);
 }
 
+export interface RepairFlags {
+  readonly json: boolean;
+  readonly rebuildIndex: boolean;
+  readonly skip: readonly PositionRange[];
+}
+
 /** `millrace log repair`. */
 export async function logRepair(
   context: CliContext,
   data: string,
-  { json, rebuildIndex }: { readonly json: boolean; readonly rebuildIndex: boolean },
+  { json, ...flags }: RepairFlags,
 ): Promise<ExitCode> {
   const report = await withProgress(context, (onProgress) =>
-    repairLog({ ...context, directory: resolve(data), rebuildIndex, onProgress }),
+    repairLog({ ...context, directory: resolve(data), ...flags, onProgress }),
   );
   await context.screen.out(json ? jsonText(report) : `${repairLines(report).join('\n')}\n`);
   return exitCodeOf(report.after);

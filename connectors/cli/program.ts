@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
+import { type PositionRange, parseRange } from '../../storage/check/findings.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import { runDemo } from './demo/demo.ts';
 import { defaultEndpoint, type Endpoint, parseEndpoint, parsePort } from './endpoint.ts';
@@ -18,12 +19,13 @@ import {
   type ResetFlags,
   redriveCommand,
 } from './group-commands.ts';
-import { type DumpFlags, logDump, logRepair, logVerify } from './log-commands.ts';
+import { type DumpFlags, logDump, logRepair, logVerify, type RepairFlags } from './log-commands.ts';
 import { publishCommand, subscribeCommand } from './message-commands.ts';
 import { addDataDirectory, parsePartition } from './partition-name.ts';
 import { orNone, parseDurationMs, parseSizeBytes } from './quantities.ts';
 import { serverCommand } from './server-command.ts';
 import { sqlCommand, submitCommand } from './sql-commands.ts';
+import { statusCommand } from './status-command.ts';
 import type { TableStyle } from './table.ts';
 import {
   type TopicChanges,
@@ -124,9 +126,10 @@ function addServerCommands(
     .option('--strict', 'do not make topics and groups by their first use', false)
     .option('--tls-cert <file>', 'certificate, PEM; without it TLS has one made at the start')
     .option('--tls-key <file>', 'its private key, PEM')
+    .option('--disk-reserve <MiB>', 'refuse publishing while less is free (256)', wholeNumber)
     .action(async (options: ServerFlags) => {
       const { data, dataDir, segmentSize: segmentBytes, port, host, strict } = options;
-      const { tlsCert, tlsKey } = options;
+      const { tlsCert, tlsKey, diskReserve } = options;
       if ((tlsCert === undefined) !== (tlsKey === undefined)) {
         throw new MillraceError('INVALID_ARGUMENT', '--tls-cert and --tls-key come together');
       }
@@ -139,10 +142,20 @@ function addServerCommands(
         strict,
         segmentBytes,
         flush: options.flush,
+        diskReserveBytes: diskReserve === undefined ? undefined : diskReserve * 1024 * 1024,
         ...tls,
         ...dataDirectories,
       };
       exit(await serverCommand(context, settings));
+    });
+  program
+    .command('status')
+    .description('counters of a running server')
+    .addOption(endpointOption())
+    .addOption(formatOption())
+    .addOption(new Option('--json', 'print JSON').default(false))
+    .action(async (options: SqlFlags & { json: boolean }) => {
+      exit(await statusCommand(context, { ...sqlOptions(options), json: options.json }));
     });
   program
     .command('demo')
@@ -165,6 +178,7 @@ interface ServerFlags {
   readonly strict: boolean;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly diskReserve?: number;
 }
 
 interface SqlFlags {
@@ -482,8 +496,14 @@ function addLogCommands(
   data(log.command('repair'))
     .description('cut a torn tail and bring the index up to date; damage of the log stays')
     .option('--rebuild-index', 'build the index from the log again', false)
+    .option(
+      '--skip <range>',
+      'take a damaged range out of the log, as verify names it; may be given again',
+      (text: string, before: readonly PositionRange[]) => [...before, damagedRange(text)],
+      [],
+    )
     .addOption(json())
-    .action(async (options: { data: string; json: boolean; rebuildIndex: boolean }) => {
+    .action(async (options: RepairFlags & { data: string }) => {
       exit(await logRepair(context, options.data, options));
     });
 }
@@ -526,6 +546,12 @@ function wholeNumber(text: string): number {
     throw new InvalidArgumentError('not a whole number');
   }
   return number;
+}
+
+function damagedRange(text: string): PositionRange {
+  const range = parseRange(text);
+  if (range === undefined) throw new InvalidArgumentError('not a range like p0:1024-2048');
+  return range;
 }
 
 /** `5-10`, `5-` or `-10`; the upper bound is excluded. */

@@ -106,6 +106,8 @@ export interface ServerOptions {
   readonly strict?: boolean;
   /** Files of a certificate and its private key, PEM. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Publishing is refused while less is free; 256 MiB when absent. */
+  readonly diskReserveBytes?: number | undefined;
 }
 
 export interface RunningServer {

@@ -88,11 +88,14 @@ export class IndexCheck {
     return texts;
   }
 
-  async #compareQueue(
-    entries: readonly WalkedEntry[],
-    mayLack: boolean,
-  ): Promise<string | undefined> {
-    const { topicId, queueId, baseOffset } = entries[0]!.header;
+  async #compareQueue(all: readonly WalkedEntry[], mayLack: boolean): Promise<string | undefined> {
+    const { topicId, queueId } = all[0]!.header;
+    const queue = await this.#queues.active.acquire(topicId, queueId);
+    this.#queues.active.release(queue);
+    // What expired goes from the index first, and later from the log.
+    const entries = all.filter(({ header }) => header.baseOffset >= queue.minOffset);
+    if (entries.length === 0) return undefined;
+    const { baseOffset } = entries[0]!.header;
     const last = entries.at(-1)!.header;
     const offsets = Math.max(0, last.baseOffset + last.count - baseOffset);
     let rows: IndexRows;

@@ -1,14 +1,18 @@
+import { MillraceError } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
 import { openStore } from '../open-store.ts';
 import { appliedKey } from '../queues/index-format.ts';
-import { type Finding, isDamage } from './findings.ts';
+import { type Finding, isDamage, type PositionRange, rangeText } from './findings.ts';
 import { openOffline } from './offline.ts';
+import { skipRanges } from './skip-ranges.ts';
 import { type CheckOptions, type VerifyReport, verifyLog } from './verify.ts';
 
 export interface RepairOptions extends CheckOptions {
   readonly random: Random;
   /** Builds the index from the log again even when nothing is wrong with it. */
   readonly rebuildIndex: boolean;
+  /** Damaged ranges to take out of the log (skip-ranges.ts); each as verification names it. */
+  readonly skip: readonly PositionRange[];
 }
 
 export interface RepairReport {
@@ -22,10 +26,46 @@ export interface RepairReport {
 /**
  * Mends what can be mended without losing anything: cuts a torn tail, removes an interrupted
  * segment, brings the index up to date or builds it again. Damage of the log itself stays as it
- * is, and then nothing is touched. Throws as `verifyLog`.
+ * is, unless it is told to skip it; then nothing else is touched. Throws as `verifyLog`, and
+ * INVALID_ARGUMENT for a range to skip that is not damaged.
  */
 export async function repairLog(options: RepairOptions): Promise<RepairReport> {
   const before = await verifyLog(options);
+  if (options.skip.length === 0) return mend(options, before);
+  const skipped = await skip(options, before);
+  const { actions, after } = await mend(options, await verifyLog(options));
+  return { before, actions: [...skipped, ...actions], after };
+}
+
+async function skip(options: RepairOptions, before: VerifyReport): Promise<string[]> {
+  const { fs, kv, directory } = options;
+  const damaged = before.findings.flatMap(({ kind, range }) =>
+    range !== undefined && (kind === 'entries' || kind === 'missing') ? [rangeText(range)] : [],
+  );
+  for (const range of options.skip) {
+    if (damaged.includes(rangeText(range))) continue;
+    throw new MillraceError(
+      'INVALID_ARGUMENT',
+      `${rangeText(range)} is no damaged range; these are: ${damaged.join(', ') || 'none'}`,
+    );
+  }
+  const { partitions, index } = await openOffline(fs, kv, directory);
+  if (index === undefined) {
+    throw new MillraceError('UNSUPPORTED', 'skipping needs an index that can be read');
+  }
+  try {
+    const actions: string[] = [];
+    for (const partition of partitions) {
+      const ranges = options.skip.filter((range) => range.partition === partition.number);
+      actions.push(...(await skipRanges({ fs, directory, partition, index }, ranges)));
+    }
+    return actions;
+  } finally {
+    await index.close();
+  }
+}
+
+async function mend(options: RepairOptions, before: VerifyReport): Promise<RepairReport> {
   const damage = before.findings.filter(isDamage);
   if (damage.some(({ kind }) => kind !== 'index')) return { before, actions: [], after: before };
   const actions = before.findings.flatMap(curedByOpening);

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../platform/errors.ts';
+import type { Random } from '../../platform/random.ts';
 import type { KvOpener, KvPair, KvPut, KvRange, KvStore } from './kv-store.ts';
 
 /**
@@ -10,17 +11,17 @@ import type { KvOpener, KvPair, KvPut, KvRange, KvStore } from './kv-store.ts';
  * made when a scan first needs one after a change.
  */
 export class MemoryKv implements KvOpener {
-  readonly #databases = new Map<string, Map<string, Uint8Array>>();
+  readonly #databases = new Map<string, Database>();
   readonly #open = new Set<string>();
 
   async open(path: string): Promise<KvStore> {
     if (this.#open.has(path)) {
       throw new MillraceError('DIRECTORY_LOCKED', `${path} is open already`);
     }
-    const data = this.#databases.get(path) ?? new Map<string, Uint8Array>();
-    this.#databases.set(path, data);
+    const database = this.#databases.get(path) ?? newDatabase();
+    this.#databases.set(path, database);
     this.#open.add(path);
-    return new MemoryStore(data, () => this.#open.delete(path));
+    return new MemoryStore(database, () => this.#open.delete(path));
   }
 
   /** Loses the database of a path; it must not be open. */
@@ -31,19 +32,48 @@ export class MemoryKv implements KvOpener {
   /** The databases as they are now, none of them open: what a killed process leaves behind. */
   clone(): MemoryKv {
     const copy = new MemoryKv();
-    for (const [path, data] of this.#databases) copy.#databases.set(path, new Map(data));
+    for (const [path, { data, flushed, batches }] of this.#databases) {
+      copy.#databases.set(path, { data: new Map(data), flushed, batches: [...batches] });
+    }
+    return copy;
+  }
+
+  /** As after power loss: what was flushed, and some of the batches since, a prefix of them. */
+  crashClone(random: Random): MemoryKv {
+    const copy = new MemoryKv();
+    for (const [path, { flushed, batches }] of this.#databases) {
+      const data = new Map(flushed);
+      const kept = batches.slice(0, random.below(batches.length + 1));
+      for (const apply of kept) apply(data);
+      copy.#databases.set(path, { data, flushed: new Map(data), batches: [] });
+    }
     return copy;
   }
 }
 
+type Data = Map<string, Uint8Array>;
+
+interface Database {
+  readonly data: Data;
+  /** The pairs at the last flush, and the changes since. */
+  flushed: Data;
+  batches: ((data: Data) => void)[];
+}
+
+function newDatabase(): Database {
+  return { data: new Map(), flushed: new Map(), batches: [] };
+}
+
 class MemoryStore implements KvStore {
-  readonly #data: Map<string, Uint8Array>;
+  readonly #database: Database;
+  readonly #data: Data;
   readonly #release: () => void;
   #sorted: string[] | undefined;
   #closed = false;
 
-  constructor(data: Map<string, Uint8Array>, release: () => void) {
-    this.#data = data;
+  constructor(database: Database, release: () => void) {
+    this.#database = database;
+    this.#data = database.data;
     this.#release = release;
   }
 
@@ -59,17 +89,21 @@ class MemoryStore implements KvStore {
 
   async write(puts: readonly KvPut[]): Promise<void> {
     this.#checkOpen();
-    for (const { key, value } of puts) {
-      if (value === undefined) this.#data.delete(textOf(key));
-      else this.#data.set(textOf(key), value.slice());
-    }
-    this.#sorted = undefined;
+    const copies = puts.map(({ key, value }) => [textOf(key), value?.slice()] as const);
+    this.#change((data) => {
+      for (const [key, value] of copies) {
+        if (value === undefined) data.delete(key);
+        else data.set(key, value);
+      }
+    });
   }
 
   async deleteRange(range: { readonly from: Uint8Array; readonly to: Uint8Array }): Promise<void> {
     this.#checkOpen();
-    for (const key of this.#keysIn(range)) this.#data.delete(key);
-    this.#sorted = undefined;
+    const keys = this.#keysIn(range);
+    this.#change((data) => {
+      for (const key of keys) data.delete(key);
+    });
   }
 
   async scan(range: KvRange): Promise<readonly KvPair[]> {
@@ -83,12 +117,20 @@ class MemoryStore implements KvStore {
 
   async flush(): Promise<void> {
     this.#checkOpen();
+    this.#database.flushed = new Map(this.#data);
+    this.#database.batches = [];
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#release();
+  }
+
+  #change(apply: (data: Data) => void): void {
+    apply(this.#data);
+    this.#database.batches.push(apply);
+    this.#sorted = undefined;
   }
 
   #keysIn({ from, to }: { readonly from: Uint8Array; readonly to: Uint8Array }): string[] {

@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import { limits } from '../../platform/limits.ts';
+import { Histogram } from '../histogram.ts';
 import type { Entry, NamesOf } from '../store.ts';
 import {
   claimedLength,
@@ -13,14 +14,20 @@ import {
 } from './entry-format.ts';
 import { removeSegment } from './key-file.ts';
 import { type OpenSegments, openSegments } from './open-segments.ts';
-import type { LogPartition, PlacedEntry, PlacedRequest, ScannedEntry } from './partition.ts';
+import type {
+  LogPartition,
+  PartitionStats,
+  PlacedEntry,
+  PlacedRequest,
+  ScannedEntry,
+} from './partition.ts';
 import { recoverTail } from './recovery.ts';
 import { Segment } from './segment.ts';
 import { type Cleaning, cleanSegments } from './segment-cleaner.ts';
 import { segmentHeaderBytes } from './segment-format.ts';
 import { indexSegment } from './segment-keys.ts';
 import { SegmentList } from './segment-list.ts';
-import { SegmentWriter } from './segment-writer.ts';
+import { SegmentWriter, type SegmentWriterOptions } from './segment-writer.ts';
 import { Slab } from './slab.ts';
 
 export interface PartitionOptions {
@@ -31,6 +38,8 @@ export interface PartitionOptions {
   readonly serverId: string;
   readonly segmentBytes?: number;
   readonly strideBytes?: number;
+  /** Appends are refused while less is free; limits.diskReserveBytes when absent. */
+  readonly diskReserveBytes?: number | undefined;
   /** Names under which messages can be found; without it sealed segments get no key files. */
   readonly namesOf?: NamesOf;
 }
@@ -75,9 +84,14 @@ export async function openPartition(options: PartitionOptions): Promise<LogParti
  */
 class FilePartition implements LogPartition {
   readonly number: number;
-  readonly stats = { appends: 0, appendedBytes: 0, groupCommits: 0 };
+  readonly #counts = {
+    ...{ appends: 0, appendedBytes: 0, groupCommits: 0 },
+    ...{ failedCommits: 0, refusedAppends: 0 },
+  };
+  readonly #commitEntries = new Histogram();
+  readonly #syncMs = new Histogram();
   readonly #options: PartitionOptions;
-  readonly #segmentOptions: { readonly strideBytes: number; readonly segmentBytes: number };
+  readonly #segmentOptions: SegmentWriterOptions;
   readonly #segments: SegmentList;
   readonly #listeners: ((durableEnd: number) => void)[] = [];
   readonly #abandonListeners: (() => void)[] = [];
@@ -111,6 +125,8 @@ class FilePartition implements LogPartition {
       },
     });
     this.#segmentOptions = {
+      clock,
+      syncMs: this.#syncMs,
       strideBytes: options.strideBytes ?? limits.preallocateStrideBytes,
       segmentBytes: options.segmentBytes ?? limits.segmentBytes,
     };
@@ -150,6 +166,24 @@ class FilePartition implements LogPartition {
       `the log ${this.#options.directory} ends at position ${end}, but was synced up to ` +
         `${syncedEnd}. Nothing was changed`,
     );
+  }
+
+  get stats(): PartitionStats {
+    const { all } = this.#segments;
+    const finished = all.reduce((total, { entryBytes }) => total + entryBytes, 0);
+    return {
+      ...this.#counts,
+      commitEntries: this.#commitEntries.snapshot(),
+      syncMs: this.#syncMs.snapshot(),
+      pendingBytes: this.#filling.end - this.#durableEnd,
+      segments: all.length,
+      logBytes: finished + this.#durableEnd - (all.at(-1)?.start ?? this.#durableEnd),
+      isFull: !this.#hasSpace,
+    };
+  }
+
+  get #reserveBytes(): number {
+    return this.#options.diskReserveBytes ?? limits.diskReserveBytes;
   }
 
   get durableEnd(): number {
@@ -193,14 +227,16 @@ class FilePartition implements LogPartition {
       );
     }
     if (!this.#hasSpace) {
+      this.#counts.refusedAppends++;
       this.#checkSpaceSometimes();
       throw new MillraceError(
         'DISK_FULL',
-        `less than ${limits.diskReserveBytes} bytes are free for ${this.#options.directory}; ` +
+        `less than ${this.#reserveBytes} bytes are free for ${this.#options.directory}; ` +
           'publishing is refused, consuming goes on',
       );
     }
     if (this.#filling.end - this.#durableEnd > pendingBytesMax) {
+      this.#counts.refusedAppends++;
       throw new MillraceError('RESOURCE_LIMIT', 'the disk cannot keep up with the appends');
     }
     const position = this.#filling.end;
@@ -303,7 +339,10 @@ class FilePartition implements LogPartition {
     const { map, start, end } = segment;
     const from = map.offsetFrom(position);
     const until = Math.min(map.endOffset, segmentHeaderBytes + this.#durableEnd - start);
-    if (from >= until) return end;
+    if (from >= until) {
+      assert(end > position, 'a scan moves on');
+      return end;
+    }
     let bytes = await segment.read(from, Math.min(scanBytes, until - from));
     const claimed = claimedLength(bytes, 0);
     if (claimed > bytes.length) bytes = await segment.read(from, claimed);
@@ -374,9 +413,10 @@ class FilePartition implements LogPartition {
 
   #onSynced(slab: Slab): void {
     this.#durableEnd = slab.end;
-    this.stats.groupCommits++;
-    this.stats.appends += slab.entryCount;
-    this.stats.appendedBytes += slab.length;
+    this.#counts.groupCommits++;
+    this.#counts.appends += slab.entryCount;
+    this.#counts.appendedBytes += slab.length;
+    this.#commitEntries.record(slab.entryCount);
     this.#remember(slab);
     for (const listener of this.#listeners) listener(this.#durableEnd);
     slab.resolve();
@@ -387,6 +427,7 @@ class FilePartition implements LogPartition {
   /** Fails the commit and all that was placed after it; the next one starts a new segment. */
   async #abandon(slab: Slab, writer: SegmentWriter | undefined, error: unknown): Promise<void> {
     const later = this.#filling;
+    this.#counts.failedCommits++;
     this.#retire();
     this.#filling = new Slab(later.commit + 1, this.#durableEnd, slabBytesMin);
     if (error instanceof MillraceError && error.code === 'DISK_FULL') {
@@ -471,7 +512,7 @@ class FilePartition implements LogPartition {
   async #checkSpace(): Promise<void> {
     try {
       const free = await this.#options.fs.freeBytes(this.#options.directory);
-      this.#hasSpace = free >= limits.diskReserveBytes;
+      this.#hasSpace = free >= this.#reserveBytes;
     } catch {
       // A file system that cannot tell must not stop publishing.
       this.#hasSpace = true;

@@ -53,6 +53,8 @@ export async function openSegments(
       syncedEnd = Math.max(syncedEnd, name.start);
       if (segment !== undefined) segments.push(segment);
       await checkReaches(before, name.start);
+      // After an interrupted creation the segment before it goes on taking writes.
+      if (segment !== undefined && before?.isSealed === false) before.finish(name.start);
     }
     checkLast(segments.at(-1));
     // A killed process may have left names that are not durable yet.
@@ -143,8 +145,7 @@ async function checkReaches(segment: Segment | undefined, end: number): Promise<
       `${file.path} does not reach position ${end}, where the next segment starts`,
     );
   }
-  if (!isSealed) return segment.finish(end);
-  if (missing === 0) return;
+  if (!isSealed || missing === 0) return;
   throw new MillraceError(
     'CORRUPTION',
     `${file.path} is sealed at position ${segment.end}, but the next segment starts at ${end}`,

@@ -1,3 +1,4 @@
+import { type HistogramSnapshot, sumOfHistograms } from '../histogram.ts';
 import type { AppendRequest, Entry } from '../store.ts';
 import type { Segment } from './segment.ts';
 import type { Cleaning } from './segment-cleaner.ts';
@@ -25,6 +26,27 @@ export interface PlacedEntry {
 export interface ScannedEntry extends Entry {
   readonly tagHash: number;
   readonly firstIdHash: number;
+}
+
+export interface PartitionStats {
+  readonly appends: number;
+  readonly appendedBytes: number;
+  readonly groupCommits: number;
+  /** Commits that failed; their appends were refused. */
+  readonly failedCommits: number;
+  /** Appends that were refused for want of space, or because the disk could not keep up. */
+  readonly refusedAppends: number;
+  /** Entries of a commit. */
+  readonly commitEntries: HistogramSnapshot;
+  /** How long fdatasync of a commit took, ms. */
+  readonly syncMs: HistogramSnapshot;
+  /** Bytes accepted and not yet durable. */
+  readonly pendingBytes: number;
+  readonly segments: number;
+  /** Bytes of the entries on disk. */
+  readonly logBytes: number;
+  /** Appends are refused for want of space. */
+  readonly isFull: boolean;
 }
 
 export interface LogPartition {
@@ -63,7 +85,7 @@ export interface LogPartition {
    * the caller must take its offsets back too, before its next append.
    */
   onAbandon(listener: () => void): void;
-  readonly stats: { appends: number; appendedBytes: number; groupCommits: number };
+  readonly stats: PartitionStats;
   /** In the order of the stream; the last one takes writes. */
   readonly segments: readonly Segment[];
   /** The segment that holds the position. */
@@ -81,4 +103,23 @@ export interface LogPartition {
    */
   clean(segments: readonly Segment[], cleaning: Cleaning): Promise<Segment>;
   close(): Promise<void>;
+}
+
+/** The statistics of several partitions as of one. */
+export function sumOfStats(stats: readonly PartitionStats[]): PartitionStats {
+  const sum = (of: (one: PartitionStats) => number) =>
+    stats.reduce((total, one) => total + of(one), 0);
+  return {
+    appends: sum((one) => one.appends),
+    appendedBytes: sum((one) => one.appendedBytes),
+    groupCommits: sum((one) => one.groupCommits),
+    failedCommits: sum((one) => one.failedCommits),
+    refusedAppends: sum((one) => one.refusedAppends),
+    commitEntries: sumOfHistograms(stats.map((one) => one.commitEntries)),
+    syncMs: sumOfHistograms(stats.map((one) => one.syncMs)),
+    pendingBytes: sum((one) => one.pendingBytes),
+    segments: sum((one) => one.segments),
+    logBytes: sum((one) => one.logBytes),
+    isFull: stats.some((one) => one.isFull),
+  };
 }

@@ -110,7 +110,7 @@ async function copyKept(
 }
 
 /** The entries of the new file on their way to the disk. */
-class Output {
+export class Output {
   readonly queues = new QueueTable();
   readonly #file: FileHandle;
   readonly #runs: number[] = [];

@@ -38,10 +38,14 @@ export async function sealSegment(segment: Segment, pause: Pause): Promise<void>
   });
   const content = { header, end, map, queues: queues.rows(), lastCommit, entriesCrc };
   const tail = encodeSegmentTail(content);
+  const tables = tail.subarray(0, -segmentFooterBytes);
+  const footerBytes = tail.subarray(-segmentFooterBytes);
   await file.truncate(map.endOffset);
-  await file.write(tail, map.endOffset);
+  await file.write(tables, map.endOffset);
+  // Before the footer: sectors reach the disk in any order, and a footer vouches for the tables.
   await file.fdatasync();
-  const footerBytes = tail.subarray(tail.length - segmentFooterBytes);
+  await file.write(footerBytes, map.endOffset + tables.length);
+  await file.fdatasync();
   const size = map.endOffset + tail.length;
   segment.sealed(decodeSegmentFooter(footerBytes, header, size)!);
 }

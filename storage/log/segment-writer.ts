@@ -1,4 +1,6 @@
+import type { Clock } from '../../platform/clock.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
+import type { Histogram } from '../histogram.ts';
 import {
   encodeSegmentHeader,
   type SegmentHeader,
@@ -9,6 +11,14 @@ import {
 /** Zeros are written ahead in pieces of this size; a commit waits for one piece at most. */
 const zeroPieceBytes = 1024 * 1024;
 const zeros = new Uint8Array(zeroPieceBytes);
+
+export interface SegmentWriterOptions {
+  readonly strideBytes: number;
+  readonly segmentBytes: number;
+  readonly clock: Clock;
+  /** Takes in how long each fdatasync of a commit took, ms. */
+  readonly syncMs: Histogram;
+}
 
 /**
  * The segment that takes writes. Keeps the file zero-written ahead of the tail, so that fdatasync
@@ -23,6 +33,8 @@ export class SegmentWriter {
   readonly #file: FileHandle;
   readonly #strideBytes: number;
   readonly #limitBytes: number;
+  readonly #clock: Clock;
+  readonly #syncMs: Histogram;
   /** File offset up to which bytes are entries. */
   #written: number;
   /** File offset up to which the file is at least zero. */
@@ -38,7 +50,7 @@ export class SegmentWriter {
     header: SegmentHeader,
     written: number,
     size: number,
-    options: { readonly strideBytes: number; readonly segmentBytes: number },
+    options: SegmentWriterOptions,
   ) {
     this.#file = file;
     this.header = header;
@@ -46,6 +58,8 @@ export class SegmentWriter {
     this.#zeroed = Math.max(size, written);
     this.#strideBytes = options.strideBytes;
     this.#limitBytes = options.segmentBytes;
+    this.#clock = options.clock;
+    this.#syncMs = options.syncMs;
   }
 
   /** Creates the file with a durable header and a durable name. */
@@ -53,7 +67,7 @@ export class SegmentWriter {
     fs: Fs,
     directory: string,
     header: SegmentHeader,
-    options: { readonly strideBytes: number; readonly segmentBytes: number },
+    options: SegmentWriterOptions,
   ): Promise<SegmentWriter> {
     const path = `${directory}/${segmentFileName(header)}`;
     const file = await fs.open(path, 'create');
@@ -92,8 +106,10 @@ export class SegmentWriter {
     if (this.#piece !== undefined && this.#piece.start < end) await this.#piece.done;
     await this.#file.write(bytes, at);
     this.#isSyncing = true;
+    const startMs = this.#clock.monotonicMs();
     await this.#file.fdatasync();
     this.#isSyncing = false;
+    this.#syncMs.record(this.#clock.monotonicMs() - startMs);
     this.#written = end;
   }
 

@@ -97,6 +97,11 @@ export class ConsumeQueues {
     return this.#taken;
   }
 
+  /** Rows that are taken in and not yet in the database. */
+  get waitingRows(): number {
+    return this.#waitingRows;
+  }
+
   /** Brings queues into memory, so that their rows can be taken in. */
   prepare(names: readonly QueueName[]): Promise<void> {
     return this.active.loadAll(names, this.#isEmpty);

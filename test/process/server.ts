@@ -16,20 +16,25 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
 }
 
-export async function startServerProcess(
+export function startServerProcess(
   directory: string,
   port = 0,
   environment: Readonly<Record<string, string>> = {},
   more: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const child = spawn(
-    process.execPath,
-    [main, 'server', '--data', directory, '--port', String(port), '--strict', ...more],
-    {
-      env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const args = [main, 'server', '--data', directory, '--port', String(port), '--strict', ...more];
+  return startNode(args, environment);
+}
+
+/** Any script that serves and says so in the words of `millrace server`. */
+export async function startNode(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stderr.on('data', (bytes: Buffer) => {

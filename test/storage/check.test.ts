@@ -4,13 +4,21 @@ import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs } from '../../platform/memory-fs.ts';
 import { SeededRandom } from '../../platform/seeded-random.ts';
 import { type DumpFilter, dumpLog } from '../../storage/check/dump.ts';
-import { type Finding, isDamage, parseRange, rangeText } from '../../storage/check/findings.ts';
+import {
+  type Finding,
+  isDamage,
+  type PositionRange,
+  parseRange,
+  rangeText,
+} from '../../storage/check/findings.ts';
 import { type RepairReport, repairLog } from '../../storage/check/repair.ts';
 import { type VerifyReport, verifyLog } from '../../storage/check/verify.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { segmentHeaderBytes } from '../../storage/log/segment-format.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { appliedKey, blockKey, encodeNumbers } from '../../storage/queues/index-format.ts';
+import { col, indexRowWidth } from '../../storage/queues/index-rows.ts';
+import type { Store } from '../../storage/store.ts';
 import { History } from './history.ts';
 import { flip, readFile, segmentPaths, writeFile } from './segments.ts';
 
@@ -27,14 +35,16 @@ function options({ fs, kv }: World) {
   return { fs, kv, clock: new ManualClock(), random: new SeededRandom(7), ...small };
 }
 
-/** A closed store of several segments and queues. */
-async function written(): Promise<World> {
+/** A closed store of several segments, all but the last sealed, and several queues. */
+async function written(segmentBytes = small.segmentBytes): Promise<World> {
   const world = { fs: new MemoryFs(), kv: new MemoryKv(), history: new History() };
   const random = new SeededRandom(seed);
-  const store = await openStore(options(world));
+  const store = await openStore({ ...options(world), segmentBytes });
   for (let i = 0; i < 20; i++) {
     await Promise.all([world.history.send(store, random), world.history.send(store, random)]);
   }
+  // Sealing goes on in the background, in turns of the event loop.
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   await store.close();
   return world;
 }
@@ -49,8 +59,12 @@ function damageOf({ findings }: VerifyReport): readonly Finding[] {
   return findings.filter(isDamage);
 }
 
-function repair(world: World, rebuildIndex = false): Promise<RepairReport> {
-  return repairLog({ ...options(world), rebuildIndex });
+function repair(
+  world: World,
+  rebuildIndex = false,
+  skip: readonly PositionRange[] = [],
+): Promise<RepairReport> {
+  return repairLog({ ...options(world), rebuildIndex, skip });
 }
 
 /** Everything that was acknowledged is there. */
@@ -221,6 +235,109 @@ describe('repair', () => {
     expect(report.actions).toEqual([]);
     expect(damageOf(report.after)).not.toEqual([]);
     expect(await bytesOf(world.fs)).toEqual(before);
+  });
+});
+
+/** Damaged ranges that can be skipped. */
+function rangesOf(report: VerifyReport): PositionRange[] {
+  return report.findings.flatMap(({ kind, range }) =>
+    range !== undefined && (kind === 'entries' || kind === 'missing') ? [range] : [],
+  );
+}
+
+/** Ids of all entries that can be read through the index; what is gone is left out. */
+async function readable(store: Store): Promise<number[]> {
+  const ids: number[] = [];
+  for (const topicId of [1, 2]) {
+    for (const queueId of [0, 1]) {
+      const { values, rowCount } = await store.indexRows(topicId, queueId, 0, Infinity);
+      for (let row = 0; row < rowCount; row++) {
+        const at = row * indexRowWidth;
+        const position = values[at + col.position]!;
+        const entry = await store.readEntry(0, position, values[at + col.length]!);
+        if (entry !== undefined) ids.push(Buffer.from(entry.body).readUInt32LE(0));
+      }
+    }
+  }
+  return ids.toSorted((a, b) => a - b);
+}
+
+describe('repair --skip', () => {
+  test('takes the range out, keeps its bytes, its positions and its offsets', async () => {
+    // In a sealed segment, and in the last one.
+    for (const where of ['first', 'last'] as const) {
+      const world = await written(where === 'first' ? small.segmentBytes : 1_000_000);
+      const { acked, sent } = world.history;
+      const paths = await segmentPaths(world.fs);
+      const path = where === 'first' ? paths[0]! : paths.at(-1)!;
+      const start = Number(path.slice(-24, -4));
+      const inSegment = [...acked].filter(([, { position }]) =>
+        where === 'first' ? position < Number(paths[1]!.slice(-24, -4)) : position >= start,
+      );
+      const [lost, { position, length }] = inSegment[1]!;
+      await flip(world.fs, path, segmentHeaderBytes + position - start + 80);
+      const damaged = await readFile(world.fs, path);
+      const ranges = rangesOf(await verifyLog(options(world)));
+      expect(ranges).toEqual([{ partition: 0, from: position, to: position + length }]);
+
+      const report = await repair(world, false, ranges);
+      expect(report.after.findings.filter(isDamage), where).toEqual([]);
+      expect(report.actions[0]).toMatch(/^skipped p0:\d+-\d+ of .*; its bytes are kept in /);
+      const kept = await readFile(world.fs, /kept in (.*)$/.exec(report.actions[0]!)![1]!);
+      const at = segmentHeaderBytes + position - start;
+      expect(Buffer.compare(kept, damaged.subarray(at, at + length))).toBe(0);
+
+      const all = sent.map((_, id) => id);
+      for (let round = 0; round < 2; round++) {
+        const store = await openStore(options(world));
+        expect(await readable(store)).toEqual(all.filter((id) => id !== lost));
+        for (const [id, { topicId, queueId, count }] of sent.entries()) {
+          // No offset is given twice, not even that of the entry that is gone.
+          expect(acked.get(id)!.baseOffset + count).toBeLessThanOrEqual(
+            (await store.range(topicId, queueId)).maxOffset,
+          );
+        }
+        await store.close();
+      }
+      const store = await openStore(options(world));
+      const { topicId, queueId } = sent[lost]!;
+      const { maxOffset } = await store.range(topicId, queueId);
+      const one = { topicId, queueId, kind: 1, count: 1, body: Buffer.alloc(8) } as const;
+      const added = await store.append({ ...one, firstIdHash: 0, tagHash: 0 });
+      expect(added.baseOffset).toBe(maxOffset);
+      await store.close();
+      expect((await verifyLog(options(world))).findings.filter(isDamage)).toEqual([]);
+    }
+  });
+
+  test('of a segment that is missing', async () => {
+    const world = await written();
+    const [, second] = await segmentPaths(world.fs);
+    await world.fs.unlink(second!);
+    const ranges = rangesOf(await verifyLog(options(world)));
+    const report = await repair(world, false, ranges);
+    expect(report.after.findings.filter(isDamage)).toEqual([]);
+    const store = await openStore(options(world));
+    expect((await readable(store)).length).toBeGreaterThan(10);
+    await store.close();
+  });
+
+  test('wants ranges that are damaged, and all of a segment', async () => {
+    const world = await written();
+    const [first] = await segmentPaths(world.fs);
+    const { acked } = world.history;
+    for (const id of [1, 3]) {
+      await flip(world.fs, first!, segmentHeaderBytes + acked.get(id)!.position + 80);
+    }
+    const ranges = rangesOf(await verifyLog(options(world)));
+    expect(ranges).toHaveLength(2);
+    const before = await bytesOf(world.fs);
+    const wrong = { partition: 0, from: 0, to: 10 };
+    for (const skip of [[wrong], [{ ...ranges[0]!, to: ranges[0]!.to + 1 }], [ranges[0]!]]) {
+      await expect(repair(world, false, skip)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await bytesOf(world.fs)).toEqual(before);
+    }
+    expect((await repair(world, false, ranges)).after.findings.filter(isDamage)).toEqual([]);
   });
 });
 

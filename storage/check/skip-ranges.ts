@@ -1,0 +1,281 @@
+import { MillraceError } from '../../platform/errors.ts';
+import type { FileHandle, Fs } from '../../platform/fs.ts';
+import type { KvStore } from '../kv/kv-store.ts';
+import { entryHeaderBytes } from '../log/entry-format.ts';
+import { PositionMap } from '../log/position-map.ts';
+import type { QueueRange } from '../log/queue-table.ts';
+import { readFooter, readTables } from '../log/segment.ts';
+import { Output } from '../log/segment-cleaner.ts';
+import { encodeSegmentTail } from '../log/segment-footer.ts';
+import {
+  decodeSegmentHeader,
+  draftSuffix,
+  encodeSegmentHeader,
+  parseSegmentFileName,
+  type SegmentHeader,
+  segmentFileName,
+  segmentHeaderBytes,
+} from '../log/segment-format.ts';
+import { Block } from '../queues/block.ts';
+import { firstOffsetOfKey, prefixes, prefixKey, queueOfKey } from '../queues/index-format.ts';
+import { col, indexRowWidth } from '../queues/index-rows.ts';
+import { queueNumber } from '../queues/queue-number.ts';
+import { type PositionRange, rangeText } from './findings.ts';
+import type { OfflinePartition } from './offline.ts';
+import { scanSegment } from './scan-segment.ts';
+
+/**
+ * Takes damaged ranges out of the log, on the operator's word. The segment is written anew as a
+ * cleaned one (segment-cleaner.ts): its map says which positions are gone, its queue table which
+ * offsets had been given, so that readers skip them and no offset is given twice. The damaged bytes
+ * are kept in `skipped/` of the data directory, durable before anything is changed.
+ */
+export interface SkipOptions {
+  readonly fs: Fs;
+  /** Of the data. */
+  readonly directory: string;
+  readonly partition: OfflinePartition;
+  readonly index: KvStore;
+}
+
+interface Target {
+  readonly path: string;
+  readonly header: SegmentHeader;
+  /** Where the next segment starts; `undefined` for the last one. */
+  readonly nextStart: number | undefined;
+  readonly ranges: readonly PositionRange[];
+}
+
+const scanPairs = 1000;
+
+/** `ranges`: as found by verification, of this partition. Returns what was done, as sentences. */
+export async function skipRanges(
+  options: SkipOptions,
+  ranges: readonly PositionRange[],
+): Promise<string[]> {
+  const done: string[] = [];
+  for (const target of await targetsOf(options, ranges)) {
+    const file = await options.fs.open(target.path, 'read');
+    try {
+      for (const range of target.ranges) done.push(await keepBytes(options, file, target, range));
+      await rewrite(options, file, target);
+    } finally {
+      await file.close();
+    }
+  }
+  return done;
+}
+
+/** The segments that the ranges lie in. */
+async function targetsOf(
+  { fs, partition }: SkipOptions,
+  ranges: readonly PositionRange[],
+): Promise<Target[]> {
+  const names = (await fs.list(partition.directory)).flatMap((file) => {
+    const name = parseSegmentFileName(file);
+    return name === undefined ? [] : [{ ...name, path: `${partition.directory}/${file}` }];
+  });
+  const targets: Target[] = [];
+  for (const [i, { path, start }] of names.entries()) {
+    const nextStart = names[i + 1]?.start;
+    const own = ranges.filter(({ from }) => from >= start && from < (nextStart ?? Infinity));
+    if (own.length === 0) continue;
+    const header = await readHeader(fs, path);
+    if (header === undefined) {
+      throw new MillraceError('UNSUPPORTED', `${path} has a damaged header: nothing was skipped`);
+    }
+    targets.push({ path, header, nextStart, ranges: own });
+  }
+  return targets;
+}
+
+async function readHeader(fs: Fs, path: string): Promise<SegmentHeader | undefined> {
+  const file = await fs.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(segmentHeaderBytes);
+    const count = await file.read(bytes, 0);
+    return decodeSegmentHeader(bytes.subarray(0, count), path);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Copies what the file has of the range to a file of its own, under a name that is new. */
+async function keepBytes(
+  { fs, directory }: SkipOptions,
+  file: FileHandle,
+  { path, header }: Target,
+  range: PositionRange,
+): Promise<string> {
+  const at = segmentHeaderBytes + range.from - header.start;
+  const bytes = Buffer.alloc(
+    Math.max(0, Math.min(range.to - range.from, (await file.size()) - at)),
+  );
+  const text = `skipped ${rangeText(range)} of ${path}`;
+  if (bytes.length === 0) return `${text}; the file had no bytes of it`;
+  await file.read(bytes, at);
+  const folder = `${directory}/skipped`;
+  await fs.makeDirectory(folder);
+  await fs.syncDirectory(directory);
+  const base = `${folder}/${rangeText(range).replace(':', '-')}`;
+  let target = `${base}.bytes`;
+  for (let n = 2; await fs.exists(target); n++) target = `${base}.${n}.bytes`;
+  const copy = await fs.open(target, 'create');
+  try {
+    await copy.write(bytes, 0);
+    await copy.fdatasync();
+  } finally {
+    await copy.close();
+  }
+  await fs.syncDirectory(folder);
+  return `${text}; its bytes are kept in ${target}`;
+}
+
+async function rewrite(options: SkipOptions, file: FileHandle, target: Target): Promise<void> {
+  const { fs, partition } = options;
+  const { path, nextStart } = target;
+  const footer = await readFooter(file, target.header);
+  const tables = footer === undefined ? undefined : await readTables(file, footer);
+  const map = tables?.map ?? PositionMap.whole(target.header.start, nextStart);
+  const source = { file, map, end: Math.min(await file.size(), map.endOffset) };
+  const spans = new OffsetSpans();
+  for (const row of tables?.queues ?? []) spans.take(row);
+  for (const range of target.ranges) await spansInIndex(options, range, spans);
+  const last = await spansInFile(source, spans, target.ranges);
+  const end = nextStart ?? Math.max(last.end, ...target.ranges.map(({ to }) => to));
+  if (nextStart === undefined) await createNext(options, target.header, end, last.commit + 1);
+  const header = { ...target.header, generation: target.header.generation + 1 };
+  const draft = path + draftSuffix;
+  if (await fs.exists(draft)) await fs.unlink(draft);
+  const written = await fs.open(draft, 'create');
+  try {
+    const output = new Output(written, encodeSegmentHeader(header));
+    for (const span of spans.all()) output.queues.cover(span);
+    await copyEntries(source, output);
+    const content = { header, end, lastCommit: last.commit, ...(await output.finish()) };
+    await written.write(encodeSegmentTail(content), content.map.endOffset);
+    await written.fdatasync();
+  } finally {
+    await written.close();
+  }
+  await fs.rename(draft, path);
+  await fs.syncDirectory(partition.directory);
+}
+
+/** A segment file that is read up to `end`. */
+interface Source {
+  readonly file: FileHandle;
+  readonly map: PositionMap;
+  readonly end: number;
+}
+
+async function copyEntries({ file, map, end }: Source, output: Output): Promise<void> {
+  for await (const piece of scanSegment(file, end)) {
+    if (piece.kind === 'bad') continue;
+    for (const { at, header, body } of piece.entries) {
+      const start = body.byteOffset - entryHeaderBytes;
+      const whole = Buffer.from(body.buffer.slice(start, start + header.length));
+      output.keep(map.positionOf(at), header, whole);
+    }
+    await output.flush();
+  }
+}
+
+/** The offsets of each queue that lie, or lay, in a segment. */
+class OffsetSpans {
+  readonly #spans = new Map<number, QueueRange>();
+
+  take({ topicId, queueId, firstOffset, endOffset, expiredOffset }: QueueRange): void {
+    const number = queueNumber(topicId, queueId);
+    const before = this.#spans.get(number);
+    this.#spans.set(number, {
+      topicId,
+      queueId,
+      firstOffset: Math.min(firstOffset, before?.firstOffset ?? firstOffset),
+      endOffset: Math.max(endOffset, before?.endOffset ?? endOffset),
+      expiredOffset: Math.max(expiredOffset, before?.expiredOffset ?? 0),
+    });
+  }
+
+  all(): readonly QueueRange[] {
+    return [...this.#spans.keys()].sort((a, b) => a - b).map((number) => this.#spans.get(number)!);
+  }
+}
+
+/**
+ * Also returns where the last entry ends in the stream, and its commit. Throws INVALID_ARGUMENT for
+ * damage that is not to be skipped: a segment is written anew with all of its damage out, or not.
+ */
+async function spansInFile(
+  { file, map, end }: Source,
+  spans: OffsetSpans,
+  skipped: readonly PositionRange[],
+): Promise<{ readonly end: number; readonly commit: number }> {
+  let last = { end: 0, commit: 0 };
+  for await (const piece of scanSegment(file, end)) {
+    if (piece.kind === 'bad') {
+      const from = map.positionOf(piece.from);
+      if (piece.to === end || skipped.some((range) => range.from === from)) continue;
+      throw new MillraceError(
+        'INVALID_ARGUMENT',
+        `${file.path} is damaged at byte ${piece.from}, too: all of its ranges must be named`,
+      );
+    }
+    for (const { at, header } of piece.entries) {
+      const { topicId, queueId, baseOffset: firstOffset, count, length, commit } = header;
+      const endOffset = firstOffset + count;
+      spans.take({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
+      last = { end: map.positionOf(at) + length, commit };
+    }
+  }
+  return last;
+}
+
+/** What the index knows of the entries in the range. */
+async function spansInIndex(
+  { index }: SkipOptions,
+  { partition, from, to }: PositionRange,
+  spans: OffsetSpans,
+): Promise<void> {
+  const values = new Float64Array(indexRowWidth);
+  let next: Uint8Array = prefixKey(prefixes.block);
+  const end = prefixKey(prefixes.block + 1);
+  for (;;) {
+    const pairs = await index.scan({ from: next, to: end, limit: scanPairs });
+    for (const { key, value } of pairs) {
+      const { topicId, queueId } = queueOfKey(key);
+      const block = Block.stored(topicId, queueId, firstOffsetOfKey(key), value);
+      if (block.partition !== partition) continue;
+      for (let i = 0; i < block.entryCount; i++) {
+        block.copyRow(i, values, 0);
+        const position = values[col.position]!;
+        if (position < from || position >= to) continue;
+        const firstOffset = values[col.baseOffset]!;
+        const endOffset = firstOffset + values[col.count]!;
+        spans.take({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
+      }
+    }
+    const last = pairs.at(-1);
+    if (last === undefined || pairs.length < scanPairs) return;
+    next = Buffer.concat([last.key, Buffer.of(0)]);
+  }
+}
+
+/** A cleaned segment takes no writes: an empty one follows it. */
+async function createNext(
+  { fs, partition }: SkipOptions,
+  before: SegmentHeader,
+  start: number,
+  firstCommit: number,
+): Promise<void> {
+  const sequence = before.sequence + 1;
+  const header = { ...before, sequence, start, firstCommit, generation: 0 };
+  const file = await fs.open(`${partition.directory}/${segmentFileName(header)}`, 'create');
+  try {
+    await file.write(encodeSegmentHeader(header), 0);
+    await file.fdatasync();
+  } finally {
+    await file.close();
+  }
+  await fs.syncDirectory(partition.directory);
+}

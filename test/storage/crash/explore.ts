@@ -1,0 +1,232 @@
+import { MillraceError } from '../../../platform/errors.ts';
+import { ManualClock } from '../../../platform/manual-clock.ts';
+import { MemoryFs, type MemoryFsOperation } from '../../../platform/memory-fs.ts';
+import type { Random } from '../../../platform/random.ts';
+import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { isDamage } from '../../../storage/check/findings.ts';
+import { verifyLog } from '../../../storage/check/verify.ts';
+import { MemoryKv } from '../../../storage/kv/memory-store.ts';
+import { openStore } from '../../../storage/open-store.ts';
+import type { Store } from '../../../storage/store.ts';
+import { Ledger, namesOfEntry } from './ledger.ts';
+import { ObservedFs, type Operation } from './observed-fs.ts';
+
+/**
+ * Crash-point enumeration. A scenario is a short life of a store on a small disk. Before every
+ * operation that changes the disk, the disk is copied as a crash at that moment could leave it:
+ *
+ * - power loss: each unsynced sector and name is kept or lost by the coin, the database loses what
+ *   it did not flush;
+ * - the process alone is killed: everything written is still there, and still unsynced.
+ *
+ * Each copy is a crash point: the store must open on it, hold what was acknowledged and nothing
+ * that was refused (ledger.ts), and take more entries. Recovering and going on are themselves
+ * observed, so that crashes hit them, too; what those leave must open and hold again.
+ */
+export interface Exploration {
+  /** Crash points that were recovered and checked, by the place of the operation they precede. */
+  readonly points: Map<string, number>;
+  scenarios: number;
+}
+
+/** Places that were hit less often get a crash point each time they are met, and several. */
+const rarePoints = 60;
+const rareCopies = 8;
+
+export class CrashFailure extends Error {
+  constructor(before: Operation, seed: number, cause: unknown) {
+    const { operation, place = 'elsewhere', path } = before;
+    super(`crash before ${operation} at ${place} on ${path}, seed ${seed}: ${String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+interface CrashPoint {
+  readonly before: Operation;
+  readonly fs: MemoryFs;
+  readonly kv: MemoryKv;
+  readonly ledger: Ledger;
+}
+
+interface Life {
+  readonly fs: MemoryFs;
+  readonly kv: MemoryKv;
+  readonly ledger: Ledger;
+  readonly random: Random;
+  readonly clock: ManualClock;
+  /** Where crash points go; `undefined` when no more are wanted. */
+  readonly crashes: Crashes | undefined;
+  readonly faults: Faults | undefined;
+  /** The place whose calls are left out. */
+  readonly muted: string | undefined;
+  /** Sealed segments get key files; not always, for these take longer than all the rest. */
+  readonly hasKeyFiles: boolean;
+}
+
+interface Crashes {
+  readonly points: CrashPoint[];
+  /** Crash points at a place so far. */
+  readonly countAt: (place: string) => number;
+  /** Chance that an operation becomes one. */
+  readonly percent: number;
+}
+
+/** Operations of some kinds fail for a while. */
+interface Faults {
+  readonly code: 'IO' | 'DISK_FULL';
+  readonly operations: ReadonlySet<MemoryFsOperation>;
+  /** Operations of the life, of any kind: [from, until). */
+  readonly from: number;
+  until: number;
+}
+
+/** Plays the scenario with this seed and checks all of its crash points. Throws CrashFailure. */
+export async function explore(
+  seed: number,
+  exploration: Exploration,
+  muted?: string,
+): Promise<void> {
+  const random = new SeededRandom(seed);
+  const first: CrashPoint[] = [];
+  const countAt = (place: string) => exploration.points.get(place) ?? 0;
+  const life: Life = {
+    fs: new MemoryFs(),
+    kv: new MemoryKv(),
+    ledger: new Ledger(),
+    random,
+    clock: new ManualClock(),
+    crashes: { points: first, countAt, percent: 100 },
+    faults: randomFaults(random),
+    muted,
+    hasKeyFiles: random.below(5) === 0,
+  };
+  await live(life, 4);
+  exploration.scenarios++;
+  for (const point of first) {
+    const second: CrashPoint[] = [];
+    const crashes = { points: second, countAt, percent: 10 };
+    const { hasKeyFiles } = life;
+    await check(point, { random, muted, hasKeyFiles, crashes }, seed);
+    count(exploration, point);
+    for (const later of second) {
+      await check(later, { random, muted, hasKeyFiles, crashes: undefined }, seed);
+      count(exploration, later);
+    }
+  }
+}
+
+function count({ points }: Exploration, { before }: CrashPoint): void {
+  const place = before.place ?? 'elsewhere';
+  points.set(place, (points.get(place) ?? 0) + 1);
+}
+
+/** Recovers from the crash, checks, and lives on for a moment. */
+async function check(
+  point: CrashPoint,
+  rest: Pick<Life, 'random' | 'muted' | 'crashes' | 'hasKeyFiles'>,
+  seed: number,
+): Promise<void> {
+  const { before, fs, kv, ledger } = point;
+  try {
+    const clock = new ManualClock();
+    const life = { fs, kv, ledger, clock, faults: undefined, ...rest };
+    await live(life, rest.crashes === undefined ? 0 : 1);
+    if (rest.random.below(8) === 0) await expectNoDamage(life);
+  } catch (error) {
+    throw new CrashFailure(before, seed, error);
+  }
+}
+
+/** Opens the store, checks what it holds, appends some rounds, closes it. */
+async function live(life: Life, rounds: number): Promise<void> {
+  const { ledger, random, clock } = life;
+  const store = await open(life);
+  await ledger.check(store);
+  for (let round = 0; round < rounds; round++) {
+    await Promise.all(sends(life, store, 1 + random.below(4)));
+    // What came together became one commit; half of the time the next ones come while it is synced.
+    const early = sends(life, store, 1);
+    if (random.below(2) === 0) await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([...early, ...sends(life, store, random.below(3))]);
+    if (random.below(2) === 0) clock.advance(1500);
+  }
+  if (rounds > 0) await ledger.check(store);
+  await store.close();
+}
+
+function sends({ ledger, random }: Life, store: Store, count: number): Promise<void>[] {
+  return Array.from({ length: count }, () => ledger.send(store, random, 350));
+}
+
+const small = { directory: '/data', segmentBytes: 2048, strideBytes: 1024 };
+
+async function open(life: Life): Promise<Store> {
+  const fs = observed(life);
+  const { kv, clock, faults, hasKeyFiles } = life;
+  const names = hasKeyFiles ? { namesOf: namesOfEntry } : {};
+  const options = { fs, kv, clock, random: new SeededRandom(7), ...names, ...small };
+  try {
+    return await openStore(options);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || faults?.code !== error.code) throw error;
+    // A fault was injected: without it the store opens.
+    faults.until = 0;
+    return await openStore(options);
+  }
+}
+
+function observed(life: Life): ObservedFs {
+  const { fs, crashes, faults, muted } = life;
+  let operations = 0;
+  return new ObservedFs(fs, (operation) => {
+    const number = operations++;
+    if (crashes !== undefined) takeCrashPoints(life, crashes, operation);
+    if (muted !== undefined && operation.place === muted) return 'skip';
+    if (faults === undefined || !faults.operations.has(operation.operation)) return undefined;
+    if (number < faults.from || number >= faults.until) return undefined;
+    throw new MillraceError(faults.code, `${operation.operation} failed: injected`);
+  });
+}
+
+function takeCrashPoints(life: Life, crashes: Crashes, before: Operation): void {
+  const { random } = life;
+  const { points, countAt, percent } = crashes;
+  const isRare = before.place !== undefined && countAt(before.place) < rarePoints;
+  for (let i = 0; isRare && i < rareCopies; i++) points.push(powerLoss(life, before));
+  if (isRare || random.below(100) < percent) points.push(powerLoss(life, before));
+  if (isRare || random.below(300) < percent) points.push(kill(life, before));
+}
+
+function powerLoss({ fs, kv, ledger, random }: Life, before: Operation): CrashPoint {
+  const index = random.below(6) === 0 ? new MemoryKv() : kv.crashClone(random);
+  return { before, fs: fs.crashClone(random), kv: index, ledger: new Ledger(ledger) };
+}
+
+function kill({ fs, kv, ledger }: Life, before: Operation): CrashPoint {
+  return { before, fs: fs.killClone(), kv: kv.clone(), ledger: new Ledger(ledger) };
+}
+
+function randomFaults(random: Random): Faults | undefined {
+  const kinds: readonly (readonly MemoryFsOperation[])[] = [
+    ['fdatasync'],
+    ['write'],
+    ['write', 'create'],
+    ['write', 'create'],
+    ['write', 'syncDirectory'],
+    ['create'],
+    ['fdatasync', 'create'],
+    ['truncate'],
+  ];
+  if (random.below(2) === 0) return undefined;
+  const from = random.below(50);
+  const until = from + 1 + random.below(8);
+  const operations = new Set(kinds[random.below(kinds.length)]);
+  return { code: random.below(2) === 0 ? 'IO' : 'DISK_FULL', operations, from, until };
+}
+
+async function expectNoDamage({ fs, kv, clock }: Life): Promise<void> {
+  const { findings } = await verifyLog({ fs, kv, clock, directory: small.directory });
+  const damage = findings.filter(isDamage);
+  if (damage.length > 0) throw new Error(`damage: ${JSON.stringify(damage)}`);
+}
