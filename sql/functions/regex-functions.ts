@@ -1,6 +1,7 @@
 import { SqlArray, type SqlValue } from '../columns/types.ts';
 import { define, runtimeError, type ScalarFunction } from './function.ts';
-import { type Match, type Range, type Regex, RegexText, regexOf } from './regex.ts';
+import { type Match, type Regex, regexOf } from './regex.ts';
+import { type Range, RegexText } from './regex-threads.ts';
 import { similarPattern } from './similar.ts';
 
 /** The functions and operators of regular expressions (documentation 9.7.2 and 9.7.3). */

@@ -1,10 +1,6 @@
-import {
-  type AssertKind,
-  type CharSet,
-  classRanges,
-  invalidRegex,
-  type RegexNode,
-} from './regex-syntax.ts';
+import { type CharSet, classRanges } from './regex-classes.ts';
+import { invalidRegex } from './regex-flags.ts';
+import type { AssertKind, RegexNode } from './regex-syntax.ts';
 
 /**
  * Thompson's construction: a regular expression as instructions of a machine that runs all paths

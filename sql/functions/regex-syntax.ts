@@ -1,4 +1,6 @@
 import { runtimeError } from './function.ts';
+import { type CharSet, classRanges, complement } from './regex-classes.ts';
+import { embeddedFlags, invalidRegex, type RegexFlags } from './regex-flags.ts';
 
 /**
  * PostgreSQL's regular expressions (documentation 9.7.3, "advanced" flavour), parsed to a tree.
@@ -38,88 +40,10 @@ export type AssertKind =
   | 'word-edge'
   | 'not-word-edge';
 
-/** Characters by ranges of code points, or all others. */
-export interface CharSet {
-  readonly ranges: readonly (readonly [number, number])[];
-  readonly negated: boolean;
-}
-
-export interface RegexFlags {
-  readonly ignoreCase: boolean;
-  /** `.` and negated sets do not match a newline. */
-  readonly newlineStops: boolean;
-  /** `^` and `$` match at newlines too. */
-  readonly newlineAnchors: boolean;
-  readonly expanded: boolean;
-  readonly literal: boolean;
-  readonly global: boolean;
-}
-
-const plain: RegexFlags = {
-  ignoreCase: false,
-  newlineStops: false,
-  newlineAnchors: false,
-  expanded: false,
-  literal: false,
-  global: false,
-};
-
-/** `i`, `n`, `g` and the other letters of table 9.24. */
-export function regexFlags(letters: string, allowGlobal: boolean, from = plain): RegexFlags {
-  let flags = from;
-  for (const letter of letters) {
-    switch (letter) {
-      case 'i':
-        flags = { ...flags, ignoreCase: true };
-        break;
-      case 'c':
-        flags = { ...flags, ignoreCase: false };
-        break;
-      case 'n':
-      case 'm':
-        flags = { ...flags, newlineStops: true, newlineAnchors: true };
-        break;
-      case 'p':
-        flags = { ...flags, newlineStops: true, newlineAnchors: false };
-        break;
-      case 'w':
-        flags = { ...flags, newlineStops: false, newlineAnchors: true };
-        break;
-      case 's':
-        flags = { ...flags, newlineStops: false, newlineAnchors: false };
-        break;
-      case 'x':
-        flags = { ...flags, expanded: true };
-        break;
-      case 't':
-        flags = { ...flags, expanded: false };
-        break;
-      case 'q':
-        flags = { ...flags, literal: true };
-        break;
-      case 'e':
-        break;
-      case 'g':
-        if (allowGlobal) {
-          flags = { ...flags, global: true };
-          break;
-        }
-        throw runtimeError('invalid regular expression option: "g"', '22023');
-      default:
-        throw runtimeError(`invalid regular expression option: "${letter}"`, '22023');
-    }
-  }
-  return flags;
-}
-
 export interface ParsedRegex {
   readonly root: RegexNode;
   readonly groups: number;
   readonly flags: RegexFlags;
-}
-
-export function invalidRegex(why: string): Error {
-  return runtimeError(`invalid regular expression: ${why}`, '2201B');
 }
 
 const repeatMax = 255;
@@ -146,71 +70,10 @@ export function parseRegex(pattern: string, given: RegexFlags): ParsedRegex {
   return new RegexParser(source, flags).parse();
 }
 
-function embeddedFlags(letters: string, from: RegexFlags): RegexFlags {
-  if (!/^[bceimnpqstwx]*$/.test(letters)) throw invalidRegex('invalid embedded option');
-  return regexFlags(letters, false, from);
-}
-
 const single = (code: number): RegexNode => ({
   kind: 'set',
   set: { ranges: [[code, code]], negated: false },
 });
-
-const classes: Readonly<Record<string, CharSet['ranges']>> = {
-  digit: [[48, 57]],
-  xdigit: [
-    [48, 57],
-    [65, 70],
-    [97, 102],
-  ],
-  space: [
-    [9, 13],
-    [32, 32],
-  ],
-  blank: [
-    [9, 9],
-    [32, 32],
-  ],
-  cntrl: [
-    [0, 31],
-    [127, 127],
-  ],
-  punct: [
-    [33, 47],
-    [58, 64],
-    [91, 96],
-    [123, 126],
-  ],
-  graph: [[33, 126]],
-  print: [[32, 126]],
-  ascii: [[0, 127]],
-};
-
-/** Letters by Unicode, computed once; the other classes are ASCII. */
-const unicodeClasses = new Map<string, CharSet['ranges']>();
-const unicodePatterns: Readonly<Record<string, RegExp>> = {
-  alpha: /\p{L}/u,
-  alnum: /[\p{L}\p{N}]/u,
-  upper: /\p{Lu}/u,
-  lower: /\p{Ll}/u,
-  word: /[\p{L}\p{N}_]/u,
-};
-
-export function classRanges(name: string): CharSet['ranges'] {
-  const known = classes[name] ?? unicodeClasses.get(name);
-  if (known !== undefined) return known;
-  const pattern = unicodePatterns[name];
-  if (pattern === undefined) throw invalidRegex('invalid character class');
-  const ranges: [number, number][] = [];
-  for (let code = 0; code < 0x30000; code++) {
-    if ((code >= 0xd800 && code <= 0xdfff) || !pattern.test(String.fromCodePoint(code))) continue;
-    const last = ranges.at(-1);
-    if (last !== undefined && last[1] === code - 1) last[1] = code;
-    else ranges.push([code, code]);
-  }
-  unicodeClasses.set(name, ranges);
-  return ranges;
-}
 
 const classEscapes: Readonly<Record<string, string>> = { d: 'digit', s: 'space', w: 'word' };
 const assertions: Readonly<Record<string, AssertKind>> = {
@@ -502,17 +365,6 @@ class RegexParser {
     this.#at++;
     return true;
   }
-}
-
-function complement(ranges: CharSet['ranges']): CharSet['ranges'] {
-  const result: [number, number][] = [];
-  let next = 0;
-  for (const [from, to] of ranges.toSorted((a, b) => a[0] - b[0])) {
-    if (from > next) result.push([next, from - 1]);
-    next = Math.max(next, to + 1);
-  }
-  result.push([next, 0x10ffff]);
-  return result;
 }
 
 function withoutGroups(node: RegexNode): RegexNode {

@@ -16,8 +16,9 @@ import { addDecimals } from './arithmetic.ts';
 import { castLevel } from './casts.ts';
 import { addInterval } from './dates.ts';
 import { runtimeError, t } from './function.ts';
-import { RegexText, regexOf } from './regex.ts';
+import { regexOf } from './regex.ts';
 import { allMatches, groupsOf, splitBy } from './regex-functions.ts';
+import { RegexText } from './regex-threads.ts';
 
 /**
  * Functions that give a set of rows (PostgreSQL's documentation 9.26). All are strict: a NULL

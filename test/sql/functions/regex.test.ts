@@ -2,8 +2,9 @@ import type { PGlite } from '@electric-sql/pglite';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MillraceError } from '../../../platform/errors.ts';
-import { RegexText, regexOf } from '../../../sql/functions/regex.ts';
+import { regexOf } from '../../../sql/functions/regex.ts';
 import { groupsOf } from '../../../sql/functions/regex-functions.ts';
+import { RegexText } from '../../../sql/functions/regex-threads.ts';
 
 import { openPostgres } from './postgres.ts';
 

@@ -1,0 +1,106 @@
+import { isWordCode, type Program } from './regex-program.ts';
+import type { AssertKind, RegexNode } from './regex-syntax.ts';
+
+/** Where a match or a group lies, in characters from 0. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A text as characters, with what regular expressions found out about it. */
+export class RegexText {
+  readonly characters: readonly string[];
+  readonly codes: Int32Array;
+  readonly looks = new Map<RegexNode, Uint8Array>();
+
+  constructor(text: string) {
+    this.characters = [...text];
+    this.codes = Int32Array.from(this.characters, (character) => character.codePointAt(0)!);
+  }
+
+  slice({ start, end }: Range): string {
+    return this.characters.slice(start, end).join('');
+  }
+}
+
+type Look = (node: RegexNode & { readonly kind: 'look' }, at: number) => boolean;
+
+/** The instructions that are waiting for a character, each once. */
+export class Threads {
+  readonly places: Int32Array;
+  readonly starts: Int32Array;
+  count = 0;
+  readonly #program: Program;
+  readonly #seen: Int32Array;
+  readonly #pending: number[] = [];
+  #look: Look = () => false;
+  #round = 1;
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.places = new Int32Array(program.length);
+    this.starts = new Int32Array(program.length);
+    this.#seen = new Int32Array(program.length);
+  }
+
+  begin(look: Look): void {
+    this.#look = look;
+    this.clear();
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.#round++;
+  }
+
+  /** Follows everything that takes no character. */
+  add(place: number, start: number, text: RegexText, at: number): void {
+    const pending = this.#pending;
+    pending.push(place);
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (this.#seen[next] === this.#round) continue;
+      this.#seen[next] = this.#round;
+      const instruction = this.#program[next]!;
+      switch (instruction.op) {
+        case 'jump':
+          pending.push(instruction.to);
+          break;
+        case 'split':
+          pending.push(instruction.second, instruction.first);
+          break;
+        case 'assert':
+          if (holdsAt(instruction.test, text.codes, at)) pending.push(next + 1);
+          break;
+        case 'look':
+          if (this.#look(instruction.node, at)) pending.push(next + 1);
+          break;
+        default:
+          this.places[this.count] = next;
+          this.starts[this.count++] = start;
+      }
+    }
+  }
+}
+
+function holdsAt(test: AssertKind, codes: Int32Array, at: number): boolean {
+  const before = at > 0 && isWordCode(codes[at - 1]!);
+  const after = at < codes.length && isWordCode(codes[at]!);
+  switch (test) {
+    case 'start':
+      return at === 0;
+    case 'end':
+      return at === codes.length;
+    case 'line-start':
+      return at === 0 || codes[at - 1] === 10;
+    case 'line-end':
+      return at === codes.length || codes[at] === 10;
+    case 'word-start':
+      return !before && after;
+    case 'word-end':
+      return before && !after;
+    case 'word-edge':
+      return before !== after;
+    case 'not-word-edge':
+      return before === after;
+  }
+}
