@@ -132,10 +132,17 @@ export class WindowOperator implements Operator {
     const partition = new Partition(table, ids, this.#node.orderBy, this.#keys);
     const values = this.#calls.map((call) => call(partition));
     const columns = [...values.map(({ column }) => column), errorsOf(values, count)];
-    const changed = ids.filter((id, place) => !this.#isSame(id, place, columns));
-    const old = changed.filter((id) => this.#isOut[id] === 1);
-    this.#give(old, -1);
-    for (let place = 0; place < count; place++) this.#store(ids[place]!, place, columns);
+    const places = new Int32Array(count);
+    let changes = 0;
+    for (let place = 0; place < count; place++) {
+      if (!this.#isSame(ids[place]!, place, columns)) places[changes++] = place;
+    }
+    const changed = Int32Array.from(places.subarray(0, changes), (place) => ids[place]!);
+    this.#give(
+      changed.filter((id) => this.#isOut[id] === 1),
+      -1,
+    );
+    for (let i = 0; i < changes; i++) this.#store(changed[i]!, places[i]!, columns);
     this.#give(changed, 1);
   }
 
@@ -143,13 +150,13 @@ export class WindowOperator implements Operator {
     if (this.#isOut[id] === 0) return false;
     const stored = this.#rows.table.chunk(id).columns;
     const first = this.#node.input.fields.length;
-    return columns.every((column, index) =>
-      this.#equal[index]!(column, place, stored[first + index]!, id & mask),
-    );
+    for (let c = 0; c < columns.length; c++) {
+      if (!this.#equal[c]!(columns[c]!, place, stored[first + c]!, id & mask)) return false;
+    }
+    return true;
   }
 
   #store(id: number, place: number, columns: readonly Column[]): void {
-    if (this.#isSame(id, place, columns)) return;
     const stored = this.#rows.table.writable(id).columns;
     const first = this.#node.input.fields.length;
     for (const [index, column] of columns.entries()) {
