@@ -52,10 +52,13 @@ export async function recoverTail(file: FileHandle, header: SegmentHeader): Prom
 /** Looks at everything after the whole entries; throws CORRUPTION as explained above. */
 async function examineRest(file: FileHandle, from: number, size: number): Promise<number> {
   let lastNonZero = from - 1;
+  const zeros = Buffer.alloc(Math.min(readAheadBytes, size - from));
   let bytes: Buffer;
   for (let at = from; at < size; at += Math.max(1, bytes.length)) {
     bytes = await readAt(file, at, Math.min(readAheadBytes, size - at));
     if (bytes.length === 0) break;
+    // What was written ahead, as a rule: one comparison instead of a loop.
+    if (bytes.equals(zeros.subarray(0, bytes.length))) continue;
     for (let i = bytes.length - 1; i >= 0; i--) {
       if (bytes[i] !== 0) {
         lastNonZero = at + i;
