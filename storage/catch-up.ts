@@ -3,7 +3,7 @@ import type { LogPartition, ScannedEntry } from './log/partition.ts';
 import type { QueueRow } from './log/queue-table.ts';
 import type { Segment } from './log/segment.ts';
 import type { QueueName } from './queues/active-queues.ts';
-import type { ConsumeQueues } from './queues/consume-queues.ts';
+import type { Applied, ConsumeQueues } from './queues/consume-queues.ts';
 import { col, indexRow, indexRowWidth } from './queues/index-rows.ts';
 import type { LogicalQueue } from './queues/logical-queue.ts';
 import { PendingRows } from './queues/pending-rows.ts';
@@ -15,7 +15,8 @@ import { systemTopicId } from './store.ts';
 const pieceBytes = 64 * 1024 * 1024;
 
 /**
- * Takes in the part of the log that the index lacks: all of it when the index was lost.
+ * Takes in the part of the log that the index lacks: all of it when the index was lost. `applied`
+ * is what the index reflects, and follows what is taken in.
  *
  * The entries of a queue that has moved lie in several partitions. Each partition is read in its
  * own order; one whose next entry has an offset that others must come before, or whose queue is
@@ -35,8 +36,8 @@ const pieceBytes = 64 * 1024 * 1024;
 export async function catchUp(
   logs: readonly LogPartition[],
   queues: ConsumeQueues,
+  applied: ReadonlyMap<number, Applied>,
 ): Promise<number> {
-  const applied = await queues.load();
   checkApplied(logs, applied);
   const scans = logs.map((log) => new Scan(log, applied.get(log.number)?.position ?? 0));
   for (;;) {

@@ -74,14 +74,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     const serverId = await readOrCreateIdentity(fs, directory, random);
     await claimIndex(kv, indexPath, serverId);
+    const queues = new ConsumeQueues(kv, clock);
+    const applied = await queues.load();
     for (const [partition, path] of partitionDirectories(directory, options.dataDirectories)) {
       // The directory that it lies in may be new, too.
       await createDirectory(fs, dirname(path));
       await createDirectory(fs, path);
-      logs.push(await openPartition({ ...options, directory: path, partition, serverId }));
+      const trusted = applied.get(partition)?.lastEntry;
+      const known = trusted === undefined ? {} : { trusted };
+      const place = { directory: path, partition, serverId };
+      logs.push(await openPartition({ ...options, ...known, ...place }));
     }
-    const queues = new ConsumeQueues(kv, clock);
-    const lastMs = await catchUp(logs, queues);
+    const lastMs = await catchUp(logs, queues, applied);
     return new LogStore({
       serverId,
       retention: new Retention(logs, queues, clock),

@@ -21,7 +21,7 @@ import type {
   PlacedRequest,
   ScannedEntry,
 } from './partition.ts';
-import { recoverTail } from './recovery.ts';
+import { recoverTail, type TrustedEntry } from './recovery.ts';
 import { Segment } from './segment.ts';
 import { type Cleaning, cleanSegments } from './segment-cleaner.ts';
 import { segmentHeaderBytes } from './segment-format.ts';
@@ -40,6 +40,8 @@ export interface PartitionOptions {
   readonly strideBytes?: number;
   /** Appends are refused while less is free; limits.diskReserveBytes when absent. */
   readonly diskReserveBytes?: number | undefined;
+  /** The last entry that is known to have been durable; recovery reads from there on. */
+  readonly trusted?: TrustedEntry;
   /** Names under which messages can be found; without it sealed segments get no key files. */
   readonly namesOf?: NamesOf;
 }
@@ -145,7 +147,7 @@ class FilePartition implements LogPartition {
   }
 
   async #recoverTail({ header, file }: Segment, syncedEnd: number): Promise<void> {
-    const tail = await recoverTail(file, header);
+    const tail = await recoverTail(file, header, this.#options.trusted);
     if (tail.end < syncedEnd) throw this.#lost(tail.end, syncedEnd);
     const written = segmentHeaderBytes + tail.end - header.start;
     // What was cut must not come back after the next crash: zero it, durably, before serving.

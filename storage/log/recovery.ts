@@ -1,6 +1,12 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle } from '../../platform/fs.ts';
-import { claimedLength, decodeHeader, entryHeaderBytes, entryMagic } from './entry-format.ts';
+import {
+  claimedLength,
+  decodeHeader,
+  type EntryHeader,
+  entryHeaderBytes,
+  entryMagic,
+} from './entry-format.ts';
 import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
 
 /**
@@ -11,6 +17,9 @@ import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
  * survives beyond the tear is of that same commit: the commit began at or before the tear. An
  * entry beyond, whose commit began *after* the bad bytes, proves that those bytes had been synced:
  * corruption. Then nothing is cut; the error names file and offset.
+ *
+ * What lies below a trusted entry need not be read again: it had been synced, and readers check
+ * what they read. The trusted entry itself must be whole, else the segment is read from its start.
  */
 export interface RecoveredTail {
   /** Position after the last whole entry. */
@@ -21,12 +30,23 @@ export interface RecoveredTail {
   readonly tornBytes: number;
 }
 
+/** An entry that was durable at an earlier time: where it begins and ends in the stream. */
+export interface TrustedEntry {
+  readonly position: number;
+  readonly end: number;
+}
+
 const readAheadBytes = 4 * 1024 * 1024;
 
-export async function recoverTail(file: FileHandle, header: SegmentHeader): Promise<RecoveredTail> {
+export async function recoverTail(
+  file: FileHandle,
+  header: SegmentHeader,
+  trusted?: TrustedEntry,
+): Promise<RecoveredTail> {
   const size = await file.size();
-  let at = segmentHeaderBytes;
-  let commit = header.firstCommit - 1;
+  const known = trusted && (await readTrusted(file, header, trusted));
+  let at = segmentHeaderBytes + (known === undefined ? 0 : trusted!.end - header.start);
+  let commit = known?.commit ?? header.firstCommit - 1;
   let bytes = await readAt(file, at, Math.min(readAheadBytes, size - at));
   let bytesStart = at;
   for (;;) {
@@ -47,6 +67,18 @@ export async function recoverTail(file: FileHandle, header: SegmentHeader): Prom
   }
   const tornBytes = await examineRest(file, at, size);
   return { end: header.start + (at - segmentHeaderBytes), commit, tornBytes };
+}
+
+/** `undefined` when the entry is not there as it was. */
+async function readTrusted(
+  file: FileHandle,
+  header: SegmentHeader,
+  { position, end }: TrustedEntry,
+): Promise<EntryHeader | undefined> {
+  if (position < header.start) return undefined;
+  const bytes = await readAt(file, segmentHeaderBytes + position - header.start, end - position);
+  const entry = decodeHeader(bytes, 0);
+  return entry?.length === end - position ? entry : undefined;
 }
 
 /** Looks at everything after the whole entries; throws CORRUPTION as explained above. */

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { KvPair, KvPut, KvStore } from '../kv/kv-store.ts';
+import type { TrustedEntry } from '../log/recovery.ts';
 import { systemTopicId } from '../store.ts';
 import { ActiveQueues, type QueueName } from './active-queues.ts';
 import { Block } from './block.ts';
@@ -49,6 +50,8 @@ export interface Applied {
   readonly position: number;
   /** Highest store time below the position. */
   readonly storeTimeMs: number;
+  /** The last entry below the position; recovery begins to read after it. */
+  readonly lastEntry: TrustedEntry | undefined;
 }
 
 export class ConsumeQueues {
@@ -84,8 +87,9 @@ export class ConsumeQueues {
   async load(): Promise<ReadonlyMap<number, Applied>> {
     const range = { from: prefixKey(prefixes.applied), to: prefixKey(prefixes.applied + 1) };
     for (const { key, value } of await this.#kv.scan(range)) {
-      const [position = 0, storeTimeMs = 0] = decodeNumbers(value);
-      this.#taken.set(partitionOfKey(key), { position, storeTimeMs });
+      const [position = 0, storeTimeMs = 0, start = 0, end = 0] = decodeNumbers(value);
+      const lastEntry = end === 0 ? undefined : { position: start, end };
+      this.#taken.set(partitionOfKey(key), { position, storeTimeMs, lastEntry });
     }
     this.#isEmpty = this.#taken.size === 0;
     if (this.#isEmpty) {
@@ -146,7 +150,8 @@ export class ConsumeQueues {
     this.#dirty.add(queue);
     this.#waitingRows++;
     const position = values[from + col.position]!;
-    this.#taken.set(partition, { position: position + values[from + col.length]!, storeTimeMs });
+    const end = position + values[from + col.length]!;
+    this.#taken.set(partition, { position: end, storeTimeMs, lastEntry: { position, end } });
     if (queue.topicId === systemTopicId && queue.queueId === mappingQueueId) {
       this.#remap(baseOffset);
     }
@@ -225,8 +230,8 @@ export class ConsumeQueues {
 
   /** Every row below `position` was taken in or passed over. */
   reached(partition: number, position: number): void {
-    const storeTimeMs = this.#taken.get(partition)?.storeTimeMs ?? 0;
-    this.#taken.set(partition, { position, storeTimeMs });
+    const { storeTimeMs = 0, lastEntry } = this.#taken.get(partition) ?? {};
+    this.#taken.set(partition, { position, storeTimeMs, lastEntry });
     this.#isBehind = true;
     if (this.#waitingRows >= waitingRowsMax && !this.#hasFailed) this.#writeSoon();
     else this.#writeLater();
@@ -364,8 +369,10 @@ export class ConsumeQueues {
     const rows = this.#waitingRows;
     const written: (readonly [LogicalQueue, Block])[] = [];
     const puts: KvPut[] = [];
-    for (const [partition, { position, storeTimeMs }] of this.#taken) {
-      puts.push({ key: appliedKey(partition), value: encodeNumbers(position, storeTimeMs) });
+    for (const [partition, { position, storeTimeMs, lastEntry }] of this.#taken) {
+      const { position: start = 0, end = 0 } = lastEntry ?? {};
+      const value = encodeNumbers(position, storeTimeMs, start, end);
+      puts.push({ key: appliedKey(partition), value });
     }
     for (const queue of queues) {
       const { topicId, queueId } = queue;

@@ -21,6 +21,8 @@ import { homeSegments, type QueueSegment } from './queue-mapping.ts';
  * |--------|-------|---------------------------------------------|
  * | 0      | 8     | position in the partition, float64          |
  * | 8      | 8     | highest store time below it, float64        |
+ * | 16     | 8     | position of the last entry below it         |
+ * | 24     | 8     | position after that entry; 0: there is none |
  *
  * Queue:
  * | offset      | bytes | field                                                              |

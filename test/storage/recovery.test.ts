@@ -150,6 +150,28 @@ describe('corruption', () => {
     await expect(open(world)).rejects.toThrow('does not reach position');
   });
 
+  test('below what the index reflects is met when it is read, not at the start', async () => {
+    const world = { fs: new MemoryFs(), kv: new MemoryKv() };
+    const store = await open(world);
+    const placed: Appended[] = [];
+    for (let i = 0; i < 6; i++) placed.push(await append(store, i));
+    await store.close();
+    const [path] = await segmentPaths(world.fs);
+    await flip(world.fs, path!, entryAt(2, bodyBytes) + 70);
+    const again = await open(world);
+    const read = ({ partition, position, length }: Appended) =>
+      again.readEntry(partition, position, length);
+    await expect(read(placed[2]!)).rejects.toMatchObject({ code: 'CORRUPTION' });
+    expect((await read(placed[3]!))!.body[0]).toBe(3);
+    expect(await append(again, 6)).toMatchObject({ baseOffset: 6 });
+    await again.close();
+    // Without the index all of it is read, and nothing after damage is taken for a torn tail.
+    await expect(open({ ...world, kv: new MemoryKv() })).rejects.toThrow('is damaged at byte');
+    // So it is when the last entry that the index knows is not whole.
+    await flip(world.fs, path!, entryAt(6, bodyBytes) + 70);
+    await expect(open(world)).rejects.toThrow('is damaged at byte');
+  });
+
   test('an index that knows more than the log has', async () => {
     const { path, ...world } = await threeCommits();
     await (await open(world)).close();
