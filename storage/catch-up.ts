@@ -1,5 +1,5 @@
 import { MillraceError } from '../platform/errors.ts';
-import type { LogPartition, ScannedEntry } from './log/partition.ts';
+import type { LogPartition } from './log/partition.ts';
 import type { QueueRow } from './log/queue-table.ts';
 import type { Segment } from './log/segment.ts';
 import type { QueueName } from './queues/active-queues.ts';
@@ -8,8 +8,8 @@ import { col, indexRow, indexRowWidth } from './queues/index-rows.ts';
 import type { LogicalQueue } from './queues/logical-queue.ts';
 import { PendingRows } from './queues/pending-rows.ts';
 import { decodeRemap, mappingQueueId, partitionOf, type Remap } from './queues/queue-mapping.ts';
-import { queueNumber } from './queues/queue-number.ts';
-import { systemTopicId } from './store.ts';
+import { queueNumber, queueOfNumber } from './queues/queue-number.ts';
+import { type Entry, systemTopicId } from './store.ts';
 
 /** Log bytes of a partition that are read between two writes of the index. */
 const pieceBytes = 64 * 1024 * 1024;
@@ -36,7 +36,7 @@ const pieceBytes = 64 * 1024 * 1024;
 export async function catchUp(
   logs: readonly LogPartition[],
   queues: ConsumeQueues,
-  applied: ReadonlyMap<number, Applied>,
+  applied: ReadonlyMap<number, Readonly<Applied>>,
 ): Promise<number> {
   checkApplied(logs, applied);
   const scans = logs.map((log) => new Scan(log, applied.get(log.number)?.position ?? 0));
@@ -112,11 +112,6 @@ class Scan {
     if (this.#next < this.#rows.rowCount || this.isDone) return;
     this.#rows.clear();
     this.#next = 0;
-    const remaps: ScannedEntry[] = [];
-    const visit = (entry: ScannedEntry) => {
-      this.#rows.push(indexRow(entry));
-      if (isMappingQueue(entry)) remaps.push(entry);
-    };
     const segment = this.#log.segmentAt(this.#position);
     const isCleaned = segment.header.generation > 0;
     if (isCleaned && segment !== this.#marked) {
@@ -124,14 +119,26 @@ class Scan {
       this.#marked = segment;
     }
     const until = Math.min(this.#position + pieceBytes, segment.end);
-    this.#position = await this.#log.scan(this.#position, visit, until);
+    const first = this.#rows.rowCount;
+    this.#position = await this.#log.scanRows(this.#position, this.#rows, until);
+    await this.#readRemaps(first, logs);
     if (isCleaned && this.#position >= segment.end) {
       for (const row of await segment.queues()) this.#rows.push(markEnd(row, segment.end));
     }
-    for (const entry of remaps) this.#readRemap(entry, logs);
   }
 
-  #readRemap({ body, baseOffset }: ScannedEntry, logs: readonly LogPartition[]): void {
+  /** Reads the changes of the mapping among the rows from `first` on. */
+  async #readRemaps(first: number, logs: readonly LogPartition[]): Promise<void> {
+    for (let row = first; row < this.#rows.rowCount; row++) {
+      const topicId = this.#at(row, col.topicId);
+      if (topicId !== systemTopicId) continue;
+      if (!isMappingQueue({ topicId, queueId: this.#at(row, col.queueId) })) continue;
+      const entry = await this.#log.read(this.#at(row, col.position), this.#at(row, col.length));
+      if (entry !== undefined) this.#readRemap(entry, logs);
+    }
+  }
+
+  #readRemap({ body, baseOffset }: Entry, logs: readonly LogPartition[]): void {
     const remap = decodeRemap(body, baseOffset);
     if (logOf(logs, remap.partition).isEmpty) {
       throw new MillraceError(
@@ -145,12 +152,11 @@ class Scan {
 
   /** The queues of all rows that wait. */
   queueNames(): readonly QueueName[] {
-    const names: QueueName[] = [];
+    const numbers = new Set<number>();
     for (let row = this.#next; row < this.#rows.rowCount; row++) {
-      const topicId = this.#at(row, col.topicId);
-      const queueId = this.#at(row, col.queueId);
-      names.push({ topicId, queueId });
+      numbers.add(queueNumber(this.#at(row, col.topicId), this.#at(row, col.queueId)));
     }
+    const names: QueueName[] = Array.from(numbers, queueOfNumber);
     for (const { topicId, queues } of this.#remaps.values()) {
       for (const [queueId] of queues) names.push({ topicId, queueId });
     }
@@ -201,6 +207,7 @@ class Scan {
 
   /** First offset that the queue has in this partition without having been elsewhere since. */
   #tenureStart({ segments }: LogicalQueue): number {
+    if (segments.length === 1) return segments[0]!.firstOffset;
     const offset = this.#lastOffset();
     return segments.findLast(({ firstOffset }) => firstOffset <= offset)?.firstOffset ?? 0;
   }

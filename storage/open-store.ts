@@ -80,8 +80,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       // The directory that it lies in may be new, too.
       await createDirectory(fs, dirname(path));
       await createDirectory(fs, path);
-      const trusted = applied.get(partition)?.lastEntry;
-      const known = trusted === undefined ? {} : { trusted };
+      const { entryStart = 0, entryEnd = 0 } = applied.get(partition) ?? {};
+      const known = entryEnd === 0 ? {} : { trusted: { position: entryStart, end: entryEnd } };
       const place = { directory: path, partition, serverId };
       logs.push(await openPartition({ ...options, ...known, ...place }));
     }

@@ -4,6 +4,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import { limits } from '../../platform/limits.ts';
 import { Histogram } from '../histogram.ts';
+import type { PendingRows } from '../queues/pending-rows.ts';
 import type { Entry, NamesOf } from '../store.ts';
 import {
   claimedLength,
@@ -22,6 +23,7 @@ import type {
   ScannedEntry,
 } from './partition.ts';
 import { recoverTail, type TrustedEntry } from './recovery.ts';
+import { pushRow } from './row-scan.ts';
 import { Segment } from './segment.ts';
 import { type Cleaning, cleanSegments } from './segment-cleaner.ts';
 import { segmentHeaderBytes } from './segment-format.ts';
@@ -45,6 +47,9 @@ export interface PartitionOptions {
   /** Names under which messages can be found; without it sealed segments get no key files. */
   readonly namesOf?: NamesOf;
 }
+
+/** Takes the entry at `at` of a piece of a segment; returns its length. */
+type TakeEntry = (bytes: Buffer, view: DataView, at: number, position: number) => number;
 
 const slabBytesMin = 64 * 1024;
 /** A new slab is made as large as the last one was, up to this. */
@@ -146,9 +151,11 @@ class FilePartition implements LogPartition {
     this.#segments.maintain();
   }
 
-  async #recoverTail({ header, file }: Segment, syncedEnd: number): Promise<void> {
+  async #recoverTail(segment: Segment, syncedEnd: number): Promise<void> {
+    const { header, file } = segment;
     const tail = await recoverTail(file, header, this.#options.trusted);
     if (tail.end < syncedEnd) throw this.#lost(tail.end, syncedEnd);
+    if (tail.isAllChecked) segment.wasChecked();
     const written = segmentHeaderBytes + tail.end - header.start;
     // What was cut must not come back after the next crash: zero it, durably, before serving.
     // What was kept may be in the page cache only, when the process and not the machine died.
@@ -286,10 +293,39 @@ class FilePartition implements LogPartition {
     visit: (entry: ScannedEntry) => void,
     until = this.#durableEnd,
   ): Promise<number> {
+    return this.#scan(from, until, () => (bytes, _view, at, position) => {
+      const entry = this.#checked(bytes, at, position);
+      const tagHash = bytes.readUInt32LE(at + tagHashAt);
+      visit({ ...entry, tagHash, firstIdHash: bytes.readUInt32LE(at + firstIdHashAt) });
+      return entry.length;
+    });
+  }
+
+  scanRows(from: number, rows: PendingRows, until = this.#durableEnd): Promise<number> {
+    return this.#scan(from, until, async (segment) => {
+      const isVerified = await segment.isIntact();
+      const partition = this.number;
+      return (bytes, view, at, position) => {
+        const length = pushRow(rows, bytes, view, at, { partition, position, isVerified });
+        if (length === 0) throw this.#damaged(position);
+        return length;
+      };
+    });
+  }
+
+  async #scan(
+    from: number,
+    until: number,
+    takerFor: (segment: Segment) => Promise<TakeEntry> | TakeEntry,
+  ): Promise<number> {
     const stop = Math.min(until, this.#durableEnd);
     let position = Math.max(from, this.start);
     while (position < stop) {
-      position = await this.#scanPiece(this.#segments.at(position), position, stop, visit);
+      const segment = this.#segments.at(position);
+      const take = await takerFor(segment);
+      while (position < Math.min(stop, segment.end)) {
+        position = await this.#scanPiece(segment, position, stop, take);
+      }
     }
     return position;
   }
@@ -336,7 +372,7 @@ class FilePartition implements LogPartition {
     segment: Segment,
     position: number,
     stop: number,
-    visit: (entry: ScannedEntry) => void,
+    take: TakeEntry,
   ): Promise<number> {
     const { map, start, end } = segment;
     const from = map.offsetFrom(position);
@@ -348,15 +384,14 @@ class FilePartition implements LogPartition {
     let bytes = await segment.read(from, Math.min(scanBytes, until - from));
     const claimed = claimedLength(bytes, 0);
     if (claimed > bytes.length) bytes = await segment.read(from, claimed);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let at = 0;
     let next = position;
     do {
       const entryPosition = map.positionOf(from + at);
-      const entry = this.#checked(bytes, at, entryPosition);
-      const tagHash = bytes.readUInt32LE(at + tagHashAt);
-      visit({ ...entry, tagHash, firstIdHash: bytes.readUInt32LE(at + firstIdHashAt) });
-      at += entry.length;
-      next = entryPosition + entry.length;
+      const length = take(bytes, view, at, entryPosition);
+      at += length;
+      next = entryPosition + length;
     } while (next < stop && isWhole(bytes, at));
     return from + at < until ? next : Math.min(end, Math.max(next, this.#durableEnd));
   }

@@ -1,4 +1,5 @@
 import { type HistogramSnapshot, sumOfHistograms } from '../histogram.ts';
+import type { PendingRows } from '../queues/pending-rows.ts';
 import type { AppendRequest, Entry } from '../store.ts';
 import type { Segment } from './segment.ts';
 import type { Cleaning } from './segment-cleaner.ts';
@@ -75,6 +76,11 @@ export interface LogPartition {
    * Throws CORRUPTION, IO.
    */
   scan(from: number, visit: (entry: ScannedEntry) => void, until?: number): Promise<number>;
+  /**
+   * As `scan`, into index rows and without the bodies. A sealed segment is checked as a whole
+   * before the first of its rows.
+   */
+  scanRows(from: number, rows: PendingRows, until?: number): Promise<number>;
   /**
    * Runs after each group commit, before its appends resolve: positions [previousEnd, durableEnd)
    * became durable.

@@ -28,6 +28,8 @@ export interface RecoveredTail {
   readonly commit: number;
   /** Bytes after `end` that are not zero: what the crash tore. */
   readonly tornBytes: number;
+  /** Every entry of the segment was read, none was trusted. */
+  readonly isAllChecked: boolean;
 }
 
 /** An entry that was durable at an earlier time: where it begins and ends in the stream. */
@@ -66,7 +68,8 @@ export async function recoverTail(
     commit = entry.commit;
   }
   const tornBytes = await examineRest(file, at, size);
-  return { end: header.start + (at - segmentHeaderBytes), commit, tornBytes };
+  const end = header.start + (at - segmentHeaderBytes);
+  return { end, commit, tornBytes, isAllChecked: known === undefined };
 }
 
 /** `undefined` when the entry is not there as it was. */

@@ -4,6 +4,9 @@ import { MillraceError } from '../../platform/errors.ts';
 import type { Segment } from './segment.ts';
 import { type Pause, sealSegment } from './segment-sealer.ts';
 
+/** A segment of up to this size is sealed even while the log is being closed. */
+const sealAtCloseBytes = 64 * 1024 * 1024;
+
 export interface SegmentListOptions {
   readonly clock: Clock;
   /** Resolves when nobody writes zeros to the segment any more. */
@@ -71,7 +74,7 @@ export class SegmentList {
 
   /** Gives other work a turn. Rejects with UNAVAILABLE once the log is being closed. */
   readonly pause: Pause = async () => {
-    await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
+    await this.#turn();
     if (this.#isClosed) throw new MillraceError('UNAVAILABLE', 'the log is closed');
   };
 
@@ -82,7 +85,12 @@ export class SegmentList {
     void this.exclusive(() => this.#maintainAll());
   }
 
-  /** Ends the work in the background; what it had not finished is done after the next start. */
+  readonly #turn: Pause = () => new Promise<void>((resolve) => this.#options.clock.soon(resolve));
+
+  /**
+   * Ends the work in the background; what it had not finished is done after the next start. Small
+   * segments still get their footers, so that a log is seldom left without.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#work;
@@ -92,7 +100,7 @@ export class SegmentList {
   async #maintainAll(): Promise<void> {
     this.#isMaintaining = false;
     for (const segment of this.#segments.slice(0, -1)) {
-      if (this.#isClosed) return;
+      if (this.#isClosed && (segment.isSealed || !this.#isSmall(segment))) continue;
       try {
         await this.#maintainOne(segment);
       } catch {
@@ -101,11 +109,15 @@ export class SegmentList {
     }
   }
 
+  #isSmall({ entryBytes }: Segment): boolean {
+    return entryBytes <= sealAtCloseBytes;
+  }
+
   async #maintainOne(segment: Segment): Promise<void> {
     const { writerIdle, index } = this.#options;
     if (!segment.isSealed) {
       await writerIdle(segment);
-      await sealSegment(segment, this.pause);
+      await sealSegment(segment, this.#isSmall(segment) ? this.#turn : this.pause);
     }
     if (this.#indexed.has(segment)) return;
     await index(segment, this.pause);

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle } from '../../platform/fs.ts';
 import { PositionMap } from './position-map.ts';
@@ -10,6 +11,9 @@ import {
 } from './segment-footer.ts';
 import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
 
+/** Read at a time when a whole segment is checked. */
+const checkBytes = 4 * 1024 * 1024;
+
 /** One open segment file of a partition and what is known of it. */
 export class Segment {
   readonly header: SegmentHeader;
@@ -19,6 +23,7 @@ export class Segment {
   #footer: SegmentFooter | undefined;
   #reads = 0;
   #isReleased = false;
+  #isIntact: Promise<boolean> | undefined;
 
   constructor(header: SegmentHeader, file: FileHandle) {
     this.header = header;
@@ -75,6 +80,31 @@ export class Segment {
       this.#reads--;
       if (this.#isReleased && this.#reads === 0) await this.file.close();
     }
+  }
+
+  /** Every entry was just read and checked. */
+  wasChecked(): void {
+    this.#isIntact = Promise.resolve(true);
+  }
+
+  /** Whether all of a sealed segment is as it was sealed; read once. Throws IO. */
+  isIntact(): Promise<boolean> {
+    this.#isIntact ??= this.#check();
+    return this.#isIntact;
+  }
+
+  async #check(): Promise<boolean> {
+    const footer = this.#footer;
+    if (footer === undefined) return false;
+    const end = (await this.file.size()) - segmentFooterBytes;
+    let crc = 0;
+    for (let at = 0; at < end; ) {
+      const bytes = await this.read(at, Math.min(checkBytes, end - at));
+      if (bytes.length === 0) return false;
+      crc = crc32(bytes, crc);
+      at += bytes.length;
+    }
+    return crc >>> 0 === footer.contentCrc;
   }
 
   /** The queue table. Throws CORRUPTION. */

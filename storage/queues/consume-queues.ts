@@ -3,7 +3,6 @@ import type { Clock, Timer } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { KvPair, KvPut, KvStore } from '../kv/kv-store.ts';
-import type { TrustedEntry } from '../log/recovery.ts';
 import { systemTopicId } from '../store.ts';
 import { ActiveQueues, type QueueName } from './active-queues.ts';
 import { Block } from './block.ts';
@@ -47,11 +46,12 @@ const waitingRowsMax = 16_384;
 
 /** How far a partition's log is in the index. */
 export interface Applied {
-  readonly position: number;
+  position: number;
   /** Highest store time below the position. */
-  readonly storeTimeMs: number;
-  /** The last entry below the position; recovery begins to read after it. */
-  readonly lastEntry: TrustedEntry | undefined;
+  storeTimeMs: number;
+  /** Position of the last entry below, and the position after it; 0 when there is none. */
+  entryStart: number;
+  entryEnd: number;
 }
 
 export class ConsumeQueues {
@@ -84,12 +84,11 @@ export class ConsumeQueues {
   }
 
   /** Reads what part of each partition's log the database reflects. */
-  async load(): Promise<ReadonlyMap<number, Applied>> {
+  async load(): Promise<ReadonlyMap<number, Readonly<Applied>>> {
     const range = { from: prefixKey(prefixes.applied), to: prefixKey(prefixes.applied + 1) };
     for (const { key, value } of await this.#kv.scan(range)) {
-      const [position = 0, storeTimeMs = 0, start = 0, end = 0] = decodeNumbers(value);
-      const lastEntry = end === 0 ? undefined : { position: start, end };
-      this.#taken.set(partitionOfKey(key), { position, storeTimeMs, lastEntry });
+      const [position = 0, storeTimeMs = 0, entryStart = 0, entryEnd = 0] = decodeNumbers(value);
+      this.#taken.set(partitionOfKey(key), { position, storeTimeMs, entryStart, entryEnd });
     }
     this.#isEmpty = this.#taken.size === 0;
     if (this.#isEmpty) {
@@ -150,8 +149,11 @@ export class ConsumeQueues {
     this.#dirty.add(queue);
     this.#waitingRows++;
     const position = values[from + col.position]!;
-    const end = position + values[from + col.length]!;
-    this.#taken.set(partition, { position: end, storeTimeMs, lastEntry: { position, end } });
+    const taken = this.#takenOf(partition);
+    taken.position = position + values[from + col.length]!;
+    taken.storeTimeMs = storeTimeMs;
+    taken.entryStart = position;
+    taken.entryEnd = taken.position;
     if (queue.topicId === systemTopicId && queue.queueId === mappingQueueId) {
       this.#remap(baseOffset);
     }
@@ -230,11 +232,19 @@ export class ConsumeQueues {
 
   /** Every row below `position` was taken in or passed over. */
   reached(partition: number, position: number): void {
-    const { storeTimeMs = 0, lastEntry } = this.#taken.get(partition) ?? {};
-    this.#taken.set(partition, { position, storeTimeMs, lastEntry });
+    this.#takenOf(partition).position = position;
     this.#isBehind = true;
     if (this.#waitingRows >= waitingRowsMax && !this.#hasFailed) this.#writeSoon();
     else this.#writeLater();
+  }
+
+  #takenOf(partition: number): Applied {
+    let taken = this.#taken.get(partition);
+    if (taken === undefined) {
+      taken = { position: 0, storeTimeMs: 0, entryStart: 0, entryEnd: 0 };
+      this.#taken.set(partition, taken);
+    }
+    return taken;
   }
 
   #remap(offset: number): void {
@@ -369,9 +379,8 @@ export class ConsumeQueues {
     const rows = this.#waitingRows;
     const written: (readonly [LogicalQueue, Block])[] = [];
     const puts: KvPut[] = [];
-    for (const [partition, { position, storeTimeMs, lastEntry }] of this.#taken) {
-      const { position: start = 0, end = 0 } = lastEntry ?? {};
-      const value = encodeNumbers(position, storeTimeMs, start, end);
+    for (const [partition, { position, storeTimeMs, entryStart, entryEnd }] of this.#taken) {
+      const value = encodeNumbers(position, storeTimeMs, entryStart, entryEnd);
       puts.push({ key: appliedKey(partition), value });
     }
     for (const queue of queues) {

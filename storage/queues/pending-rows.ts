@@ -16,14 +16,19 @@ export class PendingRows {
 
   /** Appends a row; `row` has the order of `indexColumns`. */
   push(row: ArrayLike<number>): void {
+    const at = this.next() * indexRowWidth;
+    this.#values.set(row, at);
+  }
+
+  /** Appends a row that the caller fills in; its number. */
+  next(): number {
     const at = this.#count * indexRowWidth;
     if (at === this.#values.length) {
       const grown = new Float64Array(2 * at);
       grown.set(this.#values);
       this.#values = grown;
     }
-    this.#values.set(row, at);
-    this.#count++;
+    return this.#count++;
   }
 
   /** Removes and returns the rows of the entries that lie below `position`. */
