@@ -71,7 +71,11 @@ if (first === 'fill') {
     const large = join(directory, 'large');
     await killed(large, gigabytes * 1024, 1024 * 1024);
     const seconds = await secondsToOpen(large);
-    rows.push({ name: `restart after SIGKILL, ${gigabytes} GB`, value: seconds * 1000, unit: 'ms' });
+    rows.push({
+      name: `restart after SIGKILL, ${gigabytes} GB`,
+      value: seconds * 1000,
+      unit: 'ms',
+    });
     const small = join(directory, 'small');
     await killed(small, million * 1e6, 200);
     await rm(join(small, 'index'), { recursive: true });
