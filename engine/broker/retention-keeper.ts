@@ -43,6 +43,7 @@ export interface RetentionKeeperOptions {
 }
 
 const keepAll: TopicPolicy = {};
+const nothingDone: RetentionReport = { expiredQueues: 0, cleanedSegments: 0, freedBytes: 0 };
 
 /**
  * Runs retention (DESIGN section 4): every so often it has the relations' state made durable, and
@@ -97,7 +98,9 @@ export class RetentionKeeper {
 
   async #run(): Promise<RetentionReport> {
     const { readers, store } = this.#options;
-    if (this.#relations.size > 0) {
+    const hasLimits = this.#hasLimits;
+    if (!hasLimits && this.#dropped.size === 0) return nothingDone;
+    if (hasLimits && this.#relations.size > 0) {
       const consumed = await readers.flushCheckpoint();
       if (consumed !== undefined) this.#checkpoints = [consumed, ...this.#checkpoints].slice(0, 2);
     }
@@ -120,6 +123,13 @@ export class RetentionKeeper {
   get #intervalMs(): number {
     const half = this.#shortestMs / 2;
     return Math.max(limits.retentionMsMin, Math.min(half, limits.retentionMsMax));
+  }
+
+  /** Some topic does not keep everything. */
+  get #hasLimits(): boolean {
+    return this.#options.topics
+      .list()
+      .some(({ retentionMs, retentionBytes }) => (retentionMs ?? retentionBytes) !== undefined);
   }
 
   get #shortestMs(): number {
