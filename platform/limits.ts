@@ -86,6 +86,12 @@ export const limits = {
   callRowsMax: 10_000_000,
   /** Failed rows that an ad-hoc query holds, in case what comes takes them back. */
   openErrorsMax: 10_000,
+  /** State that one ad-hoc query may build. */
+  queryStateBytesMax: 1024 * 1024 * 1024,
+  /** Time of an ad-hoc query, when its session does not say otherwise (statement_timeout). */
+  queryTimeMs: 10 * 60 * 1000,
+  /** State of one materialized view, when it does not say otherwise (WITH (state_budget = ...)). */
+  viewStateBytesMax: 4 * 1024 * 1024 * 1024,
   sqlTextBytesMax: 1024 * 1024,
   /** Nesting of expressions and subqueries; keeps recursion off the end of the stack. */
   sqlDepthMax: 200,

@@ -7,6 +7,7 @@ import { Arrangement } from '../dataflow/arrangement.ts';
 import { buildDataflow, type DataflowOptions } from '../dataflow/build.ts';
 import { orderedRows } from '../dataflow/sort.ts';
 import { OpenErrors } from './open-errors.ts';
+import { QueryBudget } from './query-budget.ts';
 import type { RelationReader } from './relation-reader.ts';
 import { Slices } from './slices.ts';
 
@@ -19,16 +20,18 @@ export interface RunOptions {
   readonly isCancelled?: () => boolean;
   /** As in DataflowOptions. */
   readonly observe?: DataflowOptions['observe'];
+  readonly budget?: QueryBudget;
 }
 
 /**
  * Runs a plan once, over the contents of its inputs at one frontier, with the operators that also
  * keep views. Each input's rows go in batch by batch; what comes out adds up to the result. Steps
- * go on between slices. Throws CANCELLED, and SQL_RUNTIME of the first row that fails.
+ * go on between slices. Throws CANCELLED, RESOURCE_LIMIT, and SQL_RUNTIME of the first row that
+ * fails.
  */
 export async function runOnce(
   plan: QueryPlan,
-  { reader, clock, text, isCancelled, observe }: RunOptions,
+  { reader, clock, text, isCancelled, observe, budget = new QueryBudget(clock) }: RunOptions,
 ): Promise<readonly Batch[]> {
   const errors = new OpenErrors();
   const { appendOnly } = plan.root;
@@ -60,6 +63,7 @@ export async function runOnce(
     for await (const portion of slices.portions(contents(id))) {
       for (const input of readers) input.feed([portion]);
       take(root.step());
+      budget.check(root);
     }
   }
   loading.isSet = false;

@@ -1,4 +1,5 @@
 import type { Catalog, Relation } from '../../sql/analyze/catalog.ts';
+import type { SqlFunction } from '../../sql/analyze/sql-functions.ts';
 import type { Expression, Identifier } from '../../sql/syntax/ast.ts';
 import type { RelationRenamed, TopicRetention, TopicStart } from '../broker/catalogue-record.ts';
 import { errorsName, errorsRelation } from './error-rows.ts';
@@ -34,9 +35,17 @@ export class Catalogue implements Catalog {
   readonly nodes = new Map<number, RelationNode>();
   readonly views = new Map<number, PlainView>();
   readonly indexes = new Map<number, Index>();
+  readonly functions = new Map<number, SqlFunction & { readonly sql: string }>();
   readonly topics = new Map<string, TopicInfo>();
   /** Where relations began that were made when part of their topics had expired, by id. */
   readonly starts = new Map<number, readonly TopicStart[]>();
+
+  findFunction(name: string, parameters?: number): SqlFunction | undefined {
+    return [...this.functions.values()].find(
+      (item) =>
+        item.name === name && (parameters === undefined || item.parameters.length === parameters),
+    );
+  }
 
   find(name: string): Relation | undefined {
     for (const { relation, errors } of this.nodes.values()) {
@@ -134,7 +143,12 @@ export class Catalogue implements Catalog {
   }
 
   sqlOf(id: number): string | undefined {
-    return (this.nodes.get(id) ?? this.views.get(id) ?? this.indexes.get(id))?.sql;
+    return (
+      this.nodes.get(id) ??
+      this.views.get(id) ??
+      this.indexes.get(id) ??
+      this.functions.get(id)
+    )?.sql;
   }
 
   /** Ids of those that read relation `id`, directly or through others. */
@@ -177,6 +191,7 @@ export class Catalogue implements Catalog {
     return (
       (this.nodes.get(id) ?? this.views.get(id))?.relation.name ??
       this.indexes.get(id)?.name ??
+      this.functions.get(id)?.name ??
       `relation ${id}`
     );
   }
@@ -234,11 +249,11 @@ export class TrackingCatalog implements Catalog {
   readonly seen: Set<number>;
   /** What each name meant. */
   readonly found = new Map<string, Relation>();
-  readonly #source: Pick<Catalog, 'find' | 'names'>;
+  readonly #source: Pick<Catalog, 'find' | 'names' | 'findFunction'>;
   readonly #change: (relation: Relation) => Relation;
 
   constructor(
-    source: Pick<Catalog, 'find' | 'names'>,
+    source: Pick<Catalog, 'find' | 'names' | 'findFunction'>,
     change: (relation: Relation) => Relation = (same) => same,
     seen = new Set<number>(),
   ) {
@@ -259,10 +274,17 @@ export class TrackingCatalog implements Catalog {
     return this.#source.names();
   }
 
+  findFunction(name: string, parameters: number): SqlFunction | undefined {
+    const found = this.#source.findFunction?.(name, parameters);
+    if (found !== undefined) this.seen.add(found.id);
+    return found;
+  }
+
   bound(relations: ReadonlyMap<string, Relation>): Catalog {
     const source = {
       find: (name: string) => relations.get(name),
       names: () => [...relations.keys()],
+      findFunction: (name: string, count: number) => this.#source.findFunction?.(name, count),
     };
     return new TrackingCatalog(source, this.#change, this.seen);
   }

@@ -8,6 +8,7 @@ import { frontierPut, pieceKey, pieceRange, relationPut } from './checkpoint-sto
 import type { Frontier } from './frontier.ts';
 import type { FlushedCheckpoint } from './protocol.ts';
 import { Slices } from './slices.ts';
+import { enforceBudgets } from './view-budgets.ts';
 
 interface Options {
   readonly kv: KvStore;
@@ -106,7 +107,8 @@ export class Checkpointer {
 
   #capture(): Capture {
     this.#isTouched = false;
-    const { catalogue, frontier } = this.#options;
+    const { catalogue, frontier, logger } = this.#options;
+    enforceBudgets(catalogue, logger);
     const puts = [frontierPut(frontier)];
     const pieces: Capture['pieces'] = [];
     for (const [relationId, node] of catalogue.nodes) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
 import type {
   CheckConstraint,
   Relation,
@@ -14,6 +15,7 @@ import {
   unsupported,
 } from '../../sql/analyze/context.ts';
 import { checkExprs, constantDefault, generatedValues } from '../../sql/analyze/dml.ts';
+import { defineFunction, type SqlFunction } from '../../sql/analyze/sql-functions.ts';
 import { sameType, typeName } from '../../sql/columns/type-name.ts';
 import type { SqlType } from '../../sql/columns/types.ts';
 import { columnsOf } from '../../sql/plan/expr-tools.ts';
@@ -32,6 +34,7 @@ import type { RelationCreated } from '../broker/catalogue-record.ts';
 import { metadataKinds, metadataType } from '../formats/metadata.ts';
 import { type Catalogue, type Index, type PlainView, TrackingCatalog } from './catalogue.ts';
 import { hiddenKey, type RelationNode, TableNode, TopicNode, ViewNode } from './nodes.ts';
+import { bytesOf } from './session.ts';
 import { defineSink } from './sink-definition.ts';
 import { SinkNode } from './sink-node.ts';
 
@@ -228,6 +231,8 @@ export interface ViewDefinition {
   readonly columns: readonly RelationColumn[];
   readonly dependsOn: readonly number[];
   readonly bound: ReadonlyMap<string, Relation>;
+  /** State that the view may have. */
+  readonly budgetBytes: number;
 }
 
 export function defineView(catalogue: Catalogue, text: string, node: CreateView): ViewDefinition {
@@ -239,7 +244,7 @@ export function defineView(catalogue: Catalogue, text: string, node: CreateView)
   });
   const plan = planQuery(node.query, 'view', { catalog, text });
   const context = newContext({ catalog, text });
-  checkOptions(context, node.options, []);
+  const budgetBytes = stateBudget(context, node);
   const { fields } = plan.root;
   if (node.columns.length > fields.length) {
     throw complain(
@@ -263,7 +268,20 @@ export function defineView(catalogue: Catalogue, text: string, node: CreateView)
     seen.add(name);
     return { ...field, name };
   });
-  return { plan, columns, dependsOn: [...catalog.seen], bound: catalog.found };
+  return { plan, columns, dependsOn: [...catalog.seen], bound: catalog.found, budgetBytes };
+}
+
+function stateBudget(context: Context, { options, materialized }: CreateView): number {
+  checkOptions(context, options, materialized ? ['state_budget'] : []);
+  const option = options.find(({ name }) => name === 'state_budget');
+  if (option === undefined) return limits.viewStateBytesMax;
+  if (!/^\d+ *(b|kb|mb|gb)?$/i.test(option.value)) {
+    throw complain(context, option.span, `"${option.value}" is not a number of bytes`, {
+      sqlState: '22023',
+      hint: "For example, state_budget = '500MB'.",
+    });
+  }
+  return bytesOf(option.value);
 }
 
 /** The columns of an index. Throws SQL_SEMANTIC. */
@@ -311,16 +329,16 @@ export function build(
   catalogue: Catalogue,
   record: RelationCreated,
   clock: Clock,
-): RelationNode | PlainView | Index {
+): RelationNode | PlainView | Index | (SqlFunction & { readonly sql: string }) {
   const { relationId: id, name, sql } = record;
   const statement = parseStatement(sql);
   if (statement.kind === 'create-view') {
-    const { plan, columns, dependsOn, bound } = defineView(catalogue, sql, statement);
+    const { plan, columns, dependsOn, bound, budgetBytes } = defineView(catalogue, sql, statement);
     const { appendOnly } = plan.root;
     const base = { id, name, columns, primaryKey: [], writable: false, appendOnly };
     if (statement.materialized) {
       const relation: Relation = { ...base, kind: 'materialized view' };
-      return new ViewNode({ relation, sql, plan, dependsOn, clock });
+      return new ViewNode({ relation, sql, plan, dependsOn, clock, budgetBytes });
     }
     const view = { query: statement.query, text: sql, bound };
     return { relation: { ...base, kind: 'view', view }, sql, dependsOn };
@@ -339,6 +357,10 @@ export function build(
       writable: false,
     };
     return new SinkNode({ relation, sql, ...definition });
+  }
+  if (statement.kind === 'create-function') {
+    const context = newContext({ catalog: catalogue, text: sql });
+    return { ...defineFunction(context, statement), id, name, sql };
   }
   if (statement.kind === 'create-index') {
     const context = newContext({ catalog: catalogue, text: sql });

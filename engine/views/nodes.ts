@@ -1,5 +1,6 @@
 import { assert } from '../../platform/assert.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { splitNumber } from '../../sql/columns/i64.ts';
@@ -43,6 +44,8 @@ export interface RelationNode {
   indexedColumns?(): readonly (readonly number[])[];
   /** Rows whose `columns`, which have an index, are those of the one row of `key`. */
   find?(columns: readonly number[], key: Batch): Batch;
+  /** Why it stopped: it keeps no state, and reads of it fail. */
+  readonly failure?: MillraceError | undefined;
   readonly rowCount: number | undefined;
   /** Messages that could not be read, rows that could not be computed. */
   readonly errors: ErrorRows | undefined;
@@ -214,6 +217,8 @@ interface ViewOptions {
   readonly plan: QueryPlan;
   readonly dependsOn: readonly number[];
   readonly clock: Clock;
+  /** State that it may have; over it the view stops. */
+  readonly budgetBytes: number;
 }
 
 /** A materialized view: a dataflow and the rows that it adds up to. */
@@ -224,28 +229,48 @@ export class ViewNode implements RelationNode {
   readonly topicId = undefined;
   readonly ownsTopic = false;
   readonly errors = new ErrorRows(failedRowFields);
-  readonly fingerprint: string;
   readonly plan: QueryPlan;
   readonly meters: Meters;
+  readonly budgetBytes: number;
+  failure: MillraceError | undefined;
   delta: readonly Batch[] = [];
-  readonly #dataflow: Dataflow;
-  readonly #rows: Arrangement;
+  readonly #fingerprint: string;
+  #dataflow: Dataflow;
+  #rows: Arrangement;
 
-  constructor({ relation, sql, plan, dependsOn, clock }: ViewOptions) {
+  constructor({ relation, sql, plan, dependsOn, clock, budgetBytes }: ViewOptions) {
     this.plan = plan;
+    this.budgetBytes = budgetBytes;
     this.meters = new Meters(() => clock.monotonicMs());
     this.relation = relation;
     this.sql = sql;
     this.dependsOn = dependsOn;
     const { root, ...rows } = plan;
-    this.fingerprint = `${JSON.stringify(rows)}\n${planFingerprint(root)}`;
-    this.#dataflow = buildDataflow(plan.root, {
+    this.#fingerprint = `${JSON.stringify(rows)}\n${planFingerprint(root)}`;
+    this.#dataflow = this.#build();
+    this.#rows = new Arrangement(plan.root.fields);
+  }
+
+  #build(): Dataflow {
+    return buildDataflow(this.plan.root, {
       mode: 'collect',
-      text: sql,
+      text: this.sql,
       onErrors: (errors) => this.errors.add(failedRows(errors)),
       observe: this.meters.observe,
     });
-    this.#rows = new Arrangement(plan.root.fields);
+  }
+
+  /** State of a view that stopped is not state that a restart may take for its own. */
+  get fingerprint(): string {
+    return this.failure === undefined ? this.#fingerprint : 'stopped';
+  }
+
+  /** Stops for good and lets its state go: a restart tries again from the log. */
+  stop(failure: MillraceError): void {
+    this.failure = failure;
+    this.#dataflow = this.#build();
+    this.#rows = new Arrangement(this.plan.root.fields);
+    this.delta = [];
   }
 
   get rowCount(): number {
@@ -325,6 +350,7 @@ export class ViewNode implements RelationNode {
   }
 
   #run(): void {
+    if (this.failure !== undefined) return;
     this.delta = this.#dataflow.root.step();
     for (const batch of this.delta) this.#rows.apply(batch);
   }

@@ -53,6 +53,7 @@ export class RelationReader {
     for (const id of relationIds) {
       const node = catalogue.node(id);
       if (node === undefined) continue;
+      if (node.failure !== undefined) throw node.failure;
       const lookup = lookups.get(id);
       if (lookup !== undefined && node.find !== undefined) {
         const { columns, values } = lookup;

@@ -60,7 +60,8 @@ export async function restore(options: Options): Promise<Restored> {
     const made = build(catalogue, record, options.clock);
     if (!('step' in made)) {
       if ('relation' in made) catalogue.views.set(id, made);
-      else catalogue.addIndex(made);
+      else if ('tableId' in made) catalogue.addIndex(made);
+      else catalogue.functions.set(made.id, made);
       continue;
     }
     catalogue.nodes.set(id, made);

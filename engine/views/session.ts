@@ -1,3 +1,4 @@
+import { limits } from '../../platform/limits.ts';
 import { type Context, complain } from '../../sql/analyze/context.ts';
 import type { SetVariable } from '../../sql/syntax/ast.ts';
 
@@ -17,9 +18,19 @@ const settings: Readonly<Record<string, Setting>> = {
   client_encoding: { value: 'UTF8', allowed: /^utf-?8$/i },
   datestyle: { value: 'ISO, MDY', allowed: /^iso\b/i },
   extra_float_digits: { value: '1', allowed: /^[0-3]$/ },
+  query_memory: {
+    value: bytesText(limits.queryStateBytesMax),
+    allowed: /^\d+ *(B|kB|MB|GB)?$/i,
+    hint: 'It is a number of bytes, or one with kB, MB or GB.',
+  },
   search_path: { value: 'public', allowed: /^"?public"?$/i },
   server_version: { value: '17.0', allowed: /^(?!)/, hint: 'It cannot be changed.' },
   standard_conforming_strings: { value: 'on', allowed: /^(on|true)$/i },
+  statement_timeout: {
+    value: `${limits.queryTimeMs}ms`,
+    allowed: /^\d+ *(ms|s|min|h)?$/i,
+    hint: 'It is a number of milliseconds, or one with s, min or h; 0 sets no limit.',
+  },
   timezone: { value: 'UTC', allowed: /^(utc|gmt|etc\/utc)$/i },
 };
 
@@ -58,8 +69,29 @@ export class Session {
     return Object.hasOwn(settings, name) ? settings[name]!.value : undefined;
   }
 
+  /** The budget that the session gives a query. */
+  get budget(): { readonly timeMs: number; readonly stateBytes: number } {
+    const timeMs = parsed(this.get('statement_timeout')!, { ms: 1, s: 1e3, min: 6e4, h: 36e5 });
+    const stateBytes = bytesOf(this.get('query_memory')!);
+    return { timeMs: timeMs === 0 ? Infinity : timeMs, stateBytes };
+  }
+
   all(): [string, string][] {
     const names = new Set([...Object.keys(settings), ...this.#values.keys()]);
     return [...names].sort().map((name) => [name, this.get(name) ?? '']);
   }
+}
+
+/** Of a text as `10MB`; the units are powers of 1024. */
+export function bytesOf(text: string): number {
+  return parsed(text, { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 });
+}
+
+function parsed(text: string, units: Readonly<Record<string, number>>): number {
+  const [, digits = '0', unit = ''] = /^(\d+) *([a-z]*)$/i.exec(text) ?? [];
+  return Number(digits) * (units[unit.toLowerCase()] ?? 1);
+}
+
+function bytesText(bytes: number): string {
+  return `${bytes / 2 ** 20}MB`;
 }

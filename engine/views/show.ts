@@ -141,6 +141,7 @@ export function describeRelation(catalogue: Catalogue, qualified: QualifiedName,
   for (const start of catalogue.starts.get(relation.id) ?? []) {
     rows.push(['', 'starts at', startText(catalogue, start)]);
   }
+  if (node?.failure !== undefined) rows.push(['', 'stopped', node.failure.message]);
   if (node?.rowCount !== undefined) rows.push(['', 'rows', String(node.rowCount)]);
   if (node?.errors !== undefined) {
     const { count, fields } = node.errors;

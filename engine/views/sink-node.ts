@@ -4,6 +4,7 @@ import { batchOf } from '../../sql/columns/builder.ts';
 import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { Field } from '../../sql/columns/types.ts';
+import { planFingerprint } from '../../sql/plan/intern.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
 import { buildDataflow, type Dataflow } from '../dataflow/build.ts';
@@ -79,9 +80,7 @@ export class SinkNode implements RelationNode {
     this.target = target;
     this.inputTopics = inputTopics;
     this.fields = plan.root.fields;
-    this.fingerprint = JSON.stringify(plan, (_key, value) =>
-      typeof value === 'bigint' ? `${value}n` : value,
-    );
+    this.fingerprint = planFingerprint(plan.root);
     this.#dataflow = buildDataflow(plan.root, {
       mode: 'collect',
       text: sql,

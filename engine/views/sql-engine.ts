@@ -182,6 +182,7 @@ export class SqlEngine {
       if (this.#created[at]!.relationId === id) this.#created.splice(at, 1);
     }
     this.catalogue.dropIndex(id);
+    this.catalogue.functions.delete(id);
     const topicId = this.catalogue.nodes.get(id)?.topicId;
     this.catalogue.nodes.delete(id);
     this.catalogue.views.delete(id);
@@ -252,7 +253,8 @@ export class SqlEngine {
         const made = build(this.catalogue, record, this.clock);
         if ('step' in made) await this.#fill(record.relationId, made, onProgress);
         else if ('relation' in made) this.catalogue.views.set(record.relationId, made);
-        else this.catalogue.addIndex(made);
+        else if ('tableId' in made) this.catalogue.addIndex(made);
+        else this.catalogue.functions.set(made.id, made);
       }
     } catch (error) {
       // The log says that the relation exists: going on without it would be a lie.

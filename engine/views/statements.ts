@@ -1,12 +1,14 @@
 import type { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import { type Context, complain, didYouMean } from '../../sql/analyze/context.ts';
+import { defineFunction } from '../../sql/analyze/sql-functions.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import type { Field, SqlValue } from '../../sql/columns/types.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import type {
   AlterTopic,
+  CreateFunction,
   CreateIndex,
   CreateRelation,
   CreateSink,
@@ -25,6 +27,7 @@ import { checkPresentRows } from './constraints.ts';
 import { checkOptions, defineIndex, defineRelation, defineView } from './definitions.ts';
 import { returnedFields, runDml } from './dml.ts';
 import { explain, explainFields } from './explain.ts';
+import { QueryBudget } from './query-budget.ts';
 import { checkReplacement, noIndex, renameOf, replacedView } from './renames.ts';
 import type { Answer } from './result-streams.ts';
 import type { Session } from './session.ts';
@@ -75,7 +78,7 @@ export class Statements {
     const context = newContext({ catalog: catalogue, text: script });
     switch (statement.kind) {
       case 'query':
-        return this.#query(statement, script, answer);
+        return this.#query(statement, script, answer, session);
       case 'create-topic':
         return this.#createTopic(context, statement, answer);
       case 'alter-topic':
@@ -102,6 +105,8 @@ export class Statements {
         const rows = lines.map((line) => [line]);
         return reply(answer, explainFields, rows, 'EXPLAIN');
       }
+      case 'create-function':
+        return this.#createFunction(context, statement, script, answer);
       case 'create-sink':
         return this.#createSink(context, statement, script, answer);
       case 'create-index':
@@ -125,11 +130,12 @@ export class Statements {
     }
   }
 
-  async #query(query: Query, script: string, answer: Answer): Promise<void> {
+  async #query(query: Query, script: string, answer: Answer, session: Session): Promise<void> {
     const { catalogue, reader, clock } = this.#engine;
     const plan = planAdHoc(catalogue, query, script, clock.nowMs());
     const isCancelled = () => answer.isCancelled;
-    const batches = await runOnce(plan, { reader, clock, text: script, isCancelled });
+    const budget = new QueryBudget(clock, session.budget);
+    const batches = await runOnce(plan, { reader, clock, text: script, isCancelled, budget });
     const fields = plan.root.fields.slice(0, plan.visibleColumns);
     const count = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
     answer.rows(fields, batches, `SELECT ${count}`);
@@ -229,6 +235,25 @@ export class Statements {
     return this.#adopt({ name, sql, ...replaces }, reads, tag, answer);
   }
 
+  async #createFunction(
+    context: Context,
+    node: CreateFunction,
+    script: string,
+    answer: Answer,
+  ): Promise<void> {
+    const { name, span } = node.name.parts.at(-1)!;
+    const { parameters } = defineFunction(
+      { ...context, catalog: new TrackingCatalog(this.#engine.catalogue) },
+      node,
+    );
+    if (this.#engine.catalogue.findFunction(name, parameters.length) !== undefined) {
+      const message = `function "${name}" already exists with ${parameters.length} parameters`;
+      throw complain(context, span, message, { code: 'ALREADY_EXISTS', sqlState: '42723' });
+    }
+    const sql = script.slice(node.span.start, node.span.end);
+    return this.#adopt({ name, sql }, [], 'CREATE FUNCTION', answer);
+  }
+
   async #createSink(
     context: Context,
     node: CreateSink,
@@ -304,7 +329,20 @@ export class Statements {
         else if (!node.ifExists) throw noIndex(context, name, catalogue);
       }
     }
-    for (const name of node.object === 'index' ? [] : node.names) {
+    if (node.object === 'function') {
+      for (const { parts, span } of node.names) {
+        const found = catalogue.findFunction(parts.at(-1)!.name);
+        if (found === undefined && !node.ifExists) {
+          const message = `function "${parts.at(-1)!.name}" does not exist`;
+          throw complain(context, span, message, { sqlState: '42883' });
+        }
+        if (found === undefined) continue;
+        ids.add(found.id);
+        if (node.cascade) for (const id of catalogue.dependants(found.id)) ids.add(id);
+      }
+    }
+    const isRelation = node.object !== 'index' && node.object !== 'function';
+    for (const name of isRelation ? node.names : []) {
       const last = name.parts.at(-1)!.name;
       const relation: Relation | undefined =
         node.object === 'sink' ? catalogue.findSink(last) : catalogue.find(last);
@@ -430,7 +468,7 @@ export function onlyReads(statements: readonly Statement[]): boolean {
   return statements.every(({ kind }) => readingKinds.has(kind));
 }
 
-const readingKinds: ReadonlySet<string> = new Set(['query', 'explain', 'show', 'describe']);
+const readingKinds: ReadonlySet<string> = new Set(['query', 'explain', 'show', 'describe', 'set']);
 
 /** Fields of the last statement's result, without running anything. */
 export function describeStatement(catalogue: Catalogue, script: string): StatementDescription {

@@ -1,5 +1,6 @@
 import type { Field, SqlValue } from '../columns/types.ts';
 import type { Expression, Query } from '../syntax/ast.ts';
+import type { SqlFunction } from './sql-functions.ts';
 
 /** Relations as the analyzer sees them; `engine/views` implements it. */
 export type RelationKind = 'source' | 'table' | 'view' | 'materialized view' | 'sink' | 'system';
@@ -58,4 +59,6 @@ export interface Catalog {
   names(): readonly string[];
   /** The same, but for names that mean these relations. */
   bound?(relations: ReadonlyMap<string, Relation>): Catalog;
+  /** A user's function of that many parameters. */
+  findFunction?(name: string, parameters: number): SqlFunction | undefined;
 }

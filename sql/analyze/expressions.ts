@@ -26,6 +26,7 @@ import { type Context, complain, resolveType, unsupported } from './context.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
 import { applied, call, operator } from './operators.ts';
 import { findColumn, type Scope } from './scope.ts';
+import { callSqlFunction } from './sql-functions.ts';
 import { analyzeSubquery, inSubquery } from './subqueries.ts';
 import { tableCallValue } from './table-functions.ts';
 
@@ -307,7 +308,11 @@ function functionCall(place: ExpressionPlace, node: CallExpression): Expr {
     name,
     args.map((arg) => arg.type),
   );
-  if (resolved === undefined) throw noFunction(context, name, args, node.span);
+  if (resolved === undefined) {
+    const own = callSqlFunction(context, name, args, node.span);
+    if (own !== undefined) return own;
+    throw noFunction(context, name, args, node.span);
+  }
   return applied(context, resolved, args, node.span);
 }
 

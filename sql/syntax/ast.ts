@@ -447,6 +447,14 @@ export interface CreateIndex extends Node {
   readonly columns: readonly { readonly column: Identifier; readonly descending: boolean }[];
 }
 
+export interface CreateFunction extends Node {
+  readonly kind: 'create-function';
+  readonly name: QualifiedName;
+  readonly parameters: readonly { readonly name?: Identifier; readonly typeName: TypeName }[];
+  readonly returns: TypeName;
+  readonly body: { readonly text: string; readonly span: Span };
+}
+
 /** `CREATE SINK name FROM relation | AS query INTO [TABLE | TOPIC] target`. */
 export interface CreateSink extends Node {
   readonly kind: 'create-sink';
@@ -480,7 +488,15 @@ export interface AlterTopic extends Node {
 
 export interface Drop extends Node {
   readonly kind: 'drop';
-  readonly object: 'source' | 'table' | 'view' | 'materialized view' | 'topic' | 'index' | 'sink';
+  readonly object:
+    | 'source'
+    | 'table'
+    | 'view'
+    | 'materialized view'
+    | 'topic'
+    | 'index'
+    | 'sink'
+    | 'function';
   readonly ifExists: boolean;
   readonly names: readonly QualifiedName[];
   readonly cascade: boolean;
@@ -573,6 +589,7 @@ export type Statement =
   | CreateTopic
   | CreateIndex
   | CreateSink
+  | CreateFunction
   | Rename
   | AlterTopic
   | Drop

@@ -1,5 +1,6 @@
 import { parseAlterTopic } from './alter-topic.ts';
 import type { CreateTopic, CreateView, Drop, Identifier, QualifiedName, Statement } from './ast.ts';
+import { parseCreateFunction } from './create-function.ts';
 import { parseCreateRelation } from './create-relation.ts';
 import { parseDelete, parseInsert, parseUpdate } from './dml.ts';
 import { parseExplain } from './explain.ts';
@@ -79,6 +80,7 @@ function parseCreate(stream: TokenStream): Statement {
     return parseCreateIndex(stream, mark);
   }
   if (stream.acceptWord('sink')) return parseCreateSink(stream, mark);
+  if (stream.acceptWord('function')) return parseCreateFunction(stream, mark);
   const materialized = stream.acceptWord('materialized');
   if (stream.acceptWord('view')) return parseCreateView(stream, mark, materialized, false);
   if (!materialized && foreignObjects.has(stream.peek().text)) {
@@ -90,7 +92,7 @@ function parseCreate(stream: TokenStream): Statement {
 /** What PostgreSQL and RisingWave create, alter and drop, and we do not. */
 const foreignObjects = new Set(
   `access aggregate cast collation connection conversion database default domain event extension
-  foreign function global group index language large local operator owned policy procedure
+  foreign global group index language large local operator owned policy procedure
   publication recursive role routine rule schema secret sequence server statistics subscription
   tablespace text transform trigger trusted type unique user`.split(/\s+/),
 );
@@ -148,7 +150,7 @@ function parseDrop(stream: TokenStream): Drop {
   if (stream.acceptWord('materialized')) {
     stream.expectWord('view');
     object = 'materialized view';
-  } else if (stream.isOneOf('source', 'table', 'view', 'topic', 'index', 'sink')) {
+  } else if (stream.isOneOf('source', 'table', 'view', 'topic', 'index', 'sink', 'function')) {
     object = stream.next().text as Drop['object'];
   } else if (foreignObjects.has(stream.peek().text)) {
     throw stream.unsupported(`DROP ${stream.peek().text.toUpperCase()}`);
@@ -157,7 +159,11 @@ function parseDrop(stream: TokenStream): Drop {
   }
   const ifExists = stream.acceptWord('if', 'exists');
   const names = stream.items((): QualifiedName => {
-    if (object !== 'topic') return stream.qualifiedName(`a ${object} name`);
+    if (object !== 'topic') {
+      const name = stream.qualifiedName(`a ${object} name`);
+      if (stream.isOperator('(')) throw stream.unsupported('arguments of a function to drop');
+      return name;
+    }
     const topic = parseTopicName(stream);
     return { parts: [topic], span: topic.span };
   });

@@ -109,8 +109,8 @@ async function runEpoch(
   for (const record of definitions) await run(engine, record);
   for (const record of queries) {
     const name = `as_view_${views.size}`;
-    const columns = [...(record as QueryRecord).types].map((_, index) => `c${index}`).join(', ');
     const query = record.sql.trim().replace(/;$/, '');
+    const columns = await columnNames(engine, query, record as QueryRecord);
     const { message } = await run(
       engine,
       record,
@@ -132,6 +132,13 @@ async function runEpoch(
   }
   await dropAll(engine);
   return failures;
+}
+
+/** Names for the view's columns, which in the query may have none, or one twice. */
+async function columnNames(engine: Engine, query: string, { types }: QueryRecord): Promise<string> {
+  const described = await engine.sql.describe(query).catch(() => undefined);
+  const count = described?.fields?.length ?? types.length;
+  return Array.from({ length: count }, (_, index) => `c${index}`).join(', ');
 }
 
 /** A view has no order: it is held against the query's rows, whose order is another matter. */
@@ -173,7 +180,7 @@ function isViewable(record: Record): record is QueryRecord {
 }
 
 const created =
-  /^\s*create\s+(?:or\s+replace\s+)?(?:materialized\s+view|view|table|source|sink|(?:unique\s+)?index|topic)\s+(?:if\s+not\s+exists\s+)?("?[\w.]+"?)/i;
+  /^\s*create\s+(?:or\s+replace\s+)?(?:materialized\s+view|view|table|source|sink|(?:unique\s+)?index|topic|function)\s+(?:if\s+not\s+exists\s+)?("?[\w.]+"?)/i;
 const dropped =
   /^\s*drop\s+(?:materialized\s+view|view|table|source|sink|index|topic)\s+(?:if\s+exists\s+)?([^;]*?)(?:\s+(?:cascade|restrict))?\s*;?\s*$/i;
 const changed = /^\s*(?:insert\s+into|update|delete\s+from)\s+("?[\w.]+"?)/i;

@@ -86,6 +86,16 @@ export function printStatement(statement: Statement): string {
           .map(({ column: name, descending }) => words(identifier(name), descending && 'DESC'))
           .join(', ')})`,
       );
+    case 'create-function': {
+      const parameters = statement.parameters.map(({ name, typeName: type }) =>
+        words(name && identifier(name), typeName(type)),
+      );
+      return words(
+        `CREATE FUNCTION ${qualified(statement.name)}(${parameters.join(', ')})`,
+        `RETURNS ${typeName(statement.returns)}`,
+        `LANGUAGE sql AS ${text(statement.body.text)}`,
+      );
+    }
     case 'create-sink':
       return words(
         'CREATE SINK',
