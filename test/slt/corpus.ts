@@ -2,15 +2,22 @@
 export const whole: readonly string[] = [
   'sqllogictest/evidence-slt_lang_aggfunc.test',
   'sqllogictest/index-between-10-slt_good_1.test',
+  'sqllogictest/random-aggregates-slt_good_1.test',
+  'sqllogictest/random-expr-slt_good_1.test',
   'sqllogictest/random-groupby-slt_good_1.test',
   'sqllogictest/random-select-slt_good_1.test',
   'sqllogictest/select1.test',
   'sqllogictest/select2.test',
   'sqllogictest/select3.test',
+  'risingwave/streaming/order_by.slt',
   'risingwave/streaming/outer_join.slt',
   'risingwave/streaming/time_window.slt',
   'risingwave/streaming/join/join-3way.slt.part',
+  'risingwave/streaming/aggregate/array_agg.slt',
+  'risingwave/streaming/aggregate/basic_agg.slt',
   'risingwave/streaming/aggregate/boolean.slt',
+  'risingwave/streaming/aggregate/distinct_agg.slt',
+  'risingwave/streaming/aggregate/string_agg.slt',
   'risingwave/streaming/aggregate/count_star.slt',
 ];
 

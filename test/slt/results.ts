@@ -85,11 +85,11 @@ function plain(line: string, style: Style): string {
   return (style === 'risingwave' ? words.map(byValue) : words).join(' ');
 }
 
-/** A numeric without trailing zeros and up to 14 decimals, UTC without minutes. */
+/** A numeric without trailing zeros and up to 6 decimals, UTC without minutes. */
 function byValue(word: string): string {
   const numeric = /^(-?\d+)\.(\d+)$/.exec(word);
   if (numeric === null) return word.replace(/\+00:00$/, '+00');
-  const fraction = numeric[2]!.slice(0, 14).replace(/0+$/, '');
+  const fraction = numeric[2]!.slice(0, 6).replace(/0+$/, '');
   return fraction === '' ? numeric[1]! : `${numeric[1]}.${fraction}`;
 }
 
