@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { MillraceError } from './errors.ts';
 import type { FileHandle, Fs, OpenMode } from './fs.ts';
@@ -23,7 +24,7 @@ export const nodeFs: Fs = {
   },
 
   async makeDirectory(path) {
-    await named('mkdir', path, fs.promises.mkdir(path, { recursive: true }));
+    await named('mkdir', path, makeDirectories(path));
   },
 
   async list(path) {
@@ -67,6 +68,28 @@ export const nodeFs: Fs = {
     return bavail * bsize;
   },
 };
+
+/** Not Node's `recursive`, which never returns where even the parents cannot be made (/proc/x). */
+async function makeDirectories(path: string): Promise<void> {
+  const make = () => fs.promises.mkdir(path);
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const parent = dirname(path);
+    if (code === 'ENOENT' && parent !== path && !(await isDirectory(parent))) {
+      await makeDirectories(parent);
+      await make();
+    } else if (!(await isDirectory(path))) throw error;
+  }
+}
+
+function isDirectory(path: string): Promise<boolean> {
+  return fs.promises.stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
 
 class NodeFile implements FileHandle {
   readonly path: string;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
@@ -12,15 +11,9 @@ import {
   adminPath,
 } from '../admin/proto.ts';
 import { transportError } from '../grpc/transport-error.ts';
-import {
-  type Duration,
-  decode,
-  encode,
-  type Fields,
-  fromMillis,
-  millisOf,
-} from '../rocketmq/codec.ts';
+import { type Duration, decode, encode, fromMillis, millisOf } from '../rocketmq/codec.ts';
 import { errorCodeOf, type Status } from '../rocketmq/status.ts';
+import { publishRequest } from './publish-request.ts';
 
 export interface OutgoingMessage {
   readonly body: Uint8Array;
@@ -86,26 +79,7 @@ export class MessagingClient {
 
   /** One batch is one entry of each queue that its keys belong on. Resolves with the messages' ids when it is durable. */
   async publish(topic: string, messages: readonly OutgoingMessage[]): Promise<readonly string[]> {
-    const born = fromMillis(systemClock.nowMs());
-    const request = encode('SendMessageRequest', {
-      messages: messages.map(
-        (message): Fields => ({
-          topic: { name: topic },
-          user_properties: message.properties ?? {},
-          body: message.body,
-          system_properties: {
-            ...(message.tag === undefined ? {} : { tag: message.tag }),
-            ...(message.messageGroup === undefined ? {} : { message_group: message.messageGroup }),
-            keys: message.keys ?? [],
-            message_id: Buffer.from(systemRandom.bytes(16)).toString('hex').toUpperCase(),
-            body_digest: { type: 'MD5', checksum: md5(message.body) },
-            body_encoding: 'IDENTITY',
-            message_type: message.messageGroup === undefined ? 'NORMAL' : 'FIFO',
-            born_timestamp: born,
-          },
-        }),
-      ),
-    });
+    const request = publishRequest(topic, messages, systemClock.nowMs(), systemRandom);
     interface SendAnswer extends Answer {
       readonly entries?: readonly { readonly message_id?: string }[];
     }
@@ -280,8 +254,4 @@ function checked<T extends Answer>(answer: T): T {
   const { status } = answer;
   if (status === undefined || status.code === 20000 || status.code === noNewMessage) return answer;
   throw new MillraceError(errorCodeOf(status.code), status.message);
-}
-
-function md5(body: Uint8Array): string {
-  return createHash('md5').update(body).digest('hex').toUpperCase();
 }

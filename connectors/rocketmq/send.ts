@@ -1,5 +1,5 @@
 import type { Delays } from '../../engine/broker/delays.ts';
-import { checkMessage, type MessageParts } from '../../engine/broker/message-check.ts';
+import { checkMessage } from '../../engine/broker/message-check.ts';
 import type { Publisher } from '../../engine/broker/publisher.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import type { Transactions } from '../../engine/broker/transactions.ts';
@@ -7,8 +7,9 @@ import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { decode, encode } from './codec.ts';
-import { isTransaction, parkedMessage } from './message-format.ts';
+import { parkedMessage } from './message-format.ts';
 import { type ScannedMessage, scanSendRequest } from './scan.ts';
+import { acceptedResponse } from './send-response.ts';
 import type { MessagingOptions, UnaryCall } from './service.ts';
 import { multipleResults, ok, statusOf } from './status.ts';
 import { delimited } from './wire.ts';
@@ -37,14 +38,12 @@ export class SendMethods {
   async send({ request }: UnaryCall): Promise<Buffer> {
     const messages = scanSendRequest(request);
     if (messages.some((message) => this.#mustWait(message))) return this.#park(request, messages);
-    const offsets = await this.#publisher.publish(request, messages.map(partsOf));
-    const entries = messages.map((message, index) => sent(message, offsets[index]!));
-    return encode('SendMessageResponse', { status: ok, entries });
+    return acceptedResponse(messages, await this.#publisher.publish(request, messages));
   }
 
   /** A half message, or one for later. What is for a time that has passed goes out at once. */
   #mustWait(message: ScannedMessage): boolean {
-    return isTransaction(message) || (message.deliverAtMs ?? 0) > this.#clock.nowMs();
+    return message.isTransaction || (message.deliverAtMs ?? 0) > this.#clock.nowMs();
   }
 
   /** Each message waits by itself, so each can fail by itself. */
@@ -61,7 +60,7 @@ export class SendMethods {
 
   async #parkOne(request: Buffer, message: ScannedMessage) {
     const topic = await this.#topics.use(message.topic);
-    checkMessage(partsOf(message), topic);
+    checkMessage(message, topic);
     const body = delimited(1, [request.subarray(message.start, message.end)]);
     const parked = parkedMessage(message);
     if (parked.isTransaction) {
@@ -69,7 +68,7 @@ export class SendMethods {
       return sent(message, await this.#transactions.begin(body, parked));
     }
     if (!this.#mustWait(message)) {
-      const [offset] = await this.#publisher.publish(body, [partsOf(message)]);
+      const [offset] = await this.#publisher.publish(body, [message]);
       return sent(message, offset!);
     }
     checkDeliveryTime(parked.deliverAtMs);
@@ -104,11 +103,6 @@ export class SendMethods {
     await this.#transactions.end(topic, end.transaction_id ?? '', how);
     return encode('EndTransactionResponse', { status: ok });
   }
-}
-
-function partsOf(message: ScannedMessage): MessageParts {
-  const bodyBytes = message.bodyEnd - message.bodyStart;
-  return { ...message, bodyBytes, isTransaction: isTransaction(message) };
 }
 
 /** RocketMQ's transaction id is the message id, and every message has one (reference 1.12). */

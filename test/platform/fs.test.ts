@@ -20,6 +20,14 @@ const kinds: [string, Fs][] = [
   ['held memory', holdWritesUntilSync(new MemoryFs())],
 ];
 
+test.each([
+  ['/proc/millrace/data', 'NOT_FOUND'],
+  [join(import.meta.filename, 'data'), 'IO'],
+  [import.meta.filename, 'ALREADY_EXISTS'],
+])('a directory that cannot be made is an error: %s', async (path, code) => {
+  await expect(nodeFs.makeDirectory(path)).rejects.toMatchObject({ code });
+});
+
 describe.each(kinds)('the %s file system', (name, fs) => {
   test('writes, reads, grows, truncates', async () => {
     const directory = join(root, name, 'deep');
