@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { FileHandle } from '../../platform/fs.ts';
 import { limits } from '../../platform/limits.ts';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs } from '../../platform/memory-fs.ts';
@@ -133,6 +134,37 @@ test('flush=interval acknowledges early, and shows nothing before it is durable'
   const lost = await open({ ...parts, fs: early, kv: new MemoryKv() }, new Map());
   expect(await contents(lost)).toEqual([]);
   await lost.close();
+});
+
+test('a move waits for the appends that are under way on the old partition', async () => {
+  const parts = world();
+  const store = await open(parts);
+  await store.moveQueues(1, [0], 1);
+  let letThrough: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    letThrough = resolve;
+  });
+  const { prototype } = Object.getPrototypeOf(await parts.fs.open('/data/identity', 'read'))
+    .constructor as { prototype: FileHandle };
+  const sync = prototype.fdatasync;
+  prototype.fdatasync = async function (this: FileHandle) {
+    if (this.path.startsWith('/disk1/')) await gate;
+    return sync.call(this);
+  };
+  try {
+    const slow = append(store, 'a');
+    const move = store.moveQueues(1, [0], 2);
+    const later = append(store, 'b');
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect((await store.range(0, 1)).maxOffset).toBe(1);
+    letThrough();
+    await Promise.all([slow, move, later]);
+  } finally {
+    prototype.fdatasync = sync;
+  }
+  expect((await store.range(0, 1)).maxOffset).toBe(2);
+  expect(await contents(store)).toEqual(['a', 'b']);
+  await store.close();
 });
 
 test('a move that goes nowhere or names nothing is refused, and changes nothing', async () => {
