@@ -164,8 +164,10 @@ const small = { directory: '/data', segmentBytes: 2048, strideBytes: 1024 };
 async function open(life: Life): Promise<Store> {
   const fs = observed(life);
   const { kv, clock, faults, hasKeyFiles } = life;
+  // Another one each time: a server id that got lost must not come again.
+  const ids = new SeededRandom(life.random.uint32());
   const names = hasKeyFiles ? { namesOf: namesOfEntry } : {};
-  const options = { fs, kv, clock, random: new SeededRandom(7), ...names, ...small };
+  const options = { fs, kv, clock, random: ids, ...names, ...small };
   try {
     return await openStore(options);
   } catch (error) {
