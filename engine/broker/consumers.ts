@@ -127,8 +127,8 @@ export class Consumers {
   /** Up to `max` messages; waits for the first one. None when the time is up or the client left. */
   async pop(request: PopRequest): Promise<readonly Popped[]> {
     const { clock, groups, topics } = this.#options;
-    const group = await groups.use(request.group);
     const { topicId } = await topics.use(request.topic);
+    const group = await groups.use(request.group);
     if (request.attemptId !== undefined) this.#retryAttempt(request.attemptId, topicId);
     const deadline = clock.monotonicMs() + request.waitMs;
     for (;;) {

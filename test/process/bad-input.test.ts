@@ -26,7 +26,8 @@ let sql: FlightSqlClient;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-bad-'));
-  server = await startServerProcess(directory);
+  // Strict: names that do not exist are errors, and nothing is made by using them.
+  server = await startServerProcess(directory, 0, {}, ['--strict']);
   endpoint = `127.0.0.1:${server.port}`;
   raw = new Client(endpoint, credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
@@ -223,8 +224,9 @@ describe('messages', () => {
       code: 'PROPERTIES_TOO_LARGE',
     });
     await expect(publish('blobs', Buffer.from('x'), { tag: 'a|b' })).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
+      code: 'ILLEGAL_TAG',
     });
+    await client.admin('CreateGroup', { group: { name: 'group' } });
     const received = await client.receive('blobs', 'group', {
       max: 10,
       invisibleMs: 10_000,

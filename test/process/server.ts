@@ -22,7 +22,7 @@ export function startServerProcess(
   environment: Readonly<Record<string, string>> = {},
   more: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const args = [main, 'server', '--data', directory, '--port', String(port), '--strict', ...more];
+  const args = [main, 'server', '--data', directory, '--port', String(port), ...more];
   return startNode(args, environment);
 }
 
