@@ -34,6 +34,8 @@ export interface PopRequest extends Member {
   /** The same id again = the client did not get the earlier answer (reference 1.13). */
   readonly attemptId: string | undefined;
   readonly signal: AbortSignal;
+  /** The group itself, when it is one of the server that nobody created. */
+  readonly internal?: GroupCreated;
 }
 
 /** A message handed out: number `index` of the entry. */
@@ -128,7 +130,7 @@ export class Consumers {
   async pop(request: PopRequest): Promise<readonly Popped[]> {
     const { clock, groups, topics } = this.#options;
     const { topicId } = await topics.use(request.topic);
-    const group = await groups.use(request.group);
+    const group = request.internal ?? (await groups.use(request.group));
     if (request.attemptId !== undefined) this.#retryAttempt(request.attemptId, topicId);
     const deadline = clock.monotonicMs() + request.waitMs;
     for (;;) {

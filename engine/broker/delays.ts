@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ParkedMessage } from './message-format.ts';
@@ -99,28 +100,110 @@ export class Delays {
     return `${numbers}.${createHash('sha256').update(text.join('\n')).digest('hex').slice(0, 24)}`;
   }
 
-  async #deliver(due: readonly Timer[]): Promise<void> {
-    const { parked, publisher } = this.#options;
-    const delivered: Waiting[] = [];
-    const orphans: Waiting[] = [];
-    await Promise.all(
-      due.map(async ({ offset }) => {
+  /** Messages that fail hold up no others; resolves with the timers to try again. */
+  async #deliver(due: readonly Timer[]): Promise<Timer[]> {
+    const failed: Timer[] = [];
+    for (let at = 0; at < due.length; ) {
+      const loaded: Loaded[] = [];
+      let bytes = 0;
+      while (at < due.length && bytes < limits.timersFiredBytesMax) {
+        const timers = due.slice(at, at + limits.timersReadMax);
+        at += timers.length;
+        for (const one of await this.#load(timers, failed)) {
+          loaded.push(one);
+          bytes += one.body.length;
+        }
+      }
+      failed.push(...(await this.#deliverLoaded(loaded)));
+    }
+    return failed;
+  }
+
+  /** Those that can be read. One that never will be is left out of `failed`: its entry is lost. */
+  async #load(timers: readonly Timer[], failed: Timer[]): Promise<Loaded[]> {
+    const { parked, logger } = this.#options;
+    const loaded: Loaded[] = [];
+    const results = await Promise.allSettled(
+      timers.map(async ({ offset }) => {
         const entry = await parked.read(offset);
-        const waiting = { offset, message: parked.messageOf(entry) };
-        const isDelivered = await publisher.deliver(Buffer.from(entry.body), waiting.message);
-        (isDelivered ? delivered : orphans).push(waiting);
+        return { message: parked.messageOf(entry), body: Buffer.from(entry.body) };
       }),
     );
-    await parked.settle(delivered, 'delivered');
-    await parked.settle(orphans, 'topicGone');
+    for (const [i, timer] of timers.entries()) {
+      const result = results[i]!;
+      if (result.status === 'fulfilled') {
+        loaded.push({ timer, ...result.value });
+        continue;
+      }
+      const error = result.reason;
+      if (isLost(error)) {
+        const { offset } = timer;
+        logger.log('error', 'a delayed message is lost: it cannot be read', { offset, error });
+      } else {
+        failed.push(timer);
+        logger.log('warn', 'a delayed message could not be read; tried again later', { error });
+      }
+    }
+    return loaded;
+  }
+
+  /** Resolves with the timers of those that failed. */
+  async #deliverLoaded(loaded: readonly Loaded[]): Promise<Timer[]> {
+    const { parked, publisher, logger } = this.#options;
+    const delivered: Loaded[] = [];
+    const orphans: Loaded[] = [];
+    const failed: Timer[] = [];
+    const errors: unknown[] = [];
+    const results = await Promise.allSettled(
+      loaded.map(({ body, message }) => publisher.deliver(body, message)),
+    );
+    for (const [i, result] of results.entries()) {
+      const one = loaded[i]!;
+      if (result.status === 'fulfilled') (result.value ? delivered : orphans).push(one);
+      else {
+        failed.push(one.timer);
+        errors.push(result.reason);
+      }
+    }
+    for (const [some, outcome] of [
+      [delivered, 'delivered'],
+      [orphans, 'topicGone'],
+    ] as const) {
+      try {
+        await parked.settle(some.map(waitingOf), outcome);
+      } catch (error) {
+        failed.push(...some.map(({ timer }) => timer));
+        errors.push(error);
+      }
+    }
+    if (failed.length > 0) {
+      const about = { count: failed.length, error: errors[0] };
+      logger.log('warn', 'delayed messages could not be delivered; tried again later', about);
+    }
     if (orphans.length > 0) {
       const topics = [...new Set(orphans.map(({ message }) => message.topic))];
-      this.#options.logger.log('warn', 'delayed messages of dropped topics were not delivered', {
-        count: orphans.length,
-        topics,
-      });
+      const about = { count: orphans.length, topics };
+      logger.log('warn', 'delayed messages of dropped topics were not delivered', about);
     }
+    return failed;
   }
+}
+
+/** A due message, read. */
+interface Loaded {
+  readonly timer: Timer;
+  readonly message: ParkedMessage;
+  readonly body: Buffer;
+}
+
+function waitingOf({ timer: { offset }, message }: Loaded): Waiting {
+  return { offset, message };
+}
+
+/** Reading it again will not help. */
+function isLost(error: unknown): boolean {
+  const codes = ['CORRUPTION', 'MALFORMED', 'NOT_FOUND'];
+  return error instanceof MillraceError && codes.includes(error.code);
 }
 
 /** Whole ms, rounded up: never early. */

@@ -1,11 +1,16 @@
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../../platform/clock.ts';
 import { limits } from '../../platform/limits.ts';
-import type { Store } from '../../storage/store.ts';
+import type { Entry, Store } from '../../storage/store.ts';
 import { LogMarks } from './log-marks.ts';
 import type { MessageFormat } from './message-format.ts';
 import { readRow } from './pop-queue.ts';
 import { RecentEntries, type RecentEntry } from './recent-entries.ts';
+
+/** What the header of an entry has of its first message's id; `target` as in `Duplicates.once`. */
+export function idHashOf(firstId: string, target?: string): number {
+  return crc32(firstId, target === undefined ? 0 : crc32(target));
+}
 
 /** Where an entry is, or was already. */
 export interface Placed {
@@ -20,7 +25,7 @@ interface Appending extends Placed {
 /**
  * Producers send a request again, with the same message ids, when its answer did not come
  * (reference rocketmq-v2, 1.12): within a window it is appended once. An entry is known by its topic,
- * the id of its first message and its number of messages; the header's hash finds it, the stored
+ * the id of its first message and its number of messages (and, parked, the topic that it is for); the header's hash finds it, the stored
  * entry decides. The window is limits.duplicateWindowMs or limits.duplicateEntriesMax entries,
  * whichever is less; at a start it is filled from the end of the log.
  */
@@ -71,20 +76,24 @@ export class Duplicates {
     this.#unsubscribe();
   }
 
-  /** Appends the entry unless it is there; `append` must begin its append in the same turn. */
+  /**
+   * Appends the entry unless it is there; `append` must begin its append in the same turn. A parked
+   * message is also told apart by the topic that it is for, its `target`.
+   */
   async once(
     topicId: number,
     firstId: string,
     count: number,
     append: () => Promise<Appending>,
+    target?: string,
   ): Promise<Placed> {
-    const key = `${topicId}/${count}/${firstId}`;
+    const key = `${topicId}/${count}/${target ?? ''}/${firstId}`;
     const appending = this.#appending.get(key);
     if (appending !== undefined) {
       this.#found++;
       return appending;
     }
-    const run = this.#run(topicId, firstId, count, append);
+    const run = this.#run(topicId, firstId, count, append, target);
     this.#appending.set(key, run);
     try {
       return await run;
@@ -98,11 +107,17 @@ export class Duplicates {
     firstId: string,
     count: number,
     append: () => Promise<Appending>,
+    target: string | undefined,
   ): Promise<Placed> {
-    const idHash = crc32(firstId);
+    const idHash = idHashOf(firstId, target);
     this.#recent.dropBefore(this.#clock.nowMs() - limits.duplicateWindowMs);
     for (const candidate of this.#recent.find(topicId, idHash, count)) {
-      if (await this.#isSame(candidate.queueId, topicId, candidate.baseOffset, firstId)) {
+      const entry = await this.#entryAt(candidate);
+      const isSame =
+        entry !== undefined &&
+        this.#format.firstId(entry) === firstId &&
+        (target === undefined || this.#format.parked(entry).topic === target);
+      if (isSame) {
         this.#found++;
         return candidate;
       }
@@ -112,14 +127,9 @@ export class Duplicates {
     return placed;
   }
 
-  async #isSame(
-    queueId: number,
-    topicId: number,
-    baseOffset: number,
-    firstId: string,
-  ): Promise<boolean> {
+  async #entryAt({ topicId, queueId, baseOffset }: RecentEntry): Promise<Entry | undefined> {
     const rows = await this.#store.indexRows(topicId, queueId, baseOffset, 1);
     const entry = rows.rowCount === 0 ? undefined : await readRow(this.#store, rows, 0);
-    return entry?.baseOffset === baseOffset && this.#format.firstId(entry) === firstId;
+    return entry?.baseOffset === baseOffset ? entry : undefined;
   }
 }

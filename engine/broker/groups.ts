@@ -11,6 +11,9 @@ export const defaultGroup: GroupSettings = {
   start: 'beginning',
 };
 
+/** Before a group's name: the group of the server that sends its dead letters back (redrive.ts). */
+export const redrivePrefix = '%REDRIVE%';
+
 /** The consumer groups; kept from the system topic. */
 export class Groups {
   readonly #systemTopic: SystemTopic;
@@ -92,7 +95,10 @@ export class Groups {
 
 /** RocketMQ's rule for group names, and names that it keeps to itself (reference 1.11). */
 export function checkGroupName(name: string): void {
-  const isReserved = name === 'DEFAULT_CONSUMER' || name.startsWith('CID_RMQ_SYS_');
+  const isReserved =
+    name === 'DEFAULT_CONSUMER' ||
+    name.startsWith('CID_RMQ_SYS_') ||
+    name.startsWith(redrivePrefix);
   const isLegal = name.length <= limits.groupNameMax && /^[%|a-zA-Z0-9_-]+$/.test(name);
   if (isLegal && !isReserved) return;
   throw new MillraceError(

@@ -1,7 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import { type Entry, entryKinds, type Store, tagNone } from '../../storage/store.ts';
-import type { Duplicates } from './duplicates.ts';
+import { type Duplicates, idHashOf } from './duplicates.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
 import { endOffset, readRow } from './pop-queue.ts';
 import type { Topics } from './topics.ts';
@@ -98,21 +97,22 @@ export class Parked {
   /** Resolves when the message is durable and its listeners have it. */
   async park(body: Buffer, message: ParkedMessage): Promise<Waiting> {
     const { topicId } = this.#topics.internal(parkedTopic) ?? (await this.#create());
-    const { messageId } = message;
-    const { baseOffset } = await this.#duplicates.once(topicId, messageId, 1, async () => {
+    const { messageId, topic: target } = message;
+    const append = async () => {
       const appended = await this.#store.append({
         topicId,
         queueId: 0,
         kind: entryKinds.parked,
         count: 1,
         body,
-        firstIdHash: crc32(messageId),
+        firstIdHash: idHashOf(messageId, target),
         tagHash: tagNone,
       });
       const waiting = { offset: appended.baseOffset, message };
       this.#apply([['parked', waiting]], appended.baseOffset + 1);
       return { queueId: 0, ...appended };
-    });
+    };
+    const { baseOffset } = await this.#duplicates.once(topicId, messageId, 1, append, target);
     return { offset: baseOffset, message };
   }
 

@@ -2,6 +2,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Consumers } from './consumers.ts';
 import { deadLetterTopic } from './dead-letters.ts';
+import { defaultGroup, redrivePrefix } from './groups.ts';
 import type { MessageFormat } from './message-format.ts';
 import type { Publisher } from './publisher.ts';
 import type { Topics } from './topics.ts';
@@ -28,12 +29,17 @@ export async function redrive(
   max: number,
 ): Promise<number> {
   const topic = deadLetterTopic(group);
-  const member = { group: `%REDRIVE%${group}`, clientId: '' };
+  const name = `${redrivePrefix}${group}`;
+  const member = { group: name, clientId: '' };
+  // However often a redrive fails, its letters stay where they are.
+  const settings = { ...defaultGroup, maxAttempts: Number.POSITIVE_INFINITY };
+  const internal = { op: 'group-created', name, ...settings, timeMs: 0 } as const;
   topics.get(topic);
   let count = 0;
   while (count < max) {
     const messages = await consumers.pop({
       ...member,
+      internal,
       topic,
       filter: undefined,
       max: Math.min(max - count, limits.receiveBatchMax),

@@ -10,12 +10,18 @@ export interface Timer {
   readonly offset: number;
 }
 
+/** A timer, and when it is to be fired: when it is due, or later when it has failed. */
+interface Attempt {
+  readonly dueMs: number;
+  readonly timer: Timer;
+}
+
 export interface TimersOptions {
   readonly keys: DerivedKeys;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Gets due timers, earliest first. What it throws is logged, and they are tried again. */
-  readonly fire: (due: readonly Timer[]) => Promise<void>;
+  /** Gets due timers, earliest first; resolves with those that failed, to be tried again later. */
+  readonly fire: (due: readonly Timer[]) => Promise<readonly Timer[]>;
 }
 
 /**
@@ -33,7 +39,7 @@ export class Timers {
   readonly #options: TimersOptions;
   /** Those due before `#windowEnd`, by offset; `#order` may also have some that are gone. */
   readonly #near = new Map<number, Timer>();
-  readonly #order = new DueQueue<Timer>();
+  readonly #order = new DueQueue<Attempt>();
   #windowEnd = 0;
   #tick: ClockTimer | undefined;
   #tickMs = Number.POSITIVE_INFINITY;
@@ -78,10 +84,10 @@ export class Timers {
     return (await this.#options.keys.scan(key, `${key}~`)).size === 1;
   }
 
-  #keepNear(timer: Timer): void {
+  #keepNear(timer: Timer, dueMs = timer.dueMs): void {
     if (this.#near.get(timer.offset)?.dueMs === timer.dueMs) return;
     this.#near.set(timer.offset, timer);
-    this.#order.add(timer);
+    this.#order.add({ dueMs, timer });
   }
 
   #tickAt(dueMs: number): void {
@@ -106,7 +112,7 @@ export class Timers {
       await this.#fireDue();
     } catch (error) {
       hasFailed = true;
-      logger.log('warn', 'delayed messages could not be delivered; tried again soon', { error });
+      logger.log('warn', 'the timers could not be read; tried again soon', { error });
     }
     this.#isRunning = false;
     this.#extending = undefined;
@@ -123,7 +129,11 @@ export class Timers {
     // Moved first: what is added meanwhile goes to memory itself.
     this.#windowEnd = now + limits.timerWindowMs;
     const [start, end] = [from, this.#windowEnd].map((ms) => `timer/${digits(ms)}`);
-    for (const key of (await this.#options.keys.scan(start!, end!)).keys()) {
+    const rows = await this.#options.keys.scan(start!, end!).catch((error) => {
+      this.#windowEnd = from;
+      throw error;
+    });
+    for (const key of rows.keys()) {
       const [dueMs, offset] = key.split('/').slice(1).map(Number) as [number, number];
       if (!this.#goneMeanwhile.has(offset)) this.#keepNear({ dueMs, offset });
     }
@@ -133,11 +143,9 @@ export class Timers {
     for (;;) {
       const due = this.#takeDue();
       if (due.length === 0 || this.#isClosed) return;
-      try {
-        await this.#options.fire(due);
-      } catch (error) {
-        for (const timer of due) this.#keepNear(timer);
-        throw error;
+      // Those that fail wait a while, so that they hold up no others.
+      for (const timer of await this.#options.fire(due)) {
+        this.#keepNear(timer, this.#options.clock.nowMs() + limits.timerRetryMs);
       }
     }
   }
@@ -149,9 +157,10 @@ export class Timers {
       const { first } = this.#order;
       if (first === undefined || first.dueMs > now) break;
       this.#order.shift();
-      if (this.#near.get(first.offset) !== first) continue;
-      this.#near.delete(first.offset);
-      due.push(first);
+      const { timer } = first;
+      if (this.#near.get(timer.offset) !== timer) continue;
+      this.#near.delete(timer.offset);
+      due.push(timer);
     }
     return due;
   }

@@ -1,5 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { MillraceError } from '../../../platform/errors.ts';
 import { limits } from '../../../platform/limits.ts';
+import { col } from '../../../storage/queues/index-rows.ts';
 import { bodies, openTestBroker, type TestBroker } from './harness.ts';
 
 let broker: TestBroker;
@@ -128,4 +130,61 @@ test('clients do not see the parked messages', async () => {
   await broker.later('t', 'x', broker.clock.nowMs() + 1000);
   expect(broker.topics.list().map(({ name }) => name)).toEqual(['t']);
   await expect(broker.pop('g', '%SYS%parked')).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
+});
+
+test('timers of a window that could not be read at first are read later', async () => {
+  const due = broker.clock.nowMs() + limits.timerWindowMs + 5000;
+  await broker.later('t', 'x', due);
+  await pass(1);
+  const scan = vi.spyOn(broker.store.derived, 'scan');
+  scan.mockRejectedValueOnce(new Error('no such luck'));
+  const scans = scan.mock.calls.length;
+  while (scan.mock.calls.length === scans) await pass(limits.timerTickMs);
+  expect(broker.clock.nowMs()).toBeLessThan(due);
+  while (broker.clock.nowMs() < due) await pass(limits.timerTickMs);
+  expect(await arrived()).toEqual(['x']);
+});
+
+test('what cannot be delivered holds up no others, and is tried again later', async () => {
+  await broker.topic('full');
+  const { topicId } = broker.topics.get('full');
+  const now = broker.clock.nowMs();
+  await broker.later('full', 'stuck', now + 1000);
+  for (let i = 0; i < 40; i++) await broker.later('t', `${i}`, now + 1000);
+  const append = broker.store.append.bind(broker.store);
+  const spy = vi.spyOn(broker.store, 'append').mockImplementation(async (request) => {
+    if (request.topicId === topicId) throw new MillraceError('IO', 'not now');
+    return append(request);
+  });
+  const tries = () => spy.mock.calls.filter(([request]) => request.topicId === topicId).length;
+  await pass(1000);
+  expect(await arrived()).toHaveLength(32);
+  expect((await broker.store.range(broker.topics.get('t').topicId, 0)).maxOffset).toBe(40);
+  expect(tries()).toBe(1);
+  await pass(limits.timerRetryMs - 1);
+  expect(tries()).toBe(1);
+  spy.mockRestore();
+  await pass(2 * limits.timerTickMs);
+  expect(await arrived('full')).toEqual(['stuck']);
+  expect((await broker.store.range(broker.topics.get('t').topicId, 0)).maxOffset).toBe(40);
+});
+
+test('a message whose entry is corrupt is left out, once', async () => {
+  const now = broker.clock.nowMs();
+  const { offset } = await broker.later('t', 'bad', now + 1000);
+  await broker.later('t', 'good', now + 1000);
+  const { topicId } = broker.topics.internal('%SYS%parked')!;
+  const rows = await broker.store.indexRows(topicId, 0, offset, 1);
+  const position = rows.values[col.position]!;
+  const read = broker.store.readEntry.bind(broker.store);
+  let reads = 0;
+  vi.spyOn(broker.store, 'readEntry').mockImplementation(async (partition, at, length) => {
+    if (at !== position) return read(partition, at, length);
+    reads++;
+    throw new MillraceError('CORRUPTION', 'a bit fell over');
+  });
+  await pass(1000);
+  for (let i = 0; i < 10; i++) await pass(limits.timerRetryMs);
+  expect(await arrived()).toEqual(['good']);
+  expect(reads).toBe(1);
 });

@@ -67,6 +67,23 @@ test('a delayed message that was delivered before a crash is not delivered again
   expect(await arrived()).toEqual(['x']);
 });
 
+test('messages of one id that wait for two topics are two, also after a restart', async () => {
+  await broker.topic('u');
+  const due = broker.clock.nowMs() + 5000;
+  const first = await broker.later('t', 'x', due, 'a');
+  const second = await broker.later('u', 'y', due, 'a');
+  broker = await broker.lose();
+  expect(await broker.later('u', 'y', due, 'a')).toEqual(second);
+  expect(await broker.later('t', 'x', due, 'a')).toEqual(first);
+  await broker.half('t', 'b', 'half x');
+  await broker.half('u', 'b', 'half y');
+  for (const topic of ['t', 'u']) await broker.transactions.end(topic, 'b', 'commit');
+  broker.clock.advance(5000);
+  broker = await broker.restart();
+  expect(await arrived()).toEqual(['half x', 'x']);
+  expect(bodies(await broker.pop('g', 'u'))).toEqual(['half y', 'y']);
+});
+
 test('recent entries, against a plain list', () => {
   const entry = fc.record({
     topicId: fc.integer({ min: 1, max: 3 }),
