@@ -227,14 +227,19 @@ export class MemoryFs implements Fs {
 
 class MemoryFile implements FileHandle {
   readonly path: string;
-  readonly #file: File;
+  readonly #openFile: File;
   #isClosed = false;
   readonly #begin: (operation: MemoryFsOperation) => void;
 
   constructor(path: string, file: File, begin: (operation: MemoryFsOperation) => void) {
     this.path = path;
-    this.#file = file;
+    this.#openFile = file;
     this.#begin = begin;
+  }
+
+  get #file(): File {
+    assert(!this.#isClosed, 'a file is not used after it was closed');
+    return this.#openFile;
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
@@ -258,8 +263,8 @@ class MemoryFile implements FileHandle {
   }
 
   async fdatasync(): Promise<void> {
-    this.#begin('fdatasync');
     const file = this.#file;
+    this.#begin('fdatasync');
     if (file.synced.length !== file.live.length) {
       file.synced = resized(file.synced, file.live.length);
     }
@@ -268,8 +273,8 @@ class MemoryFile implements FileHandle {
   }
 
   async truncate(lengthBytes: number): Promise<void> {
-    this.#begin('truncate');
     const file = this.#file;
+    this.#begin('truncate');
     const from = Math.min(lengthBytes, file.live.length);
     const to = Math.max(lengthBytes, file.live.length);
     file.live = resized(file.live, lengthBytes);

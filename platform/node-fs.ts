@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { assert } from './assert.ts';
 import { MillraceError } from './errors.ts';
 import type { FileHandle, Fs, OpenMode } from './fs.ts';
 
@@ -93,11 +94,18 @@ function isDirectory(path: string): Promise<boolean> {
 
 class NodeFile implements FileHandle {
   readonly path: string;
-  readonly #fd: number;
+  /** `undefined` once closed: the system gives the number to another file then. */
+  #openFd: number | undefined;
 
   constructor(path: string, fd: number) {
     this.path = path;
-    this.#fd = fd;
+    this.#openFd = fd;
+  }
+
+  get #fd(): number {
+    const fd = this.#openFd;
+    assert(fd !== undefined, 'a file is not used after it was closed');
+    return fd;
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
@@ -106,8 +114,9 @@ class NodeFile implements FileHandle {
   }
 
   readSync(target: Uint8Array, position: number): number {
+    const fd = this.#fd;
     try {
-      return fs.readSync(this.#fd, target, 0, target.length, position);
+      return fs.readSync(fd, target, 0, target.length, position);
     } catch (error) {
       throw toMillraceError('read', this.path, error);
     }
@@ -138,15 +147,18 @@ class NodeFile implements FileHandle {
   }
 
   sizeSync(): number {
+    const fd = this.#fd;
     try {
-      return fs.fstatSync(this.#fd).size;
+      return fs.fstatSync(fd).size;
     } catch (error) {
       throw toMillraceError('stat', this.path, error);
     }
   }
 
   async close(): Promise<void> {
-    await named('close', this.path, promisify(fs.close)(this.#fd));
+    const fd = this.#fd;
+    this.#openFd = undefined;
+    await named('close', this.path, promisify(fs.close)(fd));
   }
 }
 

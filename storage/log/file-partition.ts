@@ -282,10 +282,12 @@ class FilePartition implements LogPartition {
     const segment = this.#segments.at(position);
     const offset = segment.map.offsetOf(position);
     if (offset === undefined) return undefined;
-    const bytes = await segment.read(offset, length);
-    const claimed = claimedLength(bytes, 0);
-    const isWhole = claimed <= bytes.length;
-    return this.#checked(isWhole ? bytes : await segment.read(offset, claimed), 0, position);
+    return segment.pinned(async () => {
+      const bytes = await segment.read(offset, length);
+      const claimed = claimedLength(bytes, 0);
+      const isWhole = claimed <= bytes.length;
+      return this.#checked(isWhole ? bytes : await segment.read(offset, claimed), 0, position);
+    });
   }
 
   async scan(
@@ -322,10 +324,15 @@ class FilePartition implements LogPartition {
     let position = Math.max(from, this.start);
     while (position < stop) {
       const segment = this.#segments.at(position);
-      const take = await takerFor(segment);
-      while (position < Math.min(stop, segment.end)) {
-        position = await this.#scanPiece(segment, position, stop, take);
-      }
+      // Cleaning may put another in its place meanwhile: what was begun here ends here.
+      position = await segment.pinned(async () => {
+        const take = await takerFor(segment);
+        let next = position;
+        while (next < Math.min(stop, segment.end)) {
+          next = await this.#scanPiece(segment, next, stop, take);
+        }
+        return next;
+      });
     }
     return position;
   }

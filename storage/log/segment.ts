@@ -21,8 +21,9 @@ export class Segment {
   #end = Infinity;
   #map: PositionMap;
   #footer: SegmentFooter | undefined;
-  #reads = 0;
+  #pins = 0;
   #isReleased = false;
+  #isClosed = false;
   #isIntact: Promise<boolean> | undefined;
 
   constructor(header: SegmentHeader, file: FileHandle) {
@@ -69,17 +70,35 @@ export class Segment {
     this.#footer = footer;
   }
 
-  /** Up to `length` bytes of the file from `offset` on; fewer where it ends. */
-  async read(offset: number, length: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(0, length));
-    this.#reads++;
-    try {
-      const count = await this.file.read(bytes, offset);
-      return bytes.subarray(0, count);
-    } finally {
-      this.#reads--;
-      if (this.#isReleased && this.#reads === 0) await this.file.close();
+  /** The file stays open until `unpin`, whatever is cleaned. Throws UNAVAILABLE once it is closed. */
+  pin(): void {
+    if (this.#isClosed) {
+      throw new MillraceError('UNAVAILABLE', `the segment ${this.file.path} is closed`);
     }
+    this.#pins++;
+  }
+
+  async unpin(): Promise<void> {
+    this.#pins--;
+    await this.#closeUnlessUsed();
+  }
+
+  /** The result of `use`, during which the segment is pinned. */
+  async pinned<T>(use: () => Promise<T>): Promise<T> {
+    this.pin();
+    try {
+      return await use();
+    } finally {
+      await this.unpin();
+    }
+  }
+
+  /** Up to `length` bytes of the file from `offset` on; fewer where it ends. As `pin`, and IO. */
+  read(offset: number, length: number): Promise<Buffer> {
+    return this.pinned(async () => {
+      const bytes = Buffer.allocUnsafeSlow(Math.max(0, length));
+      return bytes.subarray(0, await this.file.read(bytes, offset));
+    });
   }
 
   /** Every entry was just read and checked. */
@@ -89,7 +108,7 @@ export class Segment {
 
   /** Whether all of a sealed segment is as it was sealed; read once. Throws IO. */
   isIntact(): Promise<boolean> {
-    this.#isIntact ??= this.#check();
+    this.#isIntact ??= this.pinned(() => this.#check());
     return this.#isIntact;
   }
 
@@ -107,15 +126,21 @@ export class Segment {
     return crc >>> 0 === footer.contentCrc;
   }
 
-  /** The queue table. Throws CORRUPTION. */
+  /** The queue table. Throws CORRUPTION; as `pin`, and IO. */
   async queues(): Promise<readonly QueueRow[]> {
-    return (await readTables(this.file, this.#footer!)).queues;
+    return (await this.pinned(() => readTables(this.file, this.#footer!))).queues;
   }
 
   /** Closes the file as soon as nobody reads it. */
   async release(): Promise<void> {
     this.#isReleased = true;
-    if (this.#reads === 0) await this.file.close();
+    await this.#closeUnlessUsed();
+  }
+
+  async #closeUnlessUsed(): Promise<void> {
+    if (!this.#isReleased || this.#isClosed || this.#pins > 0) return;
+    this.#isClosed = true;
+    await this.file.close();
   }
 }
 

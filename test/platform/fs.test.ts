@@ -29,6 +29,21 @@ test.each([
 });
 
 describe.each(kinds)('the %s file system', (name, fs) => {
+  test('refuses to use a file that was closed, for its number may be another file by then', async () => {
+    const directory = join(root, name, 'closed');
+    await fs.makeDirectory(directory);
+    const file = await fs.open(join(directory, 'f'), 'create');
+    await file.close();
+    const other = await fs.open(join(directory, 'g'), 'create');
+    await expect(file.read(Buffer.alloc(1), 0)).rejects.toThrow('closed');
+    await expect(file.size()).rejects.toThrow('closed');
+    await expect(file.fdatasync()).rejects.toThrow('closed');
+    await expect(file.close()).rejects.toThrow('closed');
+    expect(() => file.sizeSync()).toThrow('closed');
+    await other.write(Buffer.from('x'), 0);
+    await other.close();
+  });
+
   test('writes, reads, grows, truncates', async () => {
     const directory = join(root, name, 'deep');
     await fs.makeDirectory(directory);

@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { assert } from '../../platform/assert.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import type { FileHandle, OpenMode } from '../../platform/fs.ts';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs } from '../../platform/memory-fs.ts';
 import { SeededRandom } from '../../platform/seeded-random.ts';
+import { entryHeaderBytes } from '../../storage/log/entry-format.ts';
 import { openPartition } from '../../storage/log/file-partition.ts';
 import { findMessages } from '../../storage/log/message-finder.ts';
 import type { LogPartition, ScannedEntry } from '../../storage/log/partition.ts';
 import type { Cleaning } from '../../storage/log/segment-cleaner.ts';
 import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
+import { PendingRows } from '../../storage/queues/pending-rows.ts';
 import type { Entry, MessageNames } from '../../storage/store.ts';
 
 const directory = '/log';
@@ -78,6 +81,29 @@ class Model {
   }
 }
 
+const keepsAll: Cleaning = {
+  choose: ({ body }) => body,
+  expiredOffset: () => 0,
+  exists: () => true,
+};
+
+/** Holds back the next read from a file once, until `gate` resolves. */
+class GatedFs extends MemoryFs {
+  gate: Promise<void> | undefined;
+
+  override async open(path: string, mode: OpenMode): Promise<FileHandle> {
+    const file = await super.open(path, mode);
+    const read = file.read.bind(file);
+    file.read = async (target, position) => {
+      const { gate } = this;
+      this.gate = undefined;
+      await gate;
+      return read(target, position);
+    };
+    return file;
+  }
+}
+
 async function contents(log: LogPartition): Promise<[number, number, number][]> {
   const scanned: ScannedEntry[] = [];
   expect(await log.scan(0, (entry) => scanned.push(entry))).toBe(log.durableEnd);
@@ -130,6 +156,41 @@ describe(`cleaning (seed ${seed})`, () => {
     const gone = model.next - model.entries.size;
     expect(gone).toBeGreaterThan(50);
     await log.close();
+  });
+
+  test('a reader between two reads keeps the file of a segment that goes, also at the end', async () => {
+    const random = new SeededRandom(seed);
+    const fs = new GatedFs();
+    const model = new Model();
+    let log = await open(fs);
+    await model.append(log, random, 60);
+    await sealedRun(log, random);
+    await log.close();
+    log = await open(fs);
+    for (const ending of ['clean', 'close'] as const) {
+      const segment = log.segments[0]!;
+      const [position] = [...model.entries.keys()].filter((at) => at < segment.end);
+      const { id, length } = model.entries.get(position!)!;
+      for (const gated of ['read', 'rows'] as const) {
+        let resolve!: () => void;
+        fs.gate = new Promise((done) => {
+          resolve = done;
+        });
+        const rows = new PendingRows();
+        // Two reads: the entry's beginning and the rest; the whole check and the rows.
+        const reading =
+          gated === 'read'
+            ? log.read(position!, entryHeaderBytes)
+            : log.scanRows(0, rows, segment.end);
+        if (ending === 'clean') await log.clean([log.segments[0]!], keepsAll);
+        else if (gated === 'rows') await log.close();
+        resolve();
+        const result = await reading;
+        if (gated === 'rows') expect(result).toBe(segment.end);
+        else expect(result).toMatchObject({ body: Buffer.alloc(length, id) });
+      }
+    }
+    await expect(log.read(0)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
   test('finds by id and key what is there, in key files and without them', async () => {
