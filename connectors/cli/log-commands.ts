@@ -14,14 +14,19 @@ import { printLines } from './print-lines.ts';
 import { grouped, ProgressLine } from './progress.ts';
 import { type TableStyle, tableLines } from './table.ts';
 
+export interface DataFlags {
+  readonly data: string;
+  readonly dataDir?: ReadonlyMap<number, string>;
+}
+
 /** `millrace log verify`. */
 export async function logVerify(
   context: CliContext,
-  data: string,
+  data: DataFlags,
   json: boolean,
 ): Promise<ExitCode> {
   const report = await withProgress(context, (onProgress) =>
-    verifyLog({ ...context, directory: resolve(data), onProgress }),
+    verifyLog({ ...context, ...placeOf(data), onProgress }),
   );
   await context.screen.out(json ? jsonText(report) : `${verifyLines(report).join('\n')}\n`);
   return exitCodeOf(report);
@@ -36,11 +41,11 @@ export interface RepairFlags {
 /** `millrace log repair`. */
 export async function logRepair(
   context: CliContext,
-  data: string,
-  { json, ...flags }: RepairFlags,
+  data: DataFlags,
+  { json, rebuildIndex, skip }: RepairFlags,
 ): Promise<ExitCode> {
   const report = await withProgress(context, (onProgress) =>
-    repairLog({ ...context, directory: resolve(data), ...flags, onProgress }),
+    repairLog({ ...context, ...placeOf(data), rebuildIndex, skip, onProgress }),
   );
   await context.screen.out(json ? jsonText(report) : `${repairLines(report).join('\n')}\n`);
   return exitCodeOf(report.after);
@@ -61,13 +66,13 @@ export interface DumpFlags {
 /** `millrace log dump`. Damage goes to standard error, between the lines of the entries. */
 export async function logDump(
   context: CliContext,
-  data: string,
+  data: DataFlags,
   flags: DumpFlags,
 ): Promise<ExitCode> {
   const { screen } = context;
   let exitCode: ExitCode = 0;
   async function* entries(): AsyncGenerator<DumpedEntry> {
-    for await (const item of dumpLog({ ...context, directory: resolve(data) }, filterOf(flags))) {
+    for await (const item of dumpLog({ ...context, ...placeOf(data) }, filterOf(flags))) {
       if (context.interrupted.aborted) {
         exitCode = 130;
         return;
@@ -152,6 +157,11 @@ async function printTable(
   const style = format ?? (screen.outIsTerminal ? 'auto' : 'tsv');
   const options = { style, width: screen.width(), color: screen.color };
   await printLines(screen, tableLines(columns, rows, options));
+}
+
+function placeOf({ data, dataDir = new Map() }: DataFlags) {
+  const dataDirectories = new Map([...dataDir].map(([number, path]) => [number, resolve(path)]));
+  return { directory: resolve(data), dataDirectories };
 }
 
 function filterOf({ partition, segment, position, topic, queue, offset }: DumpFlags): DumpFilter {

@@ -19,7 +19,14 @@ import {
   type ResetFlags,
   redriveCommand,
 } from './group-commands.ts';
-import { type DumpFlags, logDump, logRepair, logVerify, type RepairFlags } from './log-commands.ts';
+import {
+  type DataFlags,
+  type DumpFlags,
+  logDump,
+  logRepair,
+  logVerify,
+  type RepairFlags,
+} from './log-commands.ts';
 import { publishCommand, subscribeCommand } from './message-commands.ts';
 import { addDataDirectory, parsePartition } from './partition-name.ts';
 import { orNone, parseDurationMs, parseSizeBytes } from './quantities.ts';
@@ -102,11 +109,7 @@ function addServerCommands(
     .command('server')
     .description('serve until Ctrl-C')
     .requiredOption('--data <dir>', 'data directory; created when missing')
-    .option(
-      '--data-dir <name=path>',
-      'a further physical partition, for example p1=/disk1; repeatable',
-      checked(addDataDirectory),
-    )
+    .addOption(dataDirOption())
     .option(
       '--segment-size <size>',
       'bytes of one log file; all topics share them',
@@ -472,12 +475,13 @@ function addLogCommands(
     .command('log')
     .description('check and mend the log of a server that is not running');
   const json = () => new Option('--json', 'print JSON').default(false);
-  const data = (command: Command) => command.requiredOption('--data <dir>', 'data directory');
+  const data = (command: Command) =>
+    command.requiredOption('--data <dir>', 'data directory').addOption(dataDirOption());
   data(log.command('verify'))
     .description('read everything and compare it; exit code 3 when something is damaged')
     .addOption(json())
-    .action(async (options: { data: string; json: boolean }) => {
-      exit(await logVerify(context, options.data, options.json));
+    .action(async (options: DataFlags & { json: boolean }) => {
+      exit(await logVerify(context, options, options.json));
     });
   data(log.command('dump'))
     .description('print the entries of the log; ranges are FROM-TO, TO excluded')
@@ -490,8 +494,8 @@ function addLogCommands(
     .option('--body', 'with their bodies, in base64', false)
     .addOption(json())
     .addOption(formatOption())
-    .action(async (options: DumpFlags & { data: string }) => {
-      exit(await logDump(context, options.data, options));
+    .action(async (options: DumpFlags & DataFlags) => {
+      exit(await logDump(context, options, options));
     });
   data(log.command('repair'))
     .description('cut a torn tail and bring the index up to date; damage of the log stays')
@@ -503,9 +507,14 @@ function addLogCommands(
       [],
     )
     .addOption(json())
-    .action(async (options: RepairFlags & { data: string }) => {
-      exit(await logRepair(context, options.data, options));
+    .action(async (options: RepairFlags & DataFlags) => {
+      exit(await logRepair(context, options, options));
     });
+}
+
+function dataDirOption(): Option {
+  const text = 'a further physical partition, for example p1=/disk1; repeatable';
+  return new Option('--data-dir <name=path>', text).argParser(checked(addDataDirectory));
 }
 
 function retentionOption(): Option {

@@ -1,8 +1,6 @@
-import type { Fs } from '../../platform/fs.ts';
-import type { KvOpener } from '../kv/kv-store.ts';
 import type { SegmentName } from '../log/segment-format.ts';
 import type { Finding } from './findings.ts';
-import { openOffline } from './offline.ts';
+import { type OfflineOptions, openOffline } from './offline.ts';
 import { type WalkedEntry, walkPartition } from './walk-partition.ts';
 
 /** Which entries to dump; what is absent excludes nothing. Upper bounds are exclusive. */
@@ -33,17 +31,17 @@ export type DumpItem =
  * body is a view, valid until the next item. Throws as `openOffline`, and IO.
  */
 export async function* dumpLog(
-  { fs, kv, directory }: { readonly fs: Fs; readonly kv: KvOpener; readonly directory: string },
+  options: OfflineOptions,
   filter: DumpFilter,
 ): AsyncGenerator<DumpItem> {
   const { fromPosition = 0, toPosition = Infinity } = filter;
   const isWanted = ({ sequence, start }: SegmentName, end: number) =>
     (filter.segment ?? sequence) === sequence && end > fromPosition && start < toPosition;
-  const { serverId, partitions, index } = await openOffline(fs, kv, directory);
+  const { serverId, partitions, index } = await openOffline(options);
   try {
     for (const { number, directory: path } of partitions) {
       if ((filter.partition ?? number) !== number) continue;
-      const walk = { fs, directory: path, partition: number, serverId, isWanted };
+      const walk = { fs: options.fs, directory: path, partition: number, serverId, isWanted };
       let segment = 0;
       for await (const step of walkPartition(walk)) {
         if (step.kind === 'segment') segment = step.segment.sequence;

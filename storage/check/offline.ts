@@ -2,8 +2,19 @@ import { type ErrorCode, MillraceError } from '../../platform/errors.ts';
 import type { Fs } from '../../platform/fs.ts';
 import { readIdentity } from '../identity.ts';
 import type { KvOpener, KvStore } from '../kv/kv-store.ts';
-import { checkIdentity, prefixes, prefixKey } from '../queues/index-format.ts';
+import { partitionDirectories } from '../open-store.ts';
+import { checkIdentity, partitionOfKey, prefixes, prefixKey } from '../queues/index-format.ts';
+import { homePartition } from '../queues/queue-mapping.ts';
 import type { Finding, FindingKind } from './findings.ts';
+
+export interface OfflineOptions {
+  readonly fs: Fs;
+  readonly kv: KvOpener;
+  /** Absolute path of the data directory. */
+  readonly directory: string;
+  /** As the server is given them (StoreOptions). */
+  readonly dataDirectories?: ReadonlyMap<number, string>;
+}
 
 /** A data directory that no server holds, as it is on disk. */
 export interface Offline {
@@ -23,9 +34,11 @@ export interface OfflinePartition {
 
 /**
  * Opens a data directory for checking. The caller closes the index. Throws NOT_FOUND when it is no
- * data directory, DIRECTORY_LOCKED when a server has it open, FORMAT_VERSION, IO.
+ * data directory, DIRECTORY_LOCKED when a server has it open, INVALID_ARGUMENT when the index names
+ * a partition whose directory is not given, FORMAT_VERSION, IO.
  */
-export async function openOffline(fs: Fs, kv: KvOpener, directory: string): Promise<Offline> {
+export async function openOffline(options: OfflineOptions): Promise<Offline> {
+  const { fs, kv, directory } = options;
   const identityPath = `${directory}/identity`;
   const logPath = `${directory}/log`;
   const indexPath = `${directory}/index`;
@@ -47,7 +60,8 @@ export async function openOffline(fs: Fs, kv: KvOpener, directory: string): Prom
     );
     const owner = await index?.get(prefixKey(prefixes.identity));
     if (owner !== undefined && serverId !== undefined) checkIdentity(owner, indexPath, serverId);
-    const partitions = await partitionsOf(fs, logPath);
+    const partitions = await partitionsOf(options);
+    if (index !== undefined) await checkAllGiven(index, partitions);
     return { indexPath, serverId, index, partitions, findings };
   } catch (error) {
     await index?.close();
@@ -55,13 +69,34 @@ export async function openOffline(fs: Fs, kv: KvOpener, directory: string): Prom
   }
 }
 
-async function partitionsOf(fs: Fs, logPath: string): Promise<OfflinePartition[]> {
-  if (!(await fs.exists(logPath))) return [];
-  const names = await fs.list(logPath);
-  return names
-    .filter((name) => /^p\d+$/.test(name))
-    .map((name) => ({ number: Number(name.slice(1)), directory: `${logPath}/${name}` }))
-    .toSorted((a, b) => a.number - b.number);
+/** Those that were used: the server makes the directories of the others. */
+async function partitionsOf(options: OfflineOptions): Promise<OfflinePartition[]> {
+  const partitions: OfflinePartition[] = [];
+  const given = partitionDirectories(options.directory, options.dataDirectories);
+  for (const [number, directory] of given) {
+    if (await options.fs.exists(directory)) partitions.push({ number, directory });
+  }
+  return partitions;
+}
+
+/** What is checked without a partition that the index knows would not be the whole. */
+async function checkAllGiven(
+  index: KvStore,
+  partitions: readonly OfflinePartition[],
+): Promise<void> {
+  const range = { from: prefixKey(prefixes.applied), to: prefixKey(prefixes.applied + 1) };
+  for (const { key } of await index.scan(range)) {
+    const partition = partitionOfKey(key);
+    // The home partition needs no naming: where it is gone, that is found.
+    if (partition === homePartition || partitions.some(({ number }) => number === partition)) {
+      continue;
+    }
+    throw new MillraceError(
+      'INVALID_ARGUMENT',
+      `the index knows partition p${partition}, but its directory is not given or not there`,
+      { hint: `Add --data-dir p${partition}=PATH, as the server has it.` },
+    );
+  }
 }
 
 /** The result, or a finding for the errors named. */

@@ -1,9 +1,9 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
 import { openStore } from '../open-store.ts';
-import { appliedKey } from '../queues/index-format.ts';
+import { prefixes, prefixKey } from '../queues/index-format.ts';
 import { type Finding, isDamage, type PositionRange, rangeText } from './findings.ts';
-import { openOffline } from './offline.ts';
+import { type OfflineOptions, openOffline } from './offline.ts';
 import { skipRanges } from './skip-ranges.ts';
 import { type CheckOptions, type VerifyReport, verifyLog } from './verify.ts';
 
@@ -38,7 +38,7 @@ export async function repairLog(options: RepairOptions): Promise<RepairReport> {
 }
 
 async function skip(options: RepairOptions, before: VerifyReport): Promise<string[]> {
-  const { fs, kv, directory } = options;
+  const { fs, directory } = options;
   const damaged = before.findings.flatMap(({ kind, range }) =>
     range !== undefined && (kind === 'entries' || kind === 'missing') ? [rangeText(range)] : [],
   );
@@ -49,7 +49,7 @@ async function skip(options: RepairOptions, before: VerifyReport): Promise<strin
       `${rangeText(range)} is no damaged range; these are: ${damaged.join(', ') || 'none'}`,
     );
   }
-  const { partitions, index } = await openOffline(fs, kv, directory);
+  const { partitions, index } = await openOffline(options);
   if (index === undefined) {
     throw new MillraceError('UNSUPPORTED', 'skipping needs an index that can be read');
   }
@@ -70,7 +70,7 @@ async function mend(options: RepairOptions, before: VerifyReport): Promise<Repai
   if (damage.some(({ kind }) => kind !== 'index')) return { before, actions: [], after: before };
   const actions = before.findings.flatMap(curedByOpening);
   if (options.rebuildIndex || damage.length > 0) {
-    await forgetIndex(options, before);
+    await forgetIndex(options);
     actions.push('built the index from the log again');
   }
   if (actions.length === 0) return { before, actions, after: before };
@@ -94,15 +94,13 @@ function curedByOpening({ kind, path, range }: Finding): string[] {
 }
 
 /** The index's rows are derived from the log; without an applied position they do not count. */
-async function forgetIndex(
-  { fs, kv, directory }: CheckOptions,
-  { partitions }: VerifyReport,
-): Promise<void> {
-  const { index } = await openOffline(fs, kv, directory);
+async function forgetIndex(options: OfflineOptions): Promise<void> {
+  const { index } = await openOffline(options);
   try {
-    await index?.write(
-      partitions.map(({ partition }) => ({ key: appliedKey(partition), value: undefined })),
-    );
+    await index?.deleteRange({
+      from: prefixKey(prefixes.applied),
+      to: prefixKey(prefixes.applied + 1),
+    });
   } finally {
     await index?.close();
   }

@@ -1,20 +1,20 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Fs } from '../../platform/fs.ts';
-import type { KvOpener } from '../kv/kv-store.ts';
 import { homePartition } from '../queues/queue-mapping.ts';
 import { entryKinds } from '../store.ts';
 import type { Finding, FindingKind } from './findings.ts';
 import { IndexCheck } from './index-check.ts';
-import { type Offline, type OfflinePartition, openOffline } from './offline.ts';
+import {
+  type Offline,
+  type OfflineOptions,
+  type OfflinePartition,
+  openOffline,
+} from './offline.ts';
 import { QueueDensity } from './queue-density.ts';
 import { type WalkedEntry, type WalkedSegment, walkPartition } from './walk-partition.ts';
 
-export interface CheckOptions {
-  readonly fs: Fs;
-  readonly kv: KvOpener;
+export interface CheckOptions extends OfflineOptions {
   readonly clock: Clock;
-  /** Absolute path of the data directory. */
-  readonly directory: string;
   /** Bytes of the log that were read so far, and all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -48,7 +48,7 @@ const findingsMax = 100;
  * Throws as `openOffline`, and IO.
  */
 export async function verifyLog(options: CheckOptions): Promise<VerifyReport> {
-  const offline = await openOffline(options.fs, options.kv, options.directory);
+  const offline = await openOffline(options);
   try {
     const findings = new Findings();
     for (const finding of offline.findings) findings.add(finding);

@@ -225,6 +225,36 @@ describe('repair', () => {
     }
   });
 
+  test('all partitions, and refuses while one that the index knows is not given', async () => {
+    const world = { fs: new MemoryFs(), kv: new MemoryKv(), history: new History() };
+    const whole = { ...options(world), dataDirectories: new Map([[1, '/disk1']]) };
+    const one = { topicId: 1, queueId: 0, kind: 1, count: 1, body: Buffer.alloc(8) } as const;
+    const store = await openStore(whole);
+    await store.append({ ...one, firstIdHash: 0, tagHash: 0 });
+    await store.moveQueues(1, [0], 1);
+    const { position } = await store.append({ ...one, firstIdHash: 0, tagHash: 0 });
+    await store.close();
+
+    const flags = { rebuildIndex: true, skip: [] };
+    const refusal = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('p1') };
+    await expect(verifyLog(options(world))).rejects.toMatchObject(refusal);
+    await expect(repairLog({ ...options(world), ...flags })).rejects.toMatchObject(refusal);
+    const { partitions, findings } = await verifyLog(whole);
+    expect(findings).toEqual([]);
+    expect(partitions).toMatchObject([{ partition: 0 }, { partition: 1, entries: 1 }]);
+
+    const { actions, after } = await repairLog({ ...whole, ...flags });
+    expect(actions).toEqual(['built the index from the log again']);
+    expect(after.findings).toEqual([]);
+    const again = await openStore(whole);
+    expect(await again.range(1, 0)).toEqual({ minOffset: 0, maxOffset: 2 });
+    await again.close();
+
+    const [path] = await segmentPaths(world.fs, '/disk1/p1');
+    await flip(world.fs, path!, segmentHeaderBytes + position + 70);
+    expect(damageOf(await verifyLog(whole))).toMatchObject([{ path }]);
+  });
+
   test('touches nothing when the log is damaged', async () => {
     const world = await written();
     const [first] = await segmentPaths(world.fs);

@@ -5,8 +5,8 @@ import { segmentHeaderBytes } from '../../storage/log/segment-format.ts';
 /** Helpers that look at and damage the segment files of a store in a MemoryFs. */
 export const logDirectory = '/data/log/p0';
 
-export async function segmentPaths(fs: MemoryFs): Promise<string[]> {
-  return (await fs.list(logDirectory)).map((name) => `${logDirectory}/${name}`);
+export async function segmentPaths(fs: MemoryFs, directory = logDirectory): Promise<string[]> {
+  return (await fs.list(directory)).map((name) => `${directory}/${name}`);
 }
 
 export async function readFile(fs: MemoryFs, path: string): Promise<Buffer> {
