@@ -39,15 +39,14 @@ export class ConsumeMethods {
   readonly #consumers: Consumers;
   readonly #clients: Clients;
   readonly #clock: Clock;
-  readonly #closing: AbortSignal;
   /** Long polls under way, by client id. */
   readonly #polls = new Map<string, Set<AbortController>>();
+  #isClosed = false;
 
-  constructor({ consumers, clients, clock }: MessagingOptions, closing: AbortSignal) {
+  constructor({ consumers, clients, clock }: MessagingOptions) {
     this.#consumers = consumers;
     this.#clients = clients;
     this.#clock = clock;
-    this.#closing = closing;
   }
 
   /** status, messages, delivery timestamp, end (reference rocketmq-v2, 1.13). */
@@ -77,7 +76,7 @@ export class ConsumeMethods {
         request.auto_renew === true ? 'renewed' : receiveInvisibleMs(request.invisible_duration),
       waitMs: this.#waitMs(call, request),
       attemptId: request.attempt_id || undefined,
-      signal: AbortSignal.any([left.signal, this.#closing]),
+      signal: left.signal,
     });
     const scanned = new Map<Entry, ScannedMessage[]>();
     return popped.map((message) => deliver(message, scanned));
@@ -92,9 +91,19 @@ export class ConsumeMethods {
     return encode('NotifyClientTerminationResponse', { status: ok });
   }
 
-  /** Aborted when the client cancels, hangs up or says that it goes. */
+  /** Ends the long polls, and at once those that still come. */
+  close(): void {
+    this.#isClosed = true;
+    for (const polls of this.#polls.values()) for (const poll of polls) poll.abort();
+  }
+
+  /**
+   * Aborted when the client cancels, hangs up or says that it goes, and at the close. One signal a
+   * poll: a long-lived one that is made part of each would keep a trace of all (Node 20).
+   */
   #pollOf(call: StreamCall): AbortController {
     const left = new AbortController();
+    if (this.#isClosed) left.abort();
     const clientId = clientIdOf(call);
     const polls = this.#polls.get(clientId) ?? new Set();
     polls.add(left);

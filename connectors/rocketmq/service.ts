@@ -72,11 +72,10 @@ const definition: ServiceDefinition = Object.fromEntries(
 
 /** `apache.rocketmq.v2.MessagingService` over the broker. */
 export function createMessagingService(options: MessagingOptions): GrpcService {
-  const closing = new AbortController();
   const send = new SendMethods(options);
   const telemetry = new Telemetry(options);
   options.transactions.askProducer = telemetry.askProducer;
-  const consume = new ConsumeMethods(options, closing.signal);
+  const consume = new ConsumeMethods(options);
   const read = new ReadMethods(options);
   const handlers: UntypedServiceImplementation = {
     QueryRoute: unary('QueryRouteResponse', (call) => queryRoute(options.topics, call)),
@@ -114,7 +113,7 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     handlers,
     proto: rocketmqProto,
     close() {
-      closing.abort();
+      consume.close();
       telemetry.close();
     },
   };
