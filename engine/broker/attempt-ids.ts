@@ -1,6 +1,6 @@
 import type { Claim } from './queue-cursor.ts';
 
-/** What one pop took from one queue. */
+/** What one pop took from one queue, whose cursor has the name. */
 export interface PopTrace {
   readonly name: string;
   readonly topicId: number;
@@ -16,14 +16,9 @@ export class AttemptIds {
     this.#max = max;
   }
 
-  add(attemptId: string, trace: PopTrace): void {
-    if (trace.claims.length === 0) return;
-    const traces = this.#traces.get(attemptId);
-    if (traces !== undefined) {
-      traces.push(trace);
-      return;
-    }
-    this.#traces.set(attemptId, [trace]);
+  add(attemptId: string, traces: readonly PopTrace[]): void {
+    if (traces.length === 0) return;
+    this.#traces.set(attemptId, [...(this.#traces.get(attemptId) ?? []), ...traces]);
     if (this.#traces.size > this.#max) this.#traces.delete(this.#traces.keys().next().value!);
   }
 

@@ -3,14 +3,14 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { col, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import type { Entry, Store } from '../../storage/store.ts';
-import { AttemptIds } from './attempt-ids.ts';
+import { AttemptIds, type PopTrace } from './attempt-ids.ts';
 import type { GroupCreated } from './catalogue-record.ts';
 import type { Clients } from './clients.ts';
 import { CursorStore } from './cursor-store.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Groups } from './groups.ts';
 import type { MessageFilter, MessageFormat } from './message-format.ts';
-import { popQueue, readRow, type Taken } from './pop-queue.ts';
+import { popQueue, type QueuePop, readRow, type Taken } from './pop-queue.ts';
 import type { QueueCursor } from './queue-cursor.ts';
 import { decodeReceipt, encodeReceipt, type Receipt } from './receipt-handle.ts';
 import { SlotBarrier } from './slot-barrier.ts';
@@ -131,12 +131,18 @@ export class Consumers {
     const { clock, groups, topics } = this.#options;
     const { topicId } = await topics.use(request.topic);
     const group = request.internal ?? (await groups.use(request.group));
-    if (request.attemptId !== undefined) this.#retryAttempt(request.attemptId, topicId);
+    if (request.attemptId !== undefined) {
+      // The client asks again with the id of a pop whose answer it did not get.
+      const traces = this.#attemptIds.take(request.attemptId);
+      this.#untake(traces.filter((trace) => trace.topicId === topicId));
+    }
     const deadline = clock.monotonicMs() + request.waitMs;
     for (;;) {
+      const wakes = this.#waiters.wakes(topicId);
       const popped = await this.#popNow(request, group);
       const left = deadline - clock.monotonicMs();
       if (popped.length > 0 || left <= 0 || request.signal.aborted) return popped;
+      if (this.#waiters.wakes(topicId) !== wakes) continue;
       const untilVisible = this.#nextVisibleMs(request) - clock.monotonicMs();
       await this.#waiters.wait(topicId, Math.min(left, untilVisible), request.signal);
     }
@@ -261,8 +267,29 @@ export class Consumers {
     return earliest;
   }
 
+  /** Throws only when nothing was popped before. */
   async #popNow(request: PopRequest, group: GroupCreated): Promise<Popped[]> {
     const popped: Popped[] = [];
+    const traces: PopTrace[] = [];
+    try {
+      await this.#popPlaces(request, group, popped, traces);
+    } catch (error) {
+      if (popped.length === 0) throw error;
+    }
+    if (request.signal.aborted) {
+      this.#untake(traces);
+      return [];
+    }
+    if (request.attemptId !== undefined) this.#attemptIds.add(request.attemptId, traces);
+    return popped;
+  }
+
+  async #popPlaces(
+    request: PopRequest,
+    group: GroupCreated,
+    popped: Popped[],
+    traces: PopTrace[],
+  ): Promise<void> {
     const places = this.#places(request);
     const { length } = places;
     for (const [i, place] of places.entries()) {
@@ -279,12 +306,14 @@ export class Consumers {
       const settled = turn.catch(() => undefined);
       this.#busy.set(cursor, settled);
       try {
-        popped.push(...(await turn));
+        const taken = await turn;
+        const claims = taken.map(({ claim }) => claim);
+        if (taken.length > 0) traces.push({ name: place.name, topicId: place.topicId, claims });
+        popped.push(...this.#handOut(request, place, taken));
       } finally {
         if (this.#busy.get(cursor) === settled) this.#busy.delete(cursor);
       }
     }
-    return popped;
   }
 
   /** False while slots of the queue have earlier messages elsewhere (slot-barrier.ts). */
@@ -326,61 +355,62 @@ export class Consumers {
     return this.#cursors.find(name) ?? this.#cursors.create(name, next);
   }
 
+  /** What is to be handed out; none when the group was put elsewhere or deleted meanwhile. */
   async #popPlace(
     request: PopRequest,
     group: GroupCreated,
     place: Place,
     cursor: QueueCursor,
     max: number,
-  ): Promise<Popped[]> {
-    const { store, format, clock, clients } = this.#options;
-    if (this.#cursors.find(place.name) !== cursor) return [];
-    const nowMs = clock.monotonicMs();
-    const isRenewed = request.invisibleMs === 'renewed';
-    const invisibleMs = isRenewed ? limits.renewMs : (request.invisibleMs as number);
-    const owner = isRenewed ? clients.ownerOf(request.clientId) : 0;
-    const popId = ++this.#popId;
-    const taken = await popQueue({
-      store,
-      format,
-      topicId: place.topicId,
-      queueId: place.queueId,
-      cursor,
-      fifo: group.fifo,
-      filter: request.filter,
-      taking: { nowMs, visibleAtMs: nowMs + invisibleMs, owner, popId },
-      max,
-      maxBytes: limits.receiveBytesMax,
-      signal: request.signal,
-    });
-    if (!group.broadcast) this.#cursors.touch(place.name, cursor);
-    // Messages that the group does not want may have been the last before a change of slots.
-    this.#onFinished(place, cursor, false);
-    const alive: Taken[] = [];
-    for (const message of taken) {
-      if (message.claim.attempt <= group.maxAttempts) alive.push(message);
-      else await this.#bury(group.name, request.topic, place, cursor, message);
+  ): Promise<readonly Taken[]> {
+    const isCurrent = () => this.#cursors.find(place.name) === cursor;
+    if (!isCurrent()) return [];
+    const before = cursor.cursor;
+    let taken: readonly Taken[] = [];
+    try {
+      taken = await popQueue(this.#queuePop(request, group, place, cursor, max));
+      // Messages that the group does not want may have been the last before a change of slots.
+      if (cursor.cursor > before) this.#onFinished(place, cursor, false);
+      const alive: Taken[] = [];
+      for (const message of taken) {
+        if (!isCurrent()) return [];
+        if (message.claim.attempt <= group.maxAttempts) alive.push(message);
+        else await this.#bury(group.name, request.topic, place, cursor, message);
+      }
+      return isCurrent() ? alive : [];
+    } catch (error) {
+      const claims = taken.map(({ claim }) => claim);
+      cursor.untake(claims, this.#options.clock.monotonicMs());
+      throw error;
+    } finally {
+      this.#cursors.touch(place.name, cursor);
     }
-    return this.#handOut(request, place, cursor, alive, invisibleMs);
+  }
+
+  #queuePop(
+    request: PopRequest,
+    { fifo }: GroupCreated,
+    { topicId, queueId }: Place,
+    cursor: QueueCursor,
+    max: number,
+  ): QueuePop {
+    const { store, format, clock, clients } = this.#options;
+    const { filter, signal, clientId } = request;
+    const nowMs = clock.monotonicMs();
+    const owner = request.invisibleMs === 'renewed' ? clients.ownerOf(clientId) : 0;
+    const visibleAtMs = nowMs + invisibleMsOf(request);
+    const taking = { nowMs, visibleAtMs, owner, popId: ++this.#popId };
+    const maxBytes = limits.receiveBytesMax;
+    return { store, format, topicId, queueId, cursor, fifo, filter, taking, max, maxBytes, signal };
   }
 
   #handOut(
     request: PopRequest,
-    place: Place,
-    cursor: QueueCursor,
+    { topicId, queueId }: Place,
     taken: readonly Taken[],
-    invisibleMs: number,
-  ): Popped[] {
-    const { topicId, queueId } = place;
-    const claims = taken.map(({ claim }) => claim);
-    if (request.signal.aborted) {
-      cursor.untake(claims, this.#options.clock.monotonicMs());
-      return [];
-    }
-    if (request.attemptId !== undefined) {
-      this.#attemptIds.add(request.attemptId, { name: place.name, topicId, claims });
-    }
+  ): readonly Popped[] {
     const group = this.#readerOf(request);
+    const invisibleMs = invisibleMsOf(request);
     return taken.map(({ claim: { offset, attempt, stamp }, entry, index }) => {
       const receipt = { group, topicId, queueId, offset, stamp };
       const receiptHandle = encodeReceipt(receipt, this.#options.store.serverId);
@@ -388,13 +418,14 @@ export class Consumers {
     });
   }
 
-  /** A client asks again with the id of a pop whose answer it did not get. */
-  #retryAttempt(attemptId: string, topicId: number): void {
-    for (const { name, claims, topicId: of } of this.#attemptIds.take(attemptId)) {
+  /** A pop did not reach its client. */
+  #untake(traces: readonly PopTrace[]): void {
+    for (const { name, topicId, claims } of traces) {
       const cursor = this.#cursors.find(name);
-      if (of !== topicId || cursor === undefined) continue;
+      if (cursor === undefined) continue;
       cursor.untake(claims, this.#options.clock.monotonicMs());
       this.#cursors.touch(name, cursor);
+      this.#waiters.wake(topicId);
     }
   }
 
@@ -422,6 +453,10 @@ export class Consumers {
 
 function placeOf(group: string, topicId: number, queueId: number): Place {
   return { name: `${group}/${topicId}/${queueId}`, topicId, queueId };
+}
+
+function invisibleMsOf({ invisibleMs }: PopRequest): number {
+  return invisibleMs === 'renewed' ? limits.renewMs : invisibleMs;
 }
 
 function invalidHandle(): MillraceError {

@@ -103,8 +103,9 @@ export class CursorStore {
     this.#keys.delete(`cursor/${name}`);
   }
 
-  /** The cursor changed: it is written soon. */
+  /** The cursor changed: it is written soon, unless it was moved or removed meanwhile. */
   touch(name: string, cursor: QueueCursor): void {
+    if (this.#cursors.get(name) !== cursor) return;
     this.#changed.set(name, cursor);
     this.#timer ??= this.#clock.after(limits.cursorFlushMs, () => this.flush(), {
       background: true,

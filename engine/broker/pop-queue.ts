@@ -31,11 +31,25 @@ const lookAheadEntries = 64;
 
 /**
  * Takes messages of one queue for a group: those that are visible again first, then new ones that
- * the filter selects. Messages are claimed before they are read, so no other pop gets them.
+ * the filter selects. Messages are claimed before they are read, so no other pop gets them; when it
+ * throws, they are as they were before.
  */
 export async function popQueue(pop: QueuePop): Promise<Taken[]> {
+  const claims = pop.cursor.takeVisible(pop.taking, pop.max);
   const taken: Taken[] = [];
-  for (const claim of pop.cursor.takeVisible(pop.taking, pop.max)) {
+  try {
+    await readVisible(pop, claims, taken);
+    await takeNew(pop, taken);
+  } catch (error) {
+    const all = new Set([...claims, ...taken.map(({ claim }) => claim)]);
+    pop.cursor.untake([...all], pop.taking.nowMs);
+    throw error;
+  }
+  return taken;
+}
+
+async function readVisible(pop: QueuePop, claims: readonly Claim[], taken: Taken[]): Promise<void> {
+  for (const claim of claims) {
     const { store, topicId, queueId } = pop;
     const rows = await store.indexRows(topicId, queueId, claim.offset, 1);
     const entry = rows.rowCount === 0 ? undefined : await readRow(store, rows, 0);
@@ -46,8 +60,6 @@ export async function popQueue(pop: QueuePop): Promise<Taken[]> {
       taken.push({ claim, entry, index: claim.offset - entry.baseOffset });
     }
   }
-  await takeNew(pop, taken);
-  return taken;
 }
 
 async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {

@@ -1,9 +1,15 @@
 import type { Clock } from '../../platform/clock.ts';
 
-/** Long polls by topic: an append wakes those of its topic and nobody else. */
+/**
+ * Long polls by topic: an append wakes those of its topic and nobody else. Who looks before it
+ * waits reads `wakes` first: when that moved, it looks again instead, or it misses what came
+ * between.
+ */
 export class Waiters {
   readonly #clock: Clock;
   readonly #byTopic = new Map<number, Set<() => void>>();
+  readonly #wakes = new Map<number, number>();
+  #wakesOfAll = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,11 +34,18 @@ export class Waiters {
     });
   }
 
+  /** How often the topic was woken. */
+  wakes(topicId: number): number {
+    return this.#wakesOfAll + (this.#wakes.get(topicId) ?? 0);
+  }
+
   wake(topicId: number): void {
+    this.#wakes.set(topicId, (this.#wakes.get(topicId) ?? 0) + 1);
     for (const waiter of [...(this.#byTopic.get(topicId) ?? [])]) waiter();
   }
 
   wakeAll(): void {
+    this.#wakesOfAll++;
     for (const topicId of [...this.#byTopic.keys()]) this.wake(topicId);
   }
 }
