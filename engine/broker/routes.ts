@@ -31,14 +31,11 @@ export class Routes {
     if (messages.some((message) => message.messageGroup !== messageGroup)) {
       throw new MillraceError('MALFORMED', 'all messages of a request have one message group');
     }
+    const places = messages.map((message) => placeOf(topic, { ...message, key: message.keys[0] }));
+    const free = places.includes(undefined) ? this.#freePlace(topic, messages, places) : 0;
     const parts = new Map<number, number[]>();
-    let turn: number | undefined;
-    for (const [index, message] of messages.entries()) {
-      let queueId = placeOf(topic, { ...message, key: message.keys[0] });
-      if (queueId === undefined) {
-        turn ??= this.#nextTurn(topic);
-        queueId = turn;
-      }
+    for (const [index, place] of places.entries()) {
+      const queueId = place ?? free;
       const part = parts.get(queueId);
       if (part === undefined) parts.set(queueId, [index]);
       else part.push(index);
@@ -87,6 +84,19 @@ export class Routes {
       this.#traffic.set(topicId, traffic);
     }
     return traffic;
+  }
+
+  /**
+   * Where those messages of a request go that may go anywhere. Beside others that may not, always
+   * to the same queue: the request sent again must be split as before to be known (duplicates.ts).
+   */
+  #freePlace(
+    topic: TopicState,
+    messages: readonly MessageParts[],
+    places: readonly (number | undefined)[],
+  ): number {
+    if (places.every((place) => place === undefined)) return this.#nextTurn(topic);
+    return topic.slots[slotOf(messages[0]!.messageId)]!;
   }
 
   #nextTurn({ created: { topicId }, queues }: TopicState): number {
