@@ -47,6 +47,9 @@ export const limits = {
   /** Requests that come again are found within this time, and among this many entries. */
   duplicateWindowMs: 10 * 60_000,
   duplicateEntriesMax: 4 * 1024 * 1024,
+  /** Entries of one hash that a request is compared with, and of one bucket that are looked at. */
+  duplicateCandidatesMax: 16,
+  duplicateBucketMax: 256,
   /** The end of the log is read at a start to know them: at most this product of bytes. */
   logMarkBytes: 8 * 1024 * 1024,
   logMarksMax: 8,
@@ -63,6 +66,8 @@ export const limits = {
   /** From a half message to the first question to its producers, and between questions (1.15). */
   transactionCheckMs: 30_000,
   transactionChecksMax: 15,
+  /** Half messages read at the same time to ask for them. */
+  transactionsCheckedMax: 16,
   transactionRecoveryMsMax: 3_600_000,
   /** Ended transactions whose producer may ask again. */
   transactionsEndedMax: 10_000,

@@ -33,7 +33,7 @@ export class Duplicates {
   readonly #store: Store;
   readonly #format: MessageFormat;
   readonly #clock: Clock;
-  readonly #recent = new RecentEntries(limits.duplicateEntriesMax);
+  readonly #recent: RecentEntries;
   /** Entries under way to the disk: a second request waits for the first. */
   readonly #appending = new Map<string, Promise<Placed>>();
   readonly #marks: LogMarks;
@@ -44,6 +44,8 @@ export class Duplicates {
     this.#store = store;
     this.#format = format;
     this.#clock = clock;
+    // No client knows the id, so none can choose ids that share a bucket.
+    this.#recent = new RecentEntries(limits.duplicateEntriesMax, crc32(store.serverId));
     this.#marks = new LogMarks(store.derived);
   }
 

@@ -67,6 +67,17 @@ test('a delayed message that was delivered before a crash is not delivered again
   expect(await arrived()).toEqual(['x']);
 });
 
+test('a request with and without keys that comes again is split as before', async () => {
+  const sent = [
+    { body: 'free', id: 'a' },
+    { body: 'keyed', id: 'b', key: 'k' },
+    { body: 'free too', id: 'c' },
+  ];
+  const first = await broker.publishTogether('t', sent);
+  for (let i = 0; i < 4; i++) expect(await broker.publishTogether('t', sent)).toEqual(first);
+  expect(await arrived()).toEqual(['free', 'free too', 'keyed']);
+});
+
 test('messages of one id that wait for two topics are two, also after a restart', async () => {
   await broker.topic('u');
   const due = broker.clock.nowMs() + 5000;
@@ -97,7 +108,7 @@ test('recent entries, against a plain list', () => {
       fc.integer({ min: 1, max: 3000 }),
       fc.array(entry, { maxLength: 200 }),
       (max, steps) => {
-        const recent = new RecentEntries(max);
+        const recent = new RecentEntries(max, 5);
         let model: RecentEntry[] = [];
         let storeTimeMs = 0;
         for (const [baseOffset, { afterMs, dropMs, ...key }] of steps.entries()) {
@@ -112,7 +123,9 @@ test('recent entries, against a plain list', () => {
           const found = recent.find(key.topicId, key.idHash, key.count);
           const isSame = (of: RecentEntry) =>
             of.topicId === key.topicId && of.idHash === key.idHash && of.count === key.count;
-          expect(found).toEqual(model.filter(isSame).toReversed());
+          expect(found).toEqual(
+            model.filter(isSame).toReversed().slice(0, limits.duplicateCandidatesMax),
+          );
           expect([recent.size, recent.oldestMs]).toEqual([model.length, model[0]?.storeTimeMs]);
         }
       },
@@ -122,7 +135,7 @@ test('recent entries, against a plain list', () => {
 });
 
 test('recent entries keep order while they grow', () => {
-  const recent = new RecentEntries(5000);
+  const recent = new RecentEntries(5000, 5);
   for (let i = 0; i < 12_000; i++) {
     recent.add({ topicId: 1, queueId: 0, baseOffset: i, count: 1, idHash: i, storeTimeMs: i });
   }
@@ -130,4 +143,15 @@ test('recent entries keep order while they grow', () => {
   expect(recent.find(1, 6999, 1)).toEqual([]);
   expect(recent.find(1, 7000, 1)).toMatchObject([{ baseOffset: 7000 }]);
   expect(recent.find(1, 11_999, 1)).toMatchObject([{ baseOffset: 11_999 }]);
+});
+
+test('entries of one hash cost little: few candidates, and nothing is walked to drop one', () => {
+  const recent = new RecentEntries(100_000, 5);
+  for (let i = 0; i < 300_000; i++) {
+    recent.add({ topicId: 1, queueId: 0, baseOffset: i, count: 1, idHash: 7, storeTimeMs: i });
+    if (i % 1000 === 0) expect(recent.find(1, 7, 1).length).toBeLessThanOrEqual(16);
+  }
+  expect(recent.find(1, 7, 1).map(({ baseOffset }) => baseOffset)).toEqual(
+    Array.from({ length: limits.duplicateCandidatesMax }, (_, i) => 299_999 - i),
+  );
 });
