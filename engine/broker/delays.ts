@@ -5,7 +5,7 @@ import { limits } from '../../platform/limits.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ParkedMessage } from './message-format.ts';
-import type { Parked, Waiting } from './parked.ts';
+import { isLost, type Parked, type Waiting } from './parked.ts';
 import type { Publisher } from './publisher.ts';
 import { type Timer, Timers } from './timers.ts';
 
@@ -198,12 +198,6 @@ interface Loaded {
 
 function waitingOf({ timer: { offset }, message }: Loaded): Waiting {
   return { offset, message };
-}
-
-/** Reading it again will not help. */
-function isLost(error: unknown): boolean {
-  const codes = ['CORRUPTION', 'MALFORMED', 'NOT_FOUND'];
-  return error instanceof MillraceError && codes.includes(error.code);
 }
 
 /** Whole ms, rounded up: never early. */

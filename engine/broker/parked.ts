@@ -191,6 +191,12 @@ export class Parked {
   }
 }
 
+/** An error of `read` or `messageOf` that comes again however often they are called. */
+export function isLost(error: unknown): boolean {
+  const codes = ['CORRUPTION', 'MALFORMED', 'NOT_FOUND'];
+  return error instanceof MillraceError && codes.includes(error.code);
+}
+
 const parkedTopic = '%SYS%parked';
 const nextKey = 'parked/next';
 const recordBytes = 9;

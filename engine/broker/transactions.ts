@@ -5,7 +5,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { Entry, Store } from '../../storage/store.ts';
 import { DueQueue } from './due-queue.ts';
 import type { ParkedMessage } from './message-format.ts';
-import type { Parked, Waiting } from './parked.ts';
+import { isLost, type Parked, type Waiting } from './parked.ts';
 import type { Publisher } from './publisher.ts';
 import type { Topics } from './topics.ts';
 
@@ -50,6 +50,8 @@ export class Transactions {
   readonly #ended = new Map<string, Resolution>();
   #ask: AskProducer = () => false;
   #tick: ClockTimer | undefined;
+  /** Checks under way. */
+  #checking = 0;
   #isClosed = false;
 
   constructor(options: TransactionsOptions) {
@@ -75,16 +77,29 @@ export class Transactions {
 
   /** After `Parked.open`. */
   async open(): Promise<void> {
-    const { store, parked } = this.#options;
+    const { store } = this.#options;
     for (const [key, value] of await store.derived.load('half/')) {
       if (this.#halves.has(key)) continue;
       const row = Buffer.from(value);
       const offset = row.readDoubleBE(0);
-      const message = parked.messageOf(await parked.read(offset));
+      const message = await this.#messageAt(offset);
+      if (message === undefined) continue;
       const half = { offset, message, dueMs: row.readDoubleBE(8), checks: row.readUInt32BE(16) };
       this.#keep(key, { ...half, ending: undefined });
     }
     this.#run();
+  }
+
+  /** `undefined` when the half is lost: the others go on without it. */
+  async #messageAt(offset: number): Promise<ParkedMessage | undefined> {
+    const { parked, logger } = this.#options;
+    try {
+      return parked.messageOf(await parked.read(offset));
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      logger.log('error', 'a half message is lost: it cannot be read', { offset, error });
+      return undefined;
+    }
   }
 
   close(): void {
@@ -184,34 +199,54 @@ export class Transactions {
 
   #run(): void {
     const { clock, logger } = this.#options;
-    for (;;) {
+    while (!this.#isClosed && this.#checking < limits.transactionsCheckedMax) {
       const { first } = this.#due;
       if (first === undefined || first.dueMs > clock.nowMs()) break;
       this.#due.shift();
       const { half, dueMs } = first;
       const key = keyOf(half.message.topic, half.message.messageId);
       if (this.#halves.get(key) !== half || half.dueMs !== dueMs) continue;
-      this.#check(key, half).catch((error) => {
-        logger.log('warn', 'a transaction could not be checked; tried again', { error });
-      });
+      this.#checking++;
+      this.#check(key, half)
+        .catch((error) => {
+          logger.log('warn', 'a transaction could not be checked; tried again', { error });
+        })
+        .finally(() => {
+          this.#checking--;
+          this.#run();
+        });
     }
     this.#tickLater();
   }
 
-  /** Asks again later in any case: an answer ends the transaction before. */
+  /**
+   * Asks again later in any case: an answer ends the transaction before. Every check counts, also
+   * when no producer is there, so that a half does not wait for ever (reference rocketmq-v2, 1.15).
+   */
   async #check(key: string, half: Half): Promise<void> {
     half.dueMs = this.#options.clock.nowMs() + limits.transactionCheckMs;
     this.#due.add({ dueMs: half.dueMs, half });
     if (half.ending !== undefined) return;
     if (half.checks >= limits.transactionChecksMax) return this.#expire(half);
-    const entry = await this.#options.parked.read(half.offset);
-    if (this.#halves.get(key) !== half) return;
-    const { topic, messageId } = half.message;
-    if (this.#ask(topic, entry, messageId)) half.checks++;
+    half.checks++;
     this.#save(key);
+    const entry = await this.#options.parked.read(half.offset);
+    if (this.#halves.get(key) !== half || half.ending !== undefined) return;
+    const { topic, messageId } = half.message;
+    this.#ask(topic, entry, messageId);
   }
 
+  /** A commit that comes meanwhile waits, and finds that the transaction is over. */
   async #expire(half: Half): Promise<void> {
+    half.ending = this.#putAside(half);
+    try {
+      await half.ending;
+    } finally {
+      half.ending = undefined;
+    }
+  }
+
+  async #putAside(half: Half): Promise<void> {
     const { parked, publisher, topics, logger } = this.#options;
     await topics.create(expiredTopic, { queues: 1, ifNotExists: true });
     const entry = await parked.read(half.offset);
