@@ -273,7 +273,8 @@ export class LogStore implements Store {
     const lane = this.#lanes.get(partition)!;
     const storeTimeMs = this.#times.next(partition);
     // What the server itself builds on is always awaited.
-    const mayWait = this.#isEarly && request.kind === entryKinds.messages;
+    const isOfClient = request.kind === entryKinds.messages && request.mustBeDurable !== true;
+    const mayWait = this.#isEarly && isOfClient;
     const { placed, durable } = lane.log.append({ ...request, baseOffset, storeTimeMs, mayWait });
     queue.nextOffset = baseOffset + request.count;
     const appended = { partition, ...placed, baseOffset, storeTimeMs };

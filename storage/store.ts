@@ -51,6 +51,11 @@ export interface AppendRequest {
    * `tagMixed` when they differ. Kept in the index so that a filtered read can skip an entry.
    */
   readonly tagHash: number;
+  /**
+   * Resolves only when the entry is durable, also where messages are acknowledged early: for what
+   * lets another entry be given up.
+   */
+  readonly mustBeDurable?: boolean;
 }
 export const tagNone = 0;
 export const tagMixed = 0xffffffff;

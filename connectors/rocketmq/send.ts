@@ -1,5 +1,5 @@
 import type { Delays } from '../../engine/broker/delays.ts';
-import { checkMessage } from '../../engine/broker/message-check.ts';
+import { checkMessage, checkRequest } from '../../engine/broker/message-check.ts';
 import type { Publisher } from '../../engine/broker/publisher.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import type { Transactions } from '../../engine/broker/transactions.ts';
@@ -48,6 +48,7 @@ export class SendMethods {
 
   /** Each message waits by itself, so each can fail by itself. */
   async #park(request: Buffer, messages: readonly ScannedMessage[]): Promise<Buffer> {
+    checkRequest(messages);
     const entries = await Promise.all(
       messages.map((message) =>
         this.#parkOne(request, message).catch((error) => ({ status: statusOf(error) })),

@@ -33,6 +33,7 @@ export class DeadLetters {
       body,
       firstIdHash: crc32(messageId),
       tagHash: tagHashOf(tag),
+      mustBeDurable: true,
     });
   }
 

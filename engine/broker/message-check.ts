@@ -35,6 +35,22 @@ export function acceptedTypes({ messageType }: TopicCreated): readonly MessageTy
   return messageType === 'MIXED' ? ['NORMAL', 'FIFO', 'DELAY', 'TRANSACTION'] : [messageType];
 }
 
+/** Throws MALFORMED for messages that are no request; else the first of them. */
+export function checkRequest<T extends { readonly topic: string }>(messages: readonly T[]): T {
+  const [first] = messages;
+  if (first === undefined) throw new MillraceError('MALFORMED', 'the request has no message');
+  if (messages.length > limits.entryMessagesMax) {
+    throw new MillraceError(
+      'MALFORMED',
+      `a request has ${limits.entryMessagesMax} messages at most, not ${messages.length}`,
+    );
+  }
+  if (messages.some(({ topic }) => topic !== first.topic)) {
+    throw new MillraceError('MALFORMED', 'all messages of a request go to one topic');
+  }
+  return first;
+}
+
 /** Limits of reference rocketmq-v2, 1.11, each with its own code. */
 export function checkMessage(message: MessageParts, topic: TopicCreated): void {
   checkBody(message.bodyBytes);

@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { MillraceError } from '../../platform/errors.ts';
 import { entryKinds, type Store, tagMixed, tagNone } from '../../storage/store.ts';
 import type { Duplicates } from './duplicates.ts';
-import { checkMessage, type MessageParts } from './message-check.ts';
+import { checkMessage, checkRequest, type MessageParts } from './message-check.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
 import type { Topics } from './topics.ts';
 
@@ -28,13 +27,7 @@ export class Publisher {
    * `checkMessage` throws; when an append fails, other messages of the request may be in.
    */
   async publish(request: Buffer, messages: readonly MessageParts[]): Promise<readonly number[]> {
-    const [first] = messages;
-    if (first === undefined) {
-      throw new MillraceError('MALFORMED', 'the request has no message');
-    }
-    if (messages.some(({ topic }) => topic !== first.topic)) {
-      throw new MillraceError('MALFORMED', 'all messages of a request go to one topic');
-    }
+    const first = checkRequest(messages);
     const known = this.#topics.find(first.topic) ?? (await this.#topics.use(first.topic));
     const { topicId } = known;
     const { routes } = this.#topics;
@@ -90,7 +83,9 @@ export class Publisher {
       const append = async () => {
         const request = { topicId, queueId, kind: entryKinds.messages, count: 1 };
         const hashes = { firstIdHash: crc32(message.messageId), tagHash: tagHashOf(message.tag) };
-        return { queueId, ...(await this.#store.append({ ...request, ...hashes, body })) };
+        // Its caller gives up the entry that it comes from.
+        const durable = { ...request, ...hashes, body, mustBeDurable: true };
+        return { queueId, ...(await this.#store.append(durable)) };
       };
       if (again) await append();
       else await this.#duplicates.once(topicId, message.messageId, 1, append);

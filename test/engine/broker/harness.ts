@@ -14,6 +14,7 @@ import { MemoryFs } from '../../../platform/memory-fs.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
 import { MemoryKv } from '../../../storage/kv/memory-store.ts';
 import { openStore } from '../../../storage/open-store.ts';
+import type { FlushMode } from '../../../storage/store.ts';
 
 export interface Sent {
   readonly body: string;
@@ -34,7 +35,10 @@ export type Pop = Partial<Omit<PopRequest, 'group' | 'topic'>>;
 let sent = 0;
 
 /** The broker over a log and a database in memory, on a clock that stands still. */
-export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock: ManualClock }) {
+export async function openTestBroker(
+  given?: { fs: MemoryFs; kv: MemoryKv; clock: ManualClock },
+  flush: FlushMode = 'sync',
+) {
   const { fs, kv, clock } = given ?? {
     fs: new MemoryFs(),
     kv: new MemoryKv(),
@@ -48,6 +52,7 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
     directory: '/data',
     segmentBytes: 1 << 20,
     strideBytes: 1 << 16,
+    flush,
   });
   const systemTopic = new SystemTopic(store);
   const topics = new Topics(systemTopic, clock);
@@ -77,6 +82,7 @@ export async function openTestBroker(given?: { fs: MemoryFs; kv: MemoryKv; clock
     groups,
     clients,
     consumers,
+    publisher,
     delays,
     transactions,
     redrive: broker.redrive,

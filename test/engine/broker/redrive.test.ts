@@ -24,7 +24,7 @@ test('letters go back for a group with the longest name, and no group is made fo
   expect(await broker.redrive(group, 10)).toBe(1);
   expect(broker.groups.list()).toEqual(groups);
   expect(bodies(await broker.pop(group, 't'))).toEqual(['x']);
-  await expect(broker.pop(`%REDRIVE%${'h'}`, 't')).rejects.toMatchObject({ code: 'ILLEGAL_GROUP' });
+  await expect(broker.pop('%REDRIVE%h', 't')).rejects.toMatchObject({ code: 'ILLEGAL_GROUP' });
 });
 
 test('a letter outlives any number of failed ways back', async () => {
@@ -43,4 +43,23 @@ test('a letter outlives any number of failed ways back', async () => {
   expect(await broker.redrive('g', 10)).toBe(1);
   expect(broker.topics.find(deadLetterTopic('%REDRIVE%g'))).toBeUndefined();
   expect(bodies(await broker.pop('g', 't'))).toEqual(['x']);
+});
+
+test('with early acknowledgements too, a letter is durable before it leaves its old place', async () => {
+  await broker.stop();
+  broker = await openTestBroker(undefined, 'interval');
+  await broker.topic('t');
+  const durable = async (topic: string) =>
+    (await broker.store.range(broker.topics.get(topic).topicId, 0)).maxOffset;
+  await broker.publish('t', [{ body: 'x' }]);
+  expect(await durable('t')).toBe(0);
+  // What the server appends for itself is awaited, and what came before it with it.
+  await broker.topics.create(deadLetterTopic('g'), { queues: 1, ifNotExists: true });
+  expect(await durable('t')).toBe(1);
+  const [popped] = await broker.pop('g', 't');
+  const member = { group: 'g', clientId: 'c' };
+  await broker.consumers.forwardToDeadLetters(member, 't', popped!.receiptHandle);
+  expect(await durable(deadLetterTopic('g'))).toBe(1);
+  expect(await broker.redrive('g', 1)).toBe(1);
+  expect(await durable('t')).toBe(2);
 });
