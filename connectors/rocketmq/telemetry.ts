@@ -1,8 +1,9 @@
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { status as grpcStatus, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clients } from '../../engine/broker/clients.ts';
 import type { Groups } from '../../engine/broker/groups.ts';
 import type { AskProducer } from '../../engine/broker/transactions.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import { decode, encode } from './codec.ts';
 import { clientIdOf } from './consume.ts';
 import { deliveredMessage } from './deliver.ts';
@@ -49,9 +50,7 @@ export class Telemetry {
       this.#forgetProducer(call);
     };
     call.on('data', (bytes: Buffer) => {
-      this.#answer(call, bytes).catch((error) => {
-        call.write(encode('TelemetryCommand', { status: statusOf(error) }));
-      });
+      this.#answer(call, bytes).catch((error) => call.emit('error', failureOf(error)));
     });
     call.on('end', () => {
       finish();
@@ -98,6 +97,9 @@ export class Telemetry {
   async #answer(call: TelemetryCall, bytes: Buffer): Promise<void> {
     const { settings } = decode<{ settings?: ClientSettings }>('TelemetryCommand', bytes);
     if (settings === undefined) return;
+    if (settings.publishing === undefined && settings.subscription === undefined) {
+      throw new MillraceError('INVALID_ARGUMENT', 'the settings are of no producer or consumer');
+    }
     const name = settings.subscription?.group?.name;
     const group =
       name === undefined || name === '' ? undefined : await this.#options.groups.use(name);
@@ -126,4 +128,12 @@ export class Telemetry {
       });
     }
   }
+}
+
+/** The stream ends with it (reference rocketmq-v2, 1.8). */
+function failureOf(error: unknown) {
+  const { code, message } = statusOf(error);
+  const isOfClient = code >= 40000 && code < 50000;
+  const status = isOfClient ? grpcStatus.INVALID_ARGUMENT : grpcStatus.INTERNAL;
+  return Object.assign(new Error(message), { code: status, details: message });
 }
