@@ -62,7 +62,10 @@ function addedProperties(message: ScannedMessage): Buffer[] {
   ];
 }
 
-/** Some clients reject a message without one; MD5 in upper case suits all of them. */
+/**
+ * Some clients reject a message without one, or with one that they do not know; MD5 in upper case
+ * suits all of them.
+ */
 function digestOf(request: Buffer, { bodyStart, bodyEnd }: ScannedMessage) {
   const hash = createHash('md5').update(request.subarray(bodyStart, bodyEnd));
   return { type: 'MD5', checksum: hash.digest('hex').toUpperCase() };

@@ -1,6 +1,8 @@
 import type { MessageFilter } from '../../engine/broker/message-format.ts';
+import { tagHashOf } from '../../engine/broker/publisher.ts';
 import { compileFilter } from '../../engine/broker/sql92.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
 import { bytesOf } from './message-format.ts';
 import { propertiesOf, scanSendRequest } from './scan.ts';
 
@@ -14,13 +16,19 @@ export function filterOf(filter: FilterExpression | undefined): MessageFilter | 
   const expression = filter?.expression?.trim() ?? '';
   if (filter?.type === 'SQL') return sqlFilter(expression);
   if (expression === '' || expression === '*') return undefined;
+  if (expression.length > limits.filterLengthMax) {
+    throw new MillraceError(
+      'ILLEGAL_FILTER',
+      `a filter has ${limits.filterLengthMax} characters at most, not ${expression.length}`,
+    );
+  }
   const tags = new Set(expression.split('||').map((tag) => tag.trim()));
   if ([...tags].some((tag) => tag === '' || tag.includes('|'))) {
     throw new MillraceError('ILLEGAL_FILTER', `not tags joined by ||: "${expression}"`);
   }
   if (tags.has('*')) return undefined;
   return {
-    tags,
+    tagHashes: new Set([...tags].map(tagHashOf)),
     select: (entry) =>
       scanSendRequest(bytesOf(entry)).map(({ tag }) => tag !== undefined && tags.has(tag)),
   };
@@ -29,7 +37,7 @@ export function filterOf(filter: FilterExpression | undefined): MessageFilter | 
 function sqlFilter(expression: string): MessageFilter {
   const passes = compileFilter(expression);
   return {
-    tags: undefined,
+    tagHashes: undefined,
     select(entry) {
       const bytes = bytesOf(entry);
       return scanSendRequest(bytes).map((message) => {

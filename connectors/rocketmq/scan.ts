@@ -29,6 +29,7 @@ export interface ScannedMessage {
   readonly messageId: string;
   readonly tag: string | undefined;
   readonly keys: readonly string[];
+  /** One that every client takes: MD5, in upper case. */
   readonly hasDigest: boolean;
   readonly hasEncoding: boolean;
   /** As the client wrote it; what counts is derived (`typeOf` in engine/broker/message-check.ts). */
@@ -180,7 +181,7 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
     if (reader.is(1)) tag = checkedText(reader);
     else if (reader.is(2)) keys.push(checkedText(reader));
     else if (reader.is(3)) messageId = checkedText(reader);
-    else if (reader.is(4)) hasDigest = true;
+    else if (reader.is(4)) hasDigest = isMd5(bytes, reader.start, reader.stop);
     else if (reader.is(11)) deliverAtMs = timestampMs(bytes, reader.start, reader.stop);
     else if (reader.is(17)) messageGroup = checkedText(reader);
     else if (reader.is(19)) recoveryMs = timestampMs(bytes, reader.start, reader.stop);
@@ -209,6 +210,30 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
     liteTopic,
     priority,
   };
+}
+
+/** Digest { type = 1: 2 is MD5; checksum = 2: 32 hex digits in upper case }. */
+function isMd5(bytes: Buffer, start: number, end: number): boolean {
+  const reader = new WireReader(bytes, start, end);
+  let type = 0;
+  let isHex = false;
+  while (reader.next()) {
+    if (reader.is(2)) isHex = isUpperHex(bytes, reader.start, reader.stop, 32);
+    else if (reader.field === 1 && reader.wireType === 0) {
+      type = new WireReader(bytes, reader.start, reader.stop).varint();
+    }
+  }
+  return type === 2 && isHex;
+}
+
+function isUpperHex(bytes: Buffer, start: number, end: number, digits: number): boolean {
+  if (end - start !== digits) return false;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    // 0 to 9, A to F.
+    if (!((byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46))) return false;
+  }
+  return true;
 }
 
 /** Field 1 of a message, a text. */

@@ -2,8 +2,11 @@ import type { Entry } from '../../storage/store.ts';
 
 /** Selects messages by what they carry (reference rocketmq-v2, 1.18). */
 export interface MessageFilter {
-  /** The tags that can pass, when the tag alone decides: the index then skips entries unread. */
-  readonly tags: ReadonlySet<string> | undefined;
+  /**
+   * Hashes (`tagHashOf`) of the tags that can pass, when the tag alone decides: the index then
+   * skips entries unread.
+   */
+  readonly tagHashes: ReadonlySet<number> | undefined;
   /** Answers for each message of an entry, in order. */
   select(entry: Entry): readonly boolean[];
 }

@@ -2,7 +2,6 @@ import { limits } from '../../platform/limits.ts';
 import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { type Entry, type Store, tagMixed } from '../../storage/store.ts';
 import type { MessageFilter, MessageFormat } from './message-format.ts';
-import { tagHashOf } from './publisher.ts';
 import type { Claim, QueueCursor, Taking } from './queue-cursor.ts';
 
 /** A message taken from a queue: number `index` of its entry. */
@@ -75,11 +74,11 @@ async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
   while (cursor.next < maxOffset && !isFull()) {
     const rows = await store.indexRows(topicId, queueId, cursor.next, lookAheadEntries);
     if (rows.rowCount === 0) return;
-    const end = rowsNeeded(rows, pop.max - taken.length, pop.maxBytes - bytes, filter?.tags);
+    const end = rowsNeeded(rows, pop.max - taken.length, pop.maxBytes - bytes, filter?.tagHashes);
     // Side by side: one after the other, each would wait for its turn in the thread pool.
     const entries = await Promise.all(
       Array.from({ length: end }, (_, row) =>
-        isOtherTag(rows, row, filter?.tags) ? undefined : readRow(store, rows, row),
+        isOtherTag(rows, row, filter?.tagHashes) ? undefined : readRow(store, rows, row),
       ),
     );
     for (let row = 0; row < end && !isFull(); row++) {
@@ -100,10 +99,10 @@ function rowsNeeded(
   { rowCount, values }: IndexRows,
   messages: number,
   bytes: number,
-  tags: ReadonlySet<string> | undefined,
+  tagHashes: ReadonlySet<number> | undefined,
 ): number {
   for (let row = 0; row < rowCount; row++) {
-    if (isOtherTag({ rowCount, values }, row, tags)) continue;
+    if (isOtherTag({ rowCount, values }, row, tagHashes)) continue;
     messages -= values[row * indexRowWidth + col.count]!;
     bytes -= values[row * indexRowWidth + col.length]!;
     if (messages <= 0 || bytes <= 0) return row + 1;
@@ -150,9 +149,9 @@ export function endOffset({ values }: IndexRows, row: number): number {
 function isOtherTag(
   { values }: IndexRows,
   row: number,
-  tags: ReadonlySet<string> | undefined,
+  tagHashes: ReadonlySet<number> | undefined,
 ): boolean {
-  if (tags === undefined) return false;
+  if (tagHashes === undefined) return false;
   const hash = values[row * indexRowWidth + col.tagHash]!;
-  return hash !== tagMixed && ![...tags].some((tag) => tagHashOf(tag) === hash);
+  return hash !== tagMixed && !tagHashes.has(hash);
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decode, encode, fromMillis } from '../../../connectors/rocketmq/codec.ts';
@@ -119,6 +120,26 @@ describe(`random requests (SEED=${seed})`, () => {
       }),
       run,
     );
+  });
+
+  test('a digest that not every client takes gives way to one that does', () => {
+    const md5 = createHash('md5').update('x').digest('hex').toUpperCase();
+    for (const digest of [
+      { type: 'MD5', checksum: md5 },
+      { type: 'MD5', checksum: md5.toLowerCase() },
+      { type: 'MD5', checksum: '' },
+      { type: 'CRC32', checksum: '8CDC1683' },
+      { type: 'SHA1', checksum: md5 },
+    ]) {
+      const sent = { message_id: 'a', body_digest: digest };
+      const encoded = encode('SendMessageRequest', {
+        messages: [{ topic: { name: 't' }, body: Buffer.from('x'), system_properties: sent }],
+      });
+      const [found] = scanSendRequest(encoded);
+      const place = { queueId: 0, offset: 0, storeTimeMs: 0 };
+      const delivered = decode<WireMessage>('Message', deliveredMessage(encoded, found!, place));
+      expect(delivered.system_properties.body_digest).toEqual({ type: 'MD5', checksum: md5 });
+    }
   });
 
   test('a dead letter is the message under another topic, and finds its way back', () => {
