@@ -4,6 +4,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import protobuf from 'protobufjs';
 import { limits } from '../../platform/limits.ts';
+import { systemClock } from '../../platform/system-clock.ts';
 import { type Certificate, selfSignedCertificate } from './certificate.ts';
 import { longDeadlines } from './long-deadlines.ts';
 import type { GrpcService } from './service.ts';
@@ -18,12 +19,15 @@ export class GrpcHost {
   readonly #services: readonly GrpcService[];
   readonly #health: HealthImplementation;
   readonly #port: SharedPort;
+  readonly #closeMs: number;
 
   constructor(
     services: readonly GrpcService[],
     certificate: () => Promise<Certificate> = selfSignedCertificate,
+    closeMs = 5000,
   ) {
     this.#services = services;
+    this.#closeMs = closeMs;
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
       'grpc.max_send_message_length': -1,
@@ -44,14 +48,22 @@ export class GrpcHost {
     return this.#port.listen(host, port);
   }
 
-  /** Ends long polls and streams, then waits for running calls. */
+  /** Ends long polls and streams, then waits for running calls, for a while. */
   async close(): Promise<void> {
     for (const { name } of this.#services) this.#health.setStatus(name, 'NOT_SERVING');
     this.#health.setStatus('', 'NOT_SERVING');
     this.#port.close();
     for (const service of this.#services) service.close();
     await new Promise<void>((resolve) => {
-      this.#server.tryShutdown(() => resolve());
+      // A client that does not read what it is sent would be waited for for ever.
+      const force = systemClock.after(this.#closeMs, () => {
+        this.#server.forceShutdown();
+        resolve();
+      });
+      this.#server.tryShutdown(() => {
+        force.cancel();
+        resolve();
+      });
     });
   }
 }

@@ -85,12 +85,19 @@ export class SharedPort {
   }
 
   #secureInjector(): Promise<Injector> {
-    this.#secure ??= this.#certificate().then(({ cert, key }) =>
-      this.#grpc.createConnectionInjector(
-        ServerCredentials.createSsl(null, [{ cert_chain: cert, private_key: key }]),
-      ),
-    );
+    this.#secure ??= this.#makeSecure().catch((error) => {
+      // The next client asks again.
+      this.#secure = undefined;
+      throw error;
+    });
     return this.#secure;
+  }
+
+  async #makeSecure(): Promise<Injector> {
+    const { cert, key } = await this.#certificate();
+    return this.#grpc.createConnectionInjector(
+      ServerCredentials.createSsl(null, [{ cert_chain: cert, private_key: key }]),
+    );
   }
 }
 

@@ -50,3 +50,31 @@ test('a call may last for 60 years', async () => {
   release();
   await ended;
 });
+
+test('a call that never ends does not keep the server from its end', async () => {
+  sql.queries.set('SELECT endless', {
+    fields: [],
+    async *batches() {
+      await new Promise(() => undefined);
+      yield batchOf([], []);
+    },
+  });
+  const stubborn = new GrpcHost(
+    [{ ...createFlightService({ sql }), close: () => undefined }],
+    undefined,
+    50,
+  );
+  const port = await stubborn.listen('127.0.0.1', 0);
+  client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const handle = statementHandle.encode({ query: 'SELECT endless', execution: 0, progress: false });
+  const same = (bytes: Buffer) => bytes;
+  const call = client.makeServerStreamRequest(
+    '/arrow.flight.protocol.FlightService/DoGet',
+    same,
+    same,
+    ticketMessage.encode({ ticket: packAny('TicketStatementQuery', { statementHandle: handle }) }),
+  );
+  call.on('error', () => undefined);
+  await new Promise((resolve) => call.once('data', resolve));
+  await stubborn.close();
+});

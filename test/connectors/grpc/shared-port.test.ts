@@ -87,3 +87,17 @@ test('a certificate from files is checked before it is used', async () => {
   });
   await expect(readCertificate(fs, '/cert', '/none')).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
+
+test('a certificate that could not be made is asked for again', async () => {
+  let asked = 0;
+  const other = new GrpcHost([], () => {
+    asked++;
+    return asked === 1 ? Promise.reject(new Error('no entropy')) : selfSignedCertificate();
+  });
+  port = await other.listen('127.0.0.1', 0);
+  // The client may try again by itself, then the first connection's end is not seen.
+  await check(true).catch(() => undefined);
+  expect(await check(true)).toBe(1);
+  expect(asked).toBe(2);
+  await other.close();
+});
