@@ -14,6 +14,7 @@ const newQueue = {
   maxOffset: 0,
   highTimeMs: 0,
   newestBlock: 0,
+  hasGap: false,
   segments: homeSegments,
 };
 

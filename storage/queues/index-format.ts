@@ -31,7 +31,9 @@ import { homeSegments, type QueueSegment } from './queue-mapping.ts';
  * | 8           | 8     | highest store time of any entry, float64                           |
  * | 16          | 8     | first offset that did not expire, float64                          |
  * | 24          | 8     | first offset of its newest block, float64                          |
- * | 32 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
+ * | 32          | 8     | 1 when offsets between its newest entry and its end were cleaned   |
+ * |             |       | out of the log, else 0; float64                                    |
+ * | 40 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
  * | + 8         | 8     | first offset, float64                                              |
  * No segments stand for the home partition from offset 0.
  *
@@ -61,7 +63,7 @@ export const prefixes = {
 } as const;
 export const blockHeaderBytes = 16;
 export const blockEntryBytes = 32;
-const formatVersion = 4;
+const formatVersion = 5;
 
 /** The smallest key of a prefix. */
 export function prefixKey(prefix: number): Buffer {
@@ -130,26 +132,28 @@ export interface QueueState {
   readonly highTimeMs: number;
   /** First offset of the newest block, when there is one. */
   readonly newestBlock: number;
+  /** Offsets between its newest entry and `maxOffset` were cleaned out of the log. */
+  readonly hasGap: boolean;
   readonly segments: readonly QueueSegment[];
 }
 
 export function encodeQueueState(state: QueueState): Buffer {
-  const { minOffset, maxOffset, highTimeMs, newestBlock, segments } = state;
+  const { minOffset, maxOffset, highTimeMs, newestBlock, hasGap, segments } = state;
   const places =
     segments === homeSegments
       ? []
       : segments.flatMap(({ partition, firstOffset }) => [partition, firstOffset]);
-  return encodeNumbers(maxOffset, highTimeMs, minOffset, newestBlock, ...places);
+  return encodeNumbers(maxOffset, highTimeMs, minOffset, newestBlock, Number(hasGap), ...places);
 }
 
 export function decodeQueueState(value: Uint8Array): QueueState {
-  const [maxOffset = 0, highTimeMs = 0, minOffset = 0, newestBlock = 0, ...places] =
+  const [maxOffset = 0, highTimeMs = 0, minOffset = 0, newestBlock = 0, gap = 0, ...places] =
     decodeNumbers(value);
   const segments: QueueSegment[] = [];
   for (let i = 0; i < places.length; i += 2) {
     segments.push({ partition: places[i]!, firstOffset: places[i + 1]! });
   }
-  const known = { minOffset, maxOffset, highTimeMs, newestBlock };
+  const known = { minOffset, maxOffset, highTimeMs, newestBlock, hasGap: gap === 1 };
   return { ...known, segments: segments.length === 0 ? homeSegments : segments };
 }
 

@@ -22,7 +22,7 @@ export class LogicalQueue {
   readonly blocks: Block[] = [];
   touchedMs = 0;
   /** Entries before the next one were cleaned out of the log, and are not in the index. */
-  hasGap = false;
+  hasGap: boolean;
   /** While above 0 the queue stays in memory. */
   pins = 0;
 
@@ -35,6 +35,7 @@ export class LogicalQueue {
     this.nextOffset = state.maxOffset;
     this.highTimeMs = state.highTimeMs;
     this.newestBlock = state.newestBlock;
+    this.hasGap = state.hasGap;
   }
 
   /** The partition that new entries go to. */

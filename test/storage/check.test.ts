@@ -14,6 +14,7 @@ import {
 import { type RepairReport, repairLog } from '../../storage/check/repair.ts';
 import { type VerifyReport, verifyLog } from '../../storage/check/verify.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
+import { entryHeaderBytes } from '../../storage/log/entry-format.ts';
 import { segmentHeaderBytes } from '../../storage/log/segment-format.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { appliedKey, blockKey, encodeNumbers } from '../../storage/queues/index-format.ts';
@@ -252,7 +253,9 @@ describe('repair', () => {
 
     const [path] = await segmentPaths(world.fs, '/disk1/p1');
     await flip(world.fs, path!, segmentHeaderBytes + position + 70);
-    expect(damageOf(await verifyLog(whole))).toMatchObject([{ path }]);
+    const damaged = await verifyLog(whole);
+    expect(damaged.findings.map((finding) => finding.path)).toContain(path);
+    expect(damageOf(damaged)).not.toEqual([]);
   });
 
   test('touches nothing when the log is damaged', async () => {
@@ -305,7 +308,7 @@ describe('repair --skip', () => {
         where === 'first' ? position < Number(paths[1]!.slice(-24, -4)) : position >= start,
       );
       const [lost, { position, length }] = inSegment[1]!;
-      await flip(world.fs, path, segmentHeaderBytes + position - start + 80);
+      await flip(world.fs, path, segmentHeaderBytes + position - start + entryHeaderBytes);
       const damaged = await readFile(world.fs, path);
       const ranges = rangesOf(await verifyLog(options(world)));
       expect(ranges).toEqual([{ partition: 0, from: position, to: position + length }]);
@@ -357,7 +360,7 @@ describe('repair --skip', () => {
     const [first] = await segmentPaths(world.fs);
     const { acked } = world.history;
     for (const id of [1, 3]) {
-      await flip(world.fs, first!, segmentHeaderBytes + acked.get(id)!.position + 80);
+      await flip(world.fs, first!, segmentHeaderBytes + acked.get(id)!.position + entryHeaderBytes);
     }
     const ranges = rangesOf(await verifyLog(options(world)));
     expect(ranges).toHaveLength(2);

@@ -6,7 +6,8 @@ import { SeededRandom } from '../../platform/seeded-random.ts';
 import type { KvOpener, KvPut, KvStore } from '../../storage/kv/kv-store.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { openStore } from '../../storage/open-store.ts';
-import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
+import { ConsumeQueues } from '../../storage/queues/consume-queues.ts';
+import { col, type IndexRows, indexRow, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { entryKinds, type Store } from '../../storage/store.ts';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
@@ -284,6 +285,35 @@ describe('a database that is full', () => {
     expect((await again.range(1, 0)).maxOffset).toBe(1);
     await again.close();
   });
+});
+
+test('a gap at the end of a queue is still known after a kill: its readers skip it', async () => {
+  const kv = await new MemoryKv().open('/index');
+  const name = { topicId: 1, queueId: 0 };
+  const row = (baseOffset: number) => ({
+    rowCount: 1,
+    values: Float64Array.from(
+      indexRow({
+        ...{ ...name, baseOffset, count: 1, partition: 0, position: 100 * baseOffset },
+        ...{ length: 100, storeTimeMs: 1000, tagHash: 0 },
+      }),
+    ),
+  });
+  const before = new ConsumeQueues(kv, new ManualClock());
+  await before.load();
+  await before.prepare([name]);
+  before.take(row(0), 0, 100);
+  before.cover(before.active.get(1, 0)!, 0, 5);
+  await before.write();
+
+  // As catching up does it: without the newest block.
+  const after = new ConsumeQueues(kv, new ManualClock());
+  await after.load();
+  await after.prepare([name]);
+  after.take(row(5), 0, 600);
+  for (const from of [1, 3, 5]) {
+    expect(column(await after.read(1, 0, from, 10), 'baseOffset'), `from ${from}`).toEqual([5]);
+  }
 });
 
 describe('derived keys', () => {
