@@ -3,7 +3,7 @@ import type { FileHandle, Fs } from '../../platform/fs.ts';
 import type { KvStore } from '../kv/kv-store.ts';
 import { entryHeaderBytes } from '../log/entry-format.ts';
 import { PositionMap } from '../log/position-map.ts';
-import type { QueueRange } from '../log/queue-table.ts';
+import type { QueueRange, QueueRow } from '../log/queue-table.ts';
 import { readFooter, readTables } from '../log/segment.ts';
 import { Output } from '../log/segment-cleaner.ts';
 import { encodeSegmentTail } from '../log/segment-footer.ts';
@@ -17,7 +17,14 @@ import {
   segmentHeaderBytes,
 } from '../log/segment-format.ts';
 import { Block } from '../queues/block.ts';
-import { firstOffsetOfKey, prefixes, prefixKey, queueOfKey } from '../queues/index-format.ts';
+import {
+  appliedKey,
+  decodeNumbers,
+  firstOffsetOfKey,
+  prefixes,
+  prefixKey,
+  queueOfKey,
+} from '../queues/index-format.ts';
 import { col, indexRowWidth } from '../queues/index-rows.ts';
 import { queueNumber } from '../queues/queue-number.ts';
 import { type PositionRange, rangeText } from './findings.ts';
@@ -48,22 +55,44 @@ interface Target {
 
 const scanPairs = 1000;
 
-/** `ranges`: as found by verification, of this partition. Returns what was done, as sentences. */
+/**
+ * `ranges`: as found by verification, of this partition. Returns what was done, as sentences. Throws
+ * UNSUPPORTED, with nothing changed, when the index does not know all of what was there.
+ */
 export async function skipRanges(
   options: SkipOptions,
   ranges: readonly PositionRange[],
 ): Promise<string[]> {
+  await checkIndexed(options, ranges);
   const done: string[] = [];
   for (const target of await targetsOf(options, ranges)) {
     const file = await options.fs.open(target.path, 'read');
     try {
-      for (const range of target.ranges) done.push(await keepBytes(options, file, target, range));
-      await rewrite(options, file, target);
+      const source = await sourceOf(file, target);
+      for (const range of target.ranges) done.push(await keepBytes(options, source, range));
+      await rewrite(options, source, target);
     } finally {
       await file.close();
     }
   }
   return done;
+}
+
+/** Offsets in a range that the index has not reached would be given again. */
+async function checkIndexed(
+  { index, partition }: SkipOptions,
+  ranges: readonly PositionRange[],
+): Promise<void> {
+  const value = await index.get(appliedKey(partition.number));
+  const [applied = 0] = value === undefined ? [] : decodeNumbers(value);
+  for (const range of ranges) {
+    if (range.to <= applied) continue;
+    throw new MillraceError(
+      'UNSUPPORTED',
+      `${rangeText(range)} cannot be skipped: the index reflects the log up to position ` +
+        `${applied} only, so it does not know which offsets were given there. Nothing was changed`,
+    );
+  }
 }
 
 /** The segments that the ranges lie in. */
@@ -103,15 +132,12 @@ async function readHeader(fs: Fs, path: string): Promise<SegmentHeader | undefin
 /** Copies what the file has of the range to a file of its own, under a name that is new. */
 async function keepBytes(
   { fs, directory }: SkipOptions,
-  file: FileHandle,
-  { path, header }: Target,
+  { file, map, end }: Source,
   range: PositionRange,
 ): Promise<string> {
-  const at = segmentHeaderBytes + range.from - header.start;
-  const bytes = Buffer.alloc(
-    Math.max(0, Math.min(range.to - range.from, (await file.size()) - at)),
-  );
-  const text = `skipped ${rangeText(range)} of ${path}`;
+  const at = map.offsetFrom(range.from);
+  const bytes = Buffer.alloc(Math.max(0, Math.min(map.offsetFrom(range.to), end) - at));
+  const text = `skipped ${rangeText(range)} of ${file.path}`;
   if (bytes.length === 0) return `${text}; the file had no bytes of it`;
   await file.read(bytes, at);
   const folder = `${directory}/skipped`;
@@ -131,15 +157,11 @@ async function keepBytes(
   return `${text}; its bytes are kept in ${target}`;
 }
 
-async function rewrite(options: SkipOptions, file: FileHandle, target: Target): Promise<void> {
+async function rewrite(options: SkipOptions, source: Source, target: Target): Promise<void> {
   const { fs, partition } = options;
   const { path, nextStart } = target;
-  const footer = await readFooter(file, target.header);
-  const tables = footer === undefined ? undefined : await readTables(file, footer);
-  const map = tables?.map ?? PositionMap.whole(target.header.start, nextStart);
-  const source = { file, map, end: Math.min(await file.size(), map.endOffset) };
   const spans = new OffsetSpans();
-  for (const row of tables?.queues ?? []) spans.take(row);
+  for (const row of source.queues) spans.take(row);
   for (const range of target.ranges) await spansInIndex(options, range, spans);
   const last = await spansInFile(source, spans, target.ranges);
   const end = nextStart ?? Math.max(last.end, ...target.ranges.map(({ to }) => to));
@@ -167,6 +189,16 @@ interface Source {
   readonly file: FileHandle;
   readonly map: PositionMap;
   readonly end: number;
+  /** Its queue table; empty when it has none. */
+  readonly queues: readonly QueueRow[];
+}
+
+async function sourceOf(file: FileHandle, { header, nextStart }: Target): Promise<Source> {
+  const footer = await readFooter(file, header);
+  const tables = footer === undefined ? undefined : await readTables(file, footer);
+  const map = tables?.map ?? PositionMap.whole(header.start, nextStart);
+  const end = Math.min(await file.size(), map.endOffset);
+  return { file, map, end, queues: tables?.queues ?? [] };
 }
 
 async function copyEntries({ file, map, end }: Source, output: Output): Promise<void> {

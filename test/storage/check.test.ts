@@ -343,6 +343,43 @@ describe('repair --skip', () => {
     }
   });
 
+  test('of a cleaned segment keeps the bytes that were damaged, not those of the position', async () => {
+    const world = await written();
+    const { acked } = world.history;
+    const [path, second] = await segmentPaths(world.fs);
+    const inFirst = [...acked.values()].filter(
+      (one) => one.position < Number(second!.slice(-24, -4)),
+    );
+    // The first skip cleans the segment: what comes after it has moved up.
+    const lost = [inFirst[1]!, inFirst[3]!];
+    for (const [i, { position, length }] of lost.entries()) {
+      const at = segmentHeaderBytes + position - (i === 0 ? 0 : lost[0]!.length);
+      await flip(world.fs, path!, at + entryHeaderBytes);
+      const damaged = (await readFile(world.fs, path!)).subarray(at, at + length);
+      const ranges = rangesOf(await verifyLog(options(world)));
+      expect(ranges).toEqual([{ partition: 0, from: position, to: position + length }]);
+      const { actions } = await repair(world, false, ranges);
+      const kept = await readFile(world.fs, /kept in (.*)$/.exec(actions[0]!)![1]!);
+      expect(Buffer.compare(kept, damaged), `skip ${i}`).toBe(0);
+    }
+  });
+
+  test('refuses a range that the index has not reached: offsets would be given twice', async () => {
+    const world = await written();
+    const { position, length } = world.history.acked.get(1)!;
+    const [path] = await segmentPaths(world.fs);
+    await flip(world.fs, path!, segmentHeaderBytes + position + entryHeaderBytes);
+    const index = await world.kv.open('/data/index');
+    const value = encodeNumbers(position + length - 1, 0, 0, 0);
+    await index.write([{ key: appliedKey(0), value }]);
+    await index.close();
+    const before = await bytesOf(world.fs);
+    const range = { partition: 0, from: position, to: position + length };
+    await expect(repair(world, false, [range])).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    expect(await bytesOf(world.fs)).toEqual(before);
+    expect(await world.fs.exists('/data/skipped')).toBe(false);
+  });
+
   test('of a segment that is missing', async () => {
     const world = await written();
     const [, second] = await segmentPaths(world.fs);
