@@ -1,4 +1,4 @@
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { systemClock } from '../../platform/system-clock.ts';
@@ -68,9 +68,13 @@ const requestTimeoutMs = 30_000;
 /** Publishes and consumes over `apache.rocketmq.v2`; any number of calls may be in flight. */
 export class MessagingClient {
   readonly #client: Client;
+  /** Says who calls: every call of a consumer needs it. */
+  readonly #metadata = new Metadata();
 
   /** `endpoint` is HOST:PORT. */
   constructor(endpoint: string) {
+    const name = Buffer.from(systemRandom.bytes(8)).toString('hex');
+    this.#metadata.set('x-mq-client-id', `millrace@${name}`);
     this.#client = new Client(endpoint, credentials.createInsecure(), {
       'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
       'grpc.max_send_message_length': limits.grpcMessageBytesMax,
@@ -204,6 +208,7 @@ export class MessagingClient {
         same,
         same,
         request,
+        this.#metadata,
         { deadline },
         (error: ServiceError | null, bytes?: Buffer) => {
           if (error !== null) reject(transportError(error));
@@ -216,9 +221,16 @@ export class MessagingClient {
   #stream(method: string, request: Buffer, timeoutMs: number): Promise<Answer[]> {
     return new Promise((resolve, reject) => {
       const deadline = systemClock.nowMs() + timeoutMs;
-      const call = this.#client.makeServerStreamRequest(path + method, same, same, request, {
-        deadline,
-      });
+      const call = this.#client.makeServerStreamRequest(
+        path + method,
+        same,
+        same,
+        request,
+        this.#metadata,
+        {
+          deadline,
+        },
+      );
       const answers: Answer[] = [];
       call.on('data', (bytes: Buffer) => {
         try {

@@ -199,8 +199,11 @@ function illegalInvisibleTime(): MillraceError {
   );
 }
 
+/** Throws CLIENT_ID_REQUIRED. */
 export function clientIdOf({ metadata }: { readonly metadata: Metadata }): string {
-  return String(metadata.get('x-mq-client-id')[0] ?? '');
+  const clientId = String(metadata.get('x-mq-client-id')[0] ?? '');
+  if (clientId !== '') return clientId;
+  throw new MillraceError('CLIENT_ID_REQUIRED', 'the header x-mq-client-id is missing');
 }
 
 function attempt(run: () => void): Status {

@@ -43,7 +43,15 @@ export class Telemetry {
   }
 
   open(call: TelemetryCall): void {
-    const disconnected = this.#options.clients.connected(clientIdOf(call));
+    let clientId: string;
+    try {
+      clientId = clientIdOf(call);
+    } catch (error) {
+      call.write(encode('TelemetryCommand', { status: statusOf(error) }));
+      call.end();
+      return;
+    }
+    const disconnected = this.#options.clients.connected(clientId);
     this.#streams.add(call);
     const finish = () => {
       if (this.#streams.delete(call)) disconnected();

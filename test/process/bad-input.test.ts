@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MessagingClient } from '../../connectors/client/messaging-client.ts';
 import { FlightSqlClient } from '../../connectors/flight/flight-client.ts';
@@ -68,6 +68,9 @@ interface Outcome {
   readonly message: string;
 }
 
+const metadata = new Metadata();
+metadata.set('x-mq-client-id', 'bad-input');
+
 function call(path: string, request: Buffer): Promise<Outcome> {
   const deadline = Date.now() + 60_000;
   return new Promise((resolve) => {
@@ -77,7 +80,7 @@ function call(path: string, request: Buffer): Promise<Outcome> {
         message: error?.details ?? '',
         ...(answer === undefined ? {} : { answer }),
       });
-    raw.makeUnaryRequest(path, bytes, bytes, request, { deadline }, done);
+    raw.makeUnaryRequest(path, bytes, bytes, request, metadata, { deadline }, done);
   });
 }
 
@@ -85,7 +88,7 @@ function stream(path: string, request: Buffer): Promise<Outcome> {
   const deadline = Date.now() + 60_000;
   return new Promise((resolve) => {
     let answer: Buffer | undefined;
-    const made = raw.makeServerStreamRequest(path, bytes, bytes, request, { deadline });
+    const made = raw.makeServerStreamRequest(path, bytes, bytes, request, metadata, { deadline });
     made.on('data', (chunk: Buffer) => {
       answer ??= chunk;
     });
@@ -99,7 +102,9 @@ function stream(path: string, request: Buffer): Promise<Outcome> {
 function telemetry(request: Buffer): Promise<Outcome> {
   const deadline = Date.now() + 60_000;
   return new Promise((resolve) => {
-    const made = raw.makeBidiStreamRequest(`${messaging}Telemetry`, bytes, bytes, { deadline });
+    const made = raw.makeBidiStreamRequest(`${messaging}Telemetry`, bytes, bytes, metadata, {
+      deadline,
+    });
     let answer: Buffer | undefined;
     made.on('data', (chunk: Buffer) => {
       answer ??= chunk;

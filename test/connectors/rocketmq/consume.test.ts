@@ -41,3 +41,13 @@ test('the close ends the long polls under way, and at once those that come after
   expect([waiting.statuses, late.statuses]).toEqual([[40401], [40401]]);
   await broker.stop();
 });
+
+test('a consumer must say who it is', async () => {
+  const broker = await openTestBroker();
+  await broker.topic('t');
+  const methods = new ConsumeMethods(broker as unknown as MessagingOptions);
+  const { call, statuses } = receiveCall('');
+  await methods.receive(call);
+  expect(statuses).toEqual([40017]);
+  await broker.stop();
+});
