@@ -61,7 +61,8 @@ export class Clients {
 
   describe(info: ConnectedClient): void {
     this.seen(info.clientId);
-    this.#client(info.clientId).info ??= info;
+    const client = this.#client(info.clientId);
+    client.info = { ...info, sinceMs: client.info?.sinceMs ?? info.sinceMs };
   }
 
   /** A Telemetry stream opened; call the result when it ended. */
@@ -71,6 +72,7 @@ export class Clients {
     client.streams++;
     return () => {
       client.streams--;
+      if (client.isLost && client.streams === 0) this.#forget(clientId, client);
       client.lastSeenMs = this.#clock.monotonicMs();
     };
   }
@@ -121,9 +123,13 @@ export class Clients {
     );
   }
 
+  #forget(clientId: string, client: Client): void {
+    if (this.#byId.get(clientId) === client) this.#byId.delete(clientId);
+  }
+
   #lose(clientId: string, client: Client): void {
     client.isLost = true;
-    if (client.streams === 0) this.#byId.delete(clientId);
+    if (client.streams === 0) this.#forget(clientId, client);
     for (const listener of this.#listeners) listener(client.owner, clientId);
   }
 }

@@ -6,7 +6,7 @@ import type { Entry, Store } from '../../storage/store.ts';
 import { AttemptIds, type PopTrace } from './attempt-ids.ts';
 import type { GroupCreated } from './catalogue-record.ts';
 import type { Clients } from './clients.ts';
-import { CursorStore } from './cursor-store.ts';
+import { CursorStore, queueOf } from './cursor-store.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Groups } from './groups.ts';
 import type { MessageFilter, MessageFormat } from './message-format.ts';
@@ -67,6 +67,12 @@ export interface ConsumersOptions {
   readonly format: MessageFormat;
 }
 
+/** What a pop may take from one more queue, and until when it may look for it. */
+type PopBounds = Pick<QueuePop, 'max'> & { readonly scanUntilMs: number };
+
+/** A pop that does not wait looks for so long, too: others before it may have left much to skip. */
+const scanMsMin = 1000;
+
 /** A queue as one group sees it. */
 interface Place {
   readonly name: string;
@@ -107,7 +113,7 @@ export class Consumers {
         last = topicId;
       }
     });
-    clients.onLost((owner) => this.#disown(owner));
+    clients.onLost((owner, clientId) => this.#disown(owner, clientId));
   }
 
   /** Reads the cursors of all groups. Throws CORRUPTION for one beyond the end of its queue. */
@@ -137,9 +143,10 @@ export class Consumers {
       this.#untake(traces.filter((trace) => trace.topicId === topicId));
     }
     const deadline = clock.monotonicMs() + request.waitMs;
+    const scanUntilMs = Math.max(deadline, clock.monotonicMs() + scanMsMin);
     for (;;) {
       const wakes = this.#waiters.wakes(topicId);
-      const popped = await this.#popNow(request, group);
+      const popped = await this.#popNow(request, group, scanUntilMs);
       const left = deadline - clock.monotonicMs();
       if (popped.length > 0 || left <= 0 || request.signal.aborted) return popped;
       if (this.#waiters.wakes(topicId) !== wakes) continue;
@@ -178,30 +185,48 @@ export class Consumers {
     return encodeReceipt({ ...receipt, stamp: next }, this.#options.store.serverId);
   }
 
-  /** The client gave up on the message. Resolves when it is among the dead letters, and finished. */
+  /**
+   * The client gave up on the message. Resolves when it is among the dead letters, and finished;
+   * doing so twice is no error. When it throws, the handle is as valid as it was.
+   */
   async forwardToDeadLetters(member: Member, topic: string, receiptHandle: string): Promise<void> {
     const receipt = this.#receipt(member, receiptHandle);
     const { store, topics, clock } = this.#options;
     const { topicId, queueId, offset } = receipt;
     if (topics.get(topic).topicId !== topicId) throw invalidHandle();
     const { name, cursor } = this.#cursorOf(receipt);
+    if (cursor.isFinished(offset)) return;
     const now = clock.monotonicMs();
     // Kept from others while it is written; refused when the handle is not valid any more.
     const stamp = cursor.postpone(offset, receipt.stamp, now, now + limits.renewMs);
-    const rows = await store.indexRows(topicId, queueId, offset, 1);
-    const entry = rows.rowCount === 0 ? undefined : await readRow(store, rows, 0);
     const claim = { offset, attempt: 0, stamp };
-    if (entry === undefined || entry.baseOffset > offset) {
-      // Retention took it while it was held: there is nothing to keep.
-      if (cursor.finishTaken(claim)) this.#waiters.wake(topicId);
-      return this.#cursors.touch(name, cursor);
+    try {
+      const rows = await store.indexRows(topicId, queueId, offset, 1);
+      const entry = rows.rowCount === 0 ? undefined : await readRow(store, rows, 0);
+      if (entry === undefined || entry.baseOffset > offset) {
+        // Retention took it while it was held: there is nothing to keep.
+        if (cursor.finishTaken(claim)) this.#waiters.wake(topicId);
+        return;
+      }
+      const taken = { claim, entry, index: offset - entry.baseOffset };
+      await this.#bury(member.group, topic, { name, topicId, queueId }, cursor, taken);
+    } catch (error) {
+      cursor.restamp(offset, stamp, receipt.stamp);
+      throw error;
+    } finally {
+      this.#cursors.touch(name, cursor);
     }
-    const taken = { claim, entry, index: offset - entry.baseOffset };
-    await this.#bury(member.group, topic, { name, topicId, queueId }, cursor, taken);
   }
 
-  /** Puts a group elsewhere on a topic: at an offset of one queue. What it holds is forgotten. */
+  /**
+   * Puts a group elsewhere on a topic: at an offset of one queue. What it holds is forgotten.
+   * Throws INVALID_ARGUMENT for a broadcast, which has no place of its own.
+   */
   async resetOffset(group: string, topic: string, queueId: number, offset: number): Promise<void> {
+    if (this.#options.groups.find(group)?.broadcast === true) {
+      const reason = `group "${group}" is a broadcast: each client has an offset of its own`;
+      throw new MillraceError('INVALID_ARGUMENT', reason);
+    }
     const { topicId } = this.#options.topics.get(topic);
     const { minOffset, maxOffset } = await this.#options.store.range(topicId, queueId);
     const { name } = placeOf(group, topicId, queueId);
@@ -213,7 +238,7 @@ export class Consumers {
   async progress(group: string): Promise<readonly QueueProgress[]> {
     const list: QueueProgress[] = [];
     for (const [name, cursor] of [...this.#cursors.startingWith(`${group}/`)]) {
-      const [, topicId, queueId] = name.split('/').map(Number) as [number, number, number];
+      const { topicId, queueId } = queueOf(name);
       const { maxOffset } = await this.#options.store.range(topicId, queueId);
       const inFlight = cursor.heldCount - cursor.waitingCount;
       list.push({ topicId, queueId, cursor: cursor.cursor, maxOffset, inFlight });
@@ -223,7 +248,9 @@ export class Consumers {
 
   /** Forgets the cursors of a group. */
   forget(group: string): void {
-    for (const [name] of [...this.#cursors.startingWith(`${group}/`)]) this.#cursors.remove(name);
+    for (const prefix of [`${group}/`, `${group}@`]) {
+      for (const [name] of [...this.#cursors.startingWith(prefix)]) this.#cursors.remove(name);
+    }
   }
 
   #receipt(member: Member, receiptHandle: string): Receipt {
@@ -248,10 +275,9 @@ export class Consumers {
   }
 
   /** The queues in the order in which this pop looks at them. */
-  #places(request: PopRequest): Place[] {
+  #places(request: PopRequest, first: number): Place[] {
     const { topicId, queues, messageType } = this.#options.topics.get(request.topic);
     const reader = this.#readerOf(request);
-    const first = messageType === 'PRIORITY' ? 0 : this.#firstQueue++;
     return Array.from({ length: queues }, (_, i) => {
       // The queue's number is the priority; the highest goes first (reference 1.19).
       const queueId = messageType === 'PRIORITY' ? queues - 1 - i : (first + i) % queues;
@@ -261,18 +287,18 @@ export class Consumers {
 
   #nextVisibleMs(request: PopRequest): number {
     let earliest = Number.POSITIVE_INFINITY;
-    for (const { name } of this.#places(request)) {
+    for (const { name } of this.#places(request, 0)) {
       earliest = Math.min(earliest, this.#cursors.find(name)?.nextVisibleMs() ?? earliest);
     }
     return earliest;
   }
 
   /** Throws only when nothing was popped before. */
-  async #popNow(request: PopRequest, group: GroupCreated): Promise<Popped[]> {
+  async #popNow(request: PopRequest, group: GroupCreated, scanUntilMs: number): Promise<Popped[]> {
     const popped: Popped[] = [];
     const traces: PopTrace[] = [];
     try {
-      await this.#popPlaces(request, group, popped, traces);
+      await this.#popPlaces(request, group, scanUntilMs, popped, traces);
     } catch (error) {
       if (popped.length === 0) throw error;
     }
@@ -287,10 +313,11 @@ export class Consumers {
   async #popPlaces(
     request: PopRequest,
     group: GroupCreated,
+    scanUntilMs: number,
     popped: Popped[],
     traces: PopTrace[],
   ): Promise<void> {
-    const places = this.#places(request);
+    const places = this.#places(request, this.#firstQueue++);
     const { length } = places;
     for (const [i, place] of places.entries()) {
       if (popped.length >= request.max || request.signal.aborted) break;
@@ -301,7 +328,10 @@ export class Consumers {
         continue;
       }
       const turn = (this.#busy.get(cursor) ?? Promise.resolve()).then(() =>
-        this.#popPlace(request, group, place, cursor, request.max - popped.length),
+        this.#popPlace(request, group, place, cursor, {
+          max: request.max - popped.length,
+          scanUntilMs,
+        }),
       );
       const settled = turn.catch(() => undefined);
       this.#busy.set(cursor, settled);
@@ -361,14 +391,14 @@ export class Consumers {
     group: GroupCreated,
     place: Place,
     cursor: QueueCursor,
-    max: number,
+    bounds: PopBounds,
   ): Promise<readonly Taken[]> {
     const isCurrent = () => this.#cursors.find(place.name) === cursor;
     if (!isCurrent()) return [];
     const before = cursor.cursor;
     let taken: readonly Taken[] = [];
     try {
-      taken = await popQueue(this.#queuePop(request, group, place, cursor, max));
+      taken = await popQueue(this.#queuePop(request, group, place, cursor, bounds));
       // Messages that the group does not want may have been the last before a change of slots.
       if (cursor.cursor > before) this.#onFinished(place, cursor, false);
       const alive: Taken[] = [];
@@ -389,19 +419,24 @@ export class Consumers {
 
   #queuePop(
     request: PopRequest,
-    { fifo }: GroupCreated,
-    { topicId, queueId }: Place,
+    { fifo, broadcast }: GroupCreated,
+    { name, topicId, queueId }: Place,
     cursor: QueueCursor,
-    max: number,
+    { max, scanUntilMs }: PopBounds,
   ): QueuePop {
     const { store, format, clock, clients } = this.#options;
     const { filter, signal, clientId } = request;
     const nowMs = clock.monotonicMs();
     const owner = request.invisibleMs === 'renewed' ? clients.ownerOf(clientId) : 0;
+    if (owner !== 0 || broadcast) this.#cursors.assign(name, clientId);
     const visibleAtMs = nowMs + invisibleMsOf(request);
     const taking = { nowMs, visibleAtMs, owner, popId: ++this.#popId };
     const maxBytes = limits.receiveBytesMax;
-    return { store, format, topicId, queueId, cursor, fifo, filter, taking, max, maxBytes, signal };
+    const isLate = () => clock.monotonicMs() >= scanUntilMs;
+    return {
+      ...{ store, format, topicId, queueId, cursor, fifo, filter },
+      ...{ taking, max, maxBytes, signal, isLate },
+    };
   }
 
   #handOut(
@@ -442,12 +477,15 @@ export class Consumers {
   }
 
   /** The client is gone: its messages go to others soon. */
-  #disown(owner: number): void {
+  #disown(owner: number, clientId: string): void {
     const visibleAtMs = this.#options.clock.monotonicMs() + limits.lostVisibleMs;
-    for (const [name, cursor] of this.#cursors.startingWith('')) {
-      if (cursor.disown(owner, visibleAtMs)) this.#cursors.touch(name, cursor);
+    const changed = new Set<number>();
+    for (const [name, cursor] of this.#cursors.lost(clientId)) {
+      if (!cursor.disown(owner, visibleAtMs)) continue;
+      this.#cursors.touch(name, cursor);
+      changed.add(queueOf(name).topicId);
     }
-    this.#waiters.wakeAll();
+    for (const topicId of changed) this.#waiters.wake(topicId);
   }
 }
 

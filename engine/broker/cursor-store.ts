@@ -3,14 +3,15 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { DerivedKeys } from '../../storage/store.ts';
 import type { Clients } from './clients.ts';
-import { type HeldRow, QueueCursor, type Renewal } from './queue-cursor.ts';
+import { type HeldRow, QueueCursor, type Renewal, stampsOfBase } from './queue-cursor.ts';
 
 /**
  * The cursors of all consumer groups, in memory and in the `index/` database.
  *
  * | key                                    | value                                             |
  * |----------------------------------------|---------------------------------------------------|
- * | `cursor/GROUP/TOPIC-ID/QUEUE`          | f64 next: first offset never handed out           |
+ * | `cursor/GROUP/TOPIC-ID/QUEUE`          | f64 next: first offset never handed out,          |
+ * |                                        | i32 stamp base (`QueueCursor`)                    |
  * | `held/GROUP/TOPIC-ID/QUEUE/OFFSET`     | an unfinished message below `next`, see below     |
  *
  * | at | held: what                                                  |
@@ -26,6 +27,9 @@ import { type HeldRow, QueueCursor, type Renewal } from './queue-cursor.ts';
  * is always one that was: an offset below `next` without a row is finished. A message finished in
  * that time never touches the database. A crash forgets at most that time: its deliveries are made
  * again, and its handles stay valid (`QueueCursor`).
+ *
+ * The cursors of a broadcast are each one client's, `GROUP@CLIENT` instead of GROUP (no group's
+ * name has an @): they are in memory alone, and go with the client.
  */
 export class CursorStore {
   readonly #keys: DerivedKeys;
@@ -34,6 +38,8 @@ export class CursorStore {
   readonly #renewal: Renewal;
   readonly #cursors = new Map<string, QueueCursor>();
   readonly #changed = new Map<string, QueueCursor>();
+  /** Names of the cursors that may hold something for a client, or are its own. */
+  readonly #byClient = new Map<string, Set<string>>();
   #timer: Timer | undefined;
 
   constructor(keys: DerivedKeys, clock: Clock, clients: Clients) {
@@ -55,19 +61,23 @@ export class CursorStore {
       const name = key.slice('held/'.length, end);
       const rows = held.get(name) ?? [];
       held.set(name, rows);
-      rows.push(this.#decode(Number(key.slice(end + 1)), value));
+      const row = this.#decode(Number(key.slice(end + 1)), value);
+      rows.push(row);
+      if (row.owner !== 0) this.assign(name, this.#clients.clientIdOf(row.owner));
     }
     for (const [key, value] of await this.#keys.load('cursor/')) {
       const name = key.slice('cursor/'.length);
-      const [, topicId, queueId] = name.split('/');
-      const next = viewOf(value).getFloat64(0);
-      if (!(next <= (await maxOffset(Number(topicId), Number(queueId))))) {
+      const { topicId, queueId } = queueOf(name);
+      const view = viewOf(value);
+      const next = view.getFloat64(0);
+      if (!(next <= (await maxOffset(topicId, queueId)))) {
         throw new MillraceError(
           'CORRUPTION',
           `the cursor of ${name} is ${next}, beyond the end of its queue`,
         );
       }
-      this.#cursors.set(name, new QueueCursor(next, this.#renewal, held.get(name)));
+      const cursor = new QueueCursor(next, this.#renewal, held.get(name), view.getInt32(8));
+      this.#cursors.set(name, cursor);
     }
   }
 
@@ -75,8 +85,8 @@ export class CursorStore {
     return this.#cursors.get(name);
   }
 
-  create(name: string, next: number): QueueCursor {
-    const cursor = new QueueCursor(next, this.#renewal);
+  create(name: string, next: number, stampBase = 0): QueueCursor {
+    const cursor = new QueueCursor(next, this.#renewal, [], stampBase);
     this.#cursors.set(name, cursor);
     return cursor;
   }
@@ -88,8 +98,9 @@ export class CursorStore {
 
   /** Puts a cursor elsewhere: what its group holds is forgotten, and handles end. */
   move(name: string, next: number): QueueCursor {
+    const from = this.#cursors.get(name)?.stampBase ?? 0;
     this.remove(name);
-    const cursor = this.create(name, next);
+    const cursor = this.create(name, next, stampBaseAfter(from, this.#clock.nowMs()));
     this.touch(name, cursor);
     return cursor;
   }
@@ -98,14 +109,35 @@ export class CursorStore {
     const cursor = this.#cursors.get(name);
     if (cursor === undefined) return;
     this.#cursors.delete(name);
+    if (isOfClient(name)) return;
     this.#changed.delete(name);
     for (const offset of cursor.storedOffsets()) this.#keys.delete(heldKey(name, offset));
     this.#keys.delete(`cursor/${name}`);
   }
 
+  /** The client's loss is to be told to this cursor. */
+  assign(name: string, clientId: string): void {
+    const names = this.#byClient.get(clientId);
+    if (names === undefined) this.#byClient.set(clientId, new Set([name]));
+    else names.add(name);
+  }
+
+  /** The client is lost: gives the cursors that it was assigned, and removes its own. */
+  lost(clientId: string): [string, QueueCursor][] {
+    const cursors: [string, QueueCursor][] = [];
+    for (const name of this.#byClient.get(clientId) ?? []) {
+      const cursor = this.#cursors.get(name);
+      if (cursor === undefined) continue;
+      if (isOfClient(name)) this.remove(name);
+      else cursors.push([name, cursor]);
+    }
+    this.#byClient.delete(clientId);
+    return cursors;
+  }
+
   /** The cursor changed: it is written soon, unless it was moved or removed meanwhile. */
   touch(name: string, cursor: QueueCursor): void {
-    if (this.#cursors.get(name) !== cursor) return;
+    if (this.#cursors.get(name) !== cursor || isOfClient(name)) return;
     this.#changed.set(name, cursor);
     this.#timer ??= this.#clock.after(limits.cursorFlushMs, () => this.flush(), {
       background: true,
@@ -119,8 +151,9 @@ export class CursorStore {
       const { next, held, gone } = cursor.changes();
       for (const offset of gone) this.#keys.delete(heldKey(name, offset));
       for (const row of held) this.#keys.put(heldKey(name, row.offset), this.#encode(row));
-      const value = Buffer.alloc(8);
+      const value = Buffer.alloc(12);
       value.writeDoubleBE(next);
+      value.writeInt32BE(cursor.stampBase, 8);
       this.#keys.put(`cursor/${name}`, value);
     }
     this.#changed.clear();
@@ -156,6 +189,23 @@ export class CursorStore {
       owner: clientId === '' ? 0 : this.#clients.ownerOf(clientId),
     };
   }
+}
+
+/** The queue of the cursor with this name. What is in front of it may hold any character. */
+export function queueOf(name: string): { readonly topicId: number; readonly queueId: number } {
+  const [topicId, queueId] = name.split('/').slice(-2).map(Number) as [number, number];
+  return { topicId, queueId };
+}
+
+function isOfClient(name: string): boolean {
+  return name.includes('@');
+}
+
+/** Another base than the last one, and than those of the six days before. */
+function stampBaseAfter(last: number, nowMs: number): number {
+  const bases = 2 ** 31 / stampsOfBase;
+  const base = (1 + (Math.floor(nowMs / 1000) % (bases - 1))) * stampsOfBase;
+  return base === last ? (((base / stampsOfBase) % (bases - 1)) + 1) * stampsOfBase : base;
 }
 
 function heldKey(name: string, offset: number): string {

@@ -23,10 +23,14 @@ export interface QueuePop {
   readonly max: number;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** The time to look for more is up. */
+  readonly isLate: () => boolean;
 }
 
 /** Index rows looked at in one go. */
 const lookAheadEntries = 64;
+/** So often a pop that has something looks on for more: the client waits for what there is. */
+const looksMax = 8;
 
 /**
  * Takes messages of one queue for a group: those that are visible again first, then new ones that
@@ -49,9 +53,9 @@ export async function popQueue(pop: QueuePop): Promise<Taken[]> {
 
 async function readVisible(pop: QueuePop, claims: readonly Claim[], taken: Taken[]): Promise<void> {
   for (const claim of claims) {
-    const { store, topicId, queueId } = pop;
-    const rows = await store.indexRows(topicId, queueId, claim.offset, 1);
-    const entry = rows.rowCount === 0 ? undefined : await readRow(store, rows, 0);
+    const last = taken.at(-1)?.entry;
+    // The same object: what is made of an entry is made once for all its messages.
+    const entry = last !== undefined && holds(last, claim.offset) ? last : await readAt(pop, claim);
     if (entry === undefined || entry.baseOffset > claim.offset) {
       // Retention took the message away; there is nothing to deliver any more.
       pop.cursor.finishTaken(claim);
@@ -59,6 +63,18 @@ async function readVisible(pop: QueuePop, claims: readonly Claim[], taken: Taken
       taken.push({ claim, entry, index: claim.offset - entry.baseOffset });
     }
   }
+}
+
+async function readAt(
+  { store, topicId, queueId }: QueuePop,
+  { offset }: Claim,
+): Promise<Entry | undefined> {
+  const rows = await store.indexRows(topicId, queueId, offset, 1);
+  return rows.rowCount === 0 ? undefined : readRow(store, rows, 0);
+}
+
+function holds({ baseOffset, count }: Entry, offset: number): boolean {
+  return offset >= baseOffset && offset < baseOffset + count;
 }
 
 async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
@@ -71,7 +87,11 @@ async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
     bytes >= pop.maxBytes ||
     cursor.waitingCount >= limits.fifoWaitingMax ||
     pop.signal.aborted;
+  let looks = 0;
   while (cursor.next < maxOffset && !isFull()) {
+    if (looks > 0 && pop.isLate()) return;
+    if (taken.length > 0 && looks >= looksMax) return;
+    looks++;
     const rows = await store.indexRows(topicId, queueId, cursor.next, lookAheadEntries);
     if (rows.rowCount === 0) return;
     const end = rowsNeeded(rows, pop.max - taken.length, pop.maxBytes - bytes, filter?.tagHashes);

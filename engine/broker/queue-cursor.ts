@@ -46,6 +46,9 @@ export interface CursorChanges {
 /** What a handle from before a crash did to a message that is handed out again only later. */
 type Ahead = 'done' | { readonly stamp: number; readonly visibleAtMs: number };
 
+/** Stamps of one base, beyond which a handle from before a crash is not trusted. */
+export const stampsOfBase = 4096;
+
 /** Unfinished messages of one message group, by offset. */
 interface Lane {
   readonly offsets: number[];
@@ -65,8 +68,11 @@ interface Lane {
  *   with attempt 0.
  * - A message's handle is valid until the message becomes visible again.
  * - Handles outlive a crash that the latest deliveries did not: `#ahead` has what they said.
+ * - Stamps begin behind `stampBase`, which is another one after the group was put elsewhere: handles
+ *   from before that count for nothing.
  */
 export class QueueCursor {
+  readonly stampBase: number;
   #next: number;
   #cursor: number;
   readonly #held = new HeldMessages();
@@ -77,7 +83,8 @@ export class QueueCursor {
   #changed = new Set<number>();
   #gone: number[] = [];
 
-  constructor(next: number, renewal: Renewal, rows: readonly HeldRow[] = []) {
+  constructor(next: number, renewal: Renewal, rows: readonly HeldRow[] = [], stampBase = 0) {
+    this.stampBase = stampBase;
     this.#next = next;
     this.#cursor = next;
     this.#renewal = renewal;
@@ -161,12 +168,13 @@ export class QueueCursor {
     this.#ahead.delete(offset);
     if (ahead === 'done') return undefined;
     const slot = this.#held.add(offset);
+    this.#held.stamp[slot] = this.stampBase;
     const canTake = ahead === undefined;
     if (this.#enterLane(slot, orderKey, canTake ? taking.popId : 0) && canTake) {
       return this.#claim(slot, taking);
     }
     if (ahead !== undefined) {
-      this.#held.attempt[slot] = ahead.stamp;
+      this.#held.attempt[slot] = ahead.stamp - this.stampBase;
       this.#held.stamp[slot] = ahead.stamp;
       this.#held.visibleAtMs[slot] = ahead.visibleAtMs;
     } else {
@@ -199,6 +207,7 @@ export class QueueCursor {
    */
   finish(offset: number, stamp: number, nowMs: number): boolean {
     if (offset >= this.#next) {
+      this.#checkAhead(offset, stamp);
       this.#ahead.set(offset, 'done');
       return false;
     }
@@ -208,6 +217,7 @@ export class QueueCursor {
 
   /** The same for messages that were taken here, whatever their handle. */
   finishTaken({ offset, stamp }: Claim): boolean {
+    if (offset >= this.#next) this.#ahead.set(offset, 'done');
     const slot = this.#held.slotOf(offset);
     return slot >= 0 && this.#held.stamp[slot] === stamp && this.#remove(slot);
   }
@@ -224,16 +234,36 @@ export class QueueCursor {
     suspend = false,
   ): number {
     if (offset >= this.#next) {
+      this.#checkAhead(offset, stamp);
       this.#ahead.set(offset, { stamp: stamp + 1, visibleAtMs });
       return stamp + 1;
     }
     const slot = this.#check(offset, stamp, nowMs);
     this.#held.visibleAtMs[slot] = visibleAtMs;
     this.#held.owner[slot] = 0;
-    if (suspend && --this.#held.attempt[slot]! === 0) this.#waiting++;
+    if (suspend && this.#held.attempt[slot]! > 0 && --this.#held.attempt[slot]! === 0) {
+      this.#waiting++;
+    }
     if (this.#isScheduled(slot)) this.#held.schedule(slot);
     this.#changed.add(offset);
     return ++this.#held.stamp[slot]!;
+  }
+
+  /** True when the message was handed out and is done. */
+  isFinished(offset: number): boolean {
+    return offset < this.#next && this.#held.slotOf(offset) < 0;
+  }
+
+  /** Takes back what `postpone` did to the handle: the one before it is valid again. */
+  restamp(offset: number, stamp: number, before: number): void {
+    if (offset >= this.#next) {
+      this.#ahead.delete(offset);
+      return;
+    }
+    const slot = this.#held.slotOf(offset);
+    if (slot < 0 || this.#held.stamp[slot] !== stamp) return;
+    this.#held.stamp[slot] = before;
+    this.#changed.add(offset);
   }
 
   /** The pop did not reach its client: the messages are as they were before it. */
@@ -330,6 +360,7 @@ export class QueueCursor {
     const offset = this.#held.offset[slot]!;
     const orderKey = this.#held.orderKey[slot]!;
     if (this.#held.stored[slot] === 1) this.#gone.push(offset);
+    if (this.#held.attempt[slot] === 0) this.#waiting--;
     this.#changed.delete(offset);
     this.#held.remove(slot);
     const lane = this.#lanes.get(orderKey);
@@ -344,6 +375,14 @@ export class QueueCursor {
   #check(offset: number, stamp: number, nowMs: number): number {
     const slot = this.#held.slotOf(offset);
     if (slot >= 0 && this.#held.stamp[slot] === stamp && !this.#isVisible(slot, nowMs)) return slot;
+    throw expired();
+  }
+
+  /** Whether the handle may be one from before a crash: of the base, and not older than another. */
+  #checkAhead(offset: number, stamp: number): void {
+    const ahead = this.#ahead.get(offset);
+    const isOfBase = stamp > this.stampBase && stamp < this.stampBase + stampsOfBase;
+    if (isOfBase && (typeof ahead !== 'object' || stamp >= ahead.stamp)) return;
     throw expired();
   }
 

@@ -74,7 +74,7 @@ test('a client may give a message up itself; a bad handle or topic changes nothi
   await expect(forward('u', message!.receiptHandle)).rejects.toThrow('not valid');
   await expect(forward('t', 'x.y')).rejects.toThrow('not valid');
   await forward('t', message!.receiptHandle);
-  await expect(forward('t', message!.receiptHandle)).rejects.toThrow('expired');
+  await forward('t', message!.receiptHandle);
   expect(bodies(await broker.pop('other', '%DLQ%g'))).toEqual(['0']);
 });
 

@@ -82,6 +82,19 @@ test('an answer that did not reach its client is not counted', () => {
   expect(pop(cursor, [5, 5], taking(10, 2), 2).map(({ attempt }) => attempt)).toEqual([1, 1]);
 });
 
+test('a suspended message counts no attempt below none, and waits no more when it is done', () => {
+  const cursor = new QueueCursor(0, never);
+  const [claim] = pop(cursor, [0], taking(0, 1), 1);
+  let { stamp } = claim!;
+  for (let i = 0; i < 3; i++) stamp = cursor.postpone(0, stamp, 1, 50, true);
+  expect(cursor.waitingCount).toBe(1);
+  cursor.finish(0, stamp, 2);
+  expect(cursor.waitingCount).toBe(0);
+  const [next] = pop(cursor, [0, 0], taking(10, 2), 1);
+  cursor.postpone(1, cursor.postpone(1, next!.stamp, 11, 50, true), 11, 50, true);
+  expect(pop(cursor, [0, 0], taking(50, 3), 1)).toMatchObject([{ offset: 1, attempt: 1 }]);
+});
+
 /** What a run of pops, acks, nacks and crashes must never do, against a plain model. */
 const action = fc.oneof(
   fc.record({ kind: fc.constant('pop' as const), max: fc.integer({ min: 1, max: 4 }) }),
