@@ -155,3 +155,16 @@ test('entries of one hash cost little: few candidates, and nothing is walked to 
     Array.from({ length: limits.duplicateCandidatesMax }, (_, i) => 299_999 - i),
   );
 });
+
+test('recent entries keep order when they grow from the middle of the ring', () => {
+  const recent = new RecentEntries(5000, 5);
+  const add = (i: number) =>
+    recent.add({ topicId: 1, queueId: 0, baseOffset: i, count: 1, idHash: i, storeTimeMs: i });
+  for (let i = 0; i < 1000; i++) add(i);
+  recent.dropBefore(700);
+  for (let i = 1000; i < 3000; i++) add(i);
+  expect([recent.size, recent.oldestMs]).toEqual([2300, 700]);
+  for (let i = 0; i < 3000; i++) {
+    expect(recent.find(1, i, 1).map(({ baseOffset }) => baseOffset)).toEqual(i < 700 ? [] : [i]);
+  }
+});
