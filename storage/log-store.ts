@@ -130,6 +130,13 @@ export class LogStore implements Store {
     await log.scan(Math.max(from ?? log.start, log.start), visit);
   }
 
+  async drained(topicId: number, queues: number): Promise<void> {
+    for (let queueId = 0; queueId < queues; queueId++) {
+      const queue = this.#queues.active.get(topicId, queueId);
+      if (queue !== undefined) await this.#drained(queue);
+    }
+  }
+
   rangeNow(topicId: number, queueId: number): QueueRange | undefined {
     const queue = this.#queues.active.get(topicId, queueId);
     return queue === undefined ? undefined : rangeOf(queue);

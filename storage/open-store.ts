@@ -86,6 +86,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       logs.push(await openPartition({ ...options, ...known, ...place }));
     }
     const lastMs = await catchUp(logs, queues, applied);
+    for (const log of logs) log.maintain();
     return new LogStore({
       serverId,
       retention: new Retention(logs, queues, clock),
@@ -106,8 +107,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
 /** Also when it was there: whoever made it may have died before its name was durable. */
 async function createDirectory(fs: Fs, path: string): Promise<void> {
+  const named = [path];
+  for (let above = dirname(path); !(await fs.exists(above)); above = dirname(above)) {
+    named.push(above);
+  }
   await fs.makeDirectory(path);
-  await fs.syncDirectory(dirname(path));
+  for (const one of named) await fs.syncDirectory(dirname(one));
 }
 
 async function claimIndex(kv: KvStore, path: string, serverId: string): Promise<void> {

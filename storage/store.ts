@@ -169,6 +169,8 @@ export interface Store {
    */
   append(request: AppendRequest): Promise<Appended>;
   range(topicId: number, queueId: number): Promise<QueueRange>;
+  /** Resolves when no append to the topic's queues below `queues` is under way. */
+  drained(topicId: number, queues: number): Promise<void>;
   /** As `range`, at once; `undefined` for a queue that was not used lately and is not in memory. */
   rangeNow(topicId: number, queueId: number): QueueRange | undefined;
   /** Numbers of the physical partitions, ascending, 0 first. Partition n is called `pn`. */

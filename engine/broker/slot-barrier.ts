@@ -22,7 +22,10 @@ export class SlotBarrier {
     const sources = topic.sourcesOf(queueId);
     if (sources.length === 0 || this.#open.has(cursor)) return true;
     for (const { queueId: from, endOffset } of sources) {
-      if ((await cursorOf(from)).cursor >= endOffset) continue;
+      const source = await cursorOf(from);
+      // What came to the source from other queues is before it, too.
+      const isDone = source.cursor >= endOffset;
+      if (isDone && (await this.isOpen(topic, from, source, cursorOf))) continue;
       this.#holding.add(topic.created.topicId);
       return false;
     }

@@ -112,6 +112,8 @@ class FilePartition implements LogPartition {
   #durableEnd = 0;
   #filling!: Slab;
   #flushing: Promise<void> | undefined;
+  /** Who waits for a new segment to begin. */
+  #rolls: (() => void)[] = [];
   /** Ends the wait for the flush interval. */
   #hurry: (() => void) | undefined;
   #closed = false;
@@ -148,13 +150,18 @@ class FilePartition implements LogPartition {
       await this.#recoverTail(last, syncedEnd);
     }
     await this.#checkSpace();
+  }
+
+  maintain(): void {
     this.#segments.maintain();
   }
 
   async #recoverTail(segment: Segment, syncedEnd: number): Promise<void> {
     const { header, file } = segment;
     const tail = await recoverTail(file, header, this.#options.trusted);
-    if (tail.end < syncedEnd) throw this.#lost(tail.end, syncedEnd);
+    // The index had the trusted entry, so it was durable once; nothing is cut below its end.
+    const knownEnd = Math.max(syncedEnd, this.#options.trusted?.end ?? 0);
+    if (tail.end < knownEnd) throw this.#lost(tail.end, knownEnd);
     if (tail.isAllChecked) segment.wasChecked();
     const written = segmentHeaderBytes + tail.end - header.start;
     // What was cut must not come back after the next crash: zero it, durably, before serving.
@@ -208,6 +215,7 @@ class FilePartition implements LogPartition {
   }
 
   async ensureSegment(): Promise<void> {
+    if (!this.isEmpty) return;
     while (this.#flushing !== undefined) await this.#flushing;
     if (!this.isEmpty) return;
     const creating = this.#createSegment(this.#filling.commit).then((writer) => {
@@ -338,11 +346,11 @@ class FilePartition implements LogPartition {
   }
 
   async roll(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
-    if (this.#closed || this.#writer === undefined || this.#writer.isEmpty) return;
+    if (this.#closed) return;
     // Appends that arrive meanwhile wait as if for a commit.
-    this.#flushing = this.#startNext().then(() => this.#flushAll());
-    await this.#flushing;
+    const rolled = new Promise<void>((resolve) => this.#rolls.push(resolve));
+    this.#flushing ??= this.#flushAll();
+    await rolled;
     await this.#segments.exclusive(async () => undefined);
   }
 
@@ -437,6 +445,7 @@ class FilePartition implements LogPartition {
 
   async #flushAll(): Promise<void> {
     await this.#gather();
+    await this.#rollIfAsked();
     while (this.#filling.entryCount > 0) {
       const slab = this.#filling;
       const sizeHint = Math.min(Math.max(slabBytesMin, slab.length), slabBytesHintMax);
@@ -451,6 +460,7 @@ class FilePartition implements LogPartition {
       }
       this.#onSynced(slab);
       if (!this.#filling.isAwaited) await this.#gather();
+      await this.#rollIfAsked();
     }
     this.#flushing = undefined;
   }
@@ -494,10 +504,22 @@ class FilePartition implements LogPartition {
     }
   }
 
-  /** Ends the segment that takes writes; when no other can be made it goes on. */
+  /**
+   * Ends the segment that takes writes. It takes none from here on, also when no other can be made:
+   * a file that was begun may come back after a crash, and then cuts off what follows its start.
+   */
   async #startNext(): Promise<void> {
-    const writer = this.#writer!;
-    if (await this.#startSegment()) this.#retired = [...this.#retired, writer];
+    this.#retire();
+    await this.#startSegment();
+  }
+
+  /** Between two commits; those who asked for a new segment wait for it. */
+  async #rollIfAsked(): Promise<void> {
+    const rolls = this.#rolls;
+    if (rolls.length === 0) return;
+    this.#rolls = [];
+    if (this.#writer?.isEmpty === false) await this.#startNext();
+    for (const resolve of rolls) resolve();
   }
 
   #retire(): void {

@@ -100,6 +100,8 @@ export interface LogPartition {
   readonly segmentBytes: number;
   /** How long the last segment has taken writes since the server started; 0 while it is empty. */
   readonly lastSegmentAgeMs: number;
+  /** Starts the work on sealed segments; not before the log was found to fit its index. */
+  maintain(): void;
   /** Begins a new segment; resolves when the last one was sealed, unless it could not be. */
   roll(): Promise<void>;
   /**

@@ -30,7 +30,9 @@ function namesOf({ body, count }: Entry): MessageNames[] {
 async function open(fs: MemoryFs): Promise<LogPartition> {
   await fs.makeDirectory(directory);
   const options = { fs, clock: new ManualClock(), directory, serverId, segmentBytes };
-  return openPartition({ ...options, strideBytes: 1000, partition: 0, namesOf });
+  const log = await openPartition({ ...options, strideBytes: 1000, partition: 0, namesOf });
+  log.maintain();
+  return log;
 }
 
 /** What the log should hold, by position: the first byte of each body, and its length. */

@@ -200,7 +200,7 @@ test(`append, expire, move, drop, restart and lose the index against a model (se
       await store.close();
     },
   );
-  await fc.assert(property, { seed, numRuns: 12 });
+  await fc.assert(property, { seed, numRuns: 20 });
   expect(expired).toBeGreaterThan(10);
 }, 120_000);
 

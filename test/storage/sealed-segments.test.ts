@@ -16,7 +16,9 @@ const serverId = '00112233445566778899aabbccddeeff';
 async function open(fs: MemoryFs, clock = new ManualClock(1_000_000)): Promise<LogPartition> {
   await fs.makeDirectory(directory);
   const options = { fs, clock, directory, serverId, segmentBytes: 4000, strideBytes: 1000 };
-  return openPartition({ ...options, partition: 0 });
+  const log = await openPartition({ ...options, partition: 0 });
+  log.maintain();
+  return log;
 }
 
 /** One entry per commit, 564 bytes each; `count` messages; queues 0 and 1 in turn. */
