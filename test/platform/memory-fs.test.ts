@@ -22,6 +22,8 @@ describe('power loss', () => {
   test('keeps what was synced, and each unsynced sector by itself', async () => {
     const fs = new MemoryFs();
     await fs.makeDirectory('/a/b');
+    await fs.syncDirectory('/a');
+    await fs.syncDirectory('/');
     const file = await fs.open('/a/b/f', 'create');
     await file.write(Buffer.alloc(1536, 'o'), 0);
     await file.fdatasync();
@@ -55,6 +57,7 @@ describe('power loss', () => {
   test('keeps or loses each unsynced name by itself', async () => {
     const fs = new MemoryFs();
     await fs.makeDirectory('/d');
+    await fs.syncDirectory('/');
     await fs.open('/d/old', 'create');
     await fs.open('/d/gone', 'create');
     await fs.syncDirectory('/d');

@@ -29,6 +29,7 @@ function namesOf({ body, count }: Entry): MessageNames[] {
 
 async function open(fs: MemoryFs): Promise<LogPartition> {
   await fs.makeDirectory(directory);
+  await fs.syncDirectory('/');
   const options = { fs, clock: new ManualClock(), directory, serverId, segmentBytes };
   const log = await openPartition({ ...options, strideBytes: 1000, partition: 0, namesOf });
   log.maintain();
