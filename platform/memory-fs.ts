@@ -45,6 +45,11 @@ interface File {
   synced: Uint8Array;
   /** Sectors in which the two may differ. */
   readonly unsynced: Set<number>;
+  /**
+   * What reads saw before an unsynced truncation: the disk may have been given it already, and the
+   * truncation may be lost.
+   */
+  beforeCut?: Uint8Array | undefined;
 }
 
 interface Directory {
@@ -93,10 +98,11 @@ export class MemoryFs implements Fs {
     return this.#clone(
       options,
       (directory) => directory,
-      ({ live, synced, unsynced }) => ({
+      ({ live, synced, unsynced, beforeCut }) => ({
         live: live.slice(),
         synced: synced.slice(),
         unsynced: new Set(unsynced),
+        beforeCut,
       }),
     );
   }
@@ -270,6 +276,7 @@ class MemoryFile implements FileHandle {
     }
     for (const sector of file.unsynced) copySector(file.live, file.synced, sector);
     file.unsynced.clear();
+    file.beforeCut = undefined;
   }
 
   async truncate(lengthBytes: number): Promise<void> {
@@ -277,6 +284,7 @@ class MemoryFile implements FileHandle {
     this.#begin('truncate');
     const from = Math.min(lengthBytes, file.live.length);
     const to = Math.max(lengthBytes, file.live.length);
+    if (lengthBytes < file.live.length) file.beforeCut = file.live;
     file.live = resized(file.live, lengthBytes);
     for (let sector = sectorOf(from); sector * sectorBytes < to; sector++) {
       file.unsynced.add(sector);
@@ -311,8 +319,16 @@ class MemoryFile implements FileHandle {
 
 /** The file's bytes after power loss. */
 function crashedFile(file: File, random: Random): File {
-  const isCut = file.live.length < file.synced.length && random.below(2) === 1;
+  const longest = Math.max(file.synced.length, file.beforeCut?.length ?? 0);
+  const isCut = file.live.length < longest && random.below(2) === 1;
   let bytes = resized(file.synced, isCut ? file.live.length : file.synced.length);
+  const { beforeCut } = file;
+  for (const sector of beforeCut === undefined || isCut ? [] : file.unsynced) {
+    const end = Math.min((sector + 1) * sectorBytes, beforeCut!.length);
+    if (end <= file.live.length || random.below(2) === 0) continue;
+    if (end > bytes.length) bytes = resized(bytes, end);
+    copySector(beforeCut!, bytes, sector);
+  }
   for (const sector of file.unsynced) {
     const end = Math.min((sector + 1) * sectorBytes, file.live.length);
     if (end <= sector * sectorBytes || random.below(2) === 0) continue;

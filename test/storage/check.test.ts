@@ -393,7 +393,7 @@ describe('repair --skip', () => {
   });
 
   test('wants ranges that are damaged, and all of a segment', async () => {
-    const world = await written();
+    const world = await written(1_000_000);
     const [first] = await segmentPaths(world.fs);
     const { acked } = world.history;
     for (const id of [1, 3]) {
