@@ -1,3 +1,4 @@
+import { Json } from '../columns/json.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { SqlType, SqlValue } from '../columns/types.ts';
 import type { ColumnExpr, Expr } from './expr.ts';
@@ -76,8 +77,15 @@ export function exprKey(expr: Expr): string {
 }
 
 function valueKey(value: SqlValue): string {
-  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
-  return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `${part}n` : part));
+  return JSON.stringify(value, (_, part: unknown) => distinctPart(part));
+}
+
+/** What JSON would write alike, told apart: for keys that two values share only when they are one. */
+export function distinctPart(part: unknown): unknown {
+  if (part instanceof Json) return { json: String(part) };
+  if (typeof part === 'bigint') return `${part}n`;
+  const isPlain = typeof part !== 'number' || (Number.isFinite(part) && !Object.is(part, -0));
+  return isPlain ? part : { number: Object.is(part, -0) ? '-0' : String(part) };
 }
 
 /** `a AND b AND c` as its parts. */

@@ -1,4 +1,4 @@
-import { Json } from '../columns/json.ts';
+import { distinctPart } from './expr-tools.ts';
 import { mapInputs } from './nodes.ts';
 import type { PlanNode } from './physical.ts';
 
@@ -60,10 +60,7 @@ function plainValue(key: string, value: unknown): unknown {
   if (key === 'span') return undefined;
   if (inputKeys.has(key) && isPlan(value)) return undefined;
   if (key === 'inputs') return undefined;
-  if (value instanceof Json) return { json: String(value) };
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'number' && Object.is(value, -0)) return '-0';
-  return value;
+  return distinctPart(value);
 }
 
 const inputKeys: ReadonlySet<string> = new Set(['input', 'left', 'right', 'base', 'step']);
