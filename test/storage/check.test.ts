@@ -23,7 +23,7 @@ import type { Store } from '../../storage/store.ts';
 import { History } from './history.ts';
 import { flip, readFile, segmentPaths, writeFile } from './segments.ts';
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SEED ?? 20261125);
 const small = { directory: '/data', segmentBytes: 4096, strideBytes: 1024 };
 
 interface World {

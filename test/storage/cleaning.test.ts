@@ -16,7 +16,7 @@ import type { Entry, MessageNames } from '../../storage/store.ts';
 
 const directory = '/log';
 const serverId = '00112233445566778899aabbccddeeff';
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SEED ?? 20261125);
 const segmentBytes = 3000;
 
 /** Message i of an entry has the id `<first byte of the body>.<i>` and the key `k<body byte % 5>`. */

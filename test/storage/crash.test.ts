@@ -9,7 +9,7 @@ import type { Store } from '../../storage/store.ts';
 import { History } from './history.ts';
 
 const small = { directory: '/data', segmentBytes: 4096, strideBytes: 1024 };
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SEED ?? 20261125);
 
 async function open(fs: MemoryFs, kv: MemoryKv, clock = new ManualClock()): Promise<Store> {
   return openStore({ fs, kv, clock, random: new SeededRandom(7), ...small });

@@ -20,7 +20,7 @@ import {
 import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
 import { entryKinds } from '../../storage/store.ts';
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SEED ?? 20261125);
 const serverId = '00112233445566778899aabbccddeeff';
 const directory = '/log';
 

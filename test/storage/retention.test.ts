@@ -14,7 +14,7 @@ import {
   type TopicPolicy,
 } from '../../storage/store.ts';
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SEED ?? 20261125);
 const minute = 60_000;
 
 interface World {
