@@ -396,7 +396,7 @@ describe('repair --skip', () => {
     const world = await written(1_000_000);
     const [first] = await segmentPaths(world.fs);
     const { acked } = world.history;
-    for (const id of [1, 3]) {
+    for (const id of [1, 4]) {
       await flip(world.fs, first!, segmentHeaderBytes + acked.get(id)!.position + entryHeaderBytes);
     }
     const ranges = rangesOf(await verifyLog(options(world)));
