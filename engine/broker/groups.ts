@@ -57,7 +57,14 @@ export class Groups {
     const group = this.#byName.get(name);
     if (group !== undefined) return group;
     checkGroupName(name);
-    if (this.#autoCreate) await this.create(name, defaultGroup, true);
+    if (!this.#autoCreate) return this.get(name);
+    try {
+      await this.create(name, defaultGroup, true);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'DISK_FULL') throw error;
+      // Consuming goes on while the disk is full; the group is recorded when it is used later.
+      return { op: 'group-created', name, ...defaultGroup, timeMs: this.#clock.nowMs() };
+    }
     return this.get(name);
   }
 
