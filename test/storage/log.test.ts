@@ -9,7 +9,7 @@ import {
   encodeEntry,
   entryHeaderBytes,
 } from '../../storage/log/entry-format.ts';
-import { openPartition } from '../../storage/log/file-partition.ts';
+import { openPartition } from '../../storage/log/open-partition.ts';
 import type { PlacedEntry, ScannedEntry } from '../../storage/log/partition.ts';
 import {
   decodeSegmentHeader,

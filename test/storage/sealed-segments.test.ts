@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs, type MemoryFsOperation } from '../../platform/memory-fs.ts';
-import { openPartition } from '../../storage/log/file-partition.ts';
+import { openPartition } from '../../storage/log/open-partition.ts';
 import type { LogPartition } from '../../storage/log/partition.ts';
 import { PositionMap } from '../../storage/log/position-map.ts';
 import { readFooter, readTables } from '../../storage/log/segment.ts';

@@ -30,7 +30,7 @@ const savingWork = [/^log\/key-file\.ts/, /^log\/segment-sealer\.ts #2/];
 /** Every sync in `storage/`, file by file: a new one is added here, and must turn out necessary. */
 const expectedSyncs = {
   'identity.ts': ['syncDirectory', 'fdatasync', 'syncDirectory'],
-  'log/file-partition.ts': ['fdatasync'],
+  'log/open-partition.ts': ['fdatasync'],
   'log/open-segments.ts': ['syncDirectory'],
   'log/segment-sealer.ts': ['fdatasync'],
   'log/segment-writer.ts': ['fdatasync', 'syncDirectory', 'fdatasync', 'fdatasync'],

@@ -1,0 +1,254 @@
+import type { Clock } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
+import { Histogram } from '../histogram.ts';
+import type { FreeSpace } from './free-space.ts';
+import type { PartitionStats, PlacedEntry, PlacedRequest } from './partition.ts';
+import type { RecentCommits } from './recent-commits.ts';
+import type { SegmentWriter } from './segment-writer.ts';
+import { Slab } from './slab.ts';
+import type { TailPlace, TailSegment } from './tail-segment.ts';
+
+const slabBytesMin = 64 * 1024;
+/** A new slab is made as large as the last one was, up to this. */
+const slabBytesHintMax = 4 * 1024 * 1024;
+/** Accepted but not yet written: above this, the disk cannot keep up and appends are refused. */
+const pendingBytesMax = 256 * 1024 * 1024;
+
+export interface GroupCommitParts {
+  readonly clock: Clock;
+  readonly tail: TailSegment;
+  readonly space: FreeSpace;
+  readonly recent: RecentCommits;
+  /** Number of the first commit, and where it begins. */
+  readonly first: TailPlace;
+}
+
+export type CommitStats = Pick<
+  PartitionStats,
+  | 'appends'
+  | 'appendedBytes'
+  | 'groupCommits'
+  | 'failedCommits'
+  | 'refusedAppends'
+  | 'commitEntries'
+  | 'pendingBytes'
+>;
+
+/**
+ * Group commit (DESIGN section 4): appends fill one slab while the other is written and synced;
+ * commit n+1 is written only after commit n was synced. An append's position is its place in the
+ * stream, given at once; its promise resolves after fdatasync.
+ *
+ * When a commit fails, so does everything placed after it: the positions are taken back, and the
+ * next commit opens a new segment at the last durable position. A failed fdatasync is never
+ * retried on the same file. The appends are rejected once what the commit left behind lies outside
+ * every segment's range or is cut off; where neither can be done, the error says so.
+ */
+export class GroupCommits {
+  readonly #counts = {
+    ...{ appends: 0, appendedBytes: 0, groupCommits: 0 },
+    ...{ failedCommits: 0, refusedAppends: 0 },
+  };
+  readonly #commitEntries = new Histogram();
+  readonly #clock: Clock;
+  readonly #tail: TailSegment;
+  readonly #space: FreeSpace;
+  readonly #recent: RecentCommits;
+  readonly #listeners: ((durableEnd: number) => void)[] = [];
+  readonly #abandonListeners: (() => void)[] = [];
+  #durableEnd: number;
+  #filling: Slab;
+  #flushing: Promise<void> | undefined;
+  /** Who waits for a new segment to begin. */
+  #rolls: (() => void)[] = [];
+  /** Ends the wait for the flush interval. */
+  #hurry: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor({ clock, tail, space, recent, first }: GroupCommitParts) {
+    this.#clock = clock;
+    this.#tail = tail;
+    this.#space = space;
+    this.#recent = recent;
+    this.#durableEnd = first.start;
+    this.#filling = new Slab(first.commit, first.start, slabBytesMin);
+  }
+
+  get durableEnd(): number {
+    return this.#durableEnd;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get stats(): CommitStats {
+    return {
+      ...this.#counts,
+      commitEntries: this.#commitEntries.snapshot(),
+      pendingBytes: this.#pendingBytes,
+    };
+  }
+
+  onCommit(listener: (durableEnd: number) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  onAbandon(listener: () => void): void {
+    this.#abandonListeners.push(listener);
+  }
+
+  append(request: PlacedRequest): { placed: PlacedEntry; durable: Promise<void> } {
+    this.#checkAccepted(request);
+    const position = this.#filling.end;
+    const { length, durable } = this.#filling.add(request);
+    if (this.#filling.isAwaited) this.#hurry?.();
+    this.#flushing ??= this.#flushAll();
+    return { placed: { position, length }, durable };
+  }
+
+  /** Creates the first segment unless `isThere`. */
+  async ensureSegment(isThere: () => boolean): Promise<void> {
+    if (isThere()) return;
+    while (this.#flushing !== undefined) await this.#flushing;
+    if (isThere()) return;
+    const creating = this.#tail.create(this.#next);
+    // Appends that come meanwhile are flushed after it.
+    const flush = () => this.#flushAll();
+    this.#flushing = creating.then(flush, flush);
+    await creating;
+  }
+
+  /** Begins a new segment, between two commits, unless the last one is empty. */
+  roll(): Promise<void> {
+    // Appends that arrive meanwhile wait as if for a commit.
+    const rolled = new Promise<void>((resolve) => this.#rolls.push(resolve));
+    this.#flushing ??= this.#flushAll();
+    return rolled;
+  }
+
+  /** Ends appends; resolves when the last commit ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#hurry?.();
+    await this.#flushing;
+  }
+
+  get #pendingBytes(): number {
+    return this.#filling.end - this.#durableEnd;
+  }
+
+  get #next(): TailPlace {
+    return { commit: this.#filling.commit, start: this.#durableEnd };
+  }
+
+  #checkAccepted({ body }: PlacedRequest): void {
+    if (this.#isClosed) throw new MillraceError('UNAVAILABLE', 'the log is closed');
+    if (body.length > limits.entryBytesMax) {
+      const message = `an entry of ${body.length} bytes; the limit is ${limits.entryBytesMax}`;
+      throw new MillraceError('MESSAGE_TOO_LARGE', message);
+    }
+    if (!this.#space.isEnough) {
+      this.#counts.refusedAppends++;
+      this.#space.checkSometimes();
+      throw this.#space.refusal();
+    }
+    if (this.#pendingBytes > pendingBytesMax) {
+      this.#counts.refusedAppends++;
+      throw new MillraceError('RESOURCE_LIMIT', 'the disk cannot keep up with the appends');
+    }
+  }
+
+  /**
+   * Requests that arrive together share a commit: those of one turn of the event loop's queue, or,
+   * while nobody waits for them, of the flush interval.
+   */
+  async #gather(): Promise<void> {
+    await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    if (this.#filling.isAwaited || this.#isClosed || this.#filling.entryCount === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.after(limits.flushIntervalMs, resolve);
+      this.#hurry = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#hurry = undefined;
+  }
+
+  async #flushAll(): Promise<void> {
+    await this.#gather();
+    await this.#rollIfAsked();
+    while (this.#filling.entryCount > 0) {
+      const slab = this.#filling;
+      const sizeHint = Math.min(Math.max(slabBytesMin, slab.length), slabBytesHintMax);
+      this.#filling = new Slab(slab.commit + 1, slab.end, sizeHint);
+      let writer: SegmentWriter | undefined;
+      try {
+        writer = await this.#tail.writerFor(slab.length, slab);
+        await writer.commit(slab.bytes, slab.start);
+      } catch (error) {
+        await this.#abandon(slab, writer, error);
+        continue;
+      }
+      this.#onSynced(slab);
+      if (!this.#filling.isAwaited) await this.#gather();
+      await this.#rollIfAsked();
+    }
+    this.#flushing = undefined;
+  }
+
+  #onSynced(slab: Slab): void {
+    this.#durableEnd = slab.end;
+    this.#counts.groupCommits++;
+    this.#counts.appends += slab.entryCount;
+    this.#counts.appendedBytes += slab.length;
+    this.#commitEntries.record(slab.entryCount);
+    this.#recent.add(slab);
+    for (const listener of this.#listeners) listener(this.#durableEnd);
+    slab.resolve();
+    this.#tail.prepareAhead();
+    this.#space.checkSometimes();
+  }
+
+  /** Fails the commit and all that was placed after it; the next one starts a new segment. */
+  async #abandon(slab: Slab, writer: SegmentWriter | undefined, error: unknown): Promise<void> {
+    const later = this.#filling;
+    this.#counts.failedCommits++;
+    this.#tail.retire();
+    this.#filling = new Slab(later.commit + 1, this.#durableEnd, slabBytesMin);
+    if (error instanceof MillraceError && error.code === 'DISK_FULL') this.#space.ranOut();
+    for (const listener of this.#abandonListeners) listener();
+    const isGone = writer === undefined || (await this.#startNext()) || (await writer.cutBack());
+    slab.reject(isGone ? error : fateUnknown(error));
+    later.reject(error);
+  }
+
+  /** Between two commits; those who asked for a new segment wait for it. */
+  async #rollIfAsked(): Promise<void> {
+    const rolls = this.#rolls;
+    if (rolls.length === 0) return;
+    this.#rolls = [];
+    if (!this.#tail.isEmpty) await this.#startNext();
+    for (const resolve of rolls) resolve();
+  }
+
+  /** Tries to put a new segment in place of the old one; the next append may try again. */
+  async #startNext(): Promise<boolean> {
+    this.#tail.retire();
+    try {
+      await this.#tail.create(this.#next);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function fateUnknown(error: unknown): MillraceError {
+  const { message } = error as Error;
+  return new MillraceError('IO', `${message}; the append may appear after a restart`, {
+    cause: error,
+  });
+}
