@@ -38,6 +38,10 @@ export interface StoreOptions {
   readonly diskReserveBytes?: number | undefined;
   /** Names under which messages can be found. */
   readonly namesOf?: NamesOf;
+  /** Called while the index is brought up to date: bytes of the log that are in, and all. */
+  readonly onIndexing?: (doneBytes: number, totalBytes: number) => void;
+  /** Log bytes that are read between two writes of the index then. */
+  readonly indexingPieceBytes?: number;
 }
 
 /** Directory of each partition's segments, by number, ascending. */
@@ -85,7 +89,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       const place = { directory: path, partition, serverId };
       logs.push(await openPartition({ ...options, ...known, ...place }));
     }
-    const lastMs = await catchUp(logs, queues, applied);
+    const lastMs = await catchUp(logs, queues, applied, {
+      onProgress: options.onIndexing,
+      pieceBytes: options.indexingPieceBytes,
+    });
     for (const log of logs) log.maintain();
     return new LogStore({
       serverId,

@@ -19,10 +19,10 @@ interface Tabled {
 /**
  * Lets go of what is past its retention (DESIGN section 4, Retention).
  *
- * A pass decides which offsets expire and publishes the queues' new first offsets in one turn of
- * the event loop, so that whoever asks sees them before, or after, and a hold that was there when
- * it decided is respected. Only then index rows are deleted and segments written anew. After a
- * crash in between the next pass comes to the same decision, or to a later one.
+ * A pass plans which offsets expire and then publishes the queues' new first offsets, some queues
+ * at a time, each in the turn of the event loop in which it looks once more whether somebody holds
+ * what is below. Index rows are deleted then. Segments are written anew only when the first offsets
+ * are durable. After a crash in between the next pass comes to the same decision, or to a later one.
  */
 export class Retention {
   readonly #logs: readonly LogPartition[];
@@ -42,9 +42,9 @@ export class Retention {
     for (const log of this.#logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
     const tabled = await this.#tabled();
     const nowMs = this.#clock.nowMs();
-    const candidates = planExpiry(tabled, rules, nowMs);
-    const expired = await this.#queues.expire([...candidates.keys()], () =>
+    const expired = await this.#queues.expire(
       planExpiry(tabled, rules, nowMs),
+      ({ topicId, queueId }, first) => first <= rules.floor(topicId, queueId),
     );
     let cleanedSegments = 0;
     let freedBytes = 0;
@@ -60,12 +60,29 @@ export class Retention {
       }));
       for (const run of runsToClean(judged, log.segmentBytes)) {
         const before = run.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
-        const cleaned = await log.clean(run, cleaningOf(expired, rules));
+        const rows = own.flatMap(({ segment, queues }) => (run.includes(segment) ? queues : []));
+        const forgotten = await this.#forgettable(rows, rules);
+        const cleaned = await log.clean(run, cleaningOf(expired, forgotten, rules));
         cleanedSegments += run.length;
         freedBytes += before - cleaned.entryBytes;
       }
     }
     return { expiredQueues: expired.size, cleanedSegments, freedBytes };
+  }
+
+  /** Queues of dropped topics of which nothing is, or was, but in the rows. */
+  async #forgettable(
+    rows: readonly QueueRow[],
+    rules: RetentionRules,
+  ): Promise<ReadonlySet<number>> {
+    const held = new Map<number, number>();
+    for (const { topicId, queueId, firstOffset, endOffset } of rows) {
+      if (rules.policy(topicId) !== undefined) continue;
+      const number = queueNumber(topicId, queueId);
+      held.set(number, (held.get(number) ?? 0) + endOffset - firstOffset);
+    }
+    const ends = await this.#queues.ends([...held.keys()]);
+    return new Set([...held.keys()].filter((number, i) => held.get(number) === ends[i]));
   }
 
   async #tabled(): Promise<readonly Tabled[]> {
@@ -83,16 +100,19 @@ export class Retention {
 }
 
 /** Drops what lies below the queues' new first offsets, and topics that are gone. */
-function cleaningOf(expired: ReadonlyMap<number, number>, rules: RetentionRules): Cleaning {
+function cleaningOf(
+  expired: ReadonlyMap<number, number>,
+  forgotten: ReadonlySet<number>,
+  rules: RetentionRules,
+): Cleaning {
   const firstOf = (topicId: number, queueId: number) =>
     expired.get(queueNumber(topicId, queueId)) ?? 0;
-  const exists = (topicId: number) => rules.policy(topicId) !== undefined;
   return {
     choose({ topicId, queueId, baseOffset, count, body }) {
       const isExpired = baseOffset + count <= firstOf(topicId, queueId);
-      return isExpired || !exists(topicId) ? undefined : body;
+      return isExpired || rules.policy(topicId) === undefined ? undefined : body;
     },
     expiredOffset: firstOf,
-    exists,
+    isForgotten: (topicId, queueId) => forgotten.has(queueNumber(topicId, queueId)),
   };
 }

@@ -68,8 +68,10 @@ export class IndexCheck {
       for (const { key, value } of pairs) {
         const { topicId, queueId } = queueOfKey(key);
         const inLog = density.next(topicId, queueId);
-        const { maxOffset: end, segments } = decodeQueueState(value);
+        const { minOffset, maxOffset: end, segments } = decodeQueueState(value);
         if (inLog !== undefined) known++;
+        // Of a topic that was dropped the log forgets that it was there (retention.ts).
+        if (inLog === undefined && minOffset >= end) continue;
         // Of a queue that has moved this partition has a part.
         if (segments.some(({ partition }) => partition !== this.#partition)) continue;
         if ((inLog ?? 0) === end) continue;

@@ -3,7 +3,7 @@ import type { FileHandle, Fs } from '../../platform/fs.ts';
 import type { KvStore } from '../kv/kv-store.ts';
 import { entryHeaderBytes } from '../log/entry-format.ts';
 import { PositionMap } from '../log/position-map.ts';
-import type { QueueRange, QueueRow } from '../log/queue-table.ts';
+import { type QueueRow, QueueTable } from '../log/queue-table.ts';
 import { readFooter, readTables } from '../log/segment.ts';
 import { Output } from '../log/segment-cleaner.ts';
 import { encodeSegmentTail } from '../log/segment-footer.ts';
@@ -26,7 +26,6 @@ import {
   queueOfKey,
 } from '../queues/index-format.ts';
 import { col, indexRowWidth } from '../queues/index-rows.ts';
-import { queueNumber } from '../queues/queue-number.ts';
 import { type PositionRange, rangeText } from './findings.ts';
 import type { OfflinePartition } from './offline.ts';
 import { scanSegment } from './scan-segment.ts';
@@ -160,8 +159,9 @@ async function keepBytes(
 async function rewrite(options: SkipOptions, source: Source, target: Target): Promise<void> {
   const { fs, partition } = options;
   const { path, nextStart } = target;
-  const spans = new OffsetSpans();
-  for (const row of source.queues) spans.take(row);
+  // The offsets of each queue that lie, or lay, in the segment.
+  const spans = new QueueTable();
+  for (const row of source.queues) spans.cover(row);
   for (const range of target.ranges) await spansInIndex(options, range, spans);
   const last = await spansInFile(source, spans, target.ranges);
   const end = nextStart ?? Math.max(last.end, ...target.ranges.map(({ to }) => to));
@@ -172,7 +172,7 @@ async function rewrite(options: SkipOptions, source: Source, target: Target): Pr
   const written = await fs.open(draft, 'create');
   try {
     const output = new Output(written, encodeSegmentHeader(header));
-    for (const span of spans.all()) output.queues.cover(span);
+    for (const span of spans.rows()) output.queues.cover(span);
     await copyEntries(source, output);
     const content = { header, end, lastCommit: last.commit, ...(await output.finish()) };
     await written.write(encodeSegmentTail(content), content.map.endOffset);
@@ -213,34 +213,13 @@ async function copyEntries({ file, map, end }: Source, output: Output): Promise<
   }
 }
 
-/** The offsets of each queue that lie, or lay, in a segment. */
-class OffsetSpans {
-  readonly #spans = new Map<number, QueueRange>();
-
-  take({ topicId, queueId, firstOffset, endOffset, expiredOffset }: QueueRange): void {
-    const number = queueNumber(topicId, queueId);
-    const before = this.#spans.get(number);
-    this.#spans.set(number, {
-      topicId,
-      queueId,
-      firstOffset: Math.min(firstOffset, before?.firstOffset ?? firstOffset),
-      endOffset: Math.max(endOffset, before?.endOffset ?? endOffset),
-      expiredOffset: Math.max(expiredOffset, before?.expiredOffset ?? 0),
-    });
-  }
-
-  all(): readonly QueueRange[] {
-    return [...this.#spans.keys()].sort((a, b) => a - b).map((number) => this.#spans.get(number)!);
-  }
-}
-
 /**
  * Also returns where the last entry ends in the stream, and its commit. Throws INVALID_ARGUMENT for
  * damage that is not to be skipped: a segment is written anew with all of its damage out, or not.
  */
 async function spansInFile(
   { file, map, end }: Source,
-  spans: OffsetSpans,
+  spans: QueueTable,
   skipped: readonly PositionRange[],
 ): Promise<{ readonly end: number; readonly commit: number }> {
   let last = { end: 0, commit: 0 };
@@ -256,7 +235,7 @@ async function spansInFile(
     for (const { at, header } of piece.entries) {
       const { topicId, queueId, baseOffset: firstOffset, count, length, commit } = header;
       const endOffset = firstOffset + count;
-      spans.take({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
+      spans.cover({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
       last = { end: map.positionOf(at) + length, commit };
     }
   }
@@ -267,7 +246,7 @@ async function spansInFile(
 async function spansInIndex(
   { index }: SkipOptions,
   { partition, from, to }: PositionRange,
-  spans: OffsetSpans,
+  spans: QueueTable,
 ): Promise<void> {
   const values = new Float64Array(indexRowWidth);
   let next: Uint8Array = prefixKey(prefixes.block);
@@ -284,7 +263,7 @@ async function spansInIndex(
         if (position < from || position >= to) continue;
         const firstOffset = values[col.baseOffset]!;
         const endOffset = firstOffset + values[col.count]!;
-        spans.take({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
+        spans.cover({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
       }
     }
     const last = pairs.at(-1);

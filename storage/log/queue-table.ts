@@ -3,8 +3,9 @@ import { queueNumber } from '../queues/queue-number.ts';
 import type { EntryHeader } from './entry-format.ts';
 
 /**
- * What a sealed segment holds of one logical queue: a row of its queue table. Little-endian, rows
- * in the order of topic and queue.
+ * What a sealed segment holds of one logical queue without a break: a row of its queue table.
+ * Little-endian, rows in the order of topic, queue and offset. A queue that was elsewhere in between
+ * has a row for each stay: between the end of one and the first offset of the next nothing was here.
  *
  * | offset | bytes | field                                                                     |
  * |--------|-------|---------------------------------------------------------------------------|
@@ -45,29 +46,20 @@ export type QueueRange = Pick<
 
 /** Gathers a segment's queue table, entry by entry in the order of the log. */
 export class QueueTable {
-  readonly #rows = new Map<number, QueueRow>();
+  /** By queue number; of one queue in the order of offsets, with a break between two. */
+  readonly #rows = new Map<number, QueueRow[]>();
 
-  static of(rows: Iterable<QueueRow>): QueueTable {
-    const table = new QueueTable();
-    for (const row of rows) table.#rows.set(queueNumber(row.topicId, row.queueId), { ...row });
-    return table;
-  }
-
-  /** In the order of topic and queue. */
+  /** In the order of topic, queue and offset. */
   rows(): readonly QueueRow[] {
-    return [...this.#rows.keys()].sort((a, b) => a - b).map((number) => this.#rows.get(number)!);
-  }
-
-  find(topicId: number, queueId: number): QueueRow | undefined {
-    return this.#rows.get(queueNumber(topicId, queueId));
+    return [...this.#rows.keys()].sort((a, b) => a - b).flatMap((one) => this.#rows.get(one)!);
   }
 
   add(entry: EntryHeader): void {
-    const { topicId, queueId, baseOffset, count, storeTimeMs } = entry;
-    const row = this.#row(topicId, queueId, baseOffset);
+    const { topicId, queueId, baseOffset: firstOffset, count, storeTimeMs } = entry;
+    const endOffset = firstOffset + count;
+    const row = this.#cover({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
     row.lowTimeMs = row.entries === 0 ? storeTimeMs : Math.min(row.lowTimeMs, storeTimeMs);
     row.highTimeMs = row.entries === 0 ? storeTimeMs : Math.max(row.highTimeMs, storeTimeMs);
-    row.endOffset = Math.max(row.endOffset, baseOffset + count);
     row.bytes += entry.length;
     row.entries++;
     row.messages += count;
@@ -75,31 +67,60 @@ export class QueueTable {
 
   /** What a segment held of a queue, before `add` sees the entries that are left of it. */
   cover(range: QueueRange): void {
-    const row = this.#row(range.topicId, range.queueId, range.firstOffset);
-    row.endOffset = Math.max(row.endOffset, range.endOffset);
-    row.expiredOffset = Math.max(row.expiredOffset, range.expiredOffset);
+    this.#cover(range);
   }
 
-  #row(topicId: number, queueId: number, offset: number): QueueRow {
-    const number = queueNumber(topicId, queueId);
-    let row = this.#rows.get(number);
-    if (row === undefined) {
-      row = {
-        topicId,
-        queueId,
-        firstOffset: offset,
-        endOffset: offset,
-        bytes: 0,
-        entries: 0,
-        messages: 0,
-        lowTimeMs: 0,
-        highTimeMs: 0,
-        expiredOffset: 0,
-      };
-      this.#rows.set(number, row);
+  /** The row that has the range, made out of those that it touches. */
+  #cover(range: QueueRange): QueueRow {
+    const rows = this.#rowsOf(range);
+    let at = rows.length;
+    while (at > 0 && rows[at - 1]!.firstOffset > range.endOffset) at--;
+    let row = rows[at - 1];
+    if (row === undefined || row.endOffset < range.firstOffset) {
+      row = newRow(range);
+      rows.splice(at, 0, row);
+      return row;
+    }
+    widen(row, range);
+    for (at -= 2; at >= 0 && rows[at]!.endOffset >= row.firstOffset; at--) {
+      take(row, rows[at]!);
+      rows.splice(at, 1);
     }
     return row;
   }
+
+  #rowsOf({ topicId, queueId }: Pick<QueueRow, 'topicId' | 'queueId'>): QueueRow[] {
+    const number = queueNumber(topicId, queueId);
+    let rows = this.#rows.get(number);
+    if (rows === undefined) {
+      rows = [];
+      this.#rows.set(number, rows);
+    }
+    return rows;
+  }
+}
+
+function widen(row: QueueRow, { firstOffset, endOffset, expiredOffset }: QueueRange): void {
+  row.firstOffset = Math.min(row.firstOffset, firstOffset);
+  row.endOffset = Math.max(row.endOffset, endOffset);
+  row.expiredOffset = Math.max(row.expiredOffset, expiredOffset);
+}
+
+/** Makes one row of two; both have entries only where a segment was given them in two parts. */
+function take(row: QueueRow, other: QueueRow): void {
+  widen(row, other);
+  if (other.entries === 0) return;
+  const isFirst = row.entries === 0;
+  row.lowTimeMs = isFirst ? other.lowTimeMs : Math.min(row.lowTimeMs, other.lowTimeMs);
+  row.highTimeMs = isFirst ? other.highTimeMs : Math.max(row.highTimeMs, other.highTimeMs);
+  row.bytes += other.bytes;
+  row.entries += other.entries;
+  row.messages += other.messages;
+}
+
+function newRow({ topicId, queueId, firstOffset, endOffset, expiredOffset }: QueueRange): QueueRow {
+  const range = { topicId, queueId, firstOffset, endOffset, expiredOffset };
+  return { ...range, bytes: 0, entries: 0, messages: 0, lowTimeMs: 0, highTimeMs: 0 };
 }
 
 export function encodeQueueTable(rows: readonly QueueRow[]): Buffer {

@@ -88,7 +88,11 @@ function expireTopic(
       continue;
     }
     left -= bytes;
-    for (const row of rows) first.set(queueNumber(topicId, row.queueId), row.endOffset);
+    for (const row of rows) {
+      const number = queueNumber(topicId, row.queueId);
+      // A queue that has moved: the portions come in the order of their topic's age, not of its own.
+      first.set(number, Math.max(row.endOffset, first.get(number) ?? 0));
+    }
   }
 }
 

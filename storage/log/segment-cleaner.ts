@@ -28,8 +28,11 @@ export interface Cleaning {
   choose(entry: Entry): Uint8Array | undefined;
   /** Offset below which everything of the queue has expired; 0 when nothing has. */
   expiredOffset(topicId: number, queueId: number): number;
-  /** Whether a queue that has no entries left is remembered. */
-  exists(topicId: number): boolean;
+  /**
+   * Whether the queue's offsets need not be remembered: its topic was dropped, and all that was ever
+   * in it is in these segments. Else a lost index could not be built from what is left of it.
+   */
+  isForgotten(topicId: number, queueId: number): boolean;
 }
 
 export interface CleanerOptions {
@@ -42,8 +45,11 @@ const flushBytes = 1024 * 1024;
 
 /**
  * The new segment, sealed and durable under its name; the caller swaps and releases the old ones,
- * then removes those files that `leftovers` names. Throws CORRUPTION, IO, DISK_FULL: then the old
- * files are as they were.
+ * then removes those files that `leftovers` names.
+ *
+ * Throws CORRUPTION, IO, DISK_FULL. The old segments, which are open, can be read on and cleaned
+ * again. On the disk they are as they were, or, when the error came after the rename, the new file
+ * may be in place of the first one: the next start takes that, and removes the others.
  */
 export async function cleanSegments(
   segments: readonly Segment[],
@@ -89,7 +95,7 @@ async function copyKept(
   pause: Pause,
 ): Promise<void> {
   for (const row of await segment.queues()) {
-    if (!cleaning.exists(row.topicId)) continue;
+    if (cleaning.isForgotten(row.topicId, row.queueId)) continue;
     const expired = Math.min(cleaning.expiredOffset(row.topicId, row.queueId), row.endOffset);
     const expiredOffset = Math.max(expired, row.expiredOffset);
     output.queues.cover({ ...row, expiredOffset });

@@ -10,6 +10,7 @@ import {
   appliedKey,
   blockKey,
   decodeNumbers,
+  decodeQueueState,
   encodeNumbers,
   encodeQueueState,
   firstOffsetOfKey,
@@ -21,7 +22,7 @@ import {
 import { col, type IndexRows, indexRowWidth } from './index-rows.ts';
 import type { LogicalQueue } from './logical-queue.ts';
 import { mappingQueueId, partitionOf, type Remap, withSegment } from './queue-mapping.ts';
-import { queueOfNumber } from './queue-number.ts';
+import { queueNumber, queueOfNumber } from './queue-number.ts';
 import { RowsBuilder } from './rows-builder.ts';
 
 /**
@@ -43,6 +44,8 @@ import { RowsBuilder } from './rows-builder.ts';
 const writeDelayMs = 1000;
 /** Rows that wait for the database before a write starts early. */
 const waitingRowsMax = 16_384;
+/** Queues that are read, or held in memory, together. */
+const queuesAtOnce = 1024;
 
 /** How far a partition's log is in the index. */
 export interface Applied {
@@ -174,34 +177,68 @@ export class ConsumeQueues {
   }
 
   /**
-   * Moves the beginning of queues, by queue number, to what `decide` answers once they are all in
-   * memory: in the same turn of the event loop. Index rows below are deleted later; nobody asks
-   * for them any more. Returns what was decided.
+   * Moves the beginning of queues, by queue number, to the offsets `planned`; a queue of which
+   * something below is needed in the moment, `mayExpire` says, stays as it is. Index rows below are
+   * deleted then; nobody asks for them any more. Returns the queues that begin later, durably: what
+   * is below can be taken out of the log.
    */
   async expire(
-    numbers: readonly number[],
-    decide: () => ReadonlyMap<number, number>,
+    planned: ReadonlyMap<number, number>,
+    mayExpire: (queue: QueueName, first: number) => boolean,
   ): Promise<ReadonlyMap<number, number>> {
-    const queues = new Map<number, LogicalQueue>();
+    const expired = new Map<number, number>();
+    const numbers = [...planned.keys()];
+    // Not all at once: they stay in memory meanwhile.
+    for (let from = 0; from < numbers.length; from += queuesAtOnce) {
+      const names = numbers.slice(from, from + queuesAtOnce).map(queueOfNumber);
+      await this.#expireSome(names, planned, mayExpire, expired);
+    }
+    // A database that is older than the log would have them begin with what is gone.
+    if (expired.size > 0) await this.#kv.flush();
+    return expired;
+  }
+
+  async #expireSome(
+    names: readonly QueueName[],
+    planned: ReadonlyMap<number, number>,
+    mayExpire: (queue: QueueName, first: number) => boolean,
+    expired: Map<number, number>,
+  ): Promise<void> {
+    const acquire = ({ topicId, queueId }: QueueName) => this.active.acquire(topicId, queueId);
+    const queues = await Promise.all(names.map(acquire));
     try {
-      for (const number of numbers) {
-        const { topicId, queueId } = queueOfNumber(number);
-        queues.set(number, await this.active.acquire(topicId, queueId));
-      }
-      const decided = decide();
-      for (const [number, first] of decided) {
-        const queue = queues.get(number);
-        if (queue === undefined || first <= queue.minOffset) continue;
+      // From here to the write in one turn: who asks meanwhile sees all of it, or nothing.
+      for (const queue of queues) {
+        const number = queueNumber(queue.topicId, queue.queueId);
+        const first = planned.get(number)!;
+        if (!mayExpire(queue, first)) continue;
+        expired.set(number, first);
+        if (first <= queue.minOffset) continue;
         queue.minOffset = Math.min(first, queue.maxOffset);
         this.#dirty.add(queue);
         this.#isBehind = true;
       }
       await this.write();
-      for (const queue of queues.values()) await this.#deleteBlocks(queue);
-      return new Map([...decided].filter(([number]) => queues.has(number)));
+      for (const queue of queues) await this.#deleteBlocks(queue);
     } finally {
-      for (const queue of queues.values()) this.active.release(queue);
+      for (const queue of queues) this.active.release(queue);
     }
+  }
+
+  /** One past the last durable offset of each queue, by queue number. */
+  async ends(numbers: readonly number[]): Promise<readonly number[]> {
+    const ends: number[] = [];
+    for (let from = 0; from < numbers.length; from += queuesAtOnce) {
+      const names = numbers.slice(from, from + queuesAtOnce).map(queueOfNumber);
+      const keys = names.map(({ topicId, queueId }) => queueStateKey(topicId, queueId));
+      const stored = await this.#kv.getMany(keys);
+      for (const [i, { topicId, queueId }] of names.entries()) {
+        const value = stored[i];
+        const inDatabase = value === undefined ? 0 : decodeQueueState(value).maxOffset;
+        ends.push(this.active.get(topicId, queueId)?.maxOffset ?? inDatabase);
+      }
+    }
+    return ends;
   }
 
   /** Deletes the blocks that end below the queue's first offset. */

@@ -13,10 +13,10 @@ import type { Cleaning } from '../../storage/log/segment-cleaner.ts';
 import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
 import { PendingRows } from '../../storage/queues/pending-rows.ts';
 import type { Entry, MessageNames } from '../../storage/store.ts';
+import { seed } from '../random-seed.ts';
 
 const directory = '/log';
 const serverId = '00112233445566778899aabbccddeeff';
-const seed = Number(process.env.SEED ?? 20261125);
 const segmentBytes = 3000;
 
 /** Message i of an entry has the id `<first byte of the body>.<i>` and the key `k<body byte % 5>`. */
@@ -73,7 +73,7 @@ class Model {
         return entry.body.subarray(0, known.length);
       },
       expiredOffset: () => 0,
-      exists: () => true,
+      isForgotten: () => false,
     };
   }
 
@@ -87,7 +87,7 @@ class Model {
 const keepsAll: Cleaning = {
   choose: ({ body }) => body,
   expiredOffset: () => 0,
-  exists: () => true,
+  isForgotten: () => false,
 };
 
 /** Holds back the next read from a file once, until `gate` resolves. */

@@ -6,10 +6,10 @@ import { SeededRandom } from '../../platform/seeded-random.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { openStore } from '../../storage/open-store.ts';
 import type { Store } from '../../storage/store.ts';
+import { seed } from '../random-seed.ts';
 import { History } from './history.ts';
 
 const small = { directory: '/data', segmentBytes: 4096, strideBytes: 1024 };
-const seed = Number(process.env.SEED ?? 20261125);
 
 async function open(fs: MemoryFs, kv: MemoryKv, clock = new ManualClock()): Promise<Store> {
   return openStore({ fs, kv, clock, random: new SeededRandom(7), ...small });

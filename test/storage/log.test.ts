@@ -19,8 +19,8 @@ import {
 } from '../../storage/log/segment-format.ts';
 import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
 import { entryKinds } from '../../storage/store.ts';
+import { seed } from '../random-seed.ts';
 
-const seed = Number(process.env.SEED ?? 20261125);
 const serverId = '00112233445566778899aabbccddeeff';
 const directory = '/log';
 

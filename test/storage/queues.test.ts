@@ -9,8 +9,7 @@ import { openStore } from '../../storage/open-store.ts';
 import { ConsumeQueues } from '../../storage/queues/consume-queues.ts';
 import { col, type IndexRows, indexRow, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { entryKinds, type Store } from '../../storage/store.ts';
-
-const seed = Number(process.env.SEED ?? 20261125);
+import { seed } from '../random-seed.ts';
 
 interface World {
   readonly fs: MemoryFs;

@@ -6,11 +6,11 @@ import { SeededRandom } from '../../platform/seeded-random.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { openStore } from '../../storage/open-store.ts';
 import type { Store } from '../../storage/store.ts';
+import { seed } from '../random-seed.ts';
 import { History } from './history.ts';
 
 /** Queues move between three partitions while they are appended to, and the power goes. */
 
-const seed = Number(process.env.SEED ?? 20261125);
 const dataDirectories = new Map([
   [1, '/disk1'],
   [2, '/disk2'],

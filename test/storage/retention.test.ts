@@ -13,8 +13,8 @@ import {
   type Store,
   type TopicPolicy,
 } from '../../storage/store.ts';
+import { seed } from '../random-seed.ts';
 
-const seed = Number(process.env.SEED ?? 20261125);
 const minute = 60_000;
 
 interface World {
@@ -168,7 +168,10 @@ test(`append, expire, move, drop, restart and lose the index against a model (se
       for (const { kind, n } of actions) {
         if (kind === 'append') {
           for (let i = 0; i < n; i++) {
-            await model.append(store, 1 + random.below(5), random.below(2), random);
+            // A topic's id is never given again, so to a dropped one nothing comes.
+            const topicId = 1 + random.below(5);
+            if (!model.gone.has(topicId))
+              await model.append(store, topicId, random.below(2), random);
           }
           await settle();
         } else if (kind === 'wait') {
@@ -268,8 +271,9 @@ test('a power loss at any moment of a pass loses no entry that was kept', async 
   const fs: MemoryFs = new MemoryFs({
     onOperation: () => {
       if (!isRetaining) return;
-      const kv = random.below(3) === 0 ? new MemoryKv() : world.kv.clone();
-      crashes.push({ fs: fs.crashClone(random), kv }, { fs: fs.killClone(), kv: kv.clone() });
+      const kv = random.below(3) === 0 ? new MemoryKv() : world.kv.crashClone(random);
+      crashes.push({ fs: fs.crashClone(random), kv });
+      crashes.push({ fs: fs.killClone(), kv: world.kv.clone() });
     },
   });
   const world: World = { fs, kv: new MemoryKv(), clock: new ManualClock() };
@@ -306,7 +310,8 @@ test('a power loss at any moment of a pass loses no entry that was kept', async 
               values[at + col.position]!,
               values[at + col.length]!,
             );
-            if (entry !== undefined) found.add(Buffer.from(entry.body).readUInt32LE(0));
+            expect(entry, `${name} offset ${values[at + col.baseOffset]}`).toBeDefined();
+            found.add(Buffer.from(entry!.body).readUInt32LE(0));
           }
           const last = sent.at(-1)!;
           expect((await again.range(topicId, queueId)).maxOffset).toBe(last.offset + last.count);

@@ -9,9 +9,8 @@ import {
   TopicState,
 } from '../../../engine/broker/slots.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seed } from '../../random-seed.ts';
 import { bodies, bodyOf, openTestBroker, type TestBroker } from './harness.ts';
-
-const seed = Number(process.env.SEED ?? 20261125);
 
 describe('slots', () => {
   test('growth moves as few as it must, only to new queues, and keeps the table even', () => {

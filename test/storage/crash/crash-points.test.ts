@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { seed } from '../../random-seed.ts';
 import { type CallSite, callSites } from './call-sites.ts';
 import { CrashFailure, type Exploration, explore } from './explore.ts';
 
-const seed = Number(process.env.SEED ?? 20261125);
 const pointsMin = 20_000;
 const pointsPerSiteMin = 50;
 const scenariosMax = 400;
