@@ -48,7 +48,11 @@ export function newChunk(fields: readonly Field[]): Chunk {
 
 /** Memory that the chunk takes. */
 export function chunkBytes({ columns, weights, dirty }: Chunk): number {
-  let bytes = weights.byteLength + dirty.byteLength;
+  return weights.byteLength + dirty.byteLength + columnsBytes(columns);
+}
+
+export function columnsBytes(columns: readonly Column[]): number {
+  let bytes = 0;
   for (const column of columns) {
     for (const part of Object.values(column)) {
       if (ArrayBuffer.isView(part)) bytes += part.byteLength;

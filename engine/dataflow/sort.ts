@@ -1,7 +1,7 @@
 import type { Batch } from '../../sql/columns/batch.ts';
 import { concatenated, gather, gatherBatch, sliceBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
-import type { QueryPlan, SortKey } from '../../sql/plan/physical.ts';
+import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { type OrderPart, orderParts } from './ordering.ts';
 
 /**
@@ -30,9 +30,9 @@ export function orderedRows(
   };
 }
 
-/** The order of two rows of the batch. */
-export function rowOrder(batch: Batch, keys: readonly SortKey[]): (a: number, b: number) => number {
-  return partsOrder(batch, orderParts(fieldsOf(batch), keys, false));
+/** The order of two rows of the batch by all that they are: only equal bytes are equal. */
+export function rowOrder(batch: Batch): (a: number, b: number) => number {
+  return partsOrder(batch, orderParts(fieldsOf(batch), [], true));
 }
 
 function fieldsOf({ columns }: Batch): Field[] {

@@ -21,9 +21,9 @@ export interface Origin {
   /** The sink's inputs before and after the step. */
   readonly before: Cut;
   readonly after: Cut;
-  /** Part `part` of `of`, from 0. */
+  /** Number of the part of the step's output, from 0, and whether it is the last one. */
   readonly part: number;
-  readonly of: number;
+  readonly isLast: boolean;
 }
 
 /** Next offset of each queue, by topic. */
@@ -47,8 +47,8 @@ export interface TopicEntry {
 }
 
 /**
- * The rows as messages, each as often as its weight says. `changelog`: with a member `op`, `+` or
- * `-`, before the row's own.
+ * The rows, of weight 1 or -1, as messages. `changelog`: with a member `op`, `+` or `-`, before the
+ * row's own.
  */
 export function topicEntry(
   rows: Batch,
@@ -64,13 +64,11 @@ export function topicEntry(
   for (let row = 0; row < rows.rowCount; row++) {
     const weight = rows.weights[row]!;
     const body = textField(4, json(rows, row, fields, format === 'changelog' ? weight : 0));
-    for (let n = Math.abs(weight); n > 0; n--) {
-      const id = `01${md5(`${seed}/${messages.length}`).toUpperCase()}`;
-      const system = bytesField(3, textField(3, id), varintField(5, 1), varintField(6, 1));
-      const mark = messages.length === 0 ? [originField(origin)] : [];
-      if (messages.length === 0) messageId = id;
-      messages.push(bytesField(1, name, ...mark, system, body));
-    }
+    const id = `01${md5(`${seed}/${row}`).toUpperCase()}`;
+    const system = bytesField(3, textField(3, id), varintField(5, 1), varintField(6, 1));
+    const mark = row === 0 ? [originField(origin)] : [];
+    if (row === 0) messageId = id;
+    messages.push(bytesField(1, name, ...mark, system, body));
   }
   return { body: Buffer.concat(messages), count: messages.length, messageId };
 }

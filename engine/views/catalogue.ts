@@ -66,6 +66,16 @@ export class Catalogue implements Catalog {
     return undefined;
   }
 
+  /** Name of a sink that writes into the topic. */
+  sinkInto(topicId: number | undefined): string | undefined {
+    for (const node of this.nodes.values()) {
+      if (node.targetTopicId !== undefined && node.targetTopicId === topicId) {
+        return node.relation.name;
+      }
+    }
+    return undefined;
+  }
+
   /** True when nothing that a user made has the name. */
   isFree(name: string): boolean {
     return (

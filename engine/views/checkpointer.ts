@@ -16,15 +16,15 @@ interface Options {
   readonly frontier: Frontier;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Resolves when every output of the steps so far is durable. */
-  readonly outputs: () => Promise<void>;
+  /** Resolves when every output of the steps so far is durable; false if that will never be. */
+  readonly outputs: () => Promise<boolean>;
   /** Relations of the checkpoint that the state was restored from, with their fingerprints. */
   readonly saved: ReadonlyMap<number, string>;
 }
 
 /** Changes of all relations at one frontier. */
 interface Capture {
-  readonly outputs: Promise<void>;
+  readonly outputs: Promise<boolean>;
   readonly puts: KvPut[];
   readonly pieces: { readonly relationId: number; table: number; readonly change: ChunkChange }[];
   readonly dropped: readonly number[];
@@ -107,15 +107,11 @@ export class Checkpointer {
 
   #capture(): Capture {
     this.#isTouched = false;
-    const { catalogue, frontier, logger } = this.#options;
-    enforceBudgets(catalogue, logger);
-    const puts = [frontierPut(frontier)];
+    const { catalogue, frontier } = this.#options;
+    enforceBudgets(catalogue);
+    const puts = [frontierPut(frontier), ...this.#changed([...catalogue.nodes.keys()])];
     const pieces: Capture['pieces'] = [];
     for (const [relationId, node] of catalogue.nodes) {
-      if (this.#written.get(relationId) !== node.fingerprint) {
-        puts.push(relationPut(relationId, node.fingerprint));
-        this.#written.set(relationId, node.fingerprint);
-      }
       for (const [table, state] of node.stateTables().entries()) {
         for (const change of state.checkpoint()) pieces.push({ relationId, table, change });
       }
@@ -126,6 +122,18 @@ export class Checkpointer {
       this.#written.delete(id);
     }
     return { puts, pieces, dropped, outputs: this.#options.outputs() };
+  }
+
+  /** Fingerprints of these relations, where they are not the ones that were written. */
+  #changed(relationIds: Iterable<number>): KvPut[] {
+    const puts: KvPut[] = [];
+    for (const relationId of relationIds) {
+      const fingerprint = this.#options.catalogue.nodes.get(relationId)?.fingerprint;
+      if (fingerprint === undefined || this.#written.get(relationId) === fingerprint) continue;
+      puts.push(relationPut(relationId, fingerprint));
+      this.#written.set(relationId, fingerprint);
+    }
+    return puts;
   }
 
   async #write({ puts, pieces, dropped, outputs }: Capture): Promise<boolean> {
@@ -142,8 +150,10 @@ export class Checkpointer {
       add({ key: pieceKey(relationId, table, chunk, delta), value: change.encode() });
       if (slices.isOver) await slices.next();
     }
-    // A checkpoint ahead of what sinks wrote would lose it (DESIGN section 7).
-    await outputs;
+    // A checkpoint ahead of what sinks wrote would lose it (DESIGN section 7). A sink that stopped
+    // meanwhile has lost outputs: the checkpoint says so.
+    if (!(await outputs)) return false;
+    for (const put of this.#changed(this.#written.keys())) add(put);
     try {
       await kv.write([...batch.values()]);
       this.#unwritten = new Map();

@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
+import type { Logger } from '../../platform/logger.ts';
 import type {
   CheckConstraint,
   Relation,
@@ -328,17 +329,18 @@ export function defineIndex(
 export function build(
   catalogue: Catalogue,
   record: RelationCreated,
-  clock: Clock,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): RelationNode | PlainView | Index | (SqlFunction & { readonly sql: string }) {
   const { relationId: id, name, sql } = record;
   const statement = parseStatement(sql);
   if (statement.kind === 'create-view') {
     const { plan, columns, dependsOn, bound, budgetBytes } = defineView(catalogue, sql, statement);
-    const { appendOnly } = plan.root;
-    const base = { id, name, columns, primaryKey: [], writable: false, appendOnly };
+    const { appendOnly, uniqueKey } = plan.root;
+    const key = uniqueKey === undefined ? {} : { uniqueKey };
+    const base = { id, name, columns, primaryKey: [], ...key, writable: false, appendOnly };
     if (statement.materialized) {
       const relation: Relation = { ...base, kind: 'materialized view' };
-      return new ViewNode({ relation, sql, plan, dependsOn, clock, budgetBytes });
+      return new ViewNode({ relation, sql, plan, dependsOn, clock, logger, budgetBytes });
     }
     const view = { query: statement.query, text: sql, bound };
     return { relation: { ...base, kind: 'view', view }, sql, dependsOn };
@@ -356,7 +358,8 @@ export function build(
       appendOnly: true,
       writable: false,
     };
-    return new SinkNode({ relation, sql, ...definition });
+    const budgetBytes = limits.viewStateBytesMax;
+    return new SinkNode({ relation, sql, ...definition, logger, budgetBytes });
   }
   if (statement.kind === 'create-function') {
     const context = newContext({ catalog: catalogue, text: sql });

@@ -38,6 +38,21 @@ export async function runDml(
   statement: Insert | Update | Delete,
   text: string,
 ): Promise<DmlResult> {
+  const { catalogue, tableLocks, steps } = engine;
+  const topicId = catalogue.nodes.get(catalogue.find(targetOf(statement))?.id ?? 0)?.topicId;
+  if (topicId === undefined) return runAlone(engine, statement, text);
+  return tableLocks.run(topicId, async () => {
+    // What sinks wrote into the table before is applied.
+    await steps.caughtUp();
+    return runAlone(engine, statement, text);
+  });
+}
+
+async function runAlone(
+  engine: SqlEngine,
+  statement: Insert | Update | Delete,
+  text: string,
+): Promise<DmlResult> {
   const context = dmlContext(engine.catalogue, statement, text, engine.clock.nowMs());
   const plan = analyzeDml(context, statement);
   const node = engine.catalogue.node(plan.table.id);
@@ -84,7 +99,7 @@ function dmlContext(
   text: string,
   nowMs: number,
 ): Context {
-  const target = statement.table.parts.at(-1)!.name;
+  const target = targetOf(statement);
   const catalog = new TrackingCatalog(catalogue, (relation): Relation => {
     const node = catalogue.node(relation.id);
     const isTarget =
@@ -92,6 +107,10 @@ function dmlContext(
     return { ...(isTarget ? node.relation : relation), appendOnly: true };
   });
   return newContext({ catalog, text, nowMs });
+}
+
+function targetOf({ table }: Insert | Update | Delete): string {
+  return table.parts.at(-1)!.name;
 }
 
 function analyzeDml(context: Context, statement: Insert | Update | Delete): DmlPlan {

@@ -5,20 +5,13 @@ import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { splitNumber } from '../../sql/columns/i64.ts';
 import { planFingerprint } from '../../sql/plan/intern.ts';
-import type { QueryPlan } from '../../sql/plan/physical.ts';
 import type { Entry } from '../../storage/store.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
-import { buildDataflow, type Dataflow } from '../dataflow/build.ts';
 import { Meters } from '../dataflow/meter.ts';
 import type { SecondaryIndexes } from '../dataflow/secondary-indexes.ts';
-import type { StateSize, StateTable } from '../dataflow/table.ts';
-import {
-  ErrorRows,
-  failedRowFields,
-  failedRows,
-  undecodableFields,
-  undecodableRows,
-} from './error-rows.ts';
+import type { StateTable } from '../dataflow/table.ts';
+import { DataflowNode, type DataflowNodeOptions } from './dataflow-node.ts';
+import { ErrorRows, undecodableFields, undecodableRows } from './error-rows.ts';
 import { TableState } from './table-state.ts';
 import { MessageReader, readRows } from './topic-reader.ts';
 
@@ -34,6 +27,8 @@ export interface RelationNode {
   /** Topic that it reads or owns. */
   readonly topicId: number | undefined;
   readonly ownsTopic: boolean;
+  /** Topic that it writes into: a sink's. */
+  readonly targetTopicId?: number;
   delta: readonly Batch[];
   step(input: StepInput): void;
   /** The present rows, pinned. Absent for sources, which keep none. */
@@ -64,6 +59,8 @@ export interface StepInput {
   entries(topicId: number): readonly Entry[];
   /** Change of a relation that was stepped before. */
   delta(relationId: number): readonly Batch[];
+  /** Why it stopped, if it did. */
+  failure(relationId: number): MillraceError | undefined;
 }
 
 interface NodeOptions {
@@ -211,66 +208,24 @@ function fingerprintOf({ kind, columns, primaryKey }: Relation): string {
   return JSON.stringify([kind, columns.map(({ name, type }) => [name, type]), primaryKey]);
 }
 
-interface ViewOptions {
-  readonly relation: Relation;
-  readonly sql: string;
-  readonly plan: QueryPlan;
-  readonly dependsOn: readonly number[];
-  readonly clock: Clock;
-  /** State that it may have; over it the view stops. */
-  readonly budgetBytes: number;
-}
-
 /** A materialized view: a dataflow and the rows that it adds up to. */
-export class ViewNode implements RelationNode {
-  relation: Relation;
-  readonly sql: string;
-  readonly dependsOn: readonly number[];
-  readonly topicId = undefined;
-  readonly ownsTopic = false;
-  readonly errors = new ErrorRows(failedRowFields);
-  readonly plan: QueryPlan;
+export class ViewNode extends DataflowNode {
   readonly meters: Meters;
-  readonly budgetBytes: number;
-  failure: MillraceError | undefined;
-  delta: readonly Batch[] = [];
   readonly #fingerprint: string;
-  #dataflow: Dataflow;
   #rows: Arrangement;
 
-  constructor({ relation, sql, plan, dependsOn, clock, budgetBytes }: ViewOptions) {
-    this.plan = plan;
-    this.budgetBytes = budgetBytes;
-    this.meters = new Meters(() => clock.monotonicMs());
-    this.relation = relation;
-    this.sql = sql;
-    this.dependsOn = dependsOn;
-    const { root, ...rows } = plan;
+  constructor(options: Omit<DataflowNodeOptions, 'observe'> & { readonly clock: Clock }) {
+    const meters = new Meters(() => options.clock.monotonicMs());
+    super({ ...options, observe: meters.observe });
+    this.meters = meters;
+    const { root, ...rows } = options.plan;
     this.#fingerprint = `${JSON.stringify(rows)}\n${planFingerprint(root)}`;
-    this.#dataflow = this.#build();
-    this.#rows = new Arrangement(plan.root.fields);
-  }
-
-  #build(): Dataflow {
-    return buildDataflow(this.plan.root, {
-      mode: 'collect',
-      text: this.sql,
-      onErrors: (errors) => this.errors.add(failedRows(errors)),
-      observe: this.meters.observe,
-    });
+    this.#rows = new Arrangement(root.fields);
   }
 
   /** State of a view that stopped is not state that a restart may take for its own. */
   get fingerprint(): string {
     return this.failure === undefined ? this.#fingerprint : 'stopped';
-  }
-
-  /** Stops for good and lets its state go: a restart tries again from the log. */
-  stop(failure: MillraceError): void {
-    this.failure = failure;
-    this.#dataflow = this.#build();
-    this.#rows = new Arrangement(this.plan.root.fields);
-    this.delta = [];
   }
 
   get rowCount(): number {
@@ -289,69 +244,20 @@ export class ViewNode implements RelationNode {
     return this.#rows.find(columns, key);
   }
 
-  /** State of the operators and of the result. */
-  get stateSize(): StateSize {
-    const size = { rows: 0, bytes: 0 };
-    for (const table of this.stateTables()) {
-      size.rows += table.size?.rows ?? 0;
-      size.bytes += table.size?.bytes ?? 0;
-    }
-    return size;
-  }
-
-  /** Ids of the relations that its plan reads; negative ones are relations of errors. */
-  get inputIds(): readonly number[] {
-    return [...new Set(this.#dataflow.inputs.map(({ relationId }) => relationId))];
-  }
-
-  /**
-   * Gives out the rows that depend on no input, and makes ready for `fill`. A view whose state was
-   * restored gave them.
-   */
-  begin(): void {
-    this.#dataflow.loading.isSet = true;
-    this.#run();
-  }
-
-  /** All inputs went in. */
-  filled(): void {
-    this.#dataflow.loading.isSet = false;
-    this.#run();
-  }
-
-  /** State comes from a checkpoint. */
-  resume(): void {
-    this.#dataflow.constantsGiven.isSet = true;
-  }
-
-  step(input: StepInput): void {
-    for (const source of this.#dataflow.inputs) source.feed(input.delta(source.relationId));
-    this.#run();
-  }
-
-  /** Feeds rows of one input while the view is being filled. */
-  fill(relationId: number, batches: readonly Batch[]): void {
-    for (const source of this.#dataflow.inputs) {
-      if (source.relationId === relationId) source.feed(batches);
-    }
-    this.#run();
-  }
-
   snapshot(): Iterable<Batch> {
     return this.#rows.snapshot();
   }
 
-  stateTables(): readonly StateTable[] {
-    return [
-      ...this.#dataflow.root.stateTables(),
-      ...this.#rows.stateTables(),
-      ...this.errors.stateTables(),
-    ];
+  protected take(changes: readonly Batch[]): void {
+    this.delta = changes;
+    for (const batch of changes) this.#rows.apply(batch);
   }
 
-  #run(): void {
-    if (this.failure !== undefined) return;
-    this.delta = this.#dataflow.root.step();
-    for (const batch of this.delta) this.#rows.apply(batch);
+  protected ownTables(): readonly StateTable[] {
+    return this.#rows.stateTables();
+  }
+
+  protected clear(): void {
+    this.#rows = new Arrangement(this.plan.root.fields);
   }
 }

@@ -5,12 +5,12 @@ import type { PlanNode } from '../../sql/plan/physical.ts';
 import type { Entry } from '../../storage/store.ts';
 import { noBatches } from '../dataflow/operator.ts';
 import type { Catalogue } from './catalogue.ts';
+import { DataflowNode } from './dataflow-node.ts';
 import { type PartitionReader, readEntries } from './entry-reader.ts';
 import { Frontier } from './frontier.ts';
 import { type Lookup, lookupsOf } from './lookups.ts';
-import { type RelationNode, TopicNode, ViewNode } from './nodes.ts';
+import { type RelationNode, type StepInput, TopicNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
-import { SinkNode } from './sink-node.ts';
 import { Slices } from './slices.ts';
 import { endOfSlice, type StepLoop } from './step-loop.ts';
 
@@ -112,8 +112,7 @@ export class RelationReader {
    * catalogue in `publish`, which runs with no step in between.
    */
   async fill(node: RelationNode, onProgress: OnProgress, publish: () => void): Promise<void> {
-    if (node instanceof ViewNode || node instanceof SinkNode)
-      await this.#fillView(node, onProgress, publish);
+    if (node instanceof DataflowNode) await this.#fillView(node, onProgress, publish);
     else await this.#fillFromTopic(node, onProgress, publish);
     settled(node);
   }
@@ -128,7 +127,7 @@ export class RelationReader {
       const spans = Frontier.spans(topicId, reached, until);
       if (spans.length === 0) return publish();
       for await (const entries of this.#entries(spans, onProgress)) {
-        node.step({ entries: () => entries, delta: () => noBatches });
+        node.step({ ...quiet, entries: () => entries });
         settled(node);
         if (slices.isOver) await slices.next();
       }
@@ -137,7 +136,7 @@ export class RelationReader {
   }
 
   /** First a snapshot of the inputs, then what steps changed meanwhile. */
-  async #fillView(node: ViewNode | SinkNode, onProgress: OnProgress, publish: () => void) {
+  async #fillView(node: DataflowNode, onProgress: OnProgress, publish: () => void) {
     const { steps, clock } = this.#options;
     const slices = new Slices(clock);
     const missed: ReadonlyMap<number, readonly Batch[]>[] = [];
@@ -157,7 +156,7 @@ export class RelationReader {
       settled(node);
       while (missed.length > 0) {
         const changes = missed.shift()!;
-        node.step({ entries: () => [], delta: (id) => changes.get(id) ?? noBatches });
+        node.step({ ...quiet, delta: (id) => changes.get(id) ?? noBatches });
         settled(node);
         if (slices.isOver) await slices.next();
       }
@@ -167,6 +166,9 @@ export class RelationReader {
     }
   }
 }
+
+/** A step that brings nothing. */
+const quiet: StepInput = { entries: () => [], delta: () => noBatches, failure: () => undefined };
 
 /** Nobody reads the changes of a relation that is being filled. */
 function settled(node: RelationNode): void {

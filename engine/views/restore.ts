@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/logger.ts';
 import type { KvStore } from '../../storage/kv/kv-store.ts';
 import type { RelationCreated, RelationRenamed } from '../broker/catalogue-record.ts';
 import { type Cut, type Origin, originOf } from '../formats/sink-entry.ts';
@@ -11,14 +12,15 @@ import {
   restoreTables,
   type SavedCheckpoint,
 } from './checkpoint-store.ts';
+import { DataflowNode } from './dataflow-node.ts';
 import { build } from './definitions.ts';
 import { Frontier } from './frontier.ts';
 import { LostNode } from './lost-node.ts';
-import { type RelationNode, ViewNode } from './nodes.ts';
+import type { RelationNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
 import type { StartReport } from './protocol.ts';
 import type { RelationReader } from './relation-reader.ts';
-import { cutOf, inStepOrder, splitAt } from './sink-cuts.ts';
+import { cutOf, inStepOrder, lowest, splitAt } from './sink-cuts.ts';
 import { SinkNode } from './sink-node.ts';
 import type { SinkWriter } from './sink-writer.ts';
 import type { StepLoop } from './step-loop.ts';
@@ -31,6 +33,7 @@ interface Options {
   readonly steps: StepLoop;
   readonly reader: RelationReader;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly writer: SinkWriter;
   /** The relations that exist, in the order of their creation, and how they were renamed. */
   readonly records: readonly (RelationCreated | RelationRenamed)[];
@@ -57,7 +60,7 @@ export async function restore(options: Options): Promise<Restored> {
       catalogue.rename(record);
       continue;
     }
-    const made = build(catalogue, record, options.clock);
+    const made = build(catalogue, record, options);
     if (!('step' in made)) {
       if ('relation' in made) catalogue.views.set(id, made);
       else if ('tableId' in made) catalogue.addIndex(made);
@@ -65,26 +68,31 @@ export async function restore(options: Options): Promise<Restored> {
       continue;
     }
     catalogue.nodes.set(id, made);
-    if (isSaved(made, checkpoint, missing)) {
+    const failure = made instanceof SinkNode && SinkNode.failureOf(saved.get(id));
+    if (failure) {
+      made.stop(failure);
+    } else if (isSaved(made, checkpoint, missing)) {
       await restoreTables(kv, id, made.stateTables());
-      if (made instanceof ViewNode || made instanceof SinkNode) made.resume();
+      if (made instanceof DataflowNode) made.resume();
     } else {
       missing.push(made);
     }
   }
   for (const id of await relationsWithPieces(kv)) {
-    const isKept = catalogue.nodes.has(id) && !missing.some(({ relation }) => relation.id === id);
+    const node = catalogue.nodes.get(id);
+    const isKept = node !== undefined && node.failure === undefined && !missing.includes(node);
     if (!isKept) await kv.deleteRange(pieceRange(id));
   }
   for (const { relation } of missing) saved.delete(relation.id);
-  const sinks = [...catalogue.nodes.values()].filter((node) => node instanceof SinkNode);
-  for (const sink of sinks) {
-    options.writer.attach(sink);
-    sink.written = await lastOutput(reader, sink);
+  const sinks: SinkNode[] = [];
+  for (const node of catalogue.nodes.values()) {
+    if (!(node instanceof SinkNode) || node.failure !== undefined) continue;
+    sinks.push(node);
+    options.writer.attach(node);
+    node.written = await lastOutput(reader, node);
   }
-  const outputs = inStepOrder(sinks.flatMap(({ written }) => (written ? [written.after] : [])));
   const beginnings: Beginnings = new Map();
-  const beyond = await followAll(catalogue, client, frontier, checkpoint, outputs[0], beginnings);
+  const beyond = await followAll(catalogue, client, frontier, checkpoint, sinks, beginnings);
   let lost = 0;
   for (const node of missing) {
     const { id } = node.relation;
@@ -94,12 +102,17 @@ export async function restore(options: Options): Promise<Restored> {
       catalogue.nodes.set(id, new LostNode(node, reason));
       continue;
     }
-    const publish = () => {
-      if (node instanceof SinkNode) node.emitFilled(cutOf(frontier, node.inputTopics));
-    };
-    await reader.fill(node, () => undefined, publish);
+    await reader.fill(
+      node,
+      () => undefined,
+      () => {
+        if (!(node instanceof SinkNode)) return;
+        node.emitFilled(cutOf(frontier, node.inputTopics), checkpoint?.relations.has(id) === true);
+      },
+    );
   }
   const writing = sinks.filter((sink) => catalogue.nodes.get(sink.relation.id) === sink);
+  for (const sink of writing) sink.startFrom(cutOf(frontier, sink.inputTopics));
   return {
     restored: catalogue.nodes.size - missing.length,
     filled: missing.length - lost,
@@ -123,33 +136,23 @@ async function lastOutput(reader: RelationReader, sink: SinkNode): Promise<Origi
   return last;
 }
 
-/**
- * Replays with a step's boundary where each sink's output ends; a step of which parts are missing
- * is run again as the one step that it was.
- */
+/** Replays with a step's boundary where each sink's last output begins, if it lacks parts, and ends. */
 async function replayAll(
   steps: StepLoop,
   client: PortClient,
   spans: readonly Span[],
   sinks: readonly SinkNode[],
 ): Promise<number> {
-  const written = sinks.flatMap((sink) => sink.written ?? []);
-  const isUnfinished = ({ part, of }: Origin) => part + 1 < of;
-  const cuts = inStepOrder(
-    written.flatMap((origin) =>
-      isUnfinished(origin) ? [origin.before, origin.after] : [origin.after],
-    ),
-  );
+  const cuts = sinks.flatMap(({ written }) => {
+    if (written === undefined) return [];
+    return written.isLast ? [written.after] : [written.before, written.after];
+  });
   let rest = [...spans];
   let count = 0;
-  for (const cut of cuts) {
+  for (const cut of inStepOrder(cuts)) {
     const [below, beyond] = splitAt(rest, cut);
     rest = beyond;
-    if (below.length === 0) continue;
-    const isOneStep = written.some((origin) => isUnfinished(origin) && origin.after === cut);
-    count += isOneStep
-      ? await steps.replayAtOnce(client.rows(below))
-      : await steps.replay(client.rows(below));
+    if (below.length > 0) count += await steps.replay(client.rows(below));
   }
   return count + (await steps.replay(client.rows(rest)));
 }
@@ -178,8 +181,8 @@ function lossOf(
   beginnings: Beginnings,
 ): string | undefined {
   const startsAt = catalogue.starts.get(node.relation.id) ?? [];
-  const hasInputs = node instanceof ViewNode || node instanceof SinkNode;
-  const inputs = hasInputs ? node.dependsOn.map((id) => catalogue.node(id)) : [node];
+  const inputs =
+    node instanceof DataflowNode ? node.dependsOn.map((id) => catalogue.node(id)) : [node];
   for (const input of inputs) {
     if (input instanceof LostNode) return `it reads "${input.relation.name}", which is lost`;
     // A source keeps nothing itself; the rows of the others are there.
@@ -199,18 +202,18 @@ function lossOf(
   return undefined;
 }
 
-/**
- * Follows every topic from the checkpoint's frontier on; returns what lies between it and now.
- * `output`: the first cut up to which a sink has written.
- */
+/** Follows every topic from the checkpoint's frontier on; returns what lies between it and now. */
 async function followAll(
   catalogue: Catalogue,
   client: PortClient,
   frontier: Frontier,
   checkpoint: SavedCheckpoint | undefined,
-  output: Cut | undefined,
+  sinks: readonly SinkNode[],
   beginnings: Beginnings,
 ): Promise<Span[]> {
+  // Without a checkpoint everything is filled from the log: up to now, or up to where the outputs of
+  // the sinks are known, since they cannot be told apart in a fill.
+  const bound = new Map(lowest(sinks.flatMap(firstCut)));
   const beyond: Span[] = [];
   for (const { topicId } of catalogue.nodes.values()) {
     if (topicId === undefined || frontier.has(topicId)) continue;
@@ -220,11 +223,10 @@ async function followAll(
       ranges.map(({ minOffset }) => minOffset),
     );
     const ends = ranges.map(({ maxOffset }) => maxOffset);
-    // Without a checkpoint everything is filled from the log: up to now, or up to where a sink's
-    // outputs are known, since they cannot be told apart in a fill.
-    const unsaved = new Map(output).get(topicId) ?? ends;
     const reached =
-      checkpoint?.frontier.has(topicId) === true ? checkpoint.frontier.of(topicId) : unsaved;
+      checkpoint?.frontier.has(topicId) === true
+        ? checkpoint.frontier.of(topicId)
+        : (bound.get(topicId) ?? ends);
     for (const [queueId, offset] of reached.entries()) {
       if (offset <= (ends[queueId] ?? 0)) continue;
       throw new MillraceError(
@@ -236,4 +238,11 @@ async function followAll(
     beyond.push(...Frontier.spans(topicId, reached, ends));
   }
   return beyond;
+}
+
+/** The first cut at which a replay has to stop for the sink; a fill's output begins anywhere. */
+function firstCut({ written }: SinkNode): Cut[] {
+  if (written === undefined) return [];
+  const isWhole = written.isLast || written.before.length === 0;
+  return [isWhole ? written.after : written.before];
 }

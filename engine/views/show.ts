@@ -7,6 +7,7 @@ import type { TopicStart } from '../broker/catalogue-record.ts';
 import type { Catalogue } from './catalogue.ts';
 import { errorsName, undecodableFields } from './error-rows.ts';
 import type { Session } from './session.ts';
+import { SinkNode } from './sink-node.ts';
 import { retentionRows } from './topic-options.ts';
 
 /** SHOW and DESCRIBE: the catalogue and the session's settings as rows. */
@@ -99,7 +100,8 @@ function rowsOf(
 
 function createRow(catalogue: Catalogue, { parts, span }: QualifiedName, context: Context) {
   const { name } = parts.at(-1)!;
-  const id = catalogue.find(name)?.id ?? catalogue.findIndex(name)?.id ?? 0;
+  const relation = catalogue.find(name) ?? catalogue.findSink(name);
+  const id = relation?.id ?? catalogue.findIndex(name)?.id ?? 0;
   const sql = catalogue.sqlOf(id);
   if (sql === undefined) throw noRelation(context, name, span, catalogue);
   return [name, sql];
@@ -119,7 +121,7 @@ export function noRelation(
 
 function columnRows(catalogue: Catalogue, { parts, span }: QualifiedName, context: Context) {
   const { name } = parts.at(-1)!;
-  const relation = catalogue.find(name);
+  const relation = catalogue.find(name) ?? catalogue.findSink(name);
   if (relation === undefined) throw noRelation(context, name, span, catalogue);
   return relation.columns.map((column, index) => {
     const notes = [
@@ -135,13 +137,17 @@ function columnRows(catalogue: Catalogue, { parts, span }: QualifiedName, contex
 export function describeRelation(catalogue: Catalogue, qualified: QualifiedName, context: Context) {
   const rows = columnRows(catalogue, qualified, context);
   const { name } = qualified.parts.at(-1)!;
-  const relation = catalogue.find(name)!;
+  const relation = (catalogue.find(name) ?? catalogue.findSink(name))!;
   const node = relation.id < 0 ? undefined : catalogue.node(relation.id);
   rows.push(['', relation.kind, '']);
   for (const start of catalogue.starts.get(relation.id) ?? []) {
     rows.push(['', 'starts at', startText(catalogue, start)]);
   }
   if (node?.failure !== undefined) rows.push(['', 'stopped', node.failure.message]);
+  if (node instanceof SinkNode) {
+    const waiting = node.waiting === undefined ? '' : `: ${node.waiting.message}`;
+    rows.push(['', 'outputs to write', `${node.outputs.length}${waiting}`]);
+  }
   if (node?.rowCount !== undefined) rows.push(['', 'rows', String(node.rowCount)]);
   if (node?.errors !== undefined) {
     const { count, fields } = node.errors;

@@ -1,6 +1,7 @@
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import { coerce } from '../../sql/analyze/coerce.ts';
 import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
+import type { Expr } from '../../sql/plan/expr.ts';
 import { columnExpr } from '../../sql/plan/expr-tools.ts';
 import { mapNode } from '../../sql/plan/nodes.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
@@ -9,7 +10,8 @@ import type { CreateSink } from '../../sql/syntax/ast.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkOptions } from './definitions.ts';
 import { hiddenKey, TableNode } from './nodes.ts';
-import type { SinkTarget } from './sink-node.ts';
+import { SinkNode } from './sink-node.ts';
+import type { SinkTarget } from './sink-output.ts';
 
 export interface SinkDefinition {
   readonly plan: QueryPlan;
@@ -39,10 +41,12 @@ export function defineSink(
       });
     }
     const { topicId } = owner;
-    refuseCycle(context, node, inputTopics, topicId);
+    refuseCycle(context, node, catalogue, inputTopics, topicId);
     const target = {
       topicId,
+      table: table.name,
       hasHiddenKey: owner.relation.columns.at(-1)?.name === hiddenKey,
+      notNull: table.columns.flatMap(({ nullable }, index) => (nullable ? [] : [index])),
     };
     const dependsOn = [...inputs, table.id];
     return { plan: intoTable(context, node, plan, table), dependsOn, target, inputTopics };
@@ -77,18 +81,28 @@ export function defineSink(
       },
     );
   }
-  refuseCycle(context, node, inputTopics, topic.topicId);
+  refuseCycle(context, node, catalogue, inputTopics, topic.topicId);
   const target = { topicId: topic.topicId, topic: { name: topic.name, format } } as const;
   return { plan, dependsOn: inputs, target, inputTopics };
 }
 
+/** A sink's output must never come back to it, be it through other sinks. */
 function refuseCycle(
   context: Context,
   node: CreateSink,
+  catalogue: Catalogue,
   inputs: readonly number[],
   topicId: number,
 ): void {
-  if (!inputs.includes(topicId)) return;
+  const sinks = [...catalogue.nodes.values()].filter((item) => item instanceof SinkNode);
+  const sources = new Set(inputs);
+  // A set grows while it is walked through: what feeds an input is an input too.
+  for (const source of sources) {
+    for (const { target, inputTopics } of sinks) {
+      if (target.topicId === source) for (const input of inputTopics) sources.add(input);
+    }
+  }
+  if (!sources.has(topicId)) return;
   throw complain(context, node.target.span, `"${node.target.name}" is an input of its own sink`, {
     sqlState: '42P17',
   });
@@ -117,24 +131,53 @@ function intoTable(
     const message = `the query has ${fields.length} columns, "${table.name}" has ${table.columns.length}`;
     throw complain(context, node.source.span, message, { sqlState: '42601' });
   }
+  const outputs = table.columns.map(({ type }, index) => {
+    const value = { ...columnExpr(index, fields[index]!.type), span: node.source.span };
+    return coerce(context, value, type, 'assignment');
+  });
   if (table.primaryKey.length === 0 && !plan.root.appendOnly) {
     throw complain(context, node.source.span, 'the query takes rows back', {
       sqlState: '0A000',
       hint: 'The table needs a PRIMARY KEY by which they are found.',
     });
   }
-  const outputs = table.columns.map(({ type }, index) => {
-    const value = { ...columnExpr(index, fields[index]!.type), span: node.source.span };
-    return coerce(context, value, type, 'assignment');
-  });
-  const strict = table.columns.findIndex(
-    ({ nullable }, index) =>
-      !nullable && fields[index]!.nullable && !table.primaryKey.includes(index),
-  );
-  if (strict >= 0) {
-    const message = `column "${table.columns[strict]!.name}" of "${table.name}" is NOT NULL, the query's may be NULL`;
-    throw complain(context, node.source.span, message, { sqlState: '23502' });
-  }
+  if (table.primaryKey.length > 0) checkKey(context, node, plan, table, outputs);
   const names = table.columns.map(({ name }) => name);
   return { ...plan, root: optimized(mapNode(plan.root, names, outputs)) };
+}
+
+/**
+ * Each row of the query has a key of its own in the table. Else the row that stands there would
+ * depend on the order in which rows came, and one that goes would take another's place away.
+ */
+function checkKey(
+  context: Context,
+  node: CreateSink,
+  { root }: QueryPlan,
+  table: Relation,
+  outputs: readonly Expr[],
+): void {
+  const isWithinKey = root.uniqueKey?.every(
+    (column) => table.primaryKey.includes(column) && keepsApart(outputs[column]!),
+  );
+  if (isWithinKey === true) return;
+  const names = table.primaryKey.map((column) => `"${table.columns[column]!.name}"`).join(', ');
+  throw complain(
+    context,
+    node.source.span,
+    `several rows of the query may have the same key ${names} of "${table.name}"`,
+    {
+      sqlState: '0A000',
+      hint: 'Group by the key, or take one row of each with SELECT DISTINCT ON.',
+    },
+  );
+}
+
+/** A value as it is, or in a wider type. */
+function keepsApart(expr: Expr): boolean {
+  if (expr.kind === 'column') return true;
+  if (expr.kind !== 'call' || expr.args.length !== 1) return false;
+  const widths = ['smallint', 'integer', 'bigint'];
+  const [from, to] = [widths.indexOf(expr.args[0]!.type.kind), widths.indexOf(expr.type.kind)];
+  return from >= 0 && from < to && expr.functionId.startsWith('cast:') && keepsApart(expr.args[0]!);
 }

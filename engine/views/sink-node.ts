@@ -1,162 +1,139 @@
-import type { Relation } from '../../sql/analyze/catalog.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { planFingerprint } from '../../sql/plan/intern.ts';
-import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { Arrangement } from '../dataflow/arrangement.ts';
-import { buildDataflow, type Dataflow } from '../dataflow/build.ts';
-import { noBatches } from '../dataflow/operator.ts';
+import { columnsBytes } from '../dataflow/chunk.ts';
+import { failedRow } from '../dataflow/linear.ts';
 import { RowTable } from '../dataflow/row-table.ts';
 import { rowOrder } from '../dataflow/sort.ts';
-import type { StateTable } from '../dataflow/table.ts';
+import type { StateSize, StateTable } from '../dataflow/table.ts';
 import type { Cut, Origin } from '../formats/sink-entry.ts';
-import { ErrorRows, failedRowFields, failedRows } from './error-rows.ts';
-import type { RelationNode, StepInput } from './nodes.ts';
+import { DataflowNode, type DataflowNodeOptions } from './dataflow-node.ts';
+import { failedRows } from './error-rows.ts';
 import { isWithin } from './sink-cuts.ts';
-
-/** Rows of one part of a step's output. */
-const partRows = 8192;
+import type { SinkOutput, SinkTarget } from './sink-output.ts';
 
 const positionFields: readonly Field[] = [
   { name: 'offset', type: { kind: 'bigint' }, nullable: false },
 ];
 
-export interface SinkTarget {
-  readonly topicId: number;
-  /** The topic's name and the messages' format; absent for a table. */
-  readonly topic?: { readonly name: string; readonly format: 'json' | 'changelog' };
-  /** The table has a hidden key, which is NULL in what is written. */
-  readonly hasHiddenKey?: boolean;
-}
-
-interface Options {
-  readonly relation: Relation;
-  readonly sql: string;
-  readonly plan: QueryPlan;
-  readonly dependsOn: readonly number[];
+interface Options extends Omit<DataflowNodeOptions, 'observe'> {
   readonly target: SinkTarget;
   /** Topics that its inputs come from. */
   readonly inputTopics: readonly number[];
 }
 
-/** What a step gave for a sink, to be written in this order. */
-export interface SinkPart {
-  readonly origin: Origin;
-  readonly rows: Batch;
-}
+/** How a checkpoint names a sink that stopped: its error follows as JSON. */
+const stoppedPrefix = 'stopped ';
 
 /**
  * A sink: a dataflow whose changes are written into a topic or a table, each step's once. It keeps
  * no rows; what it wrote last stands in its target (formats/sink-entry.ts).
+ *
+ * A sink that stopped stays stopped over restarts: checkpoints went on without its outputs.
  */
-export class SinkNode implements RelationNode {
-  relation: Relation;
-  readonly sql: string;
-  readonly dependsOn: readonly number[];
-  readonly topicId = undefined;
-  readonly ownsTopic = false;
+export class SinkNode extends DataflowNode {
   readonly rowCount = undefined;
-  readonly errors = new ErrorRows(failedRowFields);
-  readonly fingerprint: string;
   readonly target: SinkTarget;
   readonly inputTopics: readonly number[];
   readonly fields: readonly Field[];
-  delta: readonly Batch[] = noBatches;
   /** The last output that was found in the target at start: all up to it is written. */
   written: Origin | undefined;
-  /** Takes what is to be written. */
-  onPart: (part: SinkPart) => void = () => undefined;
-  readonly #dataflow: Dataflow;
+  /** Takes what is to be written, in this order. */
+  onOutput: (output: SinkOutput) => void = () => undefined;
+  /** What it took and is not written yet. */
+  outputs: SinkOutput[] = [];
+  /** Why the last try to write failed; it is tried again. */
+  waiting: MillraceError | undefined;
+  readonly #fingerprint: string;
   readonly #position = new RowTable(positionFields);
-  #changes: Batch[] = [];
+  /** What changed since the last output, or since the beginning of one that is not written whole. */
+  #changes: Arrangement | undefined;
 
-  constructor({ relation, sql, plan, dependsOn, target, inputTopics }: Options) {
-    this.relation = relation;
-    this.sql = sql;
-    this.dependsOn = dependsOn;
-    this.target = target;
-    this.inputTopics = inputTopics;
-    this.fields = plan.root.fields;
-    this.fingerprint = planFingerprint(plan.root);
-    this.#dataflow = buildDataflow(plan.root, {
-      mode: 'collect',
-      text: sql,
-      onErrors: (errors) => this.errors.add(failedRows(errors)),
-    });
+  constructor(options: Options) {
+    super(options);
+    const { root } = options.plan;
+    this.target = options.target;
+    this.inputTopics = options.inputTopics;
+    this.fields = root.fields;
+    this.#fingerprint = planFingerprint(root);
   }
 
-  get inputIds(): readonly number[] {
-    return [...new Set(this.#dataflow.inputs.map(({ relationId }) => relationId))];
+  get targetTopicId(): number {
+    return this.target.topicId;
   }
 
-  begin(): void {
-    this.#dataflow.loading.isSet = true;
-    this.#run();
+  get fingerprint(): string {
+    if (this.failure === undefined) return this.#fingerprint;
+    const { code, message, sqlState, hint } = this.failure;
+    return stoppedPrefix + JSON.stringify({ code, message, sqlState, hint });
   }
 
-  filled(): void {
-    this.#dataflow.loading.isSet = false;
-    this.#run();
+  /** The error that a checkpoint's fingerprint says the sink stopped for. */
+  static failureOf(fingerprint: string | undefined): MillraceError | undefined {
+    if (fingerprint?.startsWith(stoppedPrefix) !== true) return undefined;
+    const { code, message, ...rest } = JSON.parse(fingerprint.slice(stoppedPrefix.length));
+    return new MillraceError(code, message, rest);
   }
 
-  resume(): void {
-    this.#dataflow.constantsGiven.isSet = true;
+  /** With what waits to be written. */
+  override get stateSize(): StateSize {
+    const { rows, bytes } = super.stateSize;
+    const waiting = this.outputs.map((output) => columnsBytes(output.rows.columns));
+    const own = this.#changes?.stateTables().map(({ size }) => size?.bytes ?? 0) ?? [];
+    return { rows, bytes: [...waiting, ...own].reduce((sum, part) => sum + part, bytes) };
   }
 
-  step(input: StepInput): void {
-    for (const source of this.#dataflow.inputs) source.feed(input.delta(source.relationId));
-    this.#run();
-  }
-
-  fill(relationId: number, batches: readonly Batch[]): void {
-    for (const source of this.#dataflow.inputs) {
-      if (source.relationId === relationId) source.feed(batches);
-    }
-    this.#run();
-  }
-
-  #run(): void {
-    this.#changes.push(...this.#dataflow.root.step());
-  }
-
-  /** Hands out what changed since the last call, unless it is written already. */
+  /** The step that moved the inputs from `before` to `after` is over: its output, if it has any. */
   emit(before: Cut, after: Cut): void {
-    const changes = this.#changes;
-    this.#changes = [];
+    if (this.failure !== undefined) return;
+    let origin = { sink: this.relation.id, before, after };
     let firstPart = 0;
     if (this.written !== undefined) {
-      const { part, of, before: wasBefore, after: wasAfter } = this.written;
-      const isSameStep = isWithin(after, wasAfter) && isWithin(wasAfter, after);
-      if (isWithin(after, wasAfter)) {
-        const isUnfinished = isSameStep && part + 1 < of && isWithin(wasBefore, before);
-        if (!isUnfinished) return;
-        firstPart = part + 1;
+      const { before: from, after: until, part, isLast } = this.written;
+      const isFill = from.length === 0;
+      if (!isWithin(after, until)) {
+        return this.stop(
+          new MillraceError(
+            'CORRUPTION',
+            `sink "${this.relation.name}" stopped: a step went past the end of what it had written`,
+          ),
+        );
       }
+      const isReached = isWithin(until, after);
+      if (isLast || (!isFill && isWithin(after, from))) this.#changes = undefined;
+      if (!isReached) return;
       this.written = undefined;
+      origin = { sink: this.relation.id, before: from, after: until };
+      firstPart = part + 1;
     }
-    const rows = consolidated(changes, this.fields);
+    const rows = this.#changes && sorted(this.#changes);
+    this.#changes = undefined;
     if (rows === undefined) return;
-    const of = Math.ceil(rows.rowCount / partRows);
-    for (let part = firstPart; part < of; part++) {
-      const from = part * partRows;
-      const count = Math.min(partRows, rows.rowCount - from);
-      const numbers = Int32Array.from({ length: count }, (_, row) => from + row);
-      const origin = { sink: this.relation.id, before, after, part, of };
-      this.onPart({ origin, rows: gatherBatch(rows, numbers, count) });
-    }
+    const output = { origin, rows, firstPart };
+    this.outputs.push(output);
+    this.onOutput(output);
   }
 
   /**
-   * After a fill up to `after`: what the rows that are there give, unless the sink has written
-   * before.
+   * The sink was filled up to `reached`. `isKnown`: a checkpoint at that cut had it, so that what
+   * the inputs held then is written.
    */
-  emitFilled(after: Cut): void {
-    const isFirst = this.written === undefined || this.written.before.length === 0;
-    if (!isFirst) this.#changes = [];
-    else this.emit([], after);
+  emitFilled(reached: Cut, isKnown: boolean): void {
+    if (isKnown) this.#changes = undefined;
+    else this.emit([], reached);
+    this.startFrom(reached);
+  }
+
+  /** Steps go on from this cut. */
+  startFrom(reached: Cut): void {
+    if (this.written !== undefined && isWithin(this.written.after, reached)) {
+      this.written = undefined;
+    }
   }
 
   /** An entry stands at this offset of the target. */
@@ -173,21 +150,53 @@ export class SinkNode implements RelationNode {
     return 0;
   }
 
-  stateTables(): readonly StateTable[] {
-    const own = [...this.errors.stateTables(), this.#position];
-    return [...this.#dataflow.root.stateTables(), ...own];
+  protected take(changes: readonly Batch[]): void {
+    for (const batch of changes) {
+      const rows = this.#withoutNulls(batch);
+      if (rows.rowCount === 0) continue;
+      this.#changes ??= new Arrangement(this.fields);
+      this.#changes.apply(rows);
+    }
+  }
+
+  /** The rows that the target takes; one that has NULL in a NOT NULL column is an error. */
+  #withoutNulls(batch: Batch): Batch {
+    const { notNull = [], table } = this.target;
+    const strict = notNull.filter((column) => batch.columns[column]!.nulls !== undefined);
+    if (strict.length === 0) return batch;
+    const kept: number[] = [];
+    for (let row = 0; row < batch.rowCount; row++) {
+      const bad = strict.find((column) => batch.columns[column]!.nulls![row] === 1);
+      if (bad === undefined) {
+        kept.push(row);
+        continue;
+      }
+      const { name } = this.fields[bad]!;
+      const message = `null value in column "${name}" of relation "${table}" violates not-null constraint`;
+      const error = new MillraceError('SQL_RUNTIME', message, { sqlState: '23502' });
+      const columns = this.fields.map((_, column) => column);
+      this.errors.add(failedRows([failedRow(this.fields, columns, batch, row, error)]));
+    }
+    if (kept.length === batch.rowCount) return batch;
+    return gatherBatch(batch, Int32Array.from(kept), kept.length);
+  }
+
+  protected ownTables(): readonly StateTable[] {
+    return [this.#position];
+  }
+
+  protected clear(): void {
+    this.#changes = undefined;
+    this.outputs = [];
   }
 }
 
 /** The net change: what goes first, then what comes, each sorted by the whole row. */
-function consolidated(changes: readonly Batch[], fields: readonly Field[]): Batch | undefined {
-  const net = new Arrangement(fields);
-  for (const batch of changes) net.apply(batch);
-  const batches = [...net.snapshot()];
+function sorted(changes: Arrangement): Batch | undefined {
+  const batches = [...changes.snapshot()];
   if (batches.length === 0) return undefined;
   const all = concatenated(batches);
-  const keys = fields.map((_, column) => ({ column, descending: false, nullsFirst: false }));
-  const byRow = rowOrder(all, keys);
+  const byRow = rowOrder(all);
   const order = Int32Array.from({ length: all.rowCount }, (_, row) => row).sort(
     (a, b) => Math.sign(all.weights[a]!) - Math.sign(all.weights[b]!) || byRow(a, b),
   );

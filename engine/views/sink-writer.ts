@@ -1,101 +1,118 @@
 import { type Clock, sleep } from '../../platform/clock.ts';
-import { MillraceError } from '../../platform/errors.ts';
+import { type ErrorCode, MillraceError, toErrorData } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
-import type { Batch, Column } from '../../sql/columns/batch.ts';
-import { tableEntry, topicEntry } from '../formats/sink-entry.ts';
 import type { PortClient } from './port-client.ts';
-import type { SinkNode, SinkPart } from './sink-node.ts';
+import type { AppendedEntry } from './protocol.ts';
+import type { SinkNode } from './sink-node.ts';
+import { entriesOf, type SinkOutput } from './sink-output.ts';
+import type { TableLocks } from './table-locks.ts';
 
 interface Options {
   readonly client: PortClient;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** A part could not be written, and never will. */
-  readonly onFailure: (error: unknown) => void;
+  readonly locks: TableLocks;
+  /** Whether the sink still exists. */
+  readonly exists: (node: SinkNode) => boolean;
 }
 
-/** Between two tries to write a part that the disk had no room for. */
+/** Between two tries to write a part that the disk did not take. */
 const retryMs = 1000;
 
+/** What passes: the entry is not in the log, and may be another time. */
+const passing: ReadonlySet<ErrorCode> = new Set([
+  'DISK_FULL',
+  'IO',
+  'RESOURCE_LIMIT',
+  'UNAVAILABLE',
+]);
+
 /**
- * Writes what sinks give out, part after part, in the order of the steps. A checkpoint waits for
- * `flushed`: it must not be ahead of the outputs.
+ * Writes what sinks give out: of each sink part after part, in the order of the steps; sinks do not
+ * wait for each other. A sink whose part can never be written stops, and all else goes on. A
+ * checkpoint waits for `flushed`: it must not be ahead of the outputs.
  */
 export class SinkWriter {
-  readonly #client: PortClient;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #onFailure: (error: unknown) => void;
-  #tail: Promise<void> = Promise.resolve();
+  readonly #options: Options;
+  /** Of each sink that has something to write, when all of it is written. */
+  readonly #lanes = new Map<SinkNode, Promise<void>>();
+  readonly #closing: Promise<void>;
+  #close: () => void = () => undefined;
   #isClosed = false;
+  #hasGivenUp = false;
 
-  constructor({ client, clock, logger, onFailure }: Options) {
-    this.#client = client;
-    this.#clock = clock;
-    this.#logger = logger;
-    this.#onFailure = onFailure;
+  constructor(options: Options) {
+    this.#options = options;
+    this.#closing = new Promise((resolve) => {
+      this.#close = resolve;
+    });
   }
 
   attach(node: SinkNode): void {
-    node.onPart = (part) => {
-      this.#tail = this.#tail.then(() => this.#write(node, part));
+    node.onOutput = (output) => {
+      const before = this.#lanes.get(node) ?? Promise.resolve();
+      const lane = before.then(() => this.#writeAll(node, output));
+      this.#lanes.set(node, lane);
+      void lane.then(() => {
+        if (this.#lanes.get(node) === lane) this.#lanes.delete(node);
+      });
     };
   }
 
-  /** Resolves when everything given out so far is durable. */
-  flushed(): Promise<void> {
-    return this.#tail;
+  /**
+   * Resolves when everything given out so far is durable, but for what stopped sinks lost; `false`
+   * when part of it was given up.
+   */
+  async flushed(): Promise<boolean> {
+    await Promise.all(this.#lanes.values());
+    return !this.#hasGivenUp;
   }
 
-  /** What is not written yet is written after the next start. */
+  /** From now on nothing is tried again: the next start writes what is not written then. */
   close(): void {
     this.#isClosed = true;
+    this.#close();
   }
 
-  async #write(node: SinkNode, part: SinkPart): Promise<void> {
-    const entry = encode(node, part);
-    for (;;) {
-      // A promise that stays open: no checkpoint may claim what was not written.
-      if (this.#isClosed) return new Promise(() => undefined);
-      try {
-        node.wrote(await this.#client.append(entry));
-        return;
-      } catch (error) {
-        const isFull = error instanceof MillraceError && error.code === 'DISK_FULL';
-        if (!isFull) {
-          this.#isClosed = true;
-          this.#onFailure(error);
-          continue;
-        }
-        this.#logger.log('warn', `sink "${node.relation.name}" waits for room`, { error });
-        await sleep(this.#clock, retryMs);
+  async #writeAll(node: SinkNode, output: SinkOutput): Promise<void> {
+    for (const entry of entriesOf(output, node.target, node.fields)) {
+      while (!this.#isPointless(node) && !(await this.#write(node, entry))) {
+        if (this.#isClosed) this.#hasGivenUp = true;
       }
+      if (this.#isPointless(node)) return;
+    }
+    // A sink that stopped meanwhile has none left.
+    node.outputs.shift();
+  }
+
+  #isPointless(node: SinkNode): boolean {
+    return this.#hasGivenUp || node.failure !== undefined || !this.#options.exists(node);
+  }
+
+  /** False when it may be tried again. */
+  async #write(node: SinkNode, entry: AppendedEntry): Promise<boolean> {
+    const { client, clock, logger, locks } = this.#options;
+    const { name } = node.relation;
+    try {
+      node.wrote(await locks.run(entry.topicId, () => client.append(entry)));
+      node.waiting = undefined;
+      return true;
+    } catch (error) {
+      const { code, message, sqlState } = toErrorData(error);
+      const reason = new MillraceError(code, `sink "${name}": ${message}`, {
+        cause: error,
+        ...(sqlState === undefined ? {} : { sqlState }),
+      });
+      if (!passing.has(code)) {
+        node.stop(reason);
+        return true;
+      }
+      if (node.waiting?.message !== reason.message) {
+        logger.log('warn', `sink "${name}" waits`, { reason: message });
+      }
+      node.waiting = reason;
+      if (!this.#isClosed) await Promise.race([sleep(clock, retryMs), this.#closing]);
+      return false;
     }
   }
-}
-
-function encode({ target, fields }: SinkNode, { rows, origin }: SinkPart) {
-  const { topicId, topic } = target;
-  if (topic === undefined) {
-    const whole = target.hasHiddenKey === true ? withHiddenKey(rows) : rows;
-    return {
-      topicId,
-      kind: 'rows',
-      count: rows.rowCount,
-      body: tableEntry(whole, origin),
-    } as const;
-  }
-  const { body, count, messageId } = topicEntry(rows, fields, topic.format, topic.name, origin);
-  return { topicId, kind: 'messages', count, body, messageId } as const;
-}
-
-/** NULL keys are given when the rows are applied. */
-function withHiddenKey(rows: Batch): Batch {
-  const key: Column = {
-    layout: 'i64',
-    type: { kind: 'bigint' },
-    nulls: new Uint8Array(rows.rowCount).fill(1),
-    words: new Int32Array(2 * rows.rowCount),
-  };
-  return { ...rows, columns: [...rows.columns, key] };
 }

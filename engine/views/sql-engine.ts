@@ -27,6 +27,7 @@ import { SinkNode } from './sink-node.ts';
 import { SinkWriter } from './sink-writer.ts';
 import { describeStatement, onlyReads, Statements } from './statements.ts';
 import { StepLoop } from './step-loop.ts';
+import { TableLocks } from './table-locks.ts';
 
 export interface SqlEngineOptions {
   readonly port: Port;
@@ -53,6 +54,7 @@ export class SqlEngine {
   readonly clock: Clock;
   readonly steps: StepLoop;
   readonly reader: RelationReader;
+  readonly tableLocks = new TableLocks();
   readonly #options: SqlEngineOptions;
   readonly #streams: ResultStreams;
   readonly #statements: Statements;
@@ -82,8 +84,13 @@ export class SqlEngine {
     const { client, steps } = this;
     this.reader = new RelationReader({ catalogue, frontier, client, partitions, steps, clock });
     const { logger } = options;
-    const onFailure = (error: unknown) => this.#stopOn(error);
-    this.#writer = new SinkWriter({ client, clock, logger, onFailure });
+    this.#writer = new SinkWriter({
+      client,
+      clock,
+      logger,
+      locks: this.tableLocks,
+      exists: (node) => catalogue.nodes.get(node.relation.id) === node,
+    });
     this.#streams = new ResultStreams(this.client);
     this.#statements = new Statements(this);
     port.onMessage((message) => this.#receive(message as ToWorker));
@@ -207,6 +214,7 @@ export class SqlEngine {
       steps,
       reader,
       clock,
+      logger,
       writer: this.#writer,
       records: this.#created.splice(0),
     });
@@ -236,8 +244,8 @@ export class SqlEngine {
 
   async #stop(): Promise<void> {
     this.steps.stop();
-    await this.#checkpointer?.close();
     this.#writer.close();
+    await this.#checkpointer?.close();
     await this.#state?.close();
     this.client.post({ type: 'stopped' });
   }
@@ -250,7 +258,7 @@ export class SqlEngine {
           this.catalogue.rename(record);
           continue;
         }
-        const made = build(this.catalogue, record, this.clock);
+        const made = build(this.catalogue, record, this.#options);
         if ('step' in made) await this.#fill(record.relationId, made, onProgress);
         else if ('relation' in made) this.catalogue.views.set(record.relationId, made);
         else if ('tableId' in made) this.catalogue.addIndex(made);
@@ -275,7 +283,7 @@ export class SqlEngine {
     if (node instanceof SinkNode) this.#writer.attach(node);
     await this.reader.fill(node, onProgress, () => {
       this.catalogue.nodes.set(id, node);
-      if (node instanceof SinkNode) node.emitFilled(cutOf(this.frontier, node.inputTopics));
+      if (node instanceof SinkNode) node.emitFilled(cutOf(this.frontier, node.inputTopics), false);
     });
     this.#checkpointer?.touch();
   }

@@ -1,6 +1,6 @@
 import type { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
-import { type Context, complain, didYouMean } from '../../sql/analyze/context.ts';
+import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
 import { defineFunction } from '../../sql/analyze/sql-functions.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import type { Field, SqlValue } from '../../sql/columns/types.ts';
@@ -40,7 +40,6 @@ import {
   showFieldsOf,
 } from './show.ts';
 import { defineSink } from './sink-definition.ts';
-import { SinkNode } from './sink-node.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import type { StatementDescription } from './sql-service.ts';
 import { retentionOf, retentionOptions } from './topic-options.ts';
@@ -286,7 +285,15 @@ export class Statements {
       context,
     );
     if (free === undefined) return answer.done('CREATE INDEX');
-    if (unique) checkPresentRows(catalogue.nodes.get(tableId)!, name, columns);
+    if (unique) {
+      const table = catalogue.nodes.get(tableId)!;
+      const sink = catalogue.sinkInto(table.topicId);
+      if (sink !== undefined) {
+        const what = `a unique index on "${table.relation.name}", into which sink "${sink}" writes`;
+        throw unsupported(context, node.table.span, what);
+      }
+      checkPresentRows(table, name, columns);
+    }
     const sql = script.slice(node.span.start, node.span.end);
     return this.#adopt({ name, sql }, [], 'CREATE INDEX', answer);
   }
@@ -380,9 +387,7 @@ export class Statements {
       if (topic === undefined && node.ifExists) continue;
       if (topic === undefined) throw noTopic(context, name, span, catalogue);
       const reader = [...catalogue.nodes.values()].find(
-        (item) =>
-          item.topicId === topic.topicId ||
-          (item instanceof SinkNode && item.target.topicId === topic.topicId),
+        (item) => item.topicId === topic.topicId || item.targetTopicId === topic.topicId,
       );
       if (reader !== undefined) {
         throw complain(

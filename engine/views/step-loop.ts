@@ -88,21 +88,6 @@ export class StepLoop {
     return count;
   }
 
-  /** The same rows in one step, as they were in one step before. */
-  async replayAtOnce(parts: AsyncIterable<IndexRows>): Promise<number> {
-    const all: IndexRows[] = [];
-    for await (const rows of parts) all.push(rows);
-    const rowCount = all.reduce((sum, rows) => sum + rows.rowCount, 0);
-    const values = new Float64Array(rowCount * indexRowWidth);
-    let at = 0;
-    for (const rows of all) {
-      values.set(rows.values.subarray(0, rows.rowCount * indexRowWidth), at);
-      at += rows.rowCount * indexRowWidth;
-    }
-    for (let from = 0; from < rowCount; ) from = this.#step({ rowCount, values }, from);
-    return rowCount;
-  }
-
   async #run(): Promise<void> {
     if (this.#isRunning || this.#isHeld) return;
     this.#isRunning = true;
@@ -151,7 +136,11 @@ export class StepLoop {
       const node = catalogue.node(id);
       return (id < 0 ? node?.errors?.delta : node?.delta) ?? noBatches;
     };
-    const input = { entries: (topicId: number) => byTopic.get(topicId) ?? [], delta: deltas };
+    const input = {
+      entries: (topicId: number) => byTopic.get(topicId) ?? [],
+      delta: deltas,
+      failure: (id: number) => catalogue.node(id)?.failure,
+    };
     for (const node of nodes) node.step(input);
     for (const watcher of this.#watchers) watcher(deltas);
     for (const node of nodes) {

@@ -1,32 +1,33 @@
 import { MillraceError } from '../../platform/errors.ts';
-import type { Logger } from '../../platform/logger.ts';
 import type { Catalogue } from './catalogue.ts';
-import { ViewNode } from './nodes.ts';
+import { DataflowNode } from './dataflow-node.ts';
 
 /**
- * Stops the views whose state is over their budget, and those that read them: they would lack
- * rows. All others, and the server, go on.
+ * Stops the views and sinks whose state is over their budget, and those that read them: they would
+ * lack rows. All others, and the server, go on.
  */
-export function enforceBudgets(catalogue: Catalogue, logger: Logger): void {
+export function enforceBudgets(catalogue: Catalogue): void {
   for (const node of catalogue.nodes.values()) {
-    if (!(node instanceof ViewNode) || node.failure !== undefined) continue;
-    const { name } = node.relation;
-    const { bytes } = node.stateSize;
-    if (bytes <= node.budgetBytes) continue;
-    const message = `view "${name}" stopped: its state of ${bytes} bytes is over its budget of ${node.budgetBytes}`;
-    stop(catalogue, node, logger, message);
+    if (!(node instanceof DataflowNode) || !isOverBudget(node)) continue;
+    for (const id of catalogue.dependants(node.relation.id)) {
+      const reader = catalogue.nodes.get(id);
+      if (reader instanceof DataflowNode) reader.stop(node.failure!);
+    }
   }
 }
 
-function stop(catalogue: Catalogue, node: ViewNode, logger: Logger, message: string): void {
+/** True when the node was stopped because of what it takes. */
+export function isOverBudget(node: DataflowNode): boolean {
+  if (node.failure !== undefined) return false;
+  const { bytes } = node.stateSize;
+  if (bytes <= node.budgetBytes) return false;
+  const { kind, name } = node.relation;
+  const what = kind === 'sink' ? kind : 'view';
+  const message = `${what} "${name}" stopped: its state of ${bytes} bytes is over its budget of ${node.budgetBytes}`;
   const failure = new MillraceError('RESOURCE_LIMIT', message, {
     sqlState: '53200',
     hint: "Drop it, or make it anew with a larger WITH (state_budget = '...').",
   });
-  logger.log('warn', message, {});
   node.stop(failure);
-  for (const id of catalogue.dependants(node.relation.id)) {
-    const reader = catalogue.nodes.get(id);
-    if (reader instanceof ViewNode && reader.failure === undefined) reader.stop(failure);
-  }
+  return true;
 }

@@ -33,6 +33,8 @@ export interface Relation {
   /** Column numbers; empty when there is none. */
   readonly primaryKey: readonly number[];
   readonly primaryKeyName?: string;
+  /** Columns of which no two rows have the same values, where no key is declared: a view's. */
+  readonly uniqueKey?: readonly number[];
   readonly checks?: readonly CheckConstraint[];
   readonly uniques?: readonly UniqueConstraint[];
   /** A table declared APPEND ONLY: no statement takes a row back. */

@@ -25,8 +25,9 @@ import type {
 /** Constructors of plan nodes; each infers `appendOnly` and `uniqueKey` from its inputs. */
 
 export function inputNode(relation: Relation, columns: readonly number[]): InputNode {
-  const key = relation.primaryKey.map((column) => columns.indexOf(column));
-  const hasKey = key.length > 0 && key.every((column) => column >= 0);
+  const declared = relation.primaryKey.length > 0 ? relation.primaryKey : undefined;
+  const key = (relation.uniqueKey ?? declared)?.map((column) => columns.indexOf(column));
+  const hasKey = key?.every((column) => column >= 0) === true;
   return {
     kind: 'input',
     relationId: relation.id,

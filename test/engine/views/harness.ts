@@ -95,6 +95,8 @@ export interface Engine {
    * written but that of a clean stop.
    */
   checkpointed(): Promise<void>;
+  /** Fires the timers that the engine waits for. */
+  fireTimers(): void;
   /** The next writes of checkpoints fail. */
   failWrites(count: number): void;
   /** Writes that are still to fail. */
@@ -191,6 +193,9 @@ export async function openEngine(given?: Files): Promise<Engine> {
         if (!timers.fire()) return;
         await written;
       }
+    },
+    fireTimers: () => {
+      timers.fire();
     },
     failWrites: (count) => {
       state.toFail = count;
