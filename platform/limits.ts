@@ -23,6 +23,8 @@ export const limits = {
   receiveBatchMax: 32,
   /** A broker answer stops growing here; client caches hold 64 MiB. */
   receiveBytesMax: 8 * 1024 * 1024,
+  /** Batches kept in memory between the receives that take them message by message. */
+  batchCacheBytes: 64 * 1024 * 1024,
   /** How long a message may stay invisible (reference rocketmq-v2, 1.11). */
   invisibleMsMax: 12 * 3_600_000,
   /** Invisibility of a push consumer's message, renewed while the consumer lives (1.13). */

@@ -25,6 +25,7 @@ import {
   entryKinds,
   type FlushMode,
   type FoundMessage,
+  holdsMessages,
   type NameKind,
   type QueueRange,
   type RetentionReport,
@@ -280,7 +281,7 @@ export class LogStore implements Store {
     const lane = this.#lanes.get(partition)!;
     const storeTimeMs = this.#times.next(partition);
     // What the server itself builds on is always awaited.
-    const isOfClient = request.kind === entryKinds.messages && request.mustBeDurable !== true;
+    const isOfClient = holdsMessages(request.kind) && request.mustBeDurable !== true;
     const mayWait = this.#isEarly && isOfClient;
     const { placed, durable } = lane.log.append({ ...request, baseOffset, storeTimeMs, mayWait });
     queue.nextOffset = baseOffset + request.count;

@@ -33,8 +33,15 @@ export const entryKinds = {
   settled: 5,
   /** Body = a change of queues' mappings (queues/queue-mapping.ts). */
   mapping: 6,
+  /** Body = a SendMessageRequest whose one Message has packed records for a body (engine/formats/packed-records.ts). */
+  packed: 7,
 } as const;
 export type EntryKind = (typeof entryKinds)[keyof typeof entryKinds];
+
+/** Entries of client's messages, in either form. */
+export function holdsMessages(kind: EntryKind): boolean {
+  return kind === entryKinds.messages || kind === entryKinds.packed;
+}
 
 export interface AppendRequest {
   readonly topicId: number;

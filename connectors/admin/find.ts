@@ -3,7 +3,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { FoundMessage, Store } from '../../storage/store.ts';
 import { deliveredMessage } from '../rocketmq/deliver.ts';
-import { scanSendRequest } from '../rocketmq/scan.ts';
+import { messagesOf } from '../rocketmq/message-format.ts';
 import type { AdminRequest } from './proto.ts';
 
 const foundMessagesMax = 1000;
@@ -32,8 +32,8 @@ export async function findMessages(
 }
 
 function delivered({ entry, index }: FoundMessage): Buffer {
-  const { body, queueId, baseOffset, storeTimeMs } = entry;
-  const request = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const message = scanSendRequest(request)[index]!;
-  return deliveredMessage(request, message, { queueId, offset: baseOffset + index, storeTimeMs });
+  const { queueId, baseOffset, storeTimeMs } = entry;
+  const { bytes, messages } = messagesOf(entry);
+  const place = { queueId, offset: baseOffset + index, storeTimeMs };
+  return deliveredMessage(bytes, messages[index]!, place);
 }

@@ -1,7 +1,8 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { Clients } from '../../engine/broker/clients.ts';
-import type { Consumers, Member, Popped } from '../../engine/broker/consumers.ts';
+import type { Consumers } from '../../engine/broker/consumers.ts';
 import { checkGroupName } from '../../engine/broker/groups.ts';
+import type { Member, Popped } from '../../engine/broker/pop-request.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';

@@ -3,8 +3,8 @@ import { tagHashOf } from '../../engine/broker/publisher.ts';
 import { compileFilter } from '../../engine/broker/sql92.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
-import { bytesOf } from './message-format.ts';
-import { propertiesOf, scanSendRequest } from './scan.ts';
+import { messagesOf } from './message-format.ts';
+import { propertiesOf } from './scan.ts';
 
 export interface FilterExpression {
   readonly type?: string;
@@ -30,7 +30,7 @@ export function filterOf(filter: FilterExpression | undefined): MessageFilter | 
   return {
     tagHashes: new Set([...tags].map(tagHashOf)),
     select: (entry) =>
-      scanSendRequest(bytesOf(entry)).map(({ tag }) => tag !== undefined && tags.has(tag)),
+      messagesOf(entry).messages.map(({ tag }) => tag !== undefined && tags.has(tag)),
   };
 }
 
@@ -39,8 +39,8 @@ function sqlFilter(expression: string): MessageFilter {
   return {
     tagHashes: undefined,
     select(entry) {
-      const bytes = bytesOf(entry);
-      return scanSendRequest(bytes).map((message) => {
+      const { bytes, messages } = messagesOf(entry);
+      return messages.map((message) => {
         const properties = propertiesOf(bytes, message);
         return passes((name) => (name === 'TAGS' ? message.tag : properties.get(name)));
       });

@@ -4,12 +4,35 @@ import type {
   MessageFormat,
   ParkedMessage,
 } from '../../engine/broker/message-format.ts';
-import type { Entry } from '../../storage/store.ts';
+import { PackedReader, recordId } from '../../engine/formats/packed-records.ts';
+import { envelopeOf, unpackedRequest } from '../../engine/formats/unpack.ts';
+import { type Entry, entryKinds } from '../../storage/store.ts';
 import { encode } from './codec.ts';
+import { selectPacked } from './packed.ts';
 import { type ScannedMessage, scanSendRequest } from './scan.ts';
 import { delimited } from './wire.ts';
 
-/** Entries are SendMessageRequests as they came (storage/store.ts, `entryKinds.messages`). */
+/** An entry as a SendMessageRequest, and what is in it. */
+export interface EntryMessages {
+  readonly bytes: Buffer;
+  readonly messages: readonly ScannedMessage[];
+}
+
+/** Entries that are in use; a batch is scanned once for all its messages. */
+const scanned = new WeakMap<Entry, EntryMessages>();
+
+/** The messages of an entry, whatever its kind: those of a packed one are made ordinary ones. */
+export function messagesOf(entry: Entry): EntryMessages {
+  let known = scanned.get(entry);
+  if (known === undefined) {
+    const bytes = entry.kind === entryKinds.packed ? unpackedRequest(entry.body) : bytesOf(entry);
+    known = { bytes, messages: scanSendRequest(bytes) };
+    scanned.set(entry, known);
+  }
+  return known;
+}
+
+/** Entries are SendMessageRequests as they came (storage/store.ts). */
 export const rocketmqFormat: MessageFormat = {
   select(request, indexes) {
     const messages = scanSendRequest(request);
@@ -20,31 +43,37 @@ export const rocketmqFormat: MessageFormat = {
     return Buffer.concat(fields);
   },
 
+  selectPacked,
+
   firstId(entry) {
-    return scanSendRequest(bytesOf(entry))[0]!.messageId;
+    if (entry.kind !== entryKinds.packed) return messagesOf(entry).messages[0]!.messageId;
+    const { id, bodyStart, bodyEnd } = envelopeOf(entry.body);
+    const records = new PackedReader(entry.body, bodyStart, bodyEnd);
+    records.next();
+    return recordId(id, records.number);
   },
 
   orderKeys(entry) {
-    return scanSendRequest(bytesOf(entry)).map(({ messageGroup }) =>
+    return messagesOf(entry).messages.map(({ messageGroup }) =>
       messageGroup === undefined ? 0 : orderKeyOf(messageGroup),
     );
   },
 
   parked(entry): ParkedMessage {
-    return parkedMessage(scanSendRequest(bytesOf(entry))[0]!);
+    return parkedMessage(messagesOf(entry).messages[0]!);
   },
 
   redriven(entry, index) {
-    const bytes = bytesOf(entry);
-    const message = scanSendRequest(bytes)[index]!;
+    const { bytes, messages } = messagesOf(entry);
+    const message = messages[index]!;
     const topic = message.deadLetterTopic ?? message.topic;
     const body = delimited(1, [rewritten(bytes, message, topic, Buffer.alloc(0))]);
     return { body, message: { ...parkedMessage(message), topic } };
   },
 
   deadLetter(entry, index, topic, deadLetterTopic): DeadLetter {
-    const bytes = bytesOf(entry);
-    const message = scanSendRequest(bytes)[index]!;
+    const { bytes, messages } = messagesOf(entry);
+    const message = messages[index]!;
     const added = encode('SystemProperties', {
       dead_letter_queue: { topic, message_id: message.messageId },
     });

@@ -1,3 +1,5 @@
+import { PackedReader, recordId } from '../../engine/formats/packed-records.ts';
+import { envelopeOf } from '../../engine/formats/unpack.ts';
 import { type Entry, entryKinds, type MessageNames } from '../../storage/store.ts';
 import { WireReader } from './wire.ts';
 
@@ -6,12 +8,27 @@ import { WireReader } from './wire.ts';
  * these the system properties (3), of these the keys (2) and the id (3). Reads nothing else.
  */
 export function namesOfEntry({ kind, body }: Entry): readonly MessageNames[] {
+  if (kind === entryKinds.packed) return namesOfPacked(body);
   if (kind !== entryKinds.messages) return [];
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const names: MessageNames[] = [];
   const request = new WireReader(bytes);
   while (request.next()) {
     if (request.is(1)) names.push(namesOfMessage(bytes, request.start, request.stop));
+  }
+  return names;
+}
+
+function namesOfPacked(body: Uint8Array): readonly MessageNames[] {
+  const { id, bodyStart, bodyEnd } = envelopeOf(body);
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const names: MessageNames[] = [];
+  const records = new PackedReader(body, bodyStart, bodyEnd);
+  while (records.next()) {
+    const keys: string[] = [];
+    const system = new WireReader(bytes, records.systemStart, records.systemEnd);
+    while (system.next()) if (system.is(2)) keys.push(system.text());
+    names.push({ id: recordId(id, records.number), keys });
   }
   return names;
 }

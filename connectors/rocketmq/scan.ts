@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { packedEncoding } from '../../engine/formats/packed-records.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { WireReader } from './wire.ts';
 
@@ -32,6 +33,10 @@ export interface ScannedMessage {
   /** One that every client takes: MD5, in upper case. */
   readonly hasDigest: boolean;
   readonly hasEncoding: boolean;
+  /** The body is many messages (engine/formats/packed-records.ts). */
+  readonly isPacked: boolean;
+  /** As the client wrote it; only that of packed messages may count. */
+  readonly queueId: number;
   /** As the client wrote it; what counts is derived (`typeOf` in engine/broker/message-check.ts). */
   readonly messageType: number;
   readonly isTransaction: boolean;
@@ -112,6 +117,8 @@ function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage 
     keys: system.keys,
     hasDigest: system.hasDigest,
     hasEncoding: system.hasEncoding,
+    isPacked: system.isPacked,
+    queueId: system.queueId,
     messageType: system.messageType,
     isTransaction: system.messageType === transactionType,
     messageGroup: system.messageGroup,
@@ -133,7 +140,7 @@ function resourceName(bytes: Buffer, start: number, end: number): string {
   return name;
 }
 
-function scanProperty(bytes: Buffer, start: number, end: number) {
+export function scanProperty(bytes: Buffer, start: number, end: number) {
   const reader = new WireReader(bytes, start, end);
   let key = '';
   let size = 0;
@@ -162,7 +169,7 @@ export function propertiesOf(bytes: Buffer, { start, end }: ScannedMessage): Map
   return properties;
 }
 
-function scanSystem(bytes: Buffer, start: number, end: number) {
+export function scanSystem(bytes: Buffer, start: number, end: number) {
   const reader = new WireReader(bytes, start, end);
   let messageId = '';
   let tag: string | undefined;
@@ -170,6 +177,8 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
   let propertyBytes = 0;
   let hasDigest = false;
   let hasEncoding = false;
+  let isPacked = false;
+  let queueId = 0;
   let messageType = 0;
   let messageGroup: string | undefined;
   let deliverAtMs: number | undefined;
@@ -189,7 +198,10 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
     else if (reader.is(21)) liteTopic = checkedText(reader);
     else if (reader.wireType === 0) {
       const value = new WireReader(bytes, reader.start, reader.stop).varint();
-      if (reader.field === 5) hasEncoding = value !== 0;
+      if (reader.field === 5) {
+        hasEncoding = value !== 0;
+        isPacked = value === packedEncoding;
+      } else if (reader.field === 13) queueId = int32(value);
       else if (reader.field === 6) messageType = value;
       else if (reader.field === 22) priority = int32(value);
     }
@@ -202,6 +214,8 @@ function scanSystem(bytes: Buffer, start: number, end: number) {
     propertyBytes,
     hasDigest,
     hasEncoding,
+    isPacked,
+    queueId,
     messageType,
     messageGroup,
     deliverAtMs,

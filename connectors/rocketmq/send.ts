@@ -8,6 +8,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { decode, encode } from './codec.ts';
 import { parkedMessage } from './message-format.ts';
+import { packedParts, unfitForPacking } from './packed.ts';
 import { type ScannedMessage, scanSendRequest } from './scan.ts';
 import { acceptedResponse } from './send-response.ts';
 import type { MessagingOptions, UnaryCall } from './service.ts';
@@ -37,8 +38,17 @@ export class SendMethods {
   /** One result a message, in their order (reference rocketmq-v2, 1.12). */
   async send({ request }: UnaryCall): Promise<Buffer> {
     const messages = scanSendRequest(request);
+    if (messages.some(({ isPacked }) => isPacked)) return this.#sendPacked(request, messages);
     if (messages.some((message) => this.#mustWait(message))) return this.#park(request, messages);
     return acceptedResponse(messages, await this.#publisher.publish(request, messages));
+  }
+
+  /** One result stands for all of them: their ids follow from its own, and their offsets. */
+  async #sendPacked(request: Buffer, messages: readonly ScannedMessage[]): Promise<Buffer> {
+    const [envelope] = messages;
+    if (messages.length !== 1) throw unfitForPacking('a request has other messages beside them');
+    const offset = await this.#publisher.publishPacked(request, packedParts(request, envelope!));
+    return acceptedResponse(messages, [offset]);
   }
 
   /** A half message, or one for later. What is for a time that has passed goes out at once. */

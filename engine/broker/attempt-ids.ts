@@ -1,4 +1,4 @@
-import type { Claim } from './queue-cursor.ts';
+import type { Claim } from './claims.ts';
 
 /** What one pop took from one queue, whose cursor has the name. */
 export interface PopTrace {

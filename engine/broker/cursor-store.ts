@@ -2,8 +2,10 @@ import type { Clock, Timer } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { DerivedKeys } from '../../storage/store.ts';
+import { stampsOfBase } from './ahead-handles.ts';
+import type { HeldRow, Renewal } from './claims.ts';
 import type { Clients } from './clients.ts';
-import { type HeldRow, QueueCursor, type Renewal, stampsOfBase } from './queue-cursor.ts';
+import { QueueCursor } from './queue-cursor.ts';
 
 /**
  * The cursors of all consumer groups, in memory and in the `index/` database.
@@ -12,7 +14,7 @@ import { type HeldRow, QueueCursor, type Renewal, stampsOfBase } from './queue-c
  * |----------------------------------------|---------------------------------------------------|
  * | `cursor/GROUP/TOPIC-ID/QUEUE`          | f64 next: first offset never handed out,          |
  * |                                        | i32 stamp base (`QueueCursor`)                    |
- * | `held/GROUP/TOPIC-ID/QUEUE/OFFSET`     | an unfinished message below `next`, see below     |
+ * | `held/GROUP/TOPIC-ID/QUEUE/OFFSET`     | unfinished messages below `next`, see below       |
  *
  * | at | held: what                                                  |
  * |----|-------------------------------------------------------------|
@@ -21,7 +23,8 @@ import { type HeldRow, QueueCursor, type Renewal, stampsOfBase } from './queue-c
  * | 16 | i32 deliveries                                              |
  * | 20 | i32 stamp of the latest handle                              |
  * | 24 | i32 hash of the message group in a FIFO group, else 0       |
- * | 28 | UTF-8 id of the client that it is renewed for, may be empty |
+ * | 28 | i32 messages from OFFSET on that have the row together      |
+ * | 32 | UTF-8 id of the client that it is renewed for, may be empty |
  *
  * All that changed within limits.cursorFlushMs goes out as one atomic batch, so the stored state
  * is always one that was: an offset below `next` without a row is finished. A message finished in
@@ -161,14 +164,15 @@ export class CursorStore {
 
   #encode(row: HeldRow): Buffer {
     const id = Buffer.from(row.owner === 0 ? '' : this.#clients.clientIdOf(row.owner));
-    const value = Buffer.alloc(28 + id.length);
+    const value = Buffer.alloc(32 + id.length);
     const toWall = this.#clock.nowMs() - this.#clock.monotonicMs();
     value.writeDoubleBE(row.visibleAtMs + toWall, 0);
     value.writeDoubleBE(row.firstAtMs === 0 ? 0 : row.firstAtMs + toWall, 8);
     value.writeInt32BE(row.attempt, 16);
     value.writeInt32BE(row.stamp, 20);
     value.writeInt32BE(row.orderKey, 24);
-    id.copy(value, 28);
+    value.writeInt32BE(row.count, 28);
+    id.copy(value, 32);
     return value;
   }
 
@@ -178,9 +182,10 @@ export class CursorStore {
     const nowMs = this.#clock.monotonicMs();
     const toMonotonic = nowMs - this.#clock.nowMs();
     const firstAtMs = view.getFloat64(8);
-    const clientId = Buffer.from(value.subarray(28)).toString();
+    const clientId = Buffer.from(value.subarray(32)).toString();
     return {
       offset,
+      count: view.getInt32(28),
       visibleAtMs: Math.min(view.getFloat64(0) + toMonotonic, nowMs + limits.invisibleMsMax),
       firstAtMs: firstAtMs === 0 ? 0 : Math.min(firstAtMs + toMonotonic, nowMs),
       attempt: view.getInt32(16),

@@ -7,11 +7,14 @@ const none = -1;
  * of those that are scheduled by the time they become visible. Typed arrays and one map: about 100
  * bytes a message, so a million in flight are affordable (issue: pop consumption).
  *
- * A message has a slot from `add` to `remove`. Times are of the monotonic clock, in ms.
+ * A message has a slot from `add` to `remove`. Times are of the monotonic clock, in ms. Messages of
+ * a batch that are handed out together share a slot, until something happens to one of them.
  */
 export class HeldMessages {
   /** By slot. */
   offset = new Float64Array(16);
+  /** Messages from `offset` on that have the slot. */
+  count = new Int32Array(16);
   visibleAtMs = new Float64Array(16);
   /** When a consumer took it first; bounds how long it is renewed. */
   firstAtMs = new Float64Array(16);
@@ -27,30 +30,47 @@ export class HeldMessages {
   stored = new Uint8Array(16);
   readonly #slots = new Map<number, number>();
   readonly #free: number[] = [];
+  /** First offsets of slots with several messages, ascending. */
+  readonly #ranges: number[] = [];
+  #messages = 0;
   #used = 0;
   /** Binary min-heap of slots by `visibleAtMs`, then offset; `#place` is its inverse. */
   #heap = new Int32Array(16);
   #heapSize = 0;
   #place = new Int32Array(16).fill(none);
 
+  /** Messages, of all slots. */
   get size(): number {
-    return this.#slots.size;
+    return this.#messages;
   }
 
-  /** -1 when the offset is not held. */
+  /** The slot that begins at the offset; -1 for none. */
   slotOf(offset: number): number {
     return this.#slots.get(offset) ?? none;
+  }
+
+  /** The slot that has the offset; -1 when it is not held. */
+  slotOver(offset: number): number {
+    const slot = this.slotOf(offset);
+    if (slot >= 0 || this.#ranges.length === 0) return slot;
+    const place = this.#rangeAfter(offset) - 1;
+    if (place < 0) return none;
+    const range = this.slotOf(this.#ranges[place]!);
+    return offset < this.offset[range]! + this.count[range]! ? range : none;
   }
 
   slots(): IterableIterator<number> {
     return this.#slots.values();
   }
 
-  /** A new slot, all zero but its offset, not scheduled. */
-  add(offset: number): number {
+  /** A new slot, all zero but its offset and count, not scheduled. */
+  add(offset: number, count = 1): number {
     assert(!this.#slots.has(offset), 'an offset is held once');
     const slot = this.#free.pop() ?? this.#newSlot();
     this.offset[slot] = offset;
+    this.count[slot] = count;
+    this.#messages += count;
+    if (count > 1) this.#ranges.splice(this.#rangeAfter(offset), 0, offset);
     this.visibleAtMs[slot] = 0;
     this.firstAtMs[slot] = 0;
     this.attempt[slot] = 0;
@@ -65,8 +85,30 @@ export class HeldMessages {
 
   remove(slot: number): void {
     this.unschedule(slot);
+    this.shrink(slot);
+    this.#messages--;
     this.#slots.delete(this.offset[slot]!);
     this.#free.push(slot);
+  }
+
+  /** Leaves the slot its first message alone. */
+  shrink(slot: number): void {
+    if (this.count[slot] === 1) return;
+    this.#ranges.splice(this.#rangeAfter(this.offset[slot]!) - 1, 1);
+    this.#messages -= this.count[slot]! - 1;
+    this.count[slot] = 1;
+  }
+
+  /** Place of the first range that begins behind the offset. */
+  #rangeAfter(offset: number): number {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#ranges[middle]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** The scheduled slot that is visible first, -1 for none. */
@@ -157,6 +199,7 @@ export class HeldMessages {
     this.offset = floats(this.offset);
     this.visibleAtMs = floats(this.visibleAtMs);
     this.firstAtMs = floats(this.firstAtMs);
+    this.count = ints(this.count);
     this.attempt = ints(this.attempt);
     this.stamp = ints(this.stamp);
     this.orderKey = ints(this.orderKey);

@@ -53,6 +53,14 @@ export function checkRequest<T extends { readonly topic: string }>(messages: rea
 
 /** Limits of reference rocketmq-v2, 1.11, each with its own code. */
 export function checkMessage(message: MessageParts, topic: TopicCreated): void {
+  checkContent(message);
+  checkType(message, topic);
+}
+
+/** What a message must be, whatever its topic. */
+export function checkContent(
+  message: Omit<MessageParts, 'topic' | 'isTransaction' | 'deliverAtMs' | 'liteTopic' | 'priority'>,
+): void {
   checkBody(message.bodyBytes);
   checkProperties(message);
   if (message.messageId.trim() === '') {
@@ -71,7 +79,6 @@ export function checkMessage(message: MessageParts, topic: TopicCreated): void {
       `a message group has 1 to ${limits.messageGroupBytesMax} bytes and no control characters`,
     );
   }
-  checkType(message, topic);
 }
 
 function checkBody(bodyBytes: number): void {
@@ -83,7 +90,11 @@ function checkBody(bodyBytes: number): void {
   );
 }
 
-function checkProperties({ propertyCount, propertyBytes, propertyKeys }: MessageParts): void {
+function checkProperties({
+  propertyCount,
+  propertyBytes,
+  propertyKeys,
+}: Pick<MessageParts, 'propertyCount' | 'propertyBytes' | 'propertyKeys'>): void {
   const { messagePropertiesCountMax, messagePropertiesBytesMax } = limits;
   if (propertyCount > messagePropertiesCountMax || propertyBytes > messagePropertiesBytesMax) {
     throw new MillraceError(

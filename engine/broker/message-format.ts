@@ -15,6 +15,11 @@ export interface MessageFilter {
 export interface MessageFormat {
   /** A request with some of the messages of another one, by their numbers. */
   select(request: Buffer, indexes: readonly number[]): Buffer;
+  /** A request with some of the packed messages of another one, by their places. */
+  selectPacked(
+    request: Buffer,
+    places: readonly number[],
+  ): { readonly body: Buffer; readonly firstId: string };
   /** Id of the entry's first message. */
   firstId(entry: Entry): string;
   /** A hash of each message's message group, in order; 0 where there is none. */

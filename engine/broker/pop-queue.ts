@@ -1,10 +1,11 @@
 import { limits } from '../../platform/limits.ts';
 import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
-import { type Entry, type Store, tagMixed } from '../../storage/store.ts';
+import { type Entry, entryKinds, type Store, tagMixed } from '../../storage/store.ts';
+import type { Claim, Taking } from './claims.ts';
 import type { MessageFilter, MessageFormat } from './message-format.ts';
-import type { Claim, QueueCursor, Taking } from './queue-cursor.ts';
+import type { QueueCursor } from './queue-cursor.ts';
 
-/** A message taken from a queue: number `index` of its entry. */
+/** What was taken together from a queue: of its entry the messages from number `index` on. */
 export interface Taken {
   readonly claim: Claim;
   readonly entry: Entry;
@@ -25,6 +26,7 @@ export interface QueuePop {
   readonly signal: AbortSignal;
   /** The time to look for more is up. */
   readonly isLate: () => boolean;
+  readonly read: (rows: IndexRows, row: number) => Promise<Entry | undefined>;
 }
 
 /** Index rows looked at in one go. */
@@ -66,11 +68,11 @@ async function readVisible(pop: QueuePop, claims: readonly Claim[], taken: Taken
 }
 
 async function readAt(
-  { store, topicId, queueId }: QueuePop,
+  { store, topicId, queueId, read }: QueuePop,
   { offset }: Claim,
 ): Promise<Entry | undefined> {
   const rows = await store.indexRows(topicId, queueId, offset, 1);
-  return rows.rowCount === 0 ? undefined : readRow(store, rows, 0);
+  return rows.rowCount === 0 ? undefined : read(rows, 0);
 }
 
 function holds({ baseOffset, count }: Entry, offset: number): boolean {
@@ -94,11 +96,11 @@ async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
     looks++;
     const rows = await store.indexRows(topicId, queueId, cursor.next, lookAheadEntries);
     if (rows.rowCount === 0) return;
-    const end = rowsNeeded(rows, pop.max - taken.length, pop.maxBytes - bytes, filter?.tagHashes);
+    const end = rowsNeeded(pop, rows, pop.max - taken.length, pop.maxBytes - bytes);
     // Side by side: one after the other, each would wait for its turn in the thread pool.
     const entries = await Promise.all(
       Array.from({ length: end }, (_, row) =>
-        isOtherTag(rows, row, filter?.tagHashes) ? undefined : readRow(store, rows, row),
+        isOtherTag(rows, row, filter?.tagHashes) ? undefined : pop.read(rows, row),
       ),
     );
     for (let row = 0; row < end && !isFull(); row++) {
@@ -116,14 +118,14 @@ async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
 
 /** So many rows hold enough messages or bytes, if the filter takes all of them. */
 function rowsNeeded(
+  { filter, taking }: QueuePop,
   { rowCount, values }: IndexRows,
   messages: number,
   bytes: number,
-  tagHashes: ReadonlySet<number> | undefined,
 ): number {
   for (let row = 0; row < rowCount; row++) {
-    if (isOtherTag({ rowCount, values }, row, tagHashes)) continue;
-    messages -= values[row * indexRowWidth + col.count]!;
+    if (isOtherTag({ rowCount, values }, row, filter?.tagHashes)) continue;
+    messages -= taking.ranges === true ? 1 : values[row * indexRowWidth + col.count]!;
     bytes -= values[row * indexRowWidth + col.length]!;
     if (messages <= 0 || bytes <= 0) return row + 1;
   }
@@ -136,6 +138,14 @@ function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   const orderKeys = pop.fifo ? pop.format.orderKeys(entry) : undefined;
   const end = entry.baseOffset + entry.count;
   let offset = Math.max(cursor.next, entry.baseOffset);
+  const isWanted = selected === undefined || !selected.includes(false);
+  if (taking.ranges === true && entry.kind === entryKinds.packed && !pop.fifo && isWanted) {
+    const claim = cursor.takeRange(offset, end - offset, taking);
+    if (claim !== undefined) {
+      taken.push({ claim, entry, index: offset - entry.baseOffset });
+      return;
+    }
+  }
   for (; offset < end && taken.length < pop.max; offset++) {
     const index = offset - entry.baseOffset;
     if (selected !== undefined && !selected[index]) {

@@ -1,9 +1,29 @@
 import { crc32 } from 'node:zlib';
-import { entryKinds, type Store, tagMixed, tagNone } from '../../storage/store.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import {
+  type AppendRequest,
+  entryKinds,
+  type Store,
+  tagMixed,
+  tagNone,
+} from '../../storage/store.ts';
 import type { Duplicates } from './duplicates.ts';
 import { checkMessage, checkRequest, type MessageParts } from './message-check.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
+import type { TopicState } from './slots.ts';
 import type { Topics } from './topics.ts';
+
+/** A request with packed messages (engine/formats/packed-records.ts), checked by its connector. */
+export interface PackedParts {
+  /** What holds for each of them; its id is the first one's. */
+  readonly envelope: MessageParts;
+  readonly count: number;
+  readonly tagHash: number;
+  /** First key of each; `undefined` when none has one. */
+  readonly keys: readonly (string | undefined)[] | undefined;
+  /** The queue that the client named. */
+  readonly queueId: number | undefined;
+}
 
 /**
  * Takes messages in. One request becomes one entry on one queue, its bytes as they came; where its
@@ -47,23 +67,72 @@ export class Publisher {
     });
   }
 
-  async #append(
+  /** The offset of the first message. Throws as `publish`, and INVALID_ARGUMENT for a queue. */
+  async publishPacked(request: Buffer, packed: PackedParts): Promise<number> {
+    const { envelope, count, tagHash } = packed;
+    const known = this.#topics.find(envelope.topic) ?? (await this.#topics.use(envelope.topic));
+    const { topicId } = known;
+    return this.#topics.routes.send(topicId, async () => {
+      const topic = this.#topics.state(envelope.topic);
+      checkMessage(envelope, topic.created);
+      const parts = this.#placesOf(topic, packed);
+      const appends = [...parts].map(([queueId, places]) => {
+        const isWhole = parts.size === 1;
+        const part = isWhole ? undefined : this.#format.selectPacked(request, places);
+        return this.#once({
+          ...{ topicId, queueId, kind: entryKinds.packed, tagHash },
+          body: part?.body ?? request,
+          count: isWhole ? count : places.length,
+          firstId: part?.firstId ?? envelope.messageId,
+        });
+      });
+      return (await Promise.all(appends))[0]!;
+    });
+  }
+
+  /** The places of the messages by queue; of a whole request none are named. */
+  #placesOf(topic: TopicState, packed: PackedParts): ReadonlyMap<number, readonly number[]> {
+    const { envelope, keys, queueId } = packed;
+    const { messageGroup, priority, messageId } = envelope;
+    if (queueId !== undefined) {
+      if (queueId >= 0 && queueId < topic.queues) return new Map([[queueId, []]]);
+      throw new MillraceError('INVALID_ARGUMENT', `the topic has no queue ${queueId}`);
+    }
+    const { routes } = this.#topics;
+    if (keys === undefined || messageGroup !== undefined) {
+      return new Map([[routes.queueOf(topic, { messageGroup, priority, key: undefined }), []]]);
+    }
+    return routes.split(
+      topic,
+      keys.map((key) => ({
+        ...{ messageGroup, priority, messageId },
+        keys: key === undefined ? [] : [key],
+      })),
+    );
+  }
+
+  #append(
     topicId: number,
     queueId: number,
     body: Buffer,
     messages: readonly MessageParts[],
   ): Promise<number> {
-    const { messageId } = messages[0]!;
-    const { baseOffset } = await this.#duplicates.once(
-      topicId,
-      messageId,
-      messages.length,
-      async () => {
-        const request = { topicId, queueId, kind: entryKinds.messages, count: messages.length };
-        const hashes = { firstIdHash: crc32(messageId), tagHash: sharedTagHash(messages) };
-        return { queueId, ...(await this.#store.append({ ...request, ...hashes, body })) };
-      },
-    );
+    const { messageId: firstId } = messages[0]!;
+    const { length: count } = messages;
+    const tagHash = sharedTagHash(messages);
+    return this.#once({
+      ...{ topicId, queueId, kind: entryKinds.messages },
+      ...{ body, count, firstId, tagHash },
+    });
+  }
+
+  /** Appends the entry unless it is there; gives its offset. */
+  async #once({ firstId, ...request }: EntryToAppend): Promise<number> {
+    const { topicId, queueId, count } = request;
+    const { baseOffset } = await this.#duplicates.once(topicId, firstId, count, async () => ({
+      queueId,
+      ...(await this.#store.append({ ...request, firstIdHash: crc32(firstId) })),
+    }));
     return baseOffset;
   }
 
@@ -93,6 +162,8 @@ export class Publisher {
     });
   }
 }
+
+type EntryToAppend = Omit<AppendRequest, 'firstIdHash'> & { readonly firstId: string };
 
 function sharedTagHash(messages: readonly MessageParts[]): number {
   const [first] = messages;

@@ -1,53 +1,6 @@
-import { MillraceError } from '../../platform/errors.ts';
+import { AheadHandles, expired } from './ahead-handles.ts';
+import type { Claim, CursorChanges, HeldRow, Renewal, Taking } from './claims.ts';
 import { HeldMessages } from './held-messages.ts';
-
-/** A message handed out, and what tells its handle from those before. */
-export interface Claim {
-  readonly offset: number;
-  readonly attempt: number;
-  readonly stamp: number;
-}
-
-/** What a pop gives to the messages that it takes. */
-export interface Taking {
-  readonly nowMs: number;
-  readonly visibleAtMs: number;
-  /** Client that the server renews them for; 0: nobody, they expire. */
-  readonly owner: number;
-  /** Tells pops apart: messages of one message group may go out together in one pop. */
-  readonly popId: number;
-}
-
-/** Whose messages the server keeps invisible for as long as the client lives. */
-export interface Renewal {
-  /** True when the client `owner` lives and has had the message for less than the maximum. */
-  keeps(owner: number, firstAtMs: number, nowMs: number): boolean;
-  readonly renewMs: number;
-}
-
-/** A held message as it is stored. */
-export interface HeldRow {
-  readonly offset: number;
-  readonly visibleAtMs: number;
-  readonly firstAtMs: number;
-  readonly attempt: number;
-  readonly stamp: number;
-  readonly orderKey: number;
-  readonly owner: number;
-}
-
-/** What changed since the last call of `changes`. */
-export interface CursorChanges {
-  readonly next: number;
-  readonly held: readonly HeldRow[];
-  readonly gone: readonly number[];
-}
-
-/** What a handle from before a crash did to a message that is handed out again only later. */
-type Ahead = 'done' | { readonly stamp: number; readonly visibleAtMs: number };
-
-/** Stamps of one base, beyond which a handle from before a crash is not trusted. */
-export const stampsOfBase = 4096;
 
 /** Unfinished messages of one message group, by offset. */
 interface Lane {
@@ -67,6 +20,9 @@ interface Lane {
  *   its key goes out before it in the same pop. Other keys are not held up: what must wait is held
  *   with attempt 0.
  * - A message's handle is valid until the message becomes visible again.
+ * - Messages of a batch may go out as one (`takeRange`), with one handle. They become single ones
+ *   when something happens to one of them, or when the next client takes no batches; the handle
+ *   then counts for those that it still fits. FIFO groups have no ranges.
  * - Handles outlive a crash that the latest deliveries did not: `#ahead` has what they said.
  * - Stamps begin behind `stampBase`, which is another one after the group was put elsewhere: handles
  *   from before that count for nothing.
@@ -78,13 +34,14 @@ export class QueueCursor {
   readonly #held = new HeldMessages();
   readonly #lanes = new Map<number, Lane>();
   readonly #renewal: Renewal;
-  readonly #ahead = new Map<number, Ahead>();
+  readonly #ahead: AheadHandles;
   #waiting = 0;
   #changed = new Set<number>();
   #gone: number[] = [];
 
   constructor(next: number, renewal: Renewal, rows: readonly HeldRow[] = [], stampBase = 0) {
     this.stampBase = stampBase;
+    this.#ahead = new AheadHandles(stampBase);
     this.#next = next;
     this.#cursor = next;
     this.#renewal = renewal;
@@ -141,7 +98,8 @@ export class QueueCursor {
         continue;
       }
       const lane = this.#lanes.get(this.#held.orderKey[slot]!);
-      if (lane === undefined) claims.push(this.#retake(slot, taking));
+      if (this.#held.count[slot]! > 1 && taking.ranges !== true) this.#split(slot);
+      else if (lane === undefined) claims.push(this.#retake(slot, taking));
       else this.#takeLane(lane, taking, max, claims);
     }
     return claims;
@@ -164,8 +122,7 @@ export class QueueCursor {
    */
   takeNext(offset: number, orderKey: number, taking: Taking): Claim | undefined {
     this.skipTo(offset + 1);
-    const ahead = this.#ahead.get(offset);
-    this.#ahead.delete(offset);
+    const ahead = this.#ahead.take(offset);
     if (ahead === 'done') return undefined;
     const slot = this.#held.add(offset);
     this.#held.stamp[slot] = this.stampBase;
@@ -185,6 +142,35 @@ export class QueueCursor {
     return undefined;
   }
 
+  /**
+   * Takes `count` messages from `offset` on, from `next` on; they have no order keys. `undefined`
+   * when an older handle did something to one of them: then they are to be taken one by one.
+   */
+  takeRange(offset: number, count: number, taking: Taking): Claim | undefined {
+    if (this.#ahead.hasAny(offset, count)) return undefined;
+    this.skipTo(offset + count);
+    const slot = this.#held.add(offset, count);
+    this.#held.stamp[slot] = this.stampBase;
+    return this.#claim(slot, taking);
+  }
+
+  /** Messages that share the slot get one each. */
+  #split(slot: number): void {
+    const row = this.#row(slot);
+    this.#held.shrink(slot);
+    this.#changed.add(row.offset);
+    for (let i = 1; i < row.count; i++) {
+      const single = this.#held.add(row.offset + i);
+      this.#held.visibleAtMs[single] = row.visibleAtMs;
+      this.#held.firstAtMs[single] = row.firstAtMs;
+      this.#held.attempt[single] = row.attempt;
+      this.#held.stamp[single] = row.stamp;
+      this.#held.owner[single] = row.owner;
+      this.#held.schedule(single);
+      this.#changed.add(row.offset + i);
+    }
+  }
+
   /** True when nothing of the message group is in front, but what the pop itself has taken. */
   #enterLane(slot: number, orderKey: number, popId: number): boolean {
     if (orderKey === 0) return true;
@@ -202,28 +188,37 @@ export class QueueCursor {
   }
 
   /**
-   * The message is done. True when another one became visible by it. Finishing twice is no error.
-   * Throws RECEIPT_HANDLE_EXPIRED unless the handle is that of the latest delivery, in its time.
+   * The messages are done. True when another one became visible by it. Finishing twice is no error.
+   * Throws RECEIPT_HANDLE_EXPIRED unless the handle is that of the latest delivery, in its time, of
+   * at least one of them.
    */
-  finish(offset: number, stamp: number, nowMs: number): boolean {
-    if (offset >= this.#next) {
-      this.#checkAhead(offset, stamp);
-      this.#ahead.set(offset, 'done');
-      return false;
-    }
-    if (this.#held.slotOf(offset) < 0) return false;
-    return this.#remove(this.#check(offset, stamp, nowMs));
+  finish(offset: number, stamp: number, nowMs: number, count = 1): boolean {
+    const isAhead = (at: number) => this.#ahead.finish(at, stamp);
+    let hasFreed = false;
+    const finishSlot = (slot: number) => {
+      hasFreed = this.#remove(slot) || hasFreed;
+    };
+    this.#each({ offset, count, stamp }, nowMs, isAhead, finishSlot);
+    return hasFreed;
   }
 
   /** The same for messages that were taken here, whatever their handle. */
-  finishTaken({ offset, stamp }: Claim): boolean {
-    if (offset >= this.#next) this.#ahead.set(offset, 'done');
-    const slot = this.#held.slotOf(offset);
-    return slot >= 0 && this.#held.stamp[slot] === stamp && this.#remove(slot);
+  finishTaken({ offset, count, stamp }: Claim): boolean {
+    const whole = this.#held.slotOf(offset);
+    if (whole >= 0 && this.#held.count[whole] === count) {
+      return this.#held.stamp[whole] === stamp && this.#remove(whole);
+    }
+    let hasFreed = false;
+    for (let at = offset; at < offset + count; at++) {
+      if (at >= this.#next) this.#ahead.finishTaken(at);
+      const slot = this.#held.slotOf(at);
+      if (slot >= 0 && this.#held.stamp[slot] === stamp) hasFreed = this.#remove(slot) || hasFreed;
+    }
+    return hasFreed;
   }
 
   /**
-   * The message is visible again at `visibleAtMs`; gives the stamp of the new handle. `suspend`
+   * The messages are visible again at `visibleAtMs`; gives the stamp of the new handle. `suspend`
    * takes the delivery back from the count of attempts.
    */
   postpone(
@@ -232,32 +227,75 @@ export class QueueCursor {
     nowMs: number,
     visibleAtMs: number,
     suspend = false,
+    count = 1,
   ): number {
-    if (offset >= this.#next) {
-      this.#checkAhead(offset, stamp);
-      this.#ahead.set(offset, { stamp: stamp + 1, visibleAtMs });
-      return stamp + 1;
-    }
-    const slot = this.#check(offset, stamp, nowMs);
+    const isAhead = (at: number) => this.#ahead.postpone(at, stamp, visibleAtMs);
+    let isHeld = offset >= this.#next;
+    this.#each({ offset, count, stamp }, nowMs, isAhead, (slot) => {
+      this.#postponeSlot(slot, visibleAtMs, suspend);
+      isHeld = true;
+    });
+    if (!isHeld) throw expired();
+    return stamp + 1;
+  }
+
+  #postponeSlot(slot: number, visibleAtMs: number, suspend: boolean): void {
+    const { attempt, count, offset } = this.#held;
     this.#held.visibleAtMs[slot] = visibleAtMs;
     this.#held.owner[slot] = 0;
-    if (suspend && this.#held.attempt[slot]! > 0 && --this.#held.attempt[slot]! === 0) {
-      this.#waiting++;
-    }
+    if (suspend && attempt[slot]! > 0 && --attempt[slot]! === 0) this.#waiting += count[slot]!;
     if (this.#isScheduled(slot)) this.#held.schedule(slot);
-    this.#changed.add(offset);
-    return ++this.#held.stamp[slot]!;
+    this.#changed.add(offset[slot]!);
+    this.#held.stamp[slot]!++;
+  }
+
+  /**
+   * Visits the slots of what a handle is for and still fits: of a whole range at once, of a part of
+   * one by itself. Offsets that are handed out only later go to `isAhead`; what is done is left
+   * out. Throws RECEIPT_HANDLE_EXPIRED when there is something and the handle fits nothing.
+   */
+  #each(
+    { offset, count, stamp }: Omit<Claim, 'attempt'>,
+    nowMs: number,
+    isAhead: (offset: number) => void,
+    visit: (slot: number) => void,
+  ): void {
+    let fits = 0;
+    let expiredOnes = 0;
+    for (let at = offset; at < offset + count; at++) {
+      if (at >= this.#next) {
+        isAhead(at);
+        fits++;
+        continue;
+      }
+      const slot = this.#held.slotOver(at);
+      if (slot < 0) continue;
+      if (this.#held.stamp[slot] !== stamp || this.#isVisible(slot, nowMs)) {
+        expiredOnes++;
+        continue;
+      }
+      fits++;
+      const size = this.#held.count[slot]!;
+      if (this.#held.offset[slot] === at && at + size <= offset + count) {
+        visit(slot);
+        at += size - 1;
+        continue;
+      }
+      this.#split(slot);
+      visit(this.#held.slotOf(at));
+    }
+    if (fits === 0 && expiredOnes > 0) throw expired();
   }
 
   /** True when the message was handed out and is done. */
   isFinished(offset: number): boolean {
-    return offset < this.#next && this.#held.slotOf(offset) < 0;
+    return offset < this.#next && this.#held.slotOver(offset) < 0;
   }
 
   /** Takes back what `postpone` did to the handle: the one before it is valid again. */
   restamp(offset: number, stamp: number, before: number): void {
     if (offset >= this.#next) {
-      this.#ahead.delete(offset);
+      this.#ahead.take(offset);
       return;
     }
     const slot = this.#held.slotOf(offset);
@@ -268,10 +306,12 @@ export class QueueCursor {
 
   /** The pop did not reach its client: the messages are as they were before it. */
   untake(claims: readonly Claim[], nowMs: number): void {
-    for (const { offset, stamp } of claims) {
-      const slot = this.#held.slotOf(offset);
-      if (slot >= 0 && this.#held.stamp[slot] === stamp) {
-        this.postpone(offset, stamp, -1, nowMs, true);
+    for (const { offset, count, stamp } of claims) {
+      for (let at = offset; at < offset + count; at++) {
+        const slot = this.#held.slotOf(at);
+        if (slot < 0 || this.#held.stamp[slot] !== stamp) continue;
+        at += this.#held.count[slot]! - 1;
+        this.#postponeSlot(slot, nowMs, true);
       }
     }
   }
@@ -297,9 +337,10 @@ export class QueueCursor {
   }
 
   #row(slot: number): HeldRow {
-    const { offset, visibleAtMs, firstAtMs, attempt, stamp, orderKey, owner } = this.#held;
+    const { offset, count, visibleAtMs, firstAtMs, attempt, stamp, orderKey, owner } = this.#held;
     return {
       offset: offset[slot]!,
+      count: count[slot]!,
       visibleAtMs: visibleAtMs[slot]!,
       firstAtMs: firstAtMs[slot]!,
       attempt: attempt[slot]!,
@@ -310,7 +351,7 @@ export class QueueCursor {
   }
 
   #restore(row: HeldRow): void {
-    const slot = this.#held.add(row.offset);
+    const slot = this.#held.add(row.offset, row.count);
     this.#held.visibleAtMs[slot] = row.visibleAtMs;
     this.#held.firstAtMs[slot] = row.firstAtMs;
     this.#held.attempt[slot] = row.attempt;
@@ -319,18 +360,18 @@ export class QueueCursor {
     this.#held.owner[slot] = row.owner;
     this.#held.stored[slot] = 1;
     this.#cursor = Math.min(this.#cursor, row.offset);
-    if (row.attempt === 0) this.#waiting++;
+    if (row.attempt === 0) this.#waiting += row.count;
     if (row.orderKey !== 0) this.#laneOf(row.orderKey).offsets.push(row.offset);
     if (this.#isScheduled(slot)) this.#held.schedule(slot);
   }
 
   #retake(slot: number, taking: Taking): Claim {
-    if (this.#held.attempt[slot] === 0) this.#waiting--;
+    if (this.#held.attempt[slot] === 0) this.#waiting -= this.#held.count[slot]!;
     return this.#claim(slot, taking);
   }
 
   #claim(slot: number, { nowMs, visibleAtMs, owner }: Taking): Claim {
-    const { offset, attempt, stamp } = this.#held;
+    const { offset, count, attempt, stamp } = this.#held;
     attempt[slot]!++;
     stamp[slot]!++;
     this.#held.owner[slot] = owner;
@@ -338,7 +379,12 @@ export class QueueCursor {
     if (this.#held.firstAtMs[slot] === 0) this.#held.firstAtMs[slot] = nowMs;
     if (this.#isScheduled(slot)) this.#held.schedule(slot);
     this.#changed.add(offset[slot]!);
-    return { offset: offset[slot]!, attempt: attempt[slot]!, stamp: stamp[slot]! };
+    return {
+      offset: offset[slot]!,
+      count: count[slot]!,
+      attempt: attempt[slot]!,
+      stamp: stamp[slot]!,
+    };
   }
 
   /** Of a message group only the first unfinished message is in the order of times. */
@@ -360,7 +406,7 @@ export class QueueCursor {
     const offset = this.#held.offset[slot]!;
     const orderKey = this.#held.orderKey[slot]!;
     if (this.#held.stored[slot] === 1) this.#gone.push(offset);
-    if (this.#held.attempt[slot] === 0) this.#waiting--;
+    if (this.#held.attempt[slot] === 0) this.#waiting -= this.#held.count[slot]!;
     this.#changed.delete(offset);
     this.#held.remove(slot);
     const lane = this.#lanes.get(orderKey);
@@ -370,20 +416,6 @@ export class QueueCursor {
     if (lane.offsets.length === 0) this.#lanes.delete(orderKey);
     else if (place === 0) this.#held.schedule(this.#held.slotOf(lane.offsets[0]!));
     return place === 0 && lane.offsets.length > 0;
-  }
-
-  #check(offset: number, stamp: number, nowMs: number): number {
-    const slot = this.#held.slotOf(offset);
-    if (slot >= 0 && this.#held.stamp[slot] === stamp && !this.#isVisible(slot, nowMs)) return slot;
-    throw expired();
-  }
-
-  /** Whether the handle may be one from before a crash: of the base, and not older than another. */
-  #checkAhead(offset: number, stamp: number): void {
-    const ahead = this.#ahead.get(offset);
-    const isOfBase = stamp > this.stampBase && stamp < this.stampBase + stampsOfBase;
-    if (isOfBase && (typeof ahead !== 'object' || stamp >= ahead.stamp)) return;
-    throw expired();
   }
 
   #isVisible(slot: number, nowMs: number): boolean {
@@ -398,8 +430,4 @@ export class QueueCursor {
     this.#held.schedule(slot);
     this.#changed.add(this.#held.offset[slot]!);
   }
-}
-
-function expired(): MillraceError {
-  return new MillraceError('RECEIPT_HANDLE_EXPIRED', 'receipt handle is expired');
 }

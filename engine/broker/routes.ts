@@ -9,6 +9,9 @@ export interface Routed {
   readonly key: string | undefined;
 }
 
+/** A message of a request, as far as it matters here. */
+export type RoutedPart = Pick<MessageParts, 'messageGroup' | 'priority' | 'keys' | 'messageId'>;
+
 interface Traffic {
   /** Sends under way. */
   count: number;
@@ -26,7 +29,7 @@ export class Routes {
   readonly #traffic = new Map<number, Traffic>();
 
   /** The messages of a request by queue: their numbers, in order. Throws MALFORMED. */
-  split(topic: TopicState, messages: readonly MessageParts[]): ReadonlyMap<number, number[]> {
+  split(topic: TopicState, messages: readonly RoutedPart[]): ReadonlyMap<number, number[]> {
     const { messageGroup } = messages[0]!;
     if (messages.some((message) => message.messageGroup !== messageGroup)) {
       throw new MillraceError('MALFORMED', 'all messages of a request have one message group');
@@ -92,7 +95,7 @@ export class Routes {
    */
   #freePlace(
     topic: TopicState,
-    messages: readonly MessageParts[],
+    messages: readonly RoutedPart[],
     places: readonly (number | undefined)[],
   ): number {
     if (places.every((place) => place === undefined)) return this.#nextTurn(topic);

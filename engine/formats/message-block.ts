@@ -1,8 +1,10 @@
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { assert } from '../../platform/assert.ts';
 import { limits } from '../../platform/limits.ts';
-import { type Entry, entryKinds } from '../../storage/store.ts';
+import { type Entry, entryKinds, holdsMessages } from '../../storage/store.ts';
+import { PackedReader } from './packed-records.ts';
 import { corrupt, nextAt, skip, varint } from './protobuf.ts';
+import { envelopeOf, unpackedRequest } from './unpack.ts';
 
 /**
  * Bodies of many messages over one buffer, ready for a decoder. Message i is `lengths[i]` bytes of
@@ -16,20 +18,22 @@ export interface MessageBlock {
   readonly queues: Int32Array;
   readonly offsets: Float64Array;
   readonly storeTimesMs: Float64Array;
-  /** The whole Message, of which the body is a part, in the bytes as they were stored. */
+  /** The whole Message, of which the body is a part; both 0 unless `withProperties` was asked for. */
   readonly messageStarts: Int32Array;
   readonly messageEnds: Int32Array;
 }
 
 /**
- * Finds the message bodies of `messages` entries (storage/store.ts). The bytes are a
+ * Finds the message bodies of `messages` and `packed` entries (storage/store.ts). The bytes are a
  * SendMessageRequest: repeated Message messages = 1; of a Message, bytes body = 4. They were
- * checked when they were accepted, so anything odd here is corruption.
+ * checked when they were accepted, so anything odd here is corruption. Packed records are read in
+ * place, or made Messages first, when more than their bodies is needed (`withProperties`).
  *
  * Compressed bodies (gzip 1f 8b, zlib 78 xx, told by their first bytes and not by body_encoding,
  * which clients set wrongly: reference rocketmq-v2, 1.12) are inflated.
  */
-export function messageBlock(entries: readonly Entry[]): MessageBlock {
+export function messageBlock(stored: readonly Entry[], withProperties = true): MessageBlock {
+  const entries = withProperties ? stored.map(unpacked) : stored;
   let count = 0;
   for (const entry of entries) count += entry.count;
   const { buffer, bases } = joinBodies(entries);
@@ -47,11 +51,13 @@ export function messageBlock(entries: readonly Entry[]): MessageBlock {
   const inflated: { message: number; bytes: Uint8Array }[] = [];
   let message = 0;
   for (const [index, entry] of entries.entries()) {
-    assert(entry.kind === entryKinds.messages, 'only message entries hold bodies');
+    assert(holdsMessages(entry.kind), 'only message entries hold bodies');
     let at = bases[index]!;
     const end = at + entry.body.length;
+    const packed = entry.kind === entryKinds.packed ? packedIn(buffer, at, end) : undefined;
     for (let i = 0; i < entry.count; i++, message++) {
-      at = findBody(buffer, at, end, block, message);
+      if (packed === undefined) at = findBody(buffer, at, end, block, message);
+      else nextPacked(packed, block, message);
       block.queues[message] = entry.queueId;
       block.offsets[message] = entry.baseOffset + i;
       block.storeTimesMs[message] = entry.storeTimeMs;
@@ -63,6 +69,23 @@ export function messageBlock(entries: readonly Entry[]): MessageBlock {
     }
   }
   return inflated.length === 0 ? block : withInflated(block, inflated);
+}
+
+function unpacked(entry: Entry): Entry {
+  if (entry.kind !== entryKinds.packed) return entry;
+  return { ...entry, kind: entryKinds.messages, body: unpackedRequest(entry.body) };
+}
+
+function packedIn(buffer: Uint8Array, start: number, end: number): PackedReader {
+  const request = buffer.subarray(start, end);
+  const { bodyStart, bodyEnd } = envelopeOf(request);
+  return new PackedReader(buffer, start + bodyStart, start + bodyEnd);
+}
+
+function nextPacked(packed: PackedReader, block: MessageBlock, message: number): void {
+  if (!packed.next()) throw corrupt();
+  block.starts[message] = packed.bodyStart;
+  block.lengths[message] = packed.bodyEnd - packed.bodyStart;
 }
 
 /** One buffer that holds all bodies, and where each begins: theirs when they share one. */

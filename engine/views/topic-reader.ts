@@ -1,7 +1,7 @@
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import type { Field } from '../../sql/columns/types.ts';
-import { type Entry, entryKinds } from '../../storage/store.ts';
+import { type Entry, entryKinds, holdsMessages } from '../../storage/store.ts';
 import { JsonDecoder, type UndecodableMessage } from '../formats/json-decoder.ts';
 import { type MessageBlock, messageBlock } from '../formats/message-block.ts';
 import { decodeRows } from '../formats/row-block.ts';
@@ -24,7 +24,8 @@ export class MessageReader {
   }
 
   read(entries: readonly Entry[]): Decoded {
-    const block = messageBlock(entries.filter(({ kind }) => kind === entryKinds.messages));
+    const messages = entries.filter(({ kind }) => holdsMessages(kind));
+    const block = messageBlock(messages, this.#rows.readsMetadata);
     const { starts, lengths, count, buffer } = block;
     const { batch, undecodable } = this.#decoder.decode(buffer, starts, lengths, count);
     return { block, ...this.#rows.complete(batch, block, undecodable) };

@@ -19,6 +19,8 @@ import { metadataColumn } from '../formats/metadata.ts';
 export class TopicRows {
   /** Columns that the bodies hold. */
   readonly bodyColumns: Relation['columns'];
+  /** More of the messages than their bodies is needed. */
+  readonly readsMetadata: boolean;
   readonly #relation: Relation;
   readonly #topic: string;
   readonly #generate: ((batch: Batch) => MapResult) | undefined;
@@ -31,6 +33,7 @@ export class TopicRows {
     this.#relation = relation;
     this.#topic = topic;
     this.bodyColumns = relation.columns.filter(isInBody);
+    this.readsMetadata = relation.columns.some(({ metadata }) => metadata !== undefined);
     const context = newContext({ catalog: { find: () => undefined, names: () => [] }, text: sql });
     const generated = generatedValues(context, relation);
     const width = relation.columns.length;

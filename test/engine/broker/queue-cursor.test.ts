@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Claim, QueueCursor, type Taking } from '../../../engine/broker/queue-cursor.ts';
+import type { Claim, Taking } from '../../../engine/broker/claims.ts';
+import { QueueCursor } from '../../../engine/broker/queue-cursor.ts';
 
 const never = { renewMs: 60_000, keeps: () => false };
 
@@ -23,10 +24,10 @@ function pop(cursor: QueueCursor, keys: readonly number[], of: Taking, max: numb
 test('a message comes again when its time is up, with the next attempt and a new handle', () => {
   const cursor = new QueueCursor(0, never);
   const [first] = pop(cursor, [0, 0], taking(0, 1), 1);
-  expect(first).toEqual({ offset: 0, attempt: 1, stamp: 1 });
+  expect(first).toEqual({ offset: 0, count: 1, attempt: 1, stamp: 1 });
   expect(offsetsOf(pop(cursor, [0, 0], taking(50, 2), 5))).toEqual([1]);
   const [again] = pop(cursor, [0, 0], taking(100, 3), 1);
-  expect(again).toEqual({ offset: 0, attempt: 2, stamp: 2 });
+  expect(again).toEqual({ offset: 0, count: 1, attempt: 2, stamp: 2 });
   expect(() => cursor.finish(0, 1, 110)).toThrow('receipt handle is expired');
   cursor.finish(0, 2, 110);
   cursor.finish(0, 2, 110);
@@ -47,7 +48,7 @@ test('a message group holds up itself alone', () => {
   const stamp = cursor.postpone(1, 1, 4, 50);
   expect(offsetsOf(pop(cursor, keys, taking(40, 4), 10))).toEqual([]);
   expect(pop(cursor, keys, taking(50, 5), 10)).toEqual([
-    { offset: 1, attempt: 2, stamp: stamp + 1 },
+    { offset: 1, count: 1, attempt: 2, stamp: stamp + 1 },
   ]);
 });
 
@@ -60,7 +61,9 @@ test('a living owner keeps its messages under the same handle; a lost one gives 
   pop(cursor, [0, 0], taking(0, 3, 100, 3), 1);
   isAlive = false;
   expect(cursor.disown(3, 20)).toBe(true);
-  expect(pop(cursor, [0, 0], taking(20, 4), 1)).toEqual([{ offset: 1, attempt: 2, stamp: 2 }]);
+  expect(pop(cursor, [0, 0], taking(20, 4), 1)).toEqual([
+    { offset: 1, count: 1, attempt: 2, stamp: 2 },
+  ]);
 });
 
 test('a handle from before a crash counts although the stored state does not know the delivery', () => {
@@ -69,9 +72,9 @@ test('a handle from before a crash counts although the stored state does not kno
   const stamp = cursor.postpone(2, 4, 0, 500);
   expect(offsetsOf(pop(cursor, [0, 0, 0, 0], taking(0, 1), 10))).toEqual([0, 3]);
   expect(pop(cursor, [0, 0, 0, 0], taking(500, 2), 10)).toEqual([
-    { offset: 0, attempt: 2, stamp: 2 },
-    { offset: 3, attempt: 2, stamp: 2 },
-    { offset: 2, attempt: 6, stamp: stamp + 1 },
+    { offset: 0, count: 1, attempt: 2, stamp: 2 },
+    { offset: 3, count: 1, attempt: 2, stamp: 2 },
+    { offset: 2, count: 1, attempt: 6, stamp: stamp + 1 },
   ]);
 });
 
@@ -92,7 +95,9 @@ test('a suspended message counts no attempt below none, and waits no more when i
   expect(cursor.waitingCount).toBe(0);
   const [next] = pop(cursor, [0, 0], taking(10, 2), 1);
   cursor.postpone(1, cursor.postpone(1, next!.stamp, 11, 50, true), 11, 50, true);
-  expect(pop(cursor, [0, 0], taking(50, 3), 1)).toMatchObject([{ offset: 1, attempt: 1 }]);
+  expect(pop(cursor, [0, 0], taking(50, 3), 1)).toMatchObject([
+    { offset: 1, count: 1, attempt: 1 },
+  ]);
 });
 
 /** What a run of pops, acks, nacks and crashes must never do, against a plain model. */
@@ -147,7 +152,7 @@ test.each([{ fifo: false }, { fifo: true }])('random histories, %o', ({ fifo }) 
           } else {
             const visibleAt = now + step.ms;
             const next = cursor.postpone(offset, stamp, now, visibleAt);
-            out.set(offset, { offset, stamp: next, attempt: 0, until: visibleAt });
+            out.set(offset, { offset, count: 1, stamp: next, attempt: 0, until: visibleAt });
           }
         }
       }

@@ -1,0 +1,125 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Store } from '../../storage/store.ts';
+import type { GroupCreated } from './catalogue-record.ts';
+import type { Clients } from './clients.ts';
+import { CursorStore } from './cursor-store.ts';
+import { DeadLetters } from './dead-letters.ts';
+import type { Groups } from './groups.ts';
+import type { MessageFormat } from './message-format.ts';
+import type { Taken } from './pop-queue.ts';
+import type { Member, PopRequest } from './pop-request.ts';
+import type { QueueCursor } from './queue-cursor.ts';
+import { SlotBarrier } from './slot-barrier.ts';
+import type { Topics } from './topics.ts';
+import { Waiters } from './waiters.ts';
+
+export interface ConsumersOptions {
+  readonly store: Store;
+  readonly topics: Topics;
+  readonly groups: Groups;
+  readonly clients: Clients;
+  readonly clock: Clock;
+  readonly format: MessageFormat;
+}
+
+/** A queue as one group sees it. */
+export interface Place {
+  readonly name: string;
+  readonly topicId: number;
+  readonly queueId: number;
+}
+
+/** Where groups are on the queues of topics, and who waits for it to change. */
+export class GroupQueues {
+  readonly cursors: CursorStore;
+  readonly waiters: Waiters;
+  readonly #options: ConsumersOptions;
+  readonly #deadLetters: DeadLetters;
+  readonly #barrier = new SlotBarrier();
+
+  constructor(options: ConsumersOptions) {
+    const { store, topics, clients, clock, format } = options;
+    this.#options = options;
+    this.cursors = new CursorStore(store.derived, clock, clients);
+    this.waiters = new Waiters(clock);
+    this.#deadLetters = new DeadLetters(store, topics, format);
+  }
+
+  /** Whose cursors count: the group's, or in a broadcast each client's own. */
+  readerOf({ group, clientId }: Member): string {
+    return this.#options.groups.find(group)?.broadcast === true ? `${group}@${clientId}` : group;
+  }
+
+  /** The queues in the order in which this pop looks at them. */
+  placesOf(request: PopRequest, first: number): Place[] {
+    const { topicId, queues, messageType } = this.#options.topics.get(request.topic);
+    const reader = this.readerOf(request);
+    return Array.from({ length: queues }, (_, i) => {
+      // The queue's number is the priority; the highest goes first (reference 1.19).
+      const queueId = messageType === 'PRIORITY' ? queues - 1 - i : (first + i) % queues;
+      return placeOf(reader, topicId, queueId);
+    });
+  }
+
+  async cursorAt(place: Place, group: GroupCreated): Promise<QueueCursor> {
+    return this.cursors.find(place.name) ?? (await this.#begin(place, group));
+  }
+
+  /** Where a group starts that has not read the queue yet. */
+  async #begin({ name, topicId, queueId }: Place, group: GroupCreated): Promise<QueueCursor> {
+    const { store } = this.#options;
+    const { minOffset, maxOffset } = await store.range(topicId, queueId);
+    let next = minOffset;
+    if (group.broadcast) next = maxOffset;
+    else if (group.start !== 'beginning') {
+      const timeMs = group.start === 'end' ? group.timeMs : group.start;
+      next = await store.offsetAtTime(topicId, queueId, timeMs);
+    }
+    return this.cursors.find(name) ?? this.cursors.create(name, next);
+  }
+
+  /** False while slots of the queue have earlier messages elsewhere (slot-barrier.ts). */
+  async isOpen(
+    request: PopRequest,
+    { topicId, queueId }: Place,
+    cursor: QueueCursor,
+    group: GroupCreated,
+  ): Promise<boolean> {
+    const topic = this.#options.topics.state(request.topic);
+    if (topic.created.messageType === 'PRIORITY') return true;
+    const reader = this.readerOf(request);
+    return this.#barrier.isOpen(topic, queueId, cursor, (other) =>
+      this.cursorAt(placeOf(reader, topicId, other), group),
+    );
+  }
+
+  /** Something of the queue was finished; `hasFreed`: what waited for it is visible. */
+  onFinished(
+    { topicId, queueId }: Pick<Place, 'topicId' | 'queueId'>,
+    cursor: QueueCursor,
+    hasFreed: boolean,
+  ): void {
+    const topic = this.#options.topics.stateOf(topicId);
+    const mayOpen = topic !== undefined && this.#barrier.mayOpen(topic, queueId, cursor);
+    if (hasFreed || mayOpen) this.waiters.wake(topicId);
+  }
+
+  /** To the dead letters; resolves when the messages are there, and finished. */
+  async bury(
+    group: string,
+    topic: string,
+    place: Place,
+    cursor: QueueCursor,
+    { claim, entry, index }: Taken,
+  ): Promise<void> {
+    for (let i = 0; i < claim.count; i++) {
+      await this.#deadLetters.add(group, topic, entry, index + i);
+    }
+    this.onFinished(place, cursor, cursor.finishTaken(claim));
+    this.cursors.touch(place.name, cursor);
+  }
+}
+
+export function placeOf(group: string, topicId: number, queueId: number): Place {
+  return { name: `${group}/${topicId}/${queueId}`, topicId, queueId };
+}

@@ -1,0 +1,202 @@
+import { limits } from '../../platform/limits.ts';
+import { AttemptIds, type PopTrace } from './attempt-ids.ts';
+import type { GroupCreated } from './catalogue-record.ts';
+import { EntryCache } from './entry-cache.ts';
+import type { ConsumersOptions, GroupQueues, Place } from './group-queues.ts';
+import { popQueue, type QueuePop, type Taken } from './pop-queue.ts';
+import type { Popped, PopRequest } from './pop-request.ts';
+import type { QueueCursor } from './queue-cursor.ts';
+import { encodeReceipt } from './receipt-handle.ts';
+
+/** What a pop may take from one more queue, and until when it may look for it. */
+type PopBounds = Pick<QueuePop, 'max'> & { readonly scanUntilMs: number };
+
+/** A pop that does not wait looks for so long, too: others before it may have left much to skip. */
+const scanMsMin = 1000;
+
+/** Hands messages out (reference rocketmq-v2, 1.13). Nothing here waits for the index database. */
+export class Popper {
+  readonly #options: ConsumersOptions;
+  readonly #queues: GroupQueues;
+  readonly #entries: EntryCache;
+  readonly #attemptIds = new AttemptIds(limits.attemptIdsMax);
+  /** One pop at a time per cursor: offsets go out in order. */
+  readonly #busy = new Map<QueueCursor, Promise<unknown>>();
+  #popId = 0;
+  #firstQueue = 0;
+
+  constructor(options: ConsumersOptions, queues: GroupQueues) {
+    this.#options = options;
+    this.#queues = queues;
+    this.#entries = new EntryCache(options.store);
+  }
+
+  /** Up to `max` messages; waits for the first one. None when the time is up or the client left. */
+  async pop(request: PopRequest): Promise<readonly Popped[]> {
+    const { clock, groups, topics } = this.#options;
+    const { topicId } = await topics.use(request.topic);
+    const group = request.internal ?? (await groups.use(request.group));
+    if (request.attemptId !== undefined) {
+      // The client asks again with the id of a pop whose answer it did not get.
+      const traces = this.#attemptIds.take(request.attemptId);
+      this.#untake(traces.filter((trace) => trace.topicId === topicId));
+    }
+    const deadline = clock.monotonicMs() + request.waitMs;
+    const scanUntilMs = Math.max(deadline, clock.monotonicMs() + scanMsMin);
+    for (;;) {
+      const wakes = this.#queues.waiters.wakes(topicId);
+      const popped = await this.#popNow(request, group, scanUntilMs);
+      const left = deadline - clock.monotonicMs();
+      if (popped.length > 0 || left <= 0 || request.signal.aborted) return popped;
+      if (this.#queues.waiters.wakes(topicId) !== wakes) continue;
+      const untilVisible = this.#nextVisibleMs(request) - clock.monotonicMs();
+      await this.#queues.waiters.wait(topicId, Math.min(left, untilVisible), request.signal);
+    }
+  }
+
+  #nextVisibleMs(request: PopRequest): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const { name } of this.#queues.placesOf(request, 0)) {
+      earliest = Math.min(earliest, this.#queues.cursors.find(name)?.nextVisibleMs() ?? earliest);
+    }
+    return earliest;
+  }
+
+  /** Throws only when nothing was popped before. */
+  async #popNow(request: PopRequest, group: GroupCreated, scanUntilMs: number): Promise<Popped[]> {
+    const popped: Popped[] = [];
+    const traces: PopTrace[] = [];
+    try {
+      await this.#popPlaces(request, group, scanUntilMs, popped, traces);
+    } catch (error) {
+      if (popped.length === 0) throw error;
+    }
+    if (request.signal.aborted) {
+      this.#untake(traces);
+      return [];
+    }
+    if (request.attemptId !== undefined) this.#attemptIds.add(request.attemptId, traces);
+    return popped;
+  }
+
+  async #popPlaces(
+    request: PopRequest,
+    group: GroupCreated,
+    scanUntilMs: number,
+    popped: Popped[],
+    traces: PopTrace[],
+  ): Promise<void> {
+    const places = this.#queues.placesOf(request, this.#firstQueue++);
+    const { length } = places;
+    for (const [i, place] of places.entries()) {
+      if (popped.length >= request.max || request.signal.aborted) break;
+      const cursor = await this.#queues.cursorAt(place, group);
+      if (!(await this.#queues.isOpen(request, place, cursor, group))) {
+        // Once more after the others: looking at them may have opened it.
+        if (i < length) places.push(place);
+        continue;
+      }
+      const turn = (this.#busy.get(cursor) ?? Promise.resolve()).then(() =>
+        this.#popPlace(request, group, place, cursor, {
+          max: request.max - popped.length,
+          scanUntilMs,
+        }),
+      );
+      const settled = turn.catch(() => undefined);
+      this.#busy.set(cursor, settled);
+      try {
+        const taken = await turn;
+        const claims = taken.map(({ claim }) => claim);
+        if (taken.length > 0) traces.push({ name: place.name, topicId: place.topicId, claims });
+        popped.push(...this.#handOut(request, place, taken));
+      } finally {
+        if (this.#busy.get(cursor) === settled) this.#busy.delete(cursor);
+      }
+    }
+  }
+
+  /** What is to be handed out; none when the group was put elsewhere or deleted meanwhile. */
+  async #popPlace(
+    request: PopRequest,
+    group: GroupCreated,
+    place: Place,
+    cursor: QueueCursor,
+    bounds: PopBounds,
+  ): Promise<readonly Taken[]> {
+    const isCurrent = () => this.#queues.cursors.find(place.name) === cursor;
+    if (!isCurrent()) return [];
+    const before = cursor.cursor;
+    let taken: readonly Taken[] = [];
+    try {
+      taken = await popQueue(this.#queuePop(request, group, place, cursor, bounds));
+      // Messages that the group does not want may have been the last before a change of slots.
+      if (cursor.cursor > before) this.#queues.onFinished(place, cursor, false);
+      const alive: Taken[] = [];
+      for (const message of taken) {
+        if (!isCurrent()) return [];
+        if (message.claim.attempt <= group.maxAttempts) alive.push(message);
+        else await this.#queues.bury(group.name, request.topic, place, cursor, message);
+      }
+      return isCurrent() ? alive : [];
+    } catch (error) {
+      const claims = taken.map(({ claim }) => claim);
+      cursor.untake(claims, this.#options.clock.monotonicMs());
+      throw error;
+    } finally {
+      this.#queues.cursors.touch(place.name, cursor);
+    }
+  }
+
+  #queuePop(
+    request: PopRequest,
+    { fifo, broadcast }: GroupCreated,
+    { name, topicId, queueId }: Place,
+    cursor: QueueCursor,
+    { max, scanUntilMs }: PopBounds,
+  ): QueuePop {
+    const { store, format, clock, clients } = this.#options;
+    const { filter, signal, clientId } = request;
+    const nowMs = clock.monotonicMs();
+    const owner = request.invisibleMs === 'renewed' ? clients.ownerOf(clientId) : 0;
+    if (owner !== 0 || broadcast) this.#queues.cursors.assign(name, clientId);
+    const visibleAtMs = nowMs + invisibleMsOf(request);
+    const ranges = request.takesBatches === true;
+    const taking = { nowMs, visibleAtMs, owner, popId: ++this.#popId, ranges };
+    const maxBytes = limits.receiveBytesMax;
+    const isLate = () => clock.monotonicMs() >= scanUntilMs;
+    return {
+      ...{ store, format, topicId, queueId, cursor, fifo, filter },
+      ...{ taking, max, maxBytes, signal, isLate },
+      read: (rows, row) => this.#entries.read(rows, row),
+    };
+  }
+
+  #handOut(
+    request: PopRequest,
+    { topicId, queueId }: Place,
+    taken: readonly Taken[],
+  ): readonly Popped[] {
+    const group = this.#queues.readerOf(request);
+    const invisibleMs = invisibleMsOf(request);
+    return taken.map(({ claim: { offset, count, attempt, stamp }, entry, index }) => {
+      const receipt = { group, topicId, queueId, offset, count, stamp };
+      const receiptHandle = encodeReceipt(receipt, this.#options.store.serverId);
+      return { entry, index, count, offset, attempt, receiptHandle, invisibleMs };
+    });
+  }
+
+  /** A pop did not reach its client. */
+  #untake(traces: readonly PopTrace[]): void {
+    for (const { name, topicId, claims } of traces) {
+      const cursor = this.#queues.cursors.find(name);
+      if (cursor === undefined) continue;
+      cursor.untake(claims, this.#options.clock.monotonicMs());
+      this.#queues.cursors.touch(name, cursor);
+      this.#queues.waiters.wake(topicId);
+    }
+  }
+}
+
+function invisibleMsOf({ invisibleMs }: PopRequest): number {
+  return invisibleMs === 'renewed' ? limits.renewMs : invisibleMs;
+}
