@@ -27,6 +27,7 @@ export const errorCodes = [
   'ILLEGAL_FILTER',
   'ILLEGAL_INVISIBLE_TIME',
   'ILLEGAL_OFFSET',
+  'OFFSET_NOT_FOUND', // the group has none on the queue
   'PROPERTIES_TOO_LARGE',
   'MESSAGE_TYPE_CONFLICT', // the topic does not take messages of this type
   'CLIENT_ID_REQUIRED',

@@ -1,4 +1,3 @@
-import type { Metadata } from '@grpc/grpc-js';
 import type { Clients } from '../../engine/broker/clients.ts';
 import type { Consumers } from '../../engine/broker/consumers.ts';
 import { checkGroupName } from '../../engine/broker/groups.ts';
@@ -6,12 +5,11 @@ import type { Member, Popped } from '../../engine/broker/pop-request.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
-import type { Entry } from '../../storage/store.ts';
+import { clientIdOf, takesBatches } from './client-id.ts';
 import { type Duration, decode, encode, fromMillis, millisOf } from './codec.ts';
-import { deliveredMessage } from './deliver.ts';
+import { deliveredPiece } from './deliver.ts';
 import { type FilterExpression, filterOf } from './filters.ts';
-import { bytesOf } from './message-format.ts';
-import { type ScannedMessage, scanSendRequest } from './scan.ts';
+import type { Polls } from './polls.ts';
 import type { MessagingOptions, StreamCall, UnaryCall } from './service.ts';
 import { multipleResults, noNewMessage, ok, type Status, statusOf } from './status.ts';
 import { delimited } from './wire.ts';
@@ -31,23 +29,18 @@ interface ReceiveRequest {
   readonly attempt_id?: string;
 }
 
-const pollMsMax = 20_000;
-/** Left of the client's deadline for the answer's way back. */
-const reserveMs = 200;
-
 /** Receive, ack and change-invisible: the methods of push and simple consumers. */
 export class ConsumeMethods {
   readonly #consumers: Consumers;
   readonly #clients: Clients;
   readonly #clock: Clock;
-  /** Long polls under way, by client id. */
-  readonly #polls = new Map<string, Set<AbortController>>();
-  #isClosed = false;
+  readonly #polls: Polls;
 
-  constructor({ consumers, clients, clock }: MessagingOptions) {
+  constructor({ consumers, clients, clock }: MessagingOptions, polls: Polls) {
     this.#consumers = consumers;
     this.#clients = clients;
     this.#clock = clock;
+    this.#polls = polls;
   }
 
   /** status, messages, delivery timestamp, end (reference rocketmq-v2, 1.13). */
@@ -67,7 +60,7 @@ export class ConsumeMethods {
 
   async #pop(call: StreamCall): Promise<Buffer[]> {
     const request = decode<ReceiveRequest>('ReceiveMessageRequest', call.request);
-    const left = this.#pollOf(call);
+    const signal = this.#polls.open(call);
     const popped = await this.#consumers.pop({
       ...memberOf(call, request.group),
       topic: request.message_queue?.topic?.name ?? '',
@@ -75,55 +68,21 @@ export class ConsumeMethods {
       max: Math.max(1, Math.min(request.batch_size ?? 1, limits.receiveBatchMax)),
       invisibleMs:
         request.auto_renew === true ? 'renewed' : receiveInvisibleMs(request.invisible_duration),
-      waitMs: this.#waitMs(call, request),
+      waitMs: this.#polls.waitMs(call, request.long_polling_timeout),
       attemptId: request.attempt_id || undefined,
-      signal: left.signal,
+      signal,
+      takesBatches: takesBatches(call),
     });
-    const scanned = new Map<Entry, ScannedMessage[]>();
-    return popped.map((message) => deliver(message, scanned));
+    return popped.map(deliver);
   }
 
   /** The client is going: its polls end at once, and none of them takes a message. */
   terminate(call: UnaryCall): Buffer {
     decode('NotifyClientTerminationRequest', call.request);
     const clientId = clientIdOf(call);
-    for (const poll of this.#polls.get(clientId) ?? []) poll.abort();
+    this.#polls.endOf(clientId);
     this.#clients.terminated(clientId);
     return encode('NotifyClientTerminationResponse', { status: ok });
-  }
-
-  /** Ends the long polls, and at once those that still come. */
-  close(): void {
-    this.#isClosed = true;
-    for (const polls of this.#polls.values()) for (const poll of polls) poll.abort();
-  }
-
-  /**
-   * Aborted when the client cancels, hangs up or says that it goes, and at the close. One signal a
-   * poll: a long-lived one that is made part of each would keep a trace of all (Node 20).
-   */
-  #pollOf(call: StreamCall): AbortController {
-    const left = new AbortController();
-    if (this.#isClosed) left.abort();
-    const clientId = clientIdOf(call);
-    const polls = this.#polls.get(clientId) ?? new Set();
-    polls.add(left);
-    this.#polls.set(clientId, polls);
-    call.on('cancelled', () => left.abort());
-    call.on('close', () => {
-      left.abort();
-      polls.delete(left);
-      if (polls.size === 0) this.#polls.delete(clientId);
-    });
-    return left;
-  }
-
-  #waitMs(call: StreamCall, request: ReceiveRequest): number {
-    const asked = Math.min(millisOf(request.long_polling_timeout) ?? pollMsMax, pollMsMax);
-    const deadline = call.getDeadline();
-    const deadlineMs = typeof deadline === 'number' ? deadline : deadline.getTime();
-    if (!Number.isFinite(deadlineMs)) return asked;
-    return Math.max(0, Math.min(asked, deadlineMs - this.#clock.nowMs() - reserveMs));
   }
 
   ack(call: UnaryCall): Buffer {
@@ -200,13 +159,6 @@ function illegalInvisibleTime(): MillraceError {
   );
 }
 
-/** Throws CLIENT_ID_REQUIRED. */
-export function clientIdOf({ metadata }: { readonly metadata: Metadata }): string {
-  const clientId = String(metadata.get('x-mq-client-id')[0] ?? '');
-  if (clientId !== '') return clientId;
-  throw new MillraceError('CLIENT_ID_REQUIRED', 'the header x-mq-client-id is missing');
-}
-
 function attempt(run: () => void): Status {
   try {
     run();
@@ -216,22 +168,9 @@ function attempt(run: () => void): Status {
   }
 }
 
-function deliver(
-  { entry, index, offset, attempt: deliveryAttempt, receiptHandle, invisibleMs }: Popped,
-  scanned: Map<Entry, ScannedMessage[]>,
-): Buffer {
-  const body = bytesOf(entry);
-  let messages = scanned.get(entry);
-  if (messages === undefined) {
-    messages = scanSendRequest(body);
-    scanned.set(entry, messages);
-  }
-  return deliveredMessage(body, messages[index]!, {
-    queueId: entry.queueId,
-    offset,
-    storeTimeMs: entry.storeTimeMs,
-    receiptHandle,
-    invisibleMs,
-    attempt: deliveryAttempt,
-  });
+function deliver(popped: Popped): Buffer {
+  const { entry, index, count, offset, attempt, receiptHandle, invisibleMs } = popped;
+  const { queueId, storeTimeMs } = entry;
+  const delivery = { queueId, offset, storeTimeMs, receiptHandle, invisibleMs, attempt };
+  return deliveredPiece(entry, index, count, delivery);
 }

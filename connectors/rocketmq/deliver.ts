@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { Entry } from '../../storage/store.ts';
 import { encode, fromMillis } from './codec.ts';
-import { isTransaction } from './message-format.ts';
-import type { ScannedMessage } from './scan.ts';
-import { delimited } from './wire.ts';
+import { bytesOf, isTransaction, messagesOf } from './message-format.ts';
+import { packedPart } from './packed.ts';
+import { type ScannedMessage, scanSendRequest } from './scan.ts';
+import { delimited, WireReader } from './wire.ts';
 
 /** What the server adds to a message that it hands out. */
 export interface DeliveryFields {
@@ -26,15 +28,7 @@ export function deliveredMessage(
 ): Buffer {
   const { start, end, systemStart, systemTag, systemEnd } = message;
   const added = encode('SystemProperties', {
-    queue_id: delivery.queueId,
-    queue_offset: delivery.offset,
-    store_timestamp: fromMillis(Math.floor(delivery.storeTimeMs)),
-    store_host: 'millrace',
-    ...(delivery.receiptHandle === undefined ? {} : { receipt_handle: delivery.receiptHandle }),
-    ...(delivery.invisibleMs === undefined
-      ? {}
-      : { invisible_duration: fromMillis(delivery.invisibleMs) }),
-    ...(delivery.attempt === undefined ? {} : { delivery_attempt: delivery.attempt }),
+    ...fieldsOf(delivery),
     ...(message.messageType === 0 ? { message_type: 'NORMAL' } : {}),
     ...(message.hasEncoding ? {} : { body_encoding: 'IDENTITY' }),
     ...(message.hasDigest ? {} : { body_digest: digestOf(request, message) }),
@@ -47,6 +41,59 @@ export function deliveredMessage(
     system,
     request.subarray(systemEnd, end),
     ...properties,
+  ]);
+}
+
+function fieldsOf({ receiptHandle, invisibleMs, attempt, ...place }: DeliveryFields) {
+  return {
+    queue_id: place.queueId,
+    queue_offset: place.offset,
+    store_timestamp: fromMillis(Math.floor(place.storeTimeMs)),
+    store_host: 'millrace',
+    ...(receiptHandle === undefined ? {} : { receipt_handle: receiptHandle }),
+    ...(invisibleMs === undefined ? {} : { invisible_duration: fromMillis(invisibleMs) }),
+    ...(attempt === undefined ? {} : { delivery_attempt: attempt }),
+  };
+}
+
+/** Messages of an entry from number `index` on: one, or several that are packed. */
+export function deliveredPiece(
+  entry: Entry,
+  index: number,
+  count: number,
+  delivery: DeliveryFields,
+): Buffer {
+  if (count > 1) return deliveredPacked(entry, index, count, delivery);
+  const { bytes, messages } = messagesOf(entry);
+  return deliveredMessage(bytes, messages[index]!, delivery);
+}
+
+/**
+ * The envelope with packed records, for a client that unpacks them. The fields say what holds for
+ * the first one; each has the next offset, and the place behind the handle (receipt-handle.ts).
+ */
+function deliveredPacked(
+  entry: Entry,
+  index: number,
+  count: number,
+  delivery: DeliveryFields,
+): Buffer {
+  const request = bytesOf(entry);
+  const envelope = scanSendRequest(request)[0]!;
+  const { start, end, bodyStart, bodyEnd, systemStart, systemEnd } = envelope;
+  const packed = request.subarray(bodyStart, bodyEnd);
+  const places = Array.from({ length: count }, (_, i) => index + i);
+  const body = count === entry.count ? packed : packedPart(packed, places);
+  const added = encode('SystemProperties', fieldsOf(delivery));
+  const kept: Buffer[] = [];
+  const reader = new WireReader(request, start, end);
+  while (reader.next()) {
+    if (!reader.is(3) && !reader.is(4)) kept.push(request.subarray(reader.tagStart, reader.at));
+  }
+  return Buffer.concat([
+    ...kept,
+    delimited(3, [request.subarray(systemStart, systemEnd), added]),
+    delimited(4, [body]),
   ]);
 }
 

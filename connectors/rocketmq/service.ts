@@ -11,10 +11,13 @@ import type { Topics } from '../../engine/broker/topics.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../storage/store.ts';
 import type { GrpcService } from '../grpc/service.ts';
+import { clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
-import { ConsumeMethods, clientIdOf } from './consume.ts';
+import { ConsumeMethods } from './consume.ts';
+import { OffsetMethods } from './offsets.ts';
+import { Polls } from './polls.ts';
 import { rocketmqProto } from './proto.ts';
-import { ReadMethods } from './read.ts';
+import { PullMethod } from './pull.ts';
 import { queryAssignment, queryRoute } from './route.ts';
 import { SendMethods } from './send.ts';
 import { ok, statusOf } from './status.ts';
@@ -73,10 +76,12 @@ const definition: ServiceDefinition = Object.fromEntries(
 /** `apache.rocketmq.v2.MessagingService` over the broker. */
 export function createMessagingService(options: MessagingOptions): GrpcService {
   const send = new SendMethods(options);
-  const telemetry = new Telemetry(options);
+  const polls = new Polls(options.clock);
+  const telemetry = new Telemetry(options, polls);
   options.transactions.askProducer = telemetry.askProducer;
-  const consume = new ConsumeMethods(options);
-  const read = new ReadMethods(options);
+  const consume = new ConsumeMethods(options, polls);
+  const offsets = new OffsetMethods(options);
+  const pull = new PullMethod(options, polls);
   const handlers: UntypedServiceImplementation = {
     QueryRoute: unary('QueryRouteResponse', (call) => queryRoute(options.topics, call)),
     QueryAssignment: unary('QueryAssignmentResponse', (call) =>
@@ -100,11 +105,11 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     ForwardMessageToDeadLetterQueue: unary('ForwardMessageToDeadLetterQueueResponse', (call) =>
       consume.forwardToDeadLetters(call),
     ),
-    GetOffset: unary('GetOffsetResponse', (call) => read.getOffset(call)),
-    UpdateOffset: unary('UpdateOffsetResponse', (call) => read.updateOffset(call)),
-    QueryOffset: unary('QueryOffsetResponse', (call) => read.queryOffset(call)),
+    GetOffset: unary('GetOffsetResponse', (call) => offsets.getOffset(call)),
+    UpdateOffset: unary('UpdateOffsetResponse', (call) => offsets.updateOffset(call)),
+    QueryOffset: unary('QueryOffsetResponse', (call) => offsets.queryOffset(call)),
     ReceiveMessage: (call: StreamCall) => consume.receive(call),
-    PullMessage: (call: StreamCall) => read.pull(call),
+    PullMessage: (call: StreamCall) => pull.pull(call),
     Telemetry: (call: ServerDuplexStream<Buffer, Buffer>) => telemetry.open(call),
   };
   return {
@@ -113,7 +118,7 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     handlers,
     proto: rocketmqProto,
     close() {
-      consume.close();
+      polls.close();
       telemetry.close();
     },
   };

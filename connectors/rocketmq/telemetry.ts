@@ -4,10 +4,11 @@ import type { Groups } from '../../engine/broker/groups.ts';
 import type { AskProducer } from '../../engine/broker/transactions.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import { clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
-import { clientIdOf } from './consume.ts';
 import { deliveredMessage } from './deliver.ts';
 import { bytesOf } from './message-format.ts';
+import type { Polls } from './polls.ts';
 import { scanSendRequest } from './scan.ts';
 import { answerSettings, type ClientSettings } from './settings.ts';
 import { ok, statusOf } from './status.ts';
@@ -38,8 +39,11 @@ export class Telemetry {
   /** Streams of producers by the topics that their settings name; the one asked last is last. */
   readonly #producers = new Map<string, Set<TelemetryCall>>();
 
-  constructor(options: TelemetryOptions) {
+  readonly #polls: Polls;
+
+  constructor(options: TelemetryOptions, polls: Polls) {
     this.#options = options;
+    this.#polls = polls;
   }
 
   open(call: TelemetryCall): void {
@@ -62,6 +66,8 @@ export class Telemetry {
     });
     call.on('end', () => {
       finish();
+      // Who ends its last stream cleanly is shutting down, and waits for its polls (1.22).
+      if (!this.#options.clients.isConnected(clientId)) this.#polls.endOf(clientId);
       call.end();
     });
     call.on('error', finish);

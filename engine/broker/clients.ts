@@ -77,6 +77,11 @@ export class Clients {
     };
   }
 
+  /** Whether the client has a Telemetry stream. */
+  isConnected(clientId: string): boolean {
+    return (this.#byId.get(clientId)?.streams ?? 0) > 0;
+  }
+
   /** The client said that it goes. */
   terminated(clientId: string): void {
     const client = this.#byId.get(clientId);

@@ -68,6 +68,16 @@ export class Consumers {
     return this.#popper.pop(request);
   }
 
+  /** Changes when the topic gets messages, or others become visible. */
+  wakes(topicId: number): number {
+    return this.#queues.waiters.wakes(topicId);
+  }
+
+  /** Resolves when `wakes` changes, after `timeMs`, or at an abort. */
+  arrival(topicId: number, timeMs: number, signal: AbortSignal): Promise<void> {
+    return this.#queues.waiters.wait(topicId, timeMs, signal);
+  }
+
   /** Throws RECEIPT_HANDLE_EXPIRED. */
   acknowledge(member: Member, receiptHandle: string): void {
     const receipt = this.#receipt(member, receiptHandle);

@@ -176,7 +176,7 @@ export function endOffset({ values }: IndexRows, row: number): number {
 }
 
 /** The index alone tells that no message of the entry has one of the tags. */
-function isOtherTag(
+export function isOtherTag(
   { values }: IndexRows,
   row: number,
   tagHashes: ReadonlySet<number> | undefined,

@@ -3,6 +3,7 @@ import { Metadata } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { decode, encode } from '../../../connectors/rocketmq/codec.ts';
 import { ConsumeMethods } from '../../../connectors/rocketmq/consume.ts';
+import { Polls } from '../../../connectors/rocketmq/polls.ts';
 import type { MessagingOptions, StreamCall } from '../../../connectors/rocketmq/service.ts';
 import { openTestBroker } from '../../engine/broker/harness.ts';
 
@@ -31,10 +32,11 @@ function receiveCall(clientId: string) {
 test('the close ends the long polls under way, and at once those that come after it', async () => {
   const broker = await openTestBroker();
   await broker.topic('t');
-  const methods = new ConsumeMethods(broker as unknown as MessagingOptions);
+  const polls = new Polls(broker.clock);
+  const methods = new ConsumeMethods(broker as unknown as MessagingOptions, polls);
   const waiting = receiveCall('c');
   const under = methods.receive(waiting.call);
-  methods.close();
+  polls.close();
   await under;
   const late = receiveCall('c');
   await methods.receive(late.call);
@@ -45,7 +47,10 @@ test('the close ends the long polls under way, and at once those that come after
 test('a consumer must say who it is', async () => {
   const broker = await openTestBroker();
   await broker.topic('t');
-  const methods = new ConsumeMethods(broker as unknown as MessagingOptions);
+  const methods = new ConsumeMethods(
+    broker as unknown as MessagingOptions,
+    new Polls(broker.clock),
+  );
   const { call, statuses } = receiveCall('');
   await methods.receive(call);
   expect(statuses).toEqual([40017]);
