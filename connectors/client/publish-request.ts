@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Random } from '../../platform/random.ts';
 import { encode, fromMillis } from '../rocketmq/codec.ts';
 import { delimited } from '../rocketmq/wire.ts';
+import type { Message } from './message.ts';
 import type { OutgoingMessage } from './messaging-client.ts';
 
 const idBytes = 16;
@@ -41,6 +42,44 @@ export function publishRequest(
       ]);
     }),
   );
+}
+
+/** A SendMessageRequest with one message for later. */
+export function delayedRequest(
+  topic: string,
+  message: Message,
+  messageId: string,
+  bornMs: number,
+): Buffer {
+  const {
+    body,
+    tag,
+    keys = [],
+    properties = {},
+    messageGroup,
+    priority,
+    deliverAtMs = 0,
+  } = message;
+  return encode('SendMessageRequest', {
+    messages: [
+      {
+        topic: { name: topic },
+        user_properties: properties,
+        system_properties: {
+          ...(tag === undefined ? {} : { tag }),
+          ...(messageGroup === undefined ? {} : { message_group: messageGroup }),
+          ...(priority === undefined ? {} : { priority }),
+          keys,
+          message_id: messageId,
+          message_type: 'DELAY',
+          body_encoding: 'IDENTITY',
+          born_timestamp: fromMillis(bornMs),
+          delivery_timestamp: fromMillis(deliverAtMs),
+        },
+        body: typeof body === 'string' ? Buffer.from(body) : body,
+      },
+    ],
+  });
 }
 
 /** The system properties that messages of one group share. */

@@ -81,7 +81,7 @@ export function checkContent(
   }
 }
 
-function checkBody(bodyBytes: number): void {
+export function checkBody(bodyBytes: number): void {
   if (bodyBytes === 0) throw new MillraceError('MESSAGE_EMPTY', 'a message needs a body');
   if (bodyBytes <= limits.messageBodyBytesMax) return;
   throw new MillraceError(

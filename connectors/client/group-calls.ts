@@ -1,0 +1,83 @@
+import { decode, encode, fromMillis } from '../rocketmq/codec.ts';
+import { checkedResponse, checkStatus, streamAnswer } from './answers.ts';
+import type { Connection } from './connection.ts';
+import type { Delivery } from './message.ts';
+import { deliveryOf } from './received.ts';
+
+export interface ReceiveRequest {
+  readonly topic: string;
+  /** Tags joined by `||`; all messages without it. */
+  readonly filter: string | undefined;
+  readonly max: number;
+  /** `renewed`: the server keeps the messages for as long as the client's session lives. */
+  readonly invisibleMs: number | 'renewed';
+  readonly waitMs: number;
+  readonly batches: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What the members of a consumer group ask of the server. */
+export class GroupCalls {
+  readonly #connection: Connection;
+  readonly #group: string;
+
+  constructor(connection: Connection, group: string) {
+    this.#connection = connection;
+    this.#group = group;
+  }
+
+  /** Waits for messages; may give none. */
+  async receive({ topic, filter, ...request }: ReceiveRequest): Promise<readonly Delivery[]> {
+    const { max, invisibleMs, waitMs, batches, signal } = request;
+    const bytes = encode('ReceiveMessageRequest', {
+      group: { name: this.#group },
+      message_queue: { topic: { name: topic }, id: -1 },
+      filter_expression: { type: 'TAG', expression: filter ?? '*' },
+      batch_size: max,
+      ...(invisibleMs === 'renewed'
+        ? { auto_renew: true }
+        : { invisible_duration: fromMillis(invisibleMs) }),
+      long_polling_timeout: fromMillis(waitMs),
+    });
+    const options = { waitMs, batches, ...(signal === undefined ? {} : { signal }) };
+    const answers = await this.#connection.stream('ReceiveMessage', bytes, options);
+    return streamAnswer(answers).messages.map(deliveryOf);
+  }
+
+  /** Throws RECEIPT_HANDLE_EXPIRED when it is too late for one of them; the others are done. */
+  async ack(topic: string, handles: readonly string[]): Promise<void> {
+    const request = encode('AckMessageRequest', {
+      group: { name: this.#group },
+      topic: { name: topic },
+      entries: handles.map((receipt_handle) => ({ receipt_handle, message_id: '' })),
+    });
+    interface AckAnswer {
+      readonly entries?: readonly { readonly status?: { code: number; message: string } }[];
+    }
+    const answer = await this.#connection.unary('AckMessage', request);
+    const { entries = [] } = decode<AckAnswer>('AckMessageResponse', answer);
+    for (const entry of entries) checkStatus(entry);
+  }
+
+  /** The message comes again after `invisibleMs`; gives the handle that counts from now on. */
+  async changeInvisible(
+    topic: string,
+    handle: string,
+    invisibleMs: number,
+    suspend = false,
+  ): Promise<string> {
+    const request = encode('ChangeInvisibleDurationRequest', {
+      group: { name: this.#group },
+      topic: { name: topic },
+      receipt_handle: handle,
+      invisible_duration: fromMillis(invisibleMs),
+      suspend,
+    });
+    const bytes = await this.#connection.unary('ChangeInvisibleDuration', request);
+    interface ChangeAnswer {
+      readonly receipt_handle?: string;
+    }
+    const answer = checkedResponse<ChangeAnswer>('ChangeInvisibleDuration', bytes);
+    return answer.receipt_handle ?? '';
+  }
+}

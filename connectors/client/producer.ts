@@ -1,0 +1,134 @@
+import { recordId } from '../../engine/formats/packed-records.ts';
+import { MillraceError } from '../../platform/errors.ts';
+import { systemClock } from '../../platform/system-clock.ts';
+import { systemRandom } from '../../platform/system-random.ts';
+import { encode } from '../rocketmq/codec.ts';
+import { checkedResponse } from './answers.ts';
+import { type Acknowledged, Batcher, type BatchOptions } from './batcher.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import type { Message, SendReceipt } from './message.ts';
+import { delayedRequest } from './publish-request.ts';
+import { type SendEntry, sendDurably } from './send.ts';
+
+export interface ProducerOptions extends ConnectionOptions, BatchOptions {
+  /** Sends of a request before it counts as failed; the server knows one that came twice. 3. */
+  readonly maxAttempts?: number;
+}
+
+/**
+ * Publishes messages in batches: one request and one entry of the log for many of them.
+ *
+ * ```ts
+ * const producer = new Producer({ endpoint: '127.0.0.1:8081' });
+ * const { messageId } = await producer.send('orders', { body: '{"id":1}' });
+ * ```
+ */
+export class Producer {
+  readonly #connection: Connection;
+  readonly #batcher: Batcher;
+  readonly #attempts: number;
+  readonly #singles = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(options: ProducerOptions) {
+    this.#connection = new Connection(options);
+    this.#attempts = options.maxAttempts ?? 3;
+    this.#batcher = new Batcher(batchOptionsOf(options), systemClock, async (batch) => {
+      const id = newId();
+      const request = batch.request(id, systemClock.nowMs());
+      const entry = await sendDurably(this.#connection, request, this.#attempts);
+      return { id, offset: entry.offset ?? 0 };
+    });
+  }
+
+  /** Whether what waits for its acknowledgement is less than `maxPendingBytes`. */
+  get hasRoom(): boolean {
+    return this.#batcher.hasRoom;
+  }
+
+  /** Resolves when there is room: whoever does not await each `send` awaits this. */
+  ready(): Promise<void> {
+    return this.#batcher.ready();
+  }
+
+  /** Resolves when the message is durable. Throws what the server refuses with, UNAVAILABLE. */
+  send(topic: string, message: Message): Promise<SendReceipt> {
+    if (this.#isClosed) return Promise.reject(closed());
+    if (message.deliverAtMs !== undefined) return this.#sendDelayed(topic, message);
+    const { messageGroup, priority } = message;
+    return new Promise((resolve, reject) => {
+      const done = (batch: Acknowledged, place: number) => resolve(new BatchReceipt(batch, place));
+      // What it throws is this message's fault, and becomes the promise's.
+      this.#batcher.add({ topic, messageGroup, priority, queue: undefined }, message, done, reject);
+    });
+  }
+
+  /** Takes a delayed message back; gives its id. Throws MESSAGE_NOT_FOUND when it is too late. */
+  async recall(topic: string, recallHandle: string): Promise<string> {
+    const request = encode('RecallMessageRequest', {
+      topic: { name: topic },
+      recall_handle: recallHandle,
+    });
+    const answer = await this.#connection.unary('RecallMessage', request);
+    return checkedResponse<{ message_id?: string }>('RecallMessage', answer).message_id ?? '';
+  }
+
+  /** Sends what waits; resolves when the fate of all messages is known. */
+  async flush(): Promise<void> {
+    await this.#batcher.flush();
+    await Promise.allSettled(this.#singles);
+  }
+
+  /** Flushes, and hangs up. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.flush();
+    this.#connection.close();
+  }
+
+  /** Each waits for its time by itself, so it is an entry by itself. */
+  #sendDelayed(topic: string, message: Message): Promise<SendReceipt> {
+    const messageId = newId();
+    const request = delayedRequest(topic, message, messageId, systemClock.nowMs());
+    const sent = sendDurably(this.#connection, request, this.#attempts).then(
+      ({ recall_handle: recallHandle }: SendEntry) => ({
+        messageId,
+        ...(recallHandle === undefined || recallHandle === '' ? {} : { recallHandle }),
+      }),
+    );
+    this.#singles.add(sent);
+    const forget = () => this.#singles.delete(sent);
+    sent.then(forget, forget);
+    return sent;
+  }
+}
+
+class BatchReceipt implements SendReceipt {
+  readonly #batch: Acknowledged;
+  readonly #place: number;
+
+  constructor(batch: Acknowledged, place: number) {
+    this.#batch = batch;
+    this.#place = place;
+  }
+
+  get messageId(): string {
+    return recordId(this.#batch.id, this.#place);
+  }
+}
+
+/** 16 random bytes, hex. */
+export function newId(): string {
+  return Buffer.from(systemRandom.bytes(16)).toString('hex').toUpperCase();
+}
+
+/** Those that were given: `undefined` is no value of theirs. */
+export function batchOptionsOf(options: BatchOptions): BatchOptions {
+  const { lingerMs, maxBatchMessages, maxBatchBytes, maxInFlight, maxPendingBytes } = options;
+  const all = { lingerMs, maxBatchMessages, maxBatchBytes, maxInFlight, maxPendingBytes };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+export function closed(): MillraceError {
+  return new MillraceError('UNAVAILABLE', 'it is closed');
+}

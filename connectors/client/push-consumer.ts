@@ -1,0 +1,181 @@
+import { MillraceError } from '../../platform/errors.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import { GroupCalls } from './group-calls.ts';
+import type { Delivery, ReceivedMessage } from './message.ts';
+import { pause } from './send.ts';
+import { type GroupSettings, Session } from './session.ts';
+
+export interface PushConsumerOptions extends ConnectionOptions {
+  readonly group: string;
+  /** Topics, each with its tags joined by `||`, or `*` for all messages. */
+  readonly subscriptions: Readonly<Record<string, string>>;
+  /** A message is done when it returns or resolves; when it throws, the message comes again. */
+  readonly listener: (message: ReceivedMessage) => void | Promise<void>;
+  /** Calls of the listener under way at a time, per topic. 16. */
+  readonly concurrency?: number;
+  /** Told of what goes wrong with the server; consuming goes on. */
+  readonly onError?: (error: unknown) => void;
+}
+
+const receiveMax = 32;
+const waitMs = 15_000;
+const errorPauseMs = 1000;
+
+/**
+ * A member of a consumer group whose listener is called with each message. The server keeps a
+ * message for it for as long as it lives; batches come whole, and are acknowledged as a whole.
+ */
+export class PushConsumer {
+  readonly #options: PushConsumerOptions;
+  readonly #connection: Connection;
+  readonly #calls: GroupCalls;
+  readonly #session: Session;
+  readonly #closing = new AbortController();
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PushConsumerOptions) {
+    const { group, subscriptions } = options;
+    this.#options = options;
+    this.#connection = new Connection(options);
+    this.#calls = new GroupCalls(this.#connection, group);
+    const filters = new Map(Object.entries(subscriptions));
+    this.#session = new Session(this.#connection, group, filters);
+  }
+
+  /** Begins to consume. Throws what the server refuses with, UNAVAILABLE. */
+  async start(): Promise<void> {
+    const settings = await this.#session.open();
+    const topics = Object.entries(this.#options.subscriptions);
+    this.#loops = Promise.all(
+      topics.map(([topic, filter]) => this.#consume(topic, filter, settings)),
+    );
+  }
+
+  /** Resolves when the calls of the listener are over and their messages acknowledged. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#loops;
+    await this.#session.close();
+    this.#connection.close();
+  }
+
+  /** While messages are worked on, the next ones are on their way. */
+  async #consume(topic: string, filter: string, settings: GroupSettings): Promise<void> {
+    let next = this.#receive(topic, filter);
+    while (!this.#closing.signal.aborted) {
+      const deliveries = await next;
+      next = this.#receive(topic, filter);
+      await this.#work(topic, deliveries, settings).catch((error) => this.#failed(error));
+    }
+    for (const delivery of await next) await this.#giveBack(topic, delivery);
+  }
+
+  async #receive(topic: string, filter: string): Promise<readonly Delivery[]> {
+    const { signal } = this.#closing;
+    if (signal.aborted) return [];
+    try {
+      return await this.#calls.receive({
+        ...{ topic, filter, max: receiveMax, invisibleMs: 'renewed', waitMs },
+        ...{ batches: true, signal },
+      });
+    } catch (error) {
+      this.#failed(error);
+      await pause(errorPauseMs);
+      return [];
+    }
+  }
+
+  async #work(
+    topic: string,
+    deliveries: readonly Delivery[],
+    settings: GroupSettings,
+  ): Promise<void> {
+    const failed = settings.fifo
+      ? await this.#inOrder(deliveries)
+      : await this.#sideBySide(deliveries);
+    const done: string[] = [];
+    for (const { messages, handle } of deliveries) {
+      if (handle !== undefined && !messages.some((message) => failed.has(message))) {
+        done.push(handle);
+        continue;
+      }
+      for (const message of messages) if (!failed.has(message)) done.push(message.receiptHandle);
+    }
+    const retries = [...failed].map(async ([{ receiptHandle, attempt }, isGivenBack]) => {
+      const ms = isGivenBack ? 0 : settings.retryMs(attempt);
+      await this.#calls.changeInvisible(topic, receiptHandle, ms, isGivenBack);
+    });
+    await Promise.all([...retries, done.length > 0 ? this.#calls.ack(topic, done) : undefined]);
+  }
+
+  /** The messages that failed. */
+  async #sideBySide(deliveries: readonly Delivery[]): Promise<Map<ReceivedMessage, boolean>> {
+    const failed = new Map<ReceivedMessage, boolean>();
+    const { listener, concurrency = 16 } = this.#options;
+    const under = new Set<Promise<void>>();
+    for (const { messages } of deliveries) {
+      for (const message of messages) {
+        try {
+          const result = listener(message);
+          if (result === undefined) continue;
+          const settled: Promise<void> = result
+            .catch((error) => this.#lost(failed, message, error))
+            .finally(() => under.delete(settled));
+          under.add(settled);
+          if (under.size >= concurrency) await Promise.race(under);
+        } catch (error) {
+          this.#lost(failed, message, error);
+        }
+      }
+    }
+    await Promise.all(under);
+    return failed;
+  }
+
+  #lost(failed: Map<ReceivedMessage, boolean>, message: ReceivedMessage, error: unknown): void {
+    failed.set(message, false);
+    this.#failed(error);
+  }
+
+  /**
+   * One after the other within a message group. When one fails, those behind it are given back:
+   * the value is true for them.
+   */
+  async #inOrder(deliveries: readonly Delivery[]): Promise<Map<ReceivedMessage, boolean>> {
+    const groups = new Map<string | undefined, ReceivedMessage[]>();
+    for (const message of deliveries.flatMap(({ messages }) => messages)) {
+      const group = groups.get(message.messageGroup);
+      if (group === undefined) groups.set(message.messageGroup, [message]);
+      else group.push(message);
+    }
+    const failed = new Map<ReceivedMessage, boolean>();
+    await Promise.all(
+      [...groups].map(async ([group, messages]) => {
+        for (const [index, message] of messages.entries()) {
+          try {
+            await this.#options.listener(message);
+          } catch (error) {
+            this.#lost(failed, message, error);
+            if (group === undefined) continue;
+            for (const behind of messages.slice(index + 1)) failed.set(behind, true);
+            return;
+          }
+        }
+      }),
+    );
+    return failed;
+  }
+
+  /** What came while the consumer closed. */
+  async #giveBack(topic: string, { messages, handle }: Delivery): Promise<void> {
+    const handles = handle === undefined ? messages.map((one) => one.receiptHandle) : [handle];
+    for (const each of handles) {
+      await this.#calls.changeInvisible(topic, each, 0, true).catch(() => undefined);
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#closing.signal.aborted && error instanceof MillraceError) return;
+    this.#options.onError?.(error);
+  }
+}

@@ -1,0 +1,139 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { Timer } from '../../platform/clock.ts';
+import { systemClock } from '../../platform/system-clock.ts';
+import { type Duration, decode, encode, millisOf } from '../rocketmq/codec.ts';
+import { checkStatus } from './answers.ts';
+import type { Connection } from './connection.ts';
+
+/** What the server says about a consumer group. */
+export interface GroupSettings {
+  readonly fifo: boolean;
+  /** Pause before each further delivery of a message that failed, by deliveries so far. */
+  retryMs(attempt: number): number;
+}
+
+interface SettingsAnswer {
+  readonly status?: { readonly code: number; readonly message: string };
+  readonly settings?: {
+    readonly subscription?: { readonly fifo?: boolean };
+    readonly backoff_policy?: { readonly customized_backoff?: { readonly next?: Duration[] } };
+  };
+}
+
+const heartbeatMs = 10_000;
+const reopenMs = 1000;
+const firstRetryMs = 1000;
+
+/**
+ * Tells the server that a push consumer lives: a Telemetry stream, reopened when it breaks, and
+ * heartbeats. As long as it does, the server keeps its messages for it.
+ */
+export class Session {
+  readonly #connection: Connection;
+  readonly #group: string;
+  readonly #subscriptions: ReadonlyMap<string, string>;
+  #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
+  #timers: Timer[] = [];
+  #isClosed = false;
+
+  constructor(
+    connection: Connection,
+    group: string,
+    /** Topic to filter expression. */
+    subscriptions: ReadonlyMap<string, string>,
+  ) {
+    this.#connection = connection;
+    this.#group = group;
+    this.#subscriptions = subscriptions;
+  }
+
+  /** Resolves with the group's settings. Throws what the server refuses with, UNAVAILABLE. */
+  async open(): Promise<GroupSettings> {
+    const answer = await this.#connect();
+    this.#beatLater();
+    return settingsOf(answer);
+  }
+
+  /** Says that the consumer goes: its messages go to others, and its polls end. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#timers) timer.cancel();
+    const request = encode('NotifyClientTerminationRequest', { group: { name: this.#group } });
+    await this.#connection.unary('NotifyClientTermination', request).catch(() => undefined);
+    this.#stream?.end();
+  }
+
+  #connect(): Promise<SettingsAnswer> {
+    const stream = this.#connection.telemetry();
+    this.#stream = stream;
+    return new Promise((resolve, reject) => {
+      const ended = (error?: unknown) => {
+        if (this.#stream === stream) this.#stream = undefined;
+        reject(error instanceof Error ? error : new Error('the server ended the stream'));
+        this.#reopenLater();
+      };
+      stream.on('data', (bytes: Buffer) => {
+        const answer = decode<SettingsAnswer>('TelemetryCommand', bytes);
+        try {
+          checkStatus(answer);
+          resolve(answer);
+        } catch (error) {
+          reject(error);
+        }
+      });
+      stream.on('error', ended);
+      stream.on('end', () => ended());
+      stream.write(this.#settings());
+    });
+  }
+
+  #settings(): Buffer {
+    return encode('TelemetryCommand', {
+      settings: {
+        client_type: 'PUSH_CONSUMER',
+        user_agent: { version: 'millrace' },
+        subscription: {
+          group: { name: this.#group },
+          subscriptions: [...this.#subscriptions].map(([topic, expression]) => ({
+            topic: { name: topic },
+            expression: { type: 'TAG', expression },
+          })),
+        },
+      },
+    });
+  }
+
+  #reopenLater(): void {
+    if (this.#isClosed) return;
+    this.#after(reopenMs, () => {
+      if (!this.#isClosed && this.#stream === undefined) this.#connect().catch(() => undefined);
+    });
+  }
+
+  #beatLater(): void {
+    this.#after(heartbeatMs, () => {
+      const group = { name: this.#group };
+      const request = encode('HeartbeatRequest', { group, client_type: 'PUSH_CONSUMER' });
+      this.#connection.unary('Heartbeat', request).catch(() => undefined);
+      this.#beatLater();
+    });
+  }
+
+  #after(ms: number, run: () => void): void {
+    if (this.#isClosed) return;
+    const timer = systemClock.after(ms, () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+      run();
+    });
+    this.#timers.push(timer);
+  }
+}
+
+function settingsOf({ settings }: SettingsAnswer): GroupSettings {
+  const next = settings?.backoff_policy?.customized_backoff?.next ?? [];
+  const pauses = next.map((duration) => millisOf(duration) ?? firstRetryMs);
+  return {
+    fifo: settings?.subscription?.fifo === true,
+    retryMs: (attempt) => pauses[Math.min(Math.max(attempt, 1), pauses.length) - 1] ?? firstRetryMs,
+  };
+}

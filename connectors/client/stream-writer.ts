@@ -1,0 +1,62 @@
+import { systemClock } from '../../platform/system-clock.ts';
+import { type Acknowledged, Batcher, type BatchOptions } from './batcher.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import type { Message } from './message.ts';
+import { batchOptionsOf, closed, newId } from './producer.ts';
+import { sendDurably } from './send.ts';
+
+export interface StreamWriterOptions extends ConnectionOptions, BatchOptions {
+  readonly topic: string;
+  /** The logical queue. */
+  readonly queue: number;
+  readonly maxAttempts?: number;
+}
+
+/** Appends messages to one logical queue, in the order of the calls, in batches. */
+export class StreamWriter {
+  readonly #connection: Connection;
+  readonly #batcher: Batcher;
+  readonly #target: { readonly topic: string; readonly queue: number };
+  #isClosed = false;
+
+  constructor(options: StreamWriterOptions) {
+    const { topic, queue, maxAttempts = 3 } = options;
+    this.#target = { topic, queue };
+    this.#connection = new Connection(options);
+    this.#batcher = new Batcher(batchOptionsOf(options), systemClock, async (batch) => {
+      const id = newId();
+      const request = batch.request(id, systemClock.nowMs());
+      const entry = await sendDurably(this.#connection, request, maxAttempts);
+      return { id, offset: entry.offset ?? 0 };
+    });
+  }
+
+  /** Resolves when there is room for more. */
+  ready(): Promise<void> {
+    return this.#batcher.ready();
+  }
+
+  get hasRoom(): boolean {
+    return this.#batcher.hasRoom;
+  }
+
+  /** Resolves with the message's offset when it is durable. Message groups do not count here. */
+  append(message: Omit<Message, 'messageGroup' | 'priority' | 'deliverAtMs'>): Promise<number> {
+    if (this.#isClosed) return Promise.reject(closed());
+    const target = { ...this.#target, messageGroup: undefined, priority: undefined };
+    return new Promise((resolve, reject) => {
+      const done = ({ offset }: Acknowledged, place: number) => resolve(offset + place);
+      this.#batcher.add(target, message, done, reject);
+    });
+  }
+
+  flush(): Promise<void> {
+    return this.#batcher.flush();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.flush();
+    this.#connection.close();
+  }
+}
