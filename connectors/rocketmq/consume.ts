@@ -46,10 +46,10 @@ export class ConsumeMethods {
   /** status, messages, delivery timestamp, end (reference rocketmq-v2, 1.13). */
   async receive(call: StreamCall): Promise<void> {
     try {
-      const messages = await this.#pop(call);
-      const status = messages.length === 0 ? noNewMessage : ok;
+      const popped = await this.#pop(call);
+      const status = popped.length === 0 ? noNewMessage : ok;
       call.write(encode('ReceiveMessageResponse', { status }));
-      for (const message of messages) call.write(delimited(2, [message]));
+      for (const message of popped) call.write(delimited(2, [deliver(message)]));
       const now = fromMillis(this.#clock.nowMs());
       call.write(encode('ReceiveMessageResponse', { delivery_timestamp: now }));
     } catch (error) {
@@ -58,11 +58,12 @@ export class ConsumeMethods {
     call.end();
   }
 
-  async #pop(call: StreamCall): Promise<Buffer[]> {
+  async #pop(call: StreamCall): Promise<readonly Popped[]> {
     const request = decode<ReceiveRequest>('ReceiveMessageRequest', call.request);
     const signal = this.#polls.open(call);
+    const member = memberOf(call, request.group);
     const popped = await this.#consumers.pop({
-      ...memberOf(call, request.group),
+      ...member,
       topic: request.message_queue?.topic?.name ?? '',
       filter: filterOf(request.filter_expression),
       max: Math.max(1, Math.min(request.batch_size ?? 1, limits.receiveBatchMax)),
@@ -73,7 +74,20 @@ export class ConsumeMethods {
       signal,
       takesBatches: takesBatches(call),
     });
-    return popped.map(deliver);
+    call.once('cancelled', () => {
+      // grpc-js says so of calls that went well, too: those have written all.
+      if (!call.writableFinished) this.#takeBack(member, popped);
+    });
+    return popped;
+  }
+
+  /** The answer did not reach the client whole: no client keeps a part of one. */
+  #takeBack(member: Member, popped: readonly Popped[]): void {
+    for (const { receiptHandle } of popped) {
+      attempt(() => {
+        this.#consumers.changeInvisible(member, receiptHandle, 0, true);
+      });
+    }
   }
 
   /** The client is going: its polls end at once, and none of them takes a message. */

@@ -22,7 +22,7 @@ export interface Taking {
 /** Whose messages the server keeps invisible for as long as the client lives. */
 export interface Renewal {
   /** True when the client `owner` lives and has had the message for less than the maximum. */
-  keeps(owner: number, firstAtMs: number, nowMs: number): boolean;
+  keeps(owner: number, takenAtMs: number, nowMs: number): boolean;
   readonly renewMs: number;
 }
 
@@ -31,11 +31,9 @@ export interface HeldRow {
   readonly offset: number;
   readonly count: number;
   readonly visibleAtMs: number;
-  readonly firstAtMs: number;
   readonly attempt: number;
   readonly stamp: number;
   readonly orderKey: number;
-  readonly owner: number;
 }
 
 /** What changed since the last call of `changes`. */

@@ -9,6 +9,8 @@ export interface ConnectedClient {
   readonly sinceMs: number;
 }
 
+type Listener = (owner: number, clientId: string) => void;
+
 interface Client {
   /** Small number that stands for the id in the cursors' memory. */
   readonly owner: number;
@@ -21,34 +23,39 @@ interface Client {
 /**
  * Which clients live. One lives while its Telemetry stream is open and it beats (10 s; Rust's 30 s),
  * and a short while after the stream ended: clients reopen it after about a second (reference
- * rocketmq-v2, 1.8). Push consumers' messages are renewed only for clients that live.
+ * rocketmq-v2, 1.8). Push consumers' messages are renewed only for clients that live, and only those
+ * that came over a connection that still stands: of an answer that was on a broken one the server
+ * cannot know whether it arrived, and a message must not stay with a client that never got it.
  */
 export class Clients {
   readonly #clock: Clock;
   readonly #byId = new Map<string, Client>();
-  readonly #ids: string[] = [''];
-  readonly #listeners: ((owner: number, clientId: string) => void)[] = [];
+  readonly #byOwner = new Map<number, Client>();
+  readonly #lostListeners: Listener[] = [];
+  readonly #brokenListeners: Listener[] = [];
+  #lastOwner = 0;
   #sweep: Timer | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  onLost(listener: (owner: number, clientId: string) => void): void {
-    this.#listeners.push(listener);
+  onLost(listener: Listener): void {
+    this.#lostListeners.push(listener);
   }
 
-  /** The number of a client, from 1. Clients from before a restart get time to come back. */
+  /** A connection of the client broke; it may come back. */
+  onBroken(listener: Listener): void {
+    this.#brokenListeners.push(listener);
+  }
+
+  /** The number of a client, from 1; another one after it was lost. */
   ownerOf(clientId: string): number {
     return this.#client(clientId).owner;
   }
 
-  clientIdOf(owner: number): string {
-    return this.#ids[owner]!;
-  }
-
   isAlive(owner: number): boolean {
-    const client = this.#byId.get(this.#ids[owner] ?? '');
+    const client = this.#byOwner.get(owner);
     return client !== undefined && !client.isLost && !this.#isOverdue(client);
   }
 
@@ -72,8 +79,9 @@ export class Clients {
     client.streams++;
     return () => {
       client.streams--;
-      if (client.isLost && client.streams === 0) this.#forget(clientId, client);
       client.lastSeenMs = this.#clock.monotonicMs();
+      for (const listener of this.#brokenListeners) listener(client.owner, clientId);
+      if (client.isLost && client.streams === 0) this.#forget(clientId, client);
     };
   }
 
@@ -100,10 +108,11 @@ export class Clients {
   #client(clientId: string): Client {
     let client = this.#byId.get(clientId);
     if (client === undefined) {
-      const owner = this.#ids.push(clientId) - 1;
+      const owner = ++this.#lastOwner;
       const lastSeenMs = this.#clock.monotonicMs();
       client = { owner, streams: 0, lastSeenMs, isLost: false, info: undefined };
       this.#byId.set(clientId, client);
+      this.#byOwner.set(owner, client);
       this.#sweepLater();
     }
     return client;
@@ -129,12 +138,13 @@ export class Clients {
   }
 
   #forget(clientId: string, client: Client): void {
+    this.#byOwner.delete(client.owner);
     if (this.#byId.get(clientId) === client) this.#byId.delete(clientId);
   }
 
   #lose(clientId: string, client: Client): void {
     client.isLost = true;
     if (client.streams === 0) this.#forget(clientId, client);
-    for (const listener of this.#listeners) listener(client.owner, clientId);
+    for (const listener of this.#lostListeners) listener(client.owner, clientId);
   }
 }

@@ -44,6 +44,9 @@ export class Consumers {
         last = topicId;
       }
     });
+    clients.onBroken((owner, clientId) => {
+      for (const [, cursor] of this.#queues.cursors.assigned(clientId)) cursor.release(owner);
+    });
     clients.onLost((owner, clientId) => this.#disown(owner, clientId));
   }
 
@@ -201,11 +204,12 @@ export class Consumers {
   #disown(owner: number, clientId: string): void {
     const visibleAtMs = this.#options.clock.monotonicMs() + limits.lostVisibleMs;
     const changed = new Set<number>();
-    for (const [name, cursor] of this.#queues.cursors.lost(clientId)) {
+    for (const [name, cursor] of this.#queues.cursors.assigned(clientId)) {
       if (!cursor.disown(owner, visibleAtMs)) continue;
       this.#queues.cursors.touch(name, cursor);
       changed.add(queueOf(name).topicId);
     }
+    this.#queues.cursors.lost(clientId);
     for (const topicId of changed) this.#queues.waiters.wake(topicId);
   }
 }

@@ -16,20 +16,22 @@ import { QueueCursor } from './queue-cursor.ts';
  * |                                        | i32 stamp base (`QueueCursor`)                    |
  * | `held/GROUP/TOPIC-ID/QUEUE/OFFSET`     | unfinished messages below `next`, see below       |
  *
- * | at | held: what                                                  |
- * |----|-------------------------------------------------------------|
- * | 0  | f64 wall clock, ms: visible again at                        |
- * | 8  | f64 wall clock, ms: first delivery; 0: none yet             |
- * | 16 | i32 deliveries                                              |
- * | 20 | i32 stamp of the latest handle                              |
- * | 24 | i32 hash of the message group in a FIFO group, else 0       |
- * | 28 | i32 messages from OFFSET on that have the row together      |
- * | 32 | UTF-8 id of the client that it is renewed for, may be empty |
+ * | at | held: what                                            |
+ * |----|-------------------------------------------------------|
+ * | 0  | f64 wall clock, ms: visible again at                  |
+ * | 8  | i32 deliveries                                        |
+ * | 12 | i32 stamp of the latest handle                        |
+ * | 16 | i32 hash of the message group in a FIFO group, else 0 |
+ * | 20 | i32 messages from OFFSET on that have the row together |
  *
  * All that changed within limits.cursorFlushMs goes out as one atomic batch, so the stored state
  * is always one that was: an offset below `next` without a row is finished. A message finished in
  * that time never touches the database. A crash forgets at most that time: its deliveries are made
  * again, and its handles stay valid (`QueueCursor`).
+ *
+ * Whom a message is renewed for is not stored: the answer that it went out with may have died with
+ * the server, and a client that lives would then keep from others what it never got. After a
+ * restart a message comes again when the rest of its invisible time is over.
  *
  * The cursors of a broadcast are each one client's, `GROUP@CLIENT` instead of GROUP (no group's
  * name has an @): they are in memory alone, and go with the client.
@@ -37,7 +39,6 @@ import { QueueCursor } from './queue-cursor.ts';
 export class CursorStore {
   readonly #keys: DerivedKeys;
   readonly #clock: Clock;
-  readonly #clients: Clients;
   readonly #renewal: Renewal;
   readonly #cursors = new Map<string, QueueCursor>();
   readonly #changed = new Map<string, QueueCursor>();
@@ -48,11 +49,10 @@ export class CursorStore {
   constructor(keys: DerivedKeys, clock: Clock, clients: Clients) {
     this.#keys = keys;
     this.#clock = clock;
-    this.#clients = clients;
     this.#renewal = {
       renewMs: limits.renewMs,
-      keeps: (owner, firstAtMs, nowMs) =>
-        nowMs - firstAtMs < limits.renewTotalMs && clients.isAlive(owner),
+      keeps: (owner, takenAtMs, nowMs) =>
+        nowMs - takenAtMs < limits.renewTotalMs && clients.isAlive(owner),
     };
   }
 
@@ -64,9 +64,7 @@ export class CursorStore {
       const name = key.slice('held/'.length, end);
       const rows = held.get(name) ?? [];
       held.set(name, rows);
-      const row = this.#decode(Number(key.slice(end + 1)), value);
-      rows.push(row);
-      if (row.owner !== 0) this.assign(name, this.#clients.clientIdOf(row.owner));
+      rows.push(this.#decode(Number(key.slice(end + 1)), value));
     }
     for (const [key, value] of await this.#keys.load('cursor/')) {
       const name = key.slice('cursor/'.length);
@@ -125,17 +123,18 @@ export class CursorStore {
     else names.add(name);
   }
 
-  /** The client is lost: gives the cursors that it was assigned, and removes its own. */
-  lost(clientId: string): [string, QueueCursor][] {
-    const cursors: [string, QueueCursor][] = [];
+  /** The cursors that may hold something for the client, but those that are its own. */
+  *assigned(clientId: string): IterableIterator<[string, QueueCursor]> {
     for (const name of this.#byClient.get(clientId) ?? []) {
       const cursor = this.#cursors.get(name);
-      if (cursor === undefined) continue;
-      if (isOfClient(name)) this.remove(name);
-      else cursors.push([name, cursor]);
+      if (cursor !== undefined && !isOfClient(name)) yield [name, cursor];
     }
+  }
+
+  /** The client is lost: it holds nothing, and its own cursors go. */
+  lost(clientId: string): void {
+    for (const name of this.#byClient.get(clientId) ?? []) if (isOfClient(name)) this.remove(name);
     this.#byClient.delete(clientId);
-    return cursors;
   }
 
   /** The cursor changed: it is written soon, unless it was moved or removed meanwhile. */
@@ -163,16 +162,13 @@ export class CursorStore {
   }
 
   #encode(row: HeldRow): Buffer {
-    const id = Buffer.from(row.owner === 0 ? '' : this.#clients.clientIdOf(row.owner));
-    const value = Buffer.alloc(32 + id.length);
+    const value = Buffer.alloc(24);
     const toWall = this.#clock.nowMs() - this.#clock.monotonicMs();
     value.writeDoubleBE(row.visibleAtMs + toWall, 0);
-    value.writeDoubleBE(row.firstAtMs === 0 ? 0 : row.firstAtMs + toWall, 8);
-    value.writeInt32BE(row.attempt, 16);
-    value.writeInt32BE(row.stamp, 20);
-    value.writeInt32BE(row.orderKey, 24);
-    value.writeInt32BE(row.count, 28);
-    id.copy(value, 32);
+    value.writeInt32BE(row.attempt, 8);
+    value.writeInt32BE(row.stamp, 12);
+    value.writeInt32BE(row.orderKey, 16);
+    value.writeInt32BE(row.count, 20);
     return value;
   }
 
@@ -181,17 +177,13 @@ export class CursorStore {
     const view = viewOf(value);
     const nowMs = this.#clock.monotonicMs();
     const toMonotonic = nowMs - this.#clock.nowMs();
-    const firstAtMs = view.getFloat64(8);
-    const clientId = Buffer.from(value.subarray(32)).toString();
     return {
       offset,
-      count: view.getInt32(28),
+      count: view.getInt32(20),
       visibleAtMs: Math.min(view.getFloat64(0) + toMonotonic, nowMs + limits.invisibleMsMax),
-      firstAtMs: firstAtMs === 0 ? 0 : Math.min(firstAtMs + toMonotonic, nowMs),
-      attempt: view.getInt32(16),
-      stamp: view.getInt32(20),
-      orderKey: view.getInt32(24),
-      owner: clientId === '' ? 0 : this.#clients.ownerOf(clientId),
+      attempt: view.getInt32(8),
+      stamp: view.getInt32(12),
+      orderKey: view.getInt32(16),
     };
   }
 }

@@ -16,15 +16,15 @@ export class HeldMessages {
   /** Messages from `offset` on that have the slot. */
   count = new Int32Array(16);
   visibleAtMs = new Float64Array(16);
-  /** When a consumer took it first; bounds how long it is renewed. */
-  firstAtMs = new Float64Array(16);
+  /** When a consumer took it; bounds how long it is renewed. */
+  takenAtMs = new Float64Array(16);
   /** Deliveries so far; 0 while it waits for an earlier message of its message group. */
   attempt = new Int32Array(16);
   /** Counts deliveries and changes: the handle with the latest stamp is the valid one. */
   stamp = new Int32Array(16);
   /** Hash of the message group in a FIFO consumer group, 0 elsewhere. */
   orderKey = new Int32Array(16);
-  /** Number of the client that the server renews it for, 0 for none. */
+  /** Number of the client that has it and that it is renewed for, negative when not renewed; 0 for none. */
   owner = new Int32Array(16);
   /** 1 when the index database has a row of it. */
   stored = new Uint8Array(16);
@@ -72,7 +72,7 @@ export class HeldMessages {
     this.#messages += count;
     if (count > 1) this.#ranges.splice(this.#rangeAfter(offset), 0, offset);
     this.visibleAtMs[slot] = 0;
-    this.firstAtMs[slot] = 0;
+    this.takenAtMs[slot] = 0;
     this.attempt[slot] = 0;
     this.stamp[slot] = 0;
     this.orderKey[slot] = 0;
@@ -198,7 +198,7 @@ export class HeldMessages {
     };
     this.offset = floats(this.offset);
     this.visibleAtMs = floats(this.visibleAtMs);
-    this.firstAtMs = floats(this.firstAtMs);
+    this.takenAtMs = floats(this.takenAtMs);
     this.count = ints(this.count);
     this.attempt = ints(this.attempt);
     this.stamp = ints(this.stamp);

@@ -72,15 +72,22 @@ export class QueueCursor {
     return slot < 0 ? Number.POSITIVE_INFINITY : this.#held.visibleAtMs[slot]!;
   }
 
-  /** Its messages are nobody's any more and visible at `visibleAtMs`; false if it had none. */
+  /** Its messages are not renewed any more; the client may still finish them in their time. */
+  release(owner: number): void {
+    for (const slot of this.#held.slots()) {
+      if (this.#held.owner[slot] === owner) this.#held.owner[slot] = -owner;
+    }
+  }
+
+  /** Its messages are nobody's any more and visible at `visibleAtMs`, or earlier; false if it had none. */
   disown(owner: number, visibleAtMs: number): boolean {
     let isChanged = false;
     for (const slot of this.#held.slots()) {
-      if (this.#held.owner[slot] !== owner) continue;
+      if (Math.abs(this.#held.owner[slot]!) !== owner) continue;
       isChanged = true;
       this.#held.owner[slot] = 0;
-      this.#changed.add(this.#held.offset[slot]!);
       if (this.#held.visibleAtMs[slot]! <= visibleAtMs) continue;
+      this.#changed.add(this.#held.offset[slot]!);
       this.#held.visibleAtMs[slot] = visibleAtMs;
       if (this.#isScheduled(slot)) this.#held.schedule(slot);
     }
@@ -162,10 +169,10 @@ export class QueueCursor {
     for (let i = 1; i < row.count; i++) {
       const single = this.#held.add(row.offset + i);
       this.#held.visibleAtMs[single] = row.visibleAtMs;
-      this.#held.firstAtMs[single] = row.firstAtMs;
+      this.#held.takenAtMs[single] = this.#held.takenAtMs[slot]!;
       this.#held.attempt[single] = row.attempt;
       this.#held.stamp[single] = row.stamp;
-      this.#held.owner[single] = row.owner;
+      this.#held.owner[single] = this.#held.owner[slot]!;
       this.#held.schedule(single);
       this.#changed.add(row.offset + i);
     }
@@ -337,27 +344,23 @@ export class QueueCursor {
   }
 
   #row(slot: number): HeldRow {
-    const { offset, count, visibleAtMs, firstAtMs, attempt, stamp, orderKey, owner } = this.#held;
+    const { offset, count, visibleAtMs, attempt, stamp, orderKey } = this.#held;
     return {
       offset: offset[slot]!,
       count: count[slot]!,
       visibleAtMs: visibleAtMs[slot]!,
-      firstAtMs: firstAtMs[slot]!,
       attempt: attempt[slot]!,
       stamp: stamp[slot]!,
       orderKey: orderKey[slot]!,
-      owner: owner[slot]!,
     };
   }
 
   #restore(row: HeldRow): void {
     const slot = this.#held.add(row.offset, row.count);
     this.#held.visibleAtMs[slot] = row.visibleAtMs;
-    this.#held.firstAtMs[slot] = row.firstAtMs;
     this.#held.attempt[slot] = row.attempt;
     this.#held.stamp[slot] = row.stamp;
     this.#held.orderKey[slot] = row.orderKey;
-    this.#held.owner[slot] = row.owner;
     this.#held.stored[slot] = 1;
     this.#cursor = Math.min(this.#cursor, row.offset);
     if (row.attempt === 0) this.#waiting += row.count;
@@ -376,7 +379,7 @@ export class QueueCursor {
     stamp[slot]!++;
     this.#held.owner[slot] = owner;
     this.#held.visibleAtMs[slot] = visibleAtMs;
-    if (this.#held.firstAtMs[slot] === 0) this.#held.firstAtMs[slot] = nowMs;
+    this.#held.takenAtMs[slot] = nowMs;
     if (this.#isScheduled(slot)) this.#held.schedule(slot);
     this.#changed.add(offset[slot]!);
     return {
@@ -419,9 +422,9 @@ export class QueueCursor {
   }
 
   #isVisible(slot: number, nowMs: number): boolean {
-    const { visibleAtMs, owner, firstAtMs } = this.#held;
+    const { visibleAtMs, owner, takenAtMs } = this.#held;
     if (visibleAtMs[slot]! > nowMs) return false;
-    return owner[slot] === 0 || !this.#renewal.keeps(owner[slot]!, firstAtMs[slot]!, nowMs);
+    return owner[slot]! <= 0 || !this.#renewal.keeps(owner[slot]!, takenAtMs[slot]!, nowMs);
   }
 
   /** The owner lives: its message stays invisible, under the same handle. */

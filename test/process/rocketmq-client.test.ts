@@ -1,6 +1,8 @@
+import { connect } from 'node:http2';
 import { ConsumeResult, Producer, PushConsumer, SimpleConsumer } from 'rocketmq-client-nodejs';
 import { afterEach, expect, test } from 'vitest';
 import { MessagingClient } from '../../connectors/client/messaging-client.ts';
+import { encode } from '../../connectors/rocketmq/codec.ts';
 import { type Broker, openBroker } from './broker.ts';
 
 /** The official client, unmodified, against the real service. */
@@ -161,4 +163,38 @@ test('bad requests get their codes and change nothing', async () => {
     code: 'ILLEGAL_TAG',
   });
   expect(await client.queueOffsets('t')).toEqual([{ queue: 0, min: 0, max: 0 }]);
+});
+
+test('an answer that is cut off was none: its messages go to the next one at once', async () => {
+  broker = await openBroker();
+  await broker.topics.create('t', { queues: 1, ifNotExists: false });
+  const client = new MessagingClient(broker.endpoint);
+  closers.push(() => client.close());
+  for (let i = 0; i < 4; i++) await client.publish('t', [{ body: Buffer.alloc(500_000, i) }]);
+
+  const request = encode('ReceiveMessageRequest', {
+    group: { name: 'g' },
+    message_queue: { topic: { name: 't' } },
+    batch_size: 4,
+    auto_renew: true,
+  });
+  const frame = Buffer.alloc(5);
+  frame.writeUInt32BE(request.length, 1);
+  // Its window takes 64 KiB, and it never reads them.
+  const slow = connect(`http://${broker.endpoint}`);
+  const stream = slow.request({
+    ':method': 'POST',
+    ':path': '/apache.rocketmq.v2.MessagingService/ReceiveMessage',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'x-mq-client-id': 'slow',
+  });
+  stream.on('error', () => undefined);
+  stream.end(Buffer.concat([frame, request]));
+  await new Promise((resolve) => stream.once('response', resolve));
+  const again = () => client.receive('t', 'g', { max: 4, invisibleMs: 60_000, waitMs: 20_000 });
+  expect(await client.receive('t', 'g', { max: 4, invisibleMs: 60_000, waitMs: 0 })).toEqual([]);
+  slow.destroy();
+  const messages = await again();
+  expect(messages.map(({ body }) => Buffer.from(body)[0])).toEqual([0, 1, 2, 3]);
 });

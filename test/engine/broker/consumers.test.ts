@@ -164,17 +164,45 @@ test('a push consumer keeps its messages while it lives', async () => {
   expect(() => broker.consumers.acknowledge(member, message!.receiptHandle)).toThrow('expired');
 });
 
-test('a client that comes back after a restart has its messages still', async () => {
-  await broker.publish('t', numbered(1));
+test('a client that comes back after a restart has its messages for the rest of their time', async () => {
+  await broker.publish('t', numbered(2));
   broker.clients.connected('c');
-  const [message] = await broker.pop('g', 't', { invisibleMs: 'renewed' });
+  const [first] = await broker.pop('g', 't', { invisibleMs: 'renewed' });
   broker = await broker.restart();
   broker.clients.connected('c');
-  broker.clock.advance(limits.renewMs + 1);
+  broker.clock.advance(limits.renewMs - 1);
+  expect(await broker.pop('g', 't', { clientId: 'other' })).toEqual([]);
+  broker.consumers.acknowledge(member, first!.receiptHandle);
+  // The other one may never have reached it: living is not having.
+  broker.clients.seen('c');
+  broker.clock.advance(1);
+  expect(bodies(await broker.pop('g', 't', { clientId: 'other' }))).toEqual(['1']);
+});
+
+test('what went out over a connection that broke is renewed no more, though the client is back', async () => {
+  await broker.publish('t', numbered(2));
+  const disconnected = broker.clients.connected('c');
+  await broker.pop('g', 't', { invisibleMs: 'renewed', max: 1 });
+  disconnected();
+  broker.clients.connected('c');
+  const [later] = await broker.pop('g', 't', { invisibleMs: 'renewed' });
+  broker.clock.advance(limits.renewMs);
+  broker.clients.seen('c');
+  expect(bodies(await broker.pop('g', 't', { clientId: 'other' }))).toEqual(['0']);
+  broker.consumers.acknowledge(member, later!.receiptHandle);
+});
+
+test('the time for which a message is renewed begins with each delivery', async () => {
+  await broker.publish('t', numbered(1));
+  broker.clients.connected('c');
+  const [first] = await broker.pop('g', 't', { invisibleMs: 'renewed' });
+  broker.consumers.changeInvisible(member, first!.receiptHandle, limits.renewTotalMs);
+  broker.clock.advance(limits.renewTotalMs);
+  broker.clients.connected('c');
+  await broker.pop('g', 't', { invisibleMs: 'renewed' });
+  broker.clock.advance(limits.renewMs);
   broker.clients.seen('c');
   expect(await broker.pop('g', 't', { clientId: 'other' })).toEqual([]);
-  broker.consumers.acknowledge(member, message!.receiptHandle);
-  expect(await broker.consumers.progress('g')).toMatchObject([{ cursor: 1 }]);
 });
 
 test('a silent client is lost although its connection stands', async () => {

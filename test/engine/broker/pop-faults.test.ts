@@ -193,7 +193,6 @@ test('the loss of a client wakes the topics alone of which it had messages', asy
   await broker.publish('t', numbered(1));
   const disconnected = broker.clients.connected('c');
   await broker.pop('g', 't', { invisibleMs: 'renewed' });
-  broker = await broker.restart();
   const looks = vi.spyOn(broker.store, 'range');
   const left = new AbortController();
   const waiting = broker.pop('g', 'u', { waitMs: 60_000, signal: left.signal });
