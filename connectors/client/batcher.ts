@@ -20,20 +20,25 @@ export interface BatchOptions {
 /** The message that makes a batch full may be as large as any. */
 const batchBytesMax = limits.entryBytesMax - 2 * limits.messageBodyBytesMax;
 
+const buffersMax = 16;
+
 /** A batch that is acknowledged: its id, and the offset of its first message. */
 export interface Acknowledged {
   readonly id: string;
   readonly offset: number;
 }
 
-type Done = (acknowledged: Acknowledged, place: number) => void;
-type Failed = (error: unknown) => void;
+/** Where a message is, when its batch is acknowledged. */
+export interface Place {
+  readonly batch: Promise<Acknowledged>;
+  readonly place: number;
+}
 
 interface OpenBatch {
-  readonly lane: Lane;
   readonly packed: PackedBatch;
-  readonly done: Done[];
-  readonly failed: Failed[];
+  readonly acknowledged: Promise<Acknowledged>;
+  resolve: (acknowledged: Acknowledged) => void;
+  reject: (error: unknown) => void;
 }
 
 /** Batches of one target. */
@@ -59,6 +64,8 @@ export class Batcher {
   #inFlight = 0;
   #pendingBytes = 0;
   readonly #hungry: Lane[] = [];
+  /** Those of batches that were sent, for others. */
+  readonly #buffers: Buffer[] = [];
   readonly #onRoom: (() => void)[] = [];
   readonly #onIdle: (() => void)[] = [];
 
@@ -95,19 +102,18 @@ export class Batcher {
     while (!this.hasRoom) await new Promise<void>((resolve) => this.#onRoom.push(resolve));
   }
 
-  /** Calls `done` or `failed` when the fate of the message is known. */
-  add(target: BatchTarget, message: Message, done: Done, failed: Failed): void {
+  /** Throws what the server would refuse the message with. */
+  add(target: BatchTarget, message: Message): Place {
     const lane = this.#laneOf(target);
     lane.open ??= this.#begin(lane);
-    const { open } = lane;
-    const { packed } = open;
+    const { packed, acknowledged } = lane.open;
     const before = packed.byteLength;
+    const place = packed.count;
     packed.add(message);
-    open.done.push(done);
-    open.failed.push(failed);
     this.#pendingBytes += packed.byteLength - before;
     const { maxBatchMessages, maxBatchBytes } = this.#options;
     if (packed.count >= maxBatchMessages || packed.byteLength >= maxBatchBytes) this.#close(lane);
+    return { batch: acknowledged, place };
   }
 
   /** Sends what waits; resolves when everything is acknowledged or failed. */
@@ -135,16 +141,28 @@ export class Batcher {
 
   #begin(lane: Lane): OpenBatch {
     lane.timer = this.#clock.after(this.#options.lingerMs, () => this.#close(lane));
-    const packed = new PackedBatch(lane.target, this.#options.maxBatchBytes / 4);
-    return { lane, packed, done: [], failed: [] };
+    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafe(4096);
+    const packed = new PackedBatch(lane.target, buffer);
+    const noop = () => undefined;
+    const batch = {
+      packed,
+      resolve: noop as OpenBatch['resolve'],
+      reject: noop as OpenBatch['reject'],
+    };
+    const acknowledged = new Promise<Acknowledged>((resolve, reject) => {
+      Object.assign(batch, { resolve, reject });
+    });
+    return Object.assign(batch, { acknowledged });
   }
 
   #close(lane: Lane): void {
     lane.timer?.cancel();
     lane.timer = undefined;
-    if (lane.open === undefined) return;
-    lane.waiting.push(lane.open);
+    const { open } = lane;
     lane.open = undefined;
+    // Its only message may have been refused.
+    if (open === undefined || open.packed.count === 0) return;
+    lane.waiting.push(open);
     this.#hungry.push(lane);
     this.#sendMore();
   }
@@ -162,23 +180,19 @@ export class Batcher {
     }
   }
 
-  async #run(lane: Lane, { packed, done, failed }: OpenBatch): Promise<void> {
+  async #run(lane: Lane, { packed, resolve, reject }: OpenBatch): Promise<void> {
     lane.inFlight++;
     this.#inFlight++;
     const { byteLength } = packed;
-    try {
-      const acknowledged = await this.#send(packed);
-      for (let place = 0; place < done.length; place++) done[place]!(acknowledged, place);
-    } catch (error) {
-      for (const fail of failed) fail(error);
-    }
+    await this.#send(packed).then(resolve, reject);
     lane.inFlight--;
     this.#inFlight--;
     this.#pendingBytes -= byteLength;
+    if (this.#buffers.length < buffersMax) this.#buffers.push(packed.buffer);
     this.#forgetIdle(lane);
     this.#sendMore();
-    if (this.hasRoom) for (const resolve of this.#onRoom.splice(0)) resolve();
-    if (this.#inFlight === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.hasRoom) for (const go of this.#onRoom.splice(0)) go();
+    if (this.#inFlight === 0) for (const go of this.#onIdle.splice(0)) go();
   }
 
   /** Message groups come and go: their lanes, too. */

@@ -1,7 +1,7 @@
 import { checkBody, checkContent } from '../../engine/broker/message-check.ts';
 import { PackedWriter, packedEncoding, packedFlags } from '../../engine/formats/packed-records.ts';
 import { encode, fromMillis } from '../rocketmq/codec.ts';
-import { delimited } from '../rocketmq/wire.ts';
+import { delimited, varintLength, writeVarint } from '../rocketmq/wire.ts';
 import type { Message } from './message.ts';
 
 /** What the messages of a batch have in common. */
@@ -18,16 +18,20 @@ export class PackedBatch {
   readonly #target: BatchTarget;
   readonly #writer: PackedWriter;
 
-  constructor(target: BatchTarget, capacityBytes: number) {
+  /** `buffer` is the batch's until it is sent. */
+  constructor(target: BatchTarget, buffer: Buffer) {
     this.#target = target;
-    this.#writer = new PackedWriter(
-      target.queue === undefined ? 0 : packedFlags.toQueue,
-      capacityBytes,
-    );
+    const flags = target.queue === undefined ? 0 : packedFlags.toQueue;
+    this.#writer = new PackedWriter(flags, buffer);
   }
 
   get count(): number {
     return this.#writer.count;
+  }
+
+  /** For another batch, once this one is sent. */
+  get buffer(): Buffer {
+    return this.#writer.buffer;
   }
 
   get byteLength(): number {
@@ -79,14 +83,25 @@ export class PackedBatch {
       ...(priority === undefined ? {} : { priority }),
       ...(queue === undefined ? {} : { queue_id: queue }),
     });
-    const body = delimited(4, [this.#writer.finish()]);
-    return delimited(1, [delimited(1, [textField(2, topic)]), delimited(3, [system]), body]);
+    const fields = [delimited(1, [textField(2, topic)]), delimited(3, [system])];
+    return this.#writer.finish((bodyBytes) => {
+      const before = Buffer.concat([...fields, fieldHead(4, bodyBytes)]);
+      return Buffer.concat([fieldHead(1, before.length + bodyBytes), before]);
+    });
   }
 }
 
 function typeOf({ messageGroup, priority }: BatchTarget): string {
   if (messageGroup !== undefined) return 'FIFO';
   return priority === undefined ? 'NORMAL' : 'PRIORITY';
+}
+
+/** Tag and length of a length-delimited field. */
+function fieldHead(field: number, length: number): Buffer {
+  const head = Buffer.alloc(1 + varintLength(length));
+  head[0] = field * 8 + 2;
+  writeVarint(head, 1, length);
+  return head;
 }
 
 function textField(field: number, value: string): Buffer {

@@ -1,5 +1,5 @@
 import { systemClock } from '../../platform/system-clock.ts';
-import { type Acknowledged, Batcher, type BatchOptions } from './batcher.ts';
+import { Batcher, type BatchOptions } from './batcher.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import type { Message } from './message.ts';
 import { batchOptionsOf, closed, newId } from './producer.ts';
@@ -11,6 +11,8 @@ export interface StreamWriterOptions extends ConnectionOptions, BatchOptions {
   readonly queue: number;
   readonly maxAttempts?: number;
 }
+
+type StreamMessage = Omit<Message, 'messageGroup' | 'priority' | 'deliverAtMs'>;
 
 /** Appends messages to one logical queue, in the order of the calls, in batches. */
 export class StreamWriter {
@@ -41,13 +43,11 @@ export class StreamWriter {
   }
 
   /** Resolves with the message's offset when it is durable. Message groups do not count here. */
-  append(message: Omit<Message, 'messageGroup' | 'priority' | 'deliverAtMs'>): Promise<number> {
-    if (this.#isClosed) return Promise.reject(closed());
+  async append(message: StreamMessage): Promise<number> {
+    if (this.#isClosed) throw closed();
     const target = { ...this.#target, messageGroup: undefined, priority: undefined };
-    return new Promise((resolve, reject) => {
-      const done = ({ offset }: Acknowledged, place: number) => resolve(offset + place);
-      this.#batcher.add(target, message, done, reject);
-    });
+    const { batch, place } = this.#batcher.add(target, message);
+    return (await batch).offset + place;
   }
 
   flush(): Promise<void> {

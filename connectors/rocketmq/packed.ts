@@ -120,7 +120,7 @@ export function selectPacked(request: Buffer, places: readonly number[]) {
 /** Some of the records, by their places, ascending; with their numbers. */
 export function packedPart(packed: Buffer, places: readonly number[]): Buffer {
   const records = new PackedReader(packed);
-  const writer = new PackedWriter(packedFlags.numbered, packed.length);
+  const writer = new PackedWriter(packedFlags.numbered);
   let wanted = 0;
   for (let place = 0; wanted < places.length && records.next(); place++) {
     if (places[wanted] !== place) continue;

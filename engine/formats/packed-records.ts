@@ -130,22 +130,30 @@ function cut(): MillraceError {
 
 const noFields: Uint8Array = new Uint8Array(0);
 
-/** Builds packed records; the bytes grow as messages are added. */
+/**
+ * Builds packed records in a buffer that grows as messages are added. In front of them is room for
+ * what goes before, so that a whole request is made without copying them.
+ */
 export class PackedWriter {
   count = 0;
   #bytes: Buffer;
-  /** Room for the header is left in front: its varint is written last. */
-  #at = headerBytesMax;
+  #at = frontBytes;
   readonly #flags: number;
 
-  constructor(flags = 0, capacity = 4096) {
+  /** `buffer` is used as long as it is large enough. */
+  constructor(flags = 0, buffer: Buffer = Buffer.allocUnsafe(4096)) {
     this.#flags = flags;
-    this.#bytes = Buffer.allocUnsafe(Math.max(capacity, 64));
+    this.#bytes = buffer;
   }
 
   /** Of the records, without the header. */
   get byteLength(): number {
-    return this.#at - headerBytesMax;
+    return this.#at - frontBytes;
+  }
+
+  /** The buffer, for another writer once the bytes are of no use any more. */
+  get buffer(): Buffer {
+    return this.#bytes;
   }
 
   /** `system` and `properties` as in the table; `number` counts with flag `numbered` alone. */
@@ -158,17 +166,20 @@ export class PackedWriter {
     this.count++;
   }
 
-  /** The whole; a view that later calls do not touch. */
-  finish(): Buffer {
-    const header = Buffer.alloc(headerBytesMax);
-    header[0] = packedVersion;
-    header[1] = this.#flags;
-    let length = 2;
+  /** The whole, behind what `front` makes of its length. */
+  finish(front: (packedBytes: number) => Uint8Array = () => noFields): Buffer {
+    const header = [packedVersion, this.#flags];
     let rest = this.count;
-    for (; rest > 127; rest >>>= 7) header[length++] = (rest & 127) | 128;
-    header[length++] = rest;
-    const start = headerBytesMax - length;
-    header.copy(this.#bytes, start, 0, length);
+    for (; rest > 127; rest >>>= 7) header.push((rest & 127) | 128);
+    header.push(rest);
+    const before = front(header.length + this.byteLength);
+    const start = frontBytes - header.length - before.length;
+    if (start < 0) {
+      const records = this.#bytes.subarray(frontBytes, this.#at);
+      return Buffer.concat([before, Buffer.from(header), records]);
+    }
+    this.#bytes.set(before, start);
+    this.#bytes.set(header, start + before.length);
     return this.#bytes.subarray(start, this.#at);
   }
 
@@ -193,4 +204,5 @@ export class PackedWriter {
   }
 }
 
-const headerBytesMax = 7;
+/** Room for a header and for the fields of most envelopes. */
+const frontBytes = 1024;
