@@ -1,6 +1,7 @@
 import { typeName } from '../columns/type-name.ts';
 import type { Field } from '../columns/types.ts';
 import { commonType } from '../functions/resolve.ts';
+import { projected } from '../plan/decorrelate.ts';
 import { columnExpr } from '../plan/expr-tools.ts';
 import { aggregateNode, mapNode, setNode, unionNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
@@ -18,7 +19,7 @@ export function analyzeSetOperation(
   node: SetOperation,
   analyzeSide: (side: QueryBody) => PlanNode,
 ): PlanNode {
-  const [left, right] = [analyzeSide(node.left), analyzeSide(node.right)];
+  const [left, right] = matched(context, node, analyzeSide(node.left), analyzeSide(node.right));
   const what = node.operator.toUpperCase();
   if (left.fields.length !== right.fields.length) {
     const message = `each ${what} query must have the same number of columns`;
@@ -48,6 +49,35 @@ export function analyzeSetOperation(
   const union = unionNode([first, second], fields);
   const all = fields.map((_, index) => index);
   return node.all ? union : aggregateNode(union, all, [], []);
+}
+
+/** With CORRESPONDING each side gives the columns that both have by name, in the left one's order. */
+function matched(
+  context: Context,
+  { corresponding, operator, span }: SetOperation,
+  left: PlanNode,
+  right: PlanNode,
+): readonly [PlanNode, PlanNode] {
+  if (corresponding === undefined) return [left, right];
+  const refuse = (message: string) => complain(context, span, message, { sqlState: '42601' });
+  const names =
+    corresponding === 'all'
+      ? left.fields.map(({ name }) => name).filter((name) => indexesOf(right, name).length > 0)
+      : corresponding.map(({ name }) => name);
+  if (names.length === 0)
+    throw refuse(`the ${operator.toUpperCase()} queries share no column name`);
+  const picked = (side: PlanNode) =>
+    names.map((name) => {
+      const found = indexesOf(side, name);
+      if (found.length === 1) return found[0]!;
+      const problem = found.length === 0 ? 'is not in both queries' : 'is there twice';
+      throw refuse(`CORRESPONDING column "${name}" ${problem}`);
+    });
+  return [projected(left, picked(left)), projected(right, picked(right))];
+}
+
+function indexesOf({ fields }: PlanNode, wanted: string): readonly number[] {
+  return fields.flatMap(({ name }, index) => (name === wanted ? [index] : []));
 }
 
 export function typed(context: Context, node: PlanNode, fields: readonly Field[]): PlanNode {

@@ -1,13 +1,15 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Batch } from '../columns/batch.ts';
-import type { Expr } from '../plan/expr.ts';
+import { scalarById, typedForms } from '../functions/scalar.ts';
+import type { CallExpr, Expr } from '../plan/expr.ts';
 import { interpret } from './interpreter.ts';
 
 const noColumns: Batch = { rowCount: 1, columns: [], weights: Int32Array.of(1) };
 
 /**
- * Constant folding: calls over constants alone become constants. What fails stays as it is, since
- * it may stand where no row ever evaluates it.
+ * Constant folding: calls over constants alone become constants, and strict calls of a NULL become
+ * NULL, whatever else is in them, as PostgreSQL has it (clauses.c, evaluate_function). What fails
+ * stays as it is, since it may stand where no row ever evaluates it.
  */
 export function foldConstant(expr: Expr): Expr {
   switch (expr.kind) {
@@ -25,6 +27,7 @@ export function foldConstant(expr: Expr): Expr {
       };
     case 'call': {
       const folded = { ...expr, args: expr.args.map(foldConstant) };
+      if (isNullAnyway(folded)) return { kind: 'constant', type: expr.type, value: null };
       if (!folded.args.every(({ kind }) => kind === 'constant')) return folded;
       try {
         const value = interpret(folded, noColumns, 0);
@@ -36,4 +39,9 @@ export function foldConstant(expr: Expr): Expr {
       }
     }
   }
+}
+
+function isNullAnyway({ functionId, args }: CallExpr): boolean {
+  const hasNull = args.some((arg) => arg.kind === 'constant' && arg.value === null);
+  return hasNull && !(functionId in typedForms) && scalarById(functionId).signature.strict;
 }

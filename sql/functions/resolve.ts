@@ -19,6 +19,8 @@ for (const { signature } of scalarFunctions) {
 }
 
 const aliases: Readonly<Record<string, string>> = {
+  // RisingWave's name.
+  array_join: 'array_to_string',
   ceiling: 'ceil',
   pow: 'power',
   trim: 'btrim',

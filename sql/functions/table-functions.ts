@@ -14,6 +14,7 @@ import {
 } from '../columns/types.ts';
 import { addDecimals } from './arithmetic.ts';
 import { castLevel } from './casts.ts';
+import { compareValues } from './compare.ts';
 import { addInterval } from './dates.ts';
 import { runtimeError, t } from './function.ts';
 import { regexOf } from './regex.ts';
@@ -45,19 +46,27 @@ function column(name: string, kind: TypeKind): Field {
   return { name, type: t(kind), nullable: true };
 }
 
+/** Series that end with their last value, and RisingWave's, which end before it. */
+const seriesEntries = (['generate_series', 'range'] as const)
+  .flatMap((name): Entry[] => [
+    ...(['integer', 'bigint'] as const).flatMap((kind) =>
+      series(name, [kind, kind], kind, integers(kind)),
+    ),
+    ...series(name, ['numeric', 'numeric'], 'numeric', numerics),
+    // A date fits both; PostgreSQL prefers timestamptz.
+    ...(['timestamptz', 'timestamp'] as const).map((kind): Entry => {
+      return {
+        name,
+        args: [kind, kind, 'interval'],
+        columns: [column(name, kind)],
+        generate: times,
+      };
+    }),
+  ])
+  .map((entry): Entry => (entry.name === 'range' ? { ...entry, generate: open(entry) } : entry));
+
 const rowEntries: readonly Entry[] = [
-  ...(['integer', 'bigint'] as const).flatMap((kind) => series([kind, kind], kind, integers(kind))),
-  ...series(['numeric', 'numeric'], 'numeric', numerics),
-  // A date fits both; PostgreSQL prefers timestamptz.
-  ...(['timestamptz', 'timestamp'] as const).map((kind): Entry => {
-    const args = [kind, kind, 'interval'] as const;
-    return {
-      name: 'generate_series',
-      args,
-      columns: [column('generate_series', kind)],
-      generate: times,
-    };
-  }),
+  ...seriesEntries,
   json('jsonb_array_elements', [column('value', 'jsonb')], (node) =>
     array(node).map((item) => [Json.of(item)]),
   ),
@@ -206,14 +215,24 @@ function* hopWindows(args: readonly SqlValue[]): Rows {
 // ---- generate_series -----------------------------------------------------------------------------
 
 /** With a step and without one, which is then 1. */
-function series(args: readonly TypeKind[], kind: TypeKind, generate: Generate): Entry[] {
-  const columns = [column('generate_series', kind)];
-  return [args, [...args, kind]].map((some) => ({
-    name: 'generate_series',
-    args: some,
-    columns,
-    generate,
-  }));
+function series(
+  name: string,
+  args: readonly TypeKind[],
+  kind: TypeKind,
+  generate: Generate,
+): Entry[] {
+  const columns = [column(name, kind)];
+  return [args, [...args, kind]].map((some) => ({ name, args: some, columns, generate }));
+}
+
+/** The same rows without the one that is the end itself. */
+function open({ args: [kind], generate }: Entry): Generate {
+  const type = t(kind!);
+  return function* (args) {
+    for (const row of generate(args)) {
+      if (compareValues(type, row[0]!, args[1]!) !== 0) yield row;
+    }
+  };
 }
 
 function integers(kind: 'integer' | 'bigint'): Generate {

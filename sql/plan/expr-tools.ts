@@ -1,7 +1,7 @@
 import { Json } from '../columns/json.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { SqlType, SqlValue } from '../columns/types.ts';
-import type { ColumnExpr, Expr } from './expr.ts';
+import type { CallExpr, ColumnExpr, Expr } from './expr.ts';
 
 /** Small functions over expression trees. */
 
@@ -88,10 +88,32 @@ export function distinctPart(part: unknown): unknown {
   return isPlain ? part : { number: Object.is(part, -0) ? '-0' : String(part) };
 }
 
-/** `a AND b AND c` as its parts. */
+/** `a AND b AND c` as its parts; `(a AND b) OR (a AND c)` is a and `b OR c`. */
 export function conjunctsOf(expr: Expr): readonly Expr[] {
-  if (expr.kind !== 'call' || expr.functionId !== 'and') return [expr];
-  return expr.args.flatMap(conjunctsOf);
+  if (expr.kind !== 'call') return [expr];
+  if (expr.functionId === 'and') return expr.args.flatMap(conjunctsOf);
+  return expr.functionId === 'or' ? factored(expr) : [expr];
+}
+
+/** What all branches of an OR demand taken out of it: a join's key often stands in each. */
+function factored(or: CallExpr): readonly Expr[] {
+  const [first, ...others] = disjunctsOf(or).map((branch) => {
+    return new Map(conjunctsOf(branch).map((part) => [exprKey(part), part]));
+  });
+  const common = [...first!.keys()].filter((key) => others.every((branch) => branch.has(key)));
+  if (common.length === 0) return [or];
+  const shared = common.map((key) => first!.get(key)!);
+  const rests = [first!, ...others].map((branch) => {
+    return conjunction([...branch].flatMap(([key, part]) => (common.includes(key) ? [] : [part])));
+  });
+  // A branch of which nothing is left holds wherever the common parts do.
+  if (rests.includes(undefined)) return shared;
+  return [...shared, { ...or, args: rests as Expr[] }];
+}
+
+function disjunctsOf(expr: Expr): readonly Expr[] {
+  const isOr = expr.kind === 'call' && expr.functionId === 'or';
+  return isOr ? expr.args.flatMap(disjunctsOf) : [expr];
 }
 
 export function conjunction(parts: readonly Expr[]): Expr | undefined {

@@ -340,6 +340,8 @@ export interface SetOperation extends Node {
   readonly kind: 'set';
   readonly operator: 'union' | 'intersect' | 'except';
   readonly all: boolean;
+  /** CORRESPONDING: the columns that both sides have by name; or those of its BY list. */
+  readonly corresponding?: 'all' | readonly Identifier[];
   readonly left: QueryBody;
   readonly right: QueryBody;
 }

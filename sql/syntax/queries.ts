@@ -7,6 +7,7 @@ import type {
   QueryBody,
   Select,
   SelectItem,
+  SetOperation,
   TableExpression,
   Values,
 } from './ast.ts';
@@ -103,9 +104,17 @@ function parseSetOperations(stream: TokenStream, least: number): QueryBody {
     const operator = token.text as 'union' | 'intersect' | 'except';
     const all = stream.acceptWord('all');
     if (!all) stream.acceptWord('distinct');
+    const matched = parseCorresponding(stream);
     const right = parseSetOperations(stream, strength);
-    left = { kind: 'set', operator, all, left, right, span: stream.span(mark) };
+    left = { kind: 'set', operator, all, ...matched, left, right, span: stream.span(mark) };
   }
+}
+
+/** `CORRESPONDING [BY (a, b)]` of the SQL standard, which PostgreSQL has not. */
+function parseCorresponding(stream: TokenStream): Pick<SetOperation, 'corresponding'> {
+  if (!stream.acceptWord('corresponding')) return {};
+  if (!stream.acceptWord('by')) return { corresponding: 'all' };
+  return { corresponding: stream.list(() => stream.identifier('a column name')) };
 }
 
 function parseQueryTerm(stream: TokenStream): QueryBody {

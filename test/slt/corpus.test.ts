@@ -48,7 +48,7 @@ describe.skipIf(files.length === 0)('foreign scripts', () => {
   test.each(files.filter((file) => wanted === 'whole' || file.includes(wanted)))(
     '%s',
     async (file) => {
-      const style: Style = file.startsWith('sqllogictest') ? 'sqlite' : 'risingwave';
+      const style = file.startsWith('sqllogictest') ? 'sqlite' : 'risingwave';
       const all = readScript(join(corpus, file));
       const records = wanted === '' && style === 'sqlite' ? sample(all) : all;
       const failures = await runBoth(records, style);
@@ -63,7 +63,9 @@ describe.skipIf(files.length === 0)('foreign scripts', () => {
       if (!whole.includes(file)) return;
       expect(left.map(lineOf)).toEqual([]);
       const unable = records.filter(({ kind }) => kind === 'system').length;
-      expect(skips.size - unable).toBeLessThanOrEqual(skippedAtMost * relevant.length);
+      // One record of a short file is more than its share.
+      const allowed = Math.max(1, skippedAtMost * relevant.length);
+      expect(skips.size - unable).toBeLessThanOrEqual(allowed);
     },
     3_600_000,
   );

@@ -85,8 +85,10 @@ function plain(line: string, style: Style): string {
   return (style === 'risingwave' ? words.map(byValue) : words).join(' ');
 }
 
-/** A numeric without trailing zeros and up to 6 decimals, UTC without minutes. */
+/** A numeric without trailing zeros and up to 6 decimals, a time likewise, UTC without minutes. */
 function byValue(word: string): string {
+  const time = /^(\d\d:\d\d:\d\d)\.(\d+?)0*$/.exec(word);
+  if (time !== null) return time[2] === '0' ? time[1]! : `${time[1]}.${time[2]}`;
   const numeric = /^(-?\d+)\.(\d+)$/.exec(word);
   if (numeric === null) return word.replace(/\+00:00$/, '+00');
   const fraction = numeric[2]!.slice(0, 6).replace(/0+$/, '');

@@ -160,3 +160,16 @@ test('constant parts are folded', () => {
     '  Input: t (id, v)',
   ]);
 });
+
+test('a strict call of a NULL is NULL, whatever would fail in it', () => {
+  expect(lines('SELECT id FROM t WHERE (v / 0) = NULL')[0]).toBe('Map: id where null');
+});
+
+test('what all branches of an OR demand is taken out of it: here a join', () => {
+  const plan = lines(
+    'SELECT t.id FROM t, s WHERE (t.k = s.k AND t.v = 1) OR (t.k = s.k AND s.v = 2 AND t.v = 3)',
+  );
+  expect(plan).toContain('  Join: k = k');
+  const whole = lines('SELECT id FROM t WHERE (v = 1 AND k = 2) OR v = 1');
+  expect(whole[0]).toBe('Map: id where (v = 1)');
+});
