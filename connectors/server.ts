@@ -1,5 +1,6 @@
 import { Groups } from '../engine/broker/groups.ts';
 import { openBroker } from '../engine/broker/open-broker.ts';
+import { keyedEntries } from '../engine/broker/keyed-entries.ts';
 import { RetentionKeeper } from '../engine/broker/retention-keeper.ts';
 import { SystemTopic } from '../engine/broker/system-topic.ts';
 import { TopicAdmin } from '../engine/broker/topic-admin.ts';
@@ -18,6 +19,7 @@ import { createAdminService } from './admin/service.ts';
 import { createFlightService } from './flight/service.ts';
 import { readCertificate, selfSignedCertificate } from './grpc/certificate.ts';
 import { GrpcHost } from './grpc/server.ts';
+import { keyedMessages } from './rocketmq/keyed-messages.ts';
 import { rocketmqFormat } from './rocketmq/message-format.ts';
 import { namesOfEntry } from './rocketmq/names.ts';
 import { createMessagingService } from './rocketmq/service.ts';
@@ -76,6 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
       ...(options.flush === undefined ? {} : { flush: options.flush }),
       namesOf: namesOfEntry,
+      keyedFormat: keyedEntries(keyedMessages),
       diskReserveBytes: options.diskReserveBytes,
     });
     closers.push(() => store.close());

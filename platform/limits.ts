@@ -117,6 +117,14 @@ export const limits = {
   /** Between two passes of retention; the shortest retention of a topic decides in between. */
   retentionMsMin: 1000,
   retentionMsMax: 30_000,
+  /** Between two passes while some topic is compacted. */
+  compactionPassMs: 10_000,
+  /** So long a message may wait for the topic to be compacted (storage/compaction). */
+  compactionLagMs: 10 * 60_000,
+  /** A message that deletes its key stays so long for slow readers, as in Kafka. */
+  tombstoneMs: 24 * 3_600_000,
+  /** Memory for the keys of one pass: 1.5 million of them; the keys of an entry must fit. */
+  compactionKeyBytes: 96 * 1024 * 1024,
   /** Free space below which publishing is refused. */
   diskReserveBytes: 256 * 1024 * 1024,
 } as const;

@@ -9,6 +9,7 @@ interface Stay {
   readonly firstOffset: number;
   readonly endOffset: number;
   readonly expiredOffset: number;
+  readonly compactedOffset: number;
   /** Entries that are left of it and were not met yet. */
   left: number;
 }
@@ -23,10 +24,11 @@ export class CleanedOffsets {
   readonly #stays = new Map<number, Stay[]>();
 
   constructor(rows: readonly QueueRow[] = []) {
-    for (const { topicId, queueId, firstOffset, endOffset, expiredOffset, entries } of rows) {
-      const number = queueNumber(topicId, queueId);
+    for (const row of rows) {
+      const number = queueNumber(row.topicId, row.queueId);
       const stays = this.#stays.get(number) ?? [];
-      stays.push({ firstOffset, endOffset, expiredOffset, left: entries });
+      const { firstOffset, endOffset, expiredOffset, compactedOffset, entries: left } = row;
+      stays.push({ firstOffset, endOffset, expiredOffset, compactedOffset, left });
       this.#stays.set(number, stays);
     }
   }
@@ -58,14 +60,14 @@ export class CleanedOffsets {
    */
   cover(queues: ConsumeQueues, partition: number): boolean {
     return this.#settle(queues, (queue, stay) => {
-      const { firstOffset, endOffset, expiredOffset } = stay;
+      const { firstOffset, endOffset, expiredOffset, compactedOffset } = stay;
       const { segments, maxOffset } = queue;
       if (stay.left > 0 || maxOffset < firstOffset) return false;
       if (partitionOf(segments, firstOffset) !== partition) return false;
       // An entry of unknown fate may lie past the end of the stay: it is elsewhere, too.
       const next = segments.find((segment) => segment.firstOffset > firstOffset);
       const end = Math.min(endOffset, next?.firstOffset ?? Infinity);
-      queues.cover(queue, Math.min(expiredOffset, end), end);
+      queues.cover(queue, Math.min(expiredOffset, end), Math.min(compactedOffset, end), end);
       return true;
     });
   }

@@ -372,8 +372,8 @@ function newestFirst(a: FoundMessage, b: FoundMessage): number {
   return byTime || b.entry.position - a.entry.position || b.index - a.index;
 }
 
-function rangeOf({ minOffset, maxOffset }: LogicalQueue): QueueRange {
-  return { minOffset, maxOffset };
+function rangeOf({ minOffset, maxOffset, compactedOffset }: LogicalQueue): QueueRange {
+  return { minOffset, maxOffset, compactedOffset };
 }
 
 function closed(): MillraceError {

@@ -1,9 +1,11 @@
 import { dirname } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import type { Fs } from '../platform/fs.ts';
+import { limits } from '../platform/limits.ts';
 import type { Random } from '../platform/random.ts';
 import { AppendLane } from './append-lane.ts';
 import { catchUp } from './catch-up.ts';
+import { Compactor } from './compaction/compactor.ts';
 import { readOrCreateIdentity } from './identity.ts';
 import type { KvOpener, KvStore } from './kv/kv-store.ts';
 import { openReopening } from './kv/reopening-store.ts';
@@ -17,7 +19,7 @@ import { DerivedKeyWriter } from './queues/derived-keys.ts';
 import { checkIdentity, encodeIdentity, prefixes, prefixKey } from './queues/index-format.ts';
 import { homePartition } from './queues/queue-mapping.ts';
 import { Retention } from './retention.ts';
-import type { FlushMode, NamesOf, Store } from './store.ts';
+import type { FlushMode, KeyedFormat, NamesOf, Store } from './store.ts';
 
 export interface StoreOptions {
   readonly fs: Fs;
@@ -42,6 +44,10 @@ export interface StoreOptions {
   readonly onIndexing?: (doneBytes: number, totalBytes: number) => void;
   /** Log bytes that are read between two writes of the index then. */
   readonly indexingPieceBytes?: number;
+  /** Without it no topic is compacted. */
+  readonly keyedFormat?: KeyedFormat;
+  /** Memory for keys while topics are compacted; at least for those of one entry. */
+  readonly compactionKeyBytes?: number;
 }
 
 /** Directory of each partition's segments, by number, ascending. */
@@ -94,12 +100,17 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       pieceBytes: options.indexingPieceBytes,
     });
     for (const log of logs) log.maintain();
+    const derived = new DerivedKeyWriter(kv, clock);
+    const { keyedFormat: format, compactionKeyBytes: keyBytes = limits.compactionKeyBytes } =
+      options;
+    const compactor =
+      format && new Compactor({ logs, queues, keys: derived, format, clock, random, keyBytes });
     return new LogStore({
       serverId,
-      retention: new Retention(logs, queues, clock),
+      retention: new Retention({ logs, queues, clock, compactor }),
       lanes: new Map(logs.map((log) => [log.number, new AppendLane(log)])),
       queues,
-      derived: new DerivedKeyWriter(kv, clock),
+      derived,
       times: new StoreTimes(clock, lastMs),
       flush: options.flush ?? 'sync',
       kv,

@@ -1,4 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
+import type { CompactionPass } from './compaction/compaction-pass.ts';
+import type { Compactor } from './compaction/compactor.ts';
+import type { TabledSegment } from './compaction/due-topics.ts';
 import { liveBytes, runsToClean } from './log/clean-runs.ts';
 import type { LogPartition } from './log/partition.ts';
 import type { QueueRow } from './log/queue-table.ts';
@@ -9,65 +12,68 @@ import type { ConsumeQueues } from './queues/consume-queues.ts';
 import { queueNumber } from './queues/queue-number.ts';
 import type { RetentionReport, RetentionRules } from './store.ts';
 
-interface Tabled {
-  readonly log: LogPartition;
-  readonly segment: Segment;
-  readonly partition: number;
-  readonly queues: readonly QueueRow[];
+export interface RetentionOptions {
+  readonly logs: readonly LogPartition[];
+  readonly queues: ConsumeQueues;
+  readonly clock: Clock;
+  readonly compactor: Compactor | undefined;
 }
 
 /**
- * Lets go of what is past its retention (DESIGN section 4, Retention).
+ * Lets go of what is past its retention, or superseded (DESIGN section 4, Retention).
  *
  * A pass plans which offsets expire and then publishes the queues' new first offsets, some queues
  * at a time, each in the turn of the event loop in which it looks once more whether somebody holds
  * what is below. Index rows are deleted then. Segments are written anew only when the first offsets
- * are durable. After a crash in between the next pass comes to the same decision, or to a later one.
+ * are durable, and how far queues are compacted. After a crash in between the next pass comes to the same decision, or to a later one.
  */
 export class Retention {
-  readonly #logs: readonly LogPartition[];
-  readonly #queues: ConsumeQueues;
-  readonly #clock: Clock;
+  readonly #options: RetentionOptions;
   /** Tables of segments, which never change. */
   readonly #tables = new WeakMap<Segment, readonly QueueRow[]>();
 
-  constructor(logs: readonly LogPartition[], queues: ConsumeQueues, clock: Clock) {
-    this.#logs = logs;
-    this.#queues = queues;
-    this.#clock = clock;
+  constructor(options: RetentionOptions) {
+    this.#options = options;
   }
 
   /** One pass; never two at a time. Throws IO, DISK_FULL, CORRUPTION, UNAVAILABLE (closed). */
   async run(rules: RetentionRules): Promise<RetentionReport> {
-    for (const log of this.#logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
+    const { logs, queues, clock, compactor } = this.#options;
+    for (const log of logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
     const tabled = await this.#tabled();
-    const nowMs = this.#clock.nowMs();
-    const expired = await this.#queues.expire(
+    const nowMs = clock.nowMs();
+    const expired = await queues.expire(
       planExpiry(tabled, rules, nowMs),
       ({ topicId, queueId }, first) => first <= rules.floor(topicId, queueId),
     );
+    const compaction = await compactor?.begin(tabled, rules);
     let cleanedSegments = 0;
     let freedBytes = 0;
-    for (const log of this.#logs) {
-      const own = tabled.filter((one) => one.log === log);
+    for (const log of logs) {
       const firstOf = ({ topicId, queueId, expiredOffset }: QueueRow) =>
         rules.policy(topicId) === undefined
           ? Infinity
           : Math.max(expiredOffset, expired.get(queueNumber(topicId, queueId)) ?? 0);
-      const judged = own.map(({ segment, queues }) => ({
-        segment,
-        liveBytes: liveBytes(queues, firstOf),
-      }));
+      const own = tabled.filter((one) => one.log === log);
+      const judged = own.map(({ segment, queues: rows }) => {
+        const compacted = compaction?.bytesOf(segment) ?? 0;
+        const live = Math.max(0, liveBytes(rows, firstOf) - compacted);
+        return { segment, liveBytes: live, mustGo: compacted > 0 };
+      });
       for (const run of runsToClean(judged, log.segmentBytes)) {
         const before = run.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
-        const rows = own.flatMap(({ segment, queues }) => (run.includes(segment) ? queues : []));
+        const rows = own.flatMap(({ segment, queues: table }) =>
+          run.includes(segment) ? table : [],
+        );
         const forgotten = await this.#forgettable(rows, rules);
-        const cleaned = await log.clean(run, cleaningOf(expired, forgotten, rules));
+        const cleaned = await log.clean(run, cleaningOf(expired, forgotten, rules, compaction));
         cleanedSegments += run.length;
         freedBytes += before - cleaned.entryBytes;
       }
     }
-    return { expiredQueues: expired.size, cleanedSegments, freedBytes };
+    if (compaction !== undefined) compactor!.finish(compaction, rules);
+    const compactedMessages = compaction?.removedMessages ?? 0;
+    return { expiredQueues: expired.size, compactedMessages, cleanedSegments, freedBytes };
   }
 
   /** Queues of dropped topics of which nothing is, or was, but in the rows. */
@@ -81,13 +87,13 @@ export class Retention {
       const number = queueNumber(topicId, queueId);
       held.set(number, (held.get(number) ?? 0) + endOffset - firstOffset);
     }
-    const ends = await this.#queues.ends([...held.keys()]);
+    const ends = await this.#options.queues.ends([...held.keys()]);
     return new Set([...held.keys()].filter((number, i) => held.get(number) === ends[i]));
   }
 
-  async #tabled(): Promise<readonly Tabled[]> {
-    const tabled: Tabled[] = [];
-    for (const log of this.#logs) {
+  async #tabled(): Promise<readonly TabledSegment[]> {
+    const tabled: TabledSegment[] = [];
+    for (const log of this.#options.logs) {
       for (const segment of log.segments) {
         if (!segment.isSealed) continue;
         const queues = this.#tables.get(segment) ?? (await segment.queues());
@@ -99,20 +105,27 @@ export class Retention {
   }
 }
 
-/** Drops what lies below the queues' new first offsets, and topics that are gone. */
+/**
+ * Drops what lies below the queues' new first offsets, topics that are gone, and what compaction
+ * has found.
+ */
 function cleaningOf(
   expired: ReadonlyMap<number, number>,
   forgotten: ReadonlySet<number>,
   rules: RetentionRules,
+  compaction: CompactionPass | undefined,
 ): Cleaning {
   const firstOf = (topicId: number, queueId: number) =>
     expired.get(queueNumber(topicId, queueId)) ?? 0;
   return {
-    choose({ topicId, queueId, baseOffset, count, body }) {
+    choose(entry) {
+      const { topicId, queueId, baseOffset, count, body } = entry;
       const isExpired = baseOffset + count <= firstOf(topicId, queueId);
-      return isExpired || rules.policy(topicId) === undefined ? undefined : body;
+      if (isExpired || rules.policy(topicId) === undefined) return undefined;
+      return compaction === undefined ? body : compaction.choose(entry);
     },
     expiredOffset: firstOf,
+    compactedOffset: (topicId, queueId) => compaction?.compactedOffset(topicId, queueId) ?? 0,
     isForgotten: (topicId, queueId) => forgotten.has(queueNumber(topicId, queueId)),
   };
 }

@@ -116,6 +116,11 @@ export interface FoundMessage {
 export interface QueueRange {
   /** First retained offset. */
   readonly minOffset: number;
+  /**
+   * Below it messages may be missing whose keys came again later (compaction/compactor.ts); 0 where
+   * nothing was compacted.
+   */
+  readonly compactedOffset: number;
   /** One past the last durable offset. */
   readonly maxOffset: number;
 }
@@ -126,6 +131,34 @@ export interface TopicPolicy {
   readonly retentionMs?: number;
   /** The oldest messages may go while there are more bytes than this without them. */
   readonly retentionBytes?: number;
+  /** Messages may go whose key came again. */
+  readonly compaction?: CompactionPolicy;
+}
+
+export interface CompactionPolicy {
+  /** So long a message that deletes its key stays, once all older ones of the key are gone. */
+  readonly tombstoneMs: number;
+  /** Of a table's rows: which columns are the key. */
+  readonly keyColumns?: readonly number[];
+}
+
+/** A message of an entry, as compaction sees it. */
+export interface KeyedMessage {
+  /** `undefined`: it has none, and stays. */
+  readonly key: Uint8Array | undefined;
+  /** It deletes its key. */
+  readonly isTombstone: boolean;
+}
+
+/** What compaction must know of the bodies of entries; the layers above know their formats. */
+export interface KeyedFormat {
+  /**
+   * The entry's messages in order, each read when it is asked for; `undefined` for one that was
+   * taken out before.
+   */
+  messages(entry: Entry, policy: CompactionPolicy): Iterable<KeyedMessage | undefined>;
+  /** The body without the messages whose `isKept` is 0; the others keep their numbers. */
+  without(entry: Entry, isKept: Uint8Array, policy: CompactionPolicy): Uint8Array;
 }
 
 /** What the layers above know of topics and of who reads them. */
@@ -136,11 +169,18 @@ export interface RetentionRules {
   floor(topicId: number, queueId: number): number;
   /** A segment that has taken writes for so long is ended, so that what it holds can expire. */
   readonly segmentAgeMs: number;
+  /**
+   * A topic is compacted when what has come since the last time is as much as what was left then,
+   * or is so old.
+   */
+  readonly compactionLagMs: number;
 }
 
 export interface RetentionReport {
   /** Queues that begin later than before, or lie in a topic that is gone. */
   readonly expiredQueues: number;
+  /** Messages that went because their keys came again, and those that deleted a key. */
+  readonly compactedMessages: number;
   /** Segments that were written anew, or joined. */
   readonly cleanedSegments: number;
   readonly freedBytes: number;

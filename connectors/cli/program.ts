@@ -239,6 +239,8 @@ function addTopicCommands(
     .option('--if-not-exists', 'do nothing when it is there already', false)
     .addOption(retentionOption())
     .addOption(retentionBytesOption())
+    .addOption(cleanupOption())
+    .addOption(tombstoneOption())
     .addOption(endpointOption())
     .action(async (name: string, options: SqlFlags & TopicOptions) => {
       exit(await topicCreate(context, name, options, sqlOptions(options)));
@@ -250,6 +252,8 @@ function addTopicCommands(
     .option('--queues <count>', 'number of logical queues from now on', queues)
     .addOption(retentionOption())
     .addOption(retentionBytesOption())
+    .addOption(cleanupOption())
+    .addOption(tombstoneOption())
     .addOption(endpointOption())
     .action(async (name: string, options: SqlFlags & TopicChanges) => {
       exit(await topicAlter(context, name, options, sqlOptions(options)));
@@ -525,6 +529,18 @@ function retentionOption(): Option {
 function retentionBytesOption(): Option {
   const text = 'keep this much of the newest messages: 500MiB, 10GiB, or none for all';
   return new Option('--retention-bytes <size>', text).argParser(checked(orNone(parseSizeBytes)));
+}
+
+function cleanupOption(): Option {
+  const text = 'delete: messages go by retention; compact: the newest one of each key stays';
+  return new Option('--cleanup <policy>', text).choices(['delete', 'compact']);
+}
+
+function tombstoneOption(): Option {
+  const text = 'keep messages that delete their key for this long, when compacting (default 24h)';
+  return new Option('--tombstone-retention <duration>', text).argParser(
+    checked(orNone(parseDurationMs)),
+  );
 }
 
 function sqlOptions({ endpoint, format }: SqlFlags): {

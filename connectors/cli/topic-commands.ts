@@ -7,6 +7,9 @@ export interface RetentionSettings {
   /** Milliseconds. */
   readonly retention?: number | 'none';
   readonly retentionBytes?: number | 'none';
+  readonly cleanup?: 'compact' | 'delete';
+  /** Milliseconds. */
+  readonly tombstoneRetention?: number | 'none';
 }
 
 export interface TopicChanges extends RetentionSettings {
@@ -41,13 +44,19 @@ export function topicAlter(
   const queues = settings.queues === undefined ? [] : [`queues = ${settings.queues}`];
   const changes = [...queues, ...retentionOptions(settings)];
   if (changes.length === 0) {
-    throw new MillraceError('INVALID_ARGUMENT', 'give --queues, --retention or --retention-bytes');
+    throw new MillraceError(
+      'INVALID_ARGUMENT',
+      'give --queues, --retention, --retention-bytes, --cleanup or --tombstone-retention',
+    );
   }
   return sqlCommand(context, `ALTER TOPIC ${quoted(name)} SET (${changes.join(', ')})`, options);
 }
 
-function retentionOptions({ retention, retentionBytes }: RetentionSettings): string[] {
+function retentionOptions(settings: RetentionSettings): string[] {
+  const { retention, retentionBytes, cleanup, tombstoneRetention } = settings;
   return [
+    ...(cleanup === undefined ? [] : [`cleanup = '${cleanup}'`]),
+    ...(tombstoneRetention === undefined ? [] : [`tombstone_ms = ${tombstoneRetention}`]),
     ...(retention === undefined ? [] : [`retention_ms = ${retention}`]),
     ...(retentionBytes === undefined ? [] : [`retention_bytes = ${retentionBytes}`]),
   ];

@@ -9,7 +9,7 @@ import { envelopeOf, unpackedRequest } from '../../engine/formats/unpack.ts';
 import { type Entry, entryKinds } from '../../storage/store.ts';
 import { encode } from './codec.ts';
 import { selectPacked } from './packed.ts';
-import { type ScannedMessage, scanSendRequest } from './scan.ts';
+import { isTakenOut, type ScannedMessage, scanSendRequest } from './scan.ts';
 import { delimited } from './wire.ts';
 
 /** An entry as a SendMessageRequest, and what is in it. */
@@ -44,6 +44,10 @@ export const rocketmqFormat: MessageFormat = {
   },
 
   selectPacked,
+
+  isTakenOut(entry, index) {
+    return entry.isThinned && isTakenOut(messagesOf(entry).messages[index]!);
+  },
 
   firstId(entry) {
     if (entry.kind !== entryKinds.packed) return messagesOf(entry).messages[0]!.messageId;

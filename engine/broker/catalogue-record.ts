@@ -23,10 +23,14 @@ export type TopicMessageType =
   | 'LITE'
   | 'MIXED';
 
-/** How long a topic keeps its messages; without either, for ever. */
+/** How long a topic keeps its messages; without any of these, for ever. */
 export interface TopicRetention {
   readonly retentionMs?: number;
   readonly retentionBytes?: number;
+  /** Only the newest message of each key stays; never together with the other two. */
+  readonly cleanup?: 'compact';
+  /** How long a compacted topic keeps a message that deletes its key; limits.tombstoneMs else. */
+  readonly tombstoneMs?: number;
 }
 
 /** A new topic; for an id that exists, its new settings. */
@@ -96,6 +100,11 @@ export interface RelationCreated {
   readonly topicId?: number;
   /** The topic came with the relation and goes with it: no client sees or reaches it. */
   readonly ownsTopic?: boolean;
+  /**
+   * Of a table that owns its topic: the columns of its key, when equal keys have equal bytes
+   * (formats/keyed-rows.ts); then the topic is compacted.
+   */
+  readonly keyColumns?: readonly number[];
   /** CREATE OR REPLACE: the relation that goes in the same moment. */
   readonly replaces?: number;
   /** Where the topics began that it reads as sources: what had expired by then it never saw. */

@@ -117,7 +117,7 @@ export class Consumers {
    */
   async forwardToDeadLetters(member: Member, topic: string, receiptHandle: string): Promise<void> {
     const receipt = this.#receipt(member, receiptHandle);
-    const { store, topics, clock } = this.#options;
+    const { store, topics, clock, format } = this.#options;
     const { topicId, queueId, offset } = receipt;
     if (topics.get(topic).topicId !== topicId) throw invalidHandle();
     const { name, cursor } = this.#cursorOf(receipt);
@@ -133,12 +133,13 @@ export class Consumers {
     try {
       const rows = await store.indexRows(topicId, queueId, offset, 1);
       const entry = rows.rowCount === 0 ? undefined : await readRow(store, rows, 0);
-      if (entry === undefined || entry.baseOffset > offset) {
-        // Retention took it while it was held: there is nothing to keep.
+      const index = offset - (entry?.baseOffset ?? Infinity);
+      if (entry === undefined || index < 0 || format.isTakenOut(entry, index)) {
+        // Retention or compaction took it while it was held: there is nothing to keep.
         if (cursor.finishTaken(claim)) this.#queues.waiters.wake(topicId);
         return;
       }
-      const taken = { claim, entry, index: offset - entry.baseOffset };
+      const taken = { claim, entry, index };
       await this.#queues.bury(member.group, topic, { name, topicId, queueId }, cursor, taken);
     } catch (error) {
       cursor.restamp(offset, stamp, receipt.stamp);

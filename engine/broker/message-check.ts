@@ -53,15 +53,18 @@ export function checkRequest<T extends { readonly topic: string }>(messages: rea
 
 /** Limits of reference rocketmq-v2, 1.11, each with its own code. */
 export function checkMessage(message: MessageParts, topic: TopicCreated): void {
-  checkContent(message);
+  // A message without a body deletes its key from a compacted topic.
+  const mayBeEmpty = topic.cleanup === 'compact' && message.keys.length > 0;
+  checkContent(message, mayBeEmpty);
   checkType(message, topic);
 }
 
 /** What a message must be, whatever its topic. */
 export function checkContent(
   message: Omit<MessageParts, 'topic' | 'isTransaction' | 'deliverAtMs' | 'liteTopic' | 'priority'>,
+  mayBeEmpty = false,
 ): void {
-  checkBody(message.bodyBytes);
+  if (message.bodyBytes > 0 || !mayBeEmpty) checkBody(message.bodyBytes);
   checkProperties(message);
   if (message.messageId.trim() === '') {
     throw new MillraceError('ILLEGAL_MESSAGE_ID', 'a message needs an id');

@@ -2,21 +2,9 @@ import { MillraceError } from '../../platform/errors.ts';
 import { type Entry, entryKinds, type Store, tagNone } from '../../storage/store.ts';
 import { type Duplicates, idHashOf } from './duplicates.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
+import { type Outcome, settledBody, settledOffsets } from './parked-entries.ts';
 import { endOffset, readRow } from './pop-queue.ts';
 import type { Topics } from './topics.ts';
-
-/** How a parked message ended. Numbers are on disk. */
-export const outcomes = {
-  /** It is in its topic now: a delayed one in time, a half one committed. */
-  delivered: 1,
-  recalled: 2,
-  rolledBack: 3,
-  /** Its producers never said what becomes of it; it is in `expiredTopic`. */
-  expired: 4,
-  /** Its topic does not exist any more. */
-  topicGone: 5,
-} as const;
-export type Outcome = keyof typeof outcomes;
 
 /** A message that waits, and the offset of its parked entry. */
 export interface Waiting {
@@ -34,13 +22,8 @@ type Change = readonly ['parked' | 'settled', Waiting];
 
 /**
  * Messages that wait before they go to their topic: delayed ones, and the halves of transactions.
- * They are entries of a hidden topic of one queue, so they are as durable as any other, and what
- * waits is what was parked and is not settled:
- *
- * | entry kind | body                                                       |
- * |------------|------------------------------------------------------------|
- * | `parked`   | a request with the one message, as it came                 |
- * | `settled`  | 9 bytes each: f64 offset of the parked entry, u8 outcome   |
+ * They are entries of a hidden topic of one queue (parked-entries.ts), so they are as durable as
+ * any other, and what waits is what was parked and is not settled.
  *
  * Timers and lookups over it are derived state: `parked/next` in the `index/` database says up to
  * which offset they reflect the topic, in one batch with them; `open` brings them up to date.
@@ -119,37 +102,37 @@ export class Parked {
   /** Resolves when it is durable that these do not wait any more. */
   async settle(settled: readonly Waiting[], outcome: Outcome): Promise<void> {
     if (settled.length === 0) return;
-    const body = Buffer.alloc(settled.length * recordBytes);
-    for (const [i, { offset }] of settled.entries()) {
-      body.writeDoubleBE(offset, i * recordBytes);
-      body[i * recordBytes + 8] = outcomes[outcome];
-    }
+    const offsets = settled.map(({ offset }) => offset);
     const { topicId } = this.#topics.internal(parkedTopic)!;
     const { baseOffset } = await this.#store.append({
       topicId,
       queueId: 0,
       kind: entryKinds.settled,
-      count: 1,
-      body,
+      count: offsets.length,
+      body: settledBody(offsets, outcome),
       firstIdHash: 0,
       tagHash: tagNone,
     });
     this.#apply(
       settled.map((waiting) => ['settled', waiting]),
-      baseOffset + 1,
+      baseOffset + offsets.length,
     );
   }
 
   /** The parked entry. Throws NOT_FOUND for an offset that has none. */
   async read(offset: number): Promise<Entry> {
-    const topic = this.#topics.internal(parkedTopic);
-    const rows =
-      topic === undefined ? undefined : await this.#store.indexRows(topic.topicId, 0, offset, 1);
-    if (rows !== undefined && rows.rowCount === 1) {
-      const entry = await readRow(this.#store, rows, 0);
-      if (entry?.kind === entryKinds.parked && entry.baseOffset === offset) return entry;
-    }
+    const entry = await this.#parkedAt(offset);
+    if (entry !== undefined) return entry;
     throw new MillraceError('NOT_FOUND', `no message waits at ${offset}`);
+  }
+
+  async #parkedAt(offset: number): Promise<Entry | undefined> {
+    const topic = this.#topics.internal(parkedTopic);
+    if (topic === undefined) return undefined;
+    const rows = await this.#store.indexRows(topic.topicId, 0, offset, 1);
+    const entry = rows.rowCount === 1 ? await readRow(this.#store, rows, 0) : undefined;
+    const isParked = entry?.kind === entryKinds.parked && entry.baseOffset === offset;
+    return isParked ? entry : undefined;
   }
 
   messageOf(entry: Entry): ParkedMessage {
@@ -166,11 +149,11 @@ export class Parked {
       return [['parked', { offset: entry.baseOffset, message: this.#format.parked(entry) }]];
     }
     const changes: Change[] = [];
-    const body = Buffer.from(entry.body);
-    for (let at = 0; at < body.length; at += recordBytes) {
-      const offset = body.readDoubleBE(at);
-      const message = this.#format.parked(await this.read(offset));
-      changes.push(['settled', { offset, message }]);
+    for (const offset of settledOffsets(entry)) {
+      const parked = await this.#parkedAt(offset);
+      // Compaction took it away: nothing of it is in the index either.
+      if (parked === undefined) continue;
+      changes.push(['settled', { offset, message: this.#format.parked(parked) }]);
     }
     return changes;
   }
@@ -197,6 +180,5 @@ export function isLost(error: unknown): boolean {
   return error instanceof MillraceError && codes.includes(error.code);
 }
 
-const parkedTopic = '%SYS%parked';
+export const parkedTopic = '%SYS%parked';
 const nextKey = 'parked/next';
-const recordBytes = 9;

@@ -58,11 +58,12 @@ async function readVisible(pop: QueuePop, claims: readonly Claim[], taken: Taken
     const last = taken.at(-1)?.entry;
     // The same object: what is made of an entry is made once for all its messages.
     const entry = last !== undefined && holds(last, claim.offset) ? last : await readAt(pop, claim);
-    if (entry === undefined || entry.baseOffset > claim.offset) {
-      // Retention took the message away; there is nothing to deliver any more.
+    const index = claim.offset - (entry?.baseOffset ?? Infinity);
+    if (entry === undefined || index < 0 || pop.format.isTakenOut(entry, index)) {
+      // Retention or compaction took the message away; there is nothing to deliver any more.
       pop.cursor.finishTaken(claim);
     } else {
-      taken.push({ claim, entry, index: claim.offset - entry.baseOffset });
+      taken.push({ claim, entry, index });
     }
   }
 }
@@ -148,7 +149,7 @@ function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   }
   for (; offset < end && taken.length < pop.max; offset++) {
     const index = offset - entry.baseOffset;
-    if (selected !== undefined && !selected[index]) {
+    if ((selected !== undefined && !selected[index]) || pop.format.isTakenOut(entry, index)) {
       cursor.skipTo(offset + 1);
       continue;
     }

@@ -8,7 +8,8 @@ import {
   systemTopicId,
   type TopicPolicy,
 } from '../../storage/store.ts';
-import type { CatalogueRecord } from './catalogue-record.ts';
+import type { CatalogueRecord, TopicCreated } from './catalogue-record.ts';
+import { parkedTopic } from './parked.ts';
 import type { SystemTopic } from './system-topic.ts';
 import type { Topics } from './topics.ts';
 
@@ -42,8 +43,23 @@ export interface RetentionKeeperOptions {
   readonly logger: Logger;
 }
 
+/** What a relation has to do with a topic. */
+interface TopicUse {
+  /** That it reads or owns, if it does. */
+  readonly topicId: number | undefined;
+  readonly owns: boolean;
+  readonly keyColumns: readonly number[] | undefined;
+}
+
 const keepAll: TopicPolicy = {};
-const nothingDone: RetentionReport = { expiredQueues: 0, cleanedSegments: 0, freedBytes: 0 };
+/** Nobody but a start reads it, and that runs before any pass. */
+const parkedPolicy: TopicPolicy = { compaction: { tombstoneMs: 0 } };
+const nothingDone: RetentionReport = {
+  expiredQueues: 0,
+  compactedMessages: 0,
+  cleanedSegments: 0,
+  freedBytes: 0,
+};
 
 /**
  * Runs retention (DESIGN section 4): every so often it has the relations' state made durable, and
@@ -52,14 +68,15 @@ const nothingDone: RetentionReport = { expiredQueues: 0, cleanedSegments: 0, fre
  * - what lies at or past the frontier of one of the last two flushed checkpoints, and everything
  *   that any relation reads as long as some relation is not in both of them;
  * - what a query, or a relation in the making, reads now;
- * - the system topic and the topics of tables, which keep everything.
+ * - the system topic, which keeps everything.
+ *
+ * Topics of tables and that of parked messages never expire, they are compacted.
  *
  * A topic that a record says was dropped goes altogether. One that no record knows is kept.
  */
 export class RetentionKeeper {
   readonly #options: RetentionKeeperOptions;
-  /** Topic that each relation reads or owns, if it does. */
-  readonly #relations = new Map<number, { readonly topicId?: number; readonly owns: boolean }>();
+  readonly #relations = new Map<number, TopicUse>();
   readonly #dropped = new Set<number>();
   /** The last two, newest first. */
   #checkpoints: readonly ConsumedInput[] = [];
@@ -122,14 +139,26 @@ export class RetentionKeeper {
   /** Often enough that a topic keeps its messages not much longer than it asks. */
   get #intervalMs(): number {
     const half = this.#shortestMs / 2;
-    return Math.max(limits.retentionMsMin, Math.min(half, limits.retentionMsMax));
+    const most = this.#hasCompaction ? limits.compactionPassMs : limits.retentionMsMax;
+    return Math.max(limits.retentionMsMin, Math.min(half, most));
   }
 
   /** Some topic does not keep everything. */
   get #hasLimits(): boolean {
-    return this.#options.topics
-      .list()
-      .some(({ retentionMs, retentionBytes }) => (retentionMs ?? retentionBytes) !== undefined);
+    const { topics } = this.#options;
+    return (
+      this.#hasCompaction ||
+      topics.list().some((topic) => (topic.retentionMs ?? topic.retentionBytes) !== undefined)
+    );
+  }
+
+  get #hasCompaction(): boolean {
+    const { topics } = this.#options;
+    return (
+      topics.internal(parkedTopic) !== undefined ||
+      [...this.#relations.values()].some(({ keyColumns }) => keyColumns !== undefined) ||
+      topics.list().some(({ cleanup }) => cleanup === 'compact')
+    );
   }
 
   get #shortestMs(): number {
@@ -138,17 +167,26 @@ export class RetentionKeeper {
   }
 
   #rules(): RetentionRules {
-    const owned = new Set(
-      [...this.#relations.values()].flatMap(({ owns, topicId = 0 }) => (owns ? [topicId] : [])),
+    const longestMs = this.#hasCompaction ? limits.compactionLagMs : Infinity;
+    const owned = new Map(
+      [...this.#relations.values()].flatMap(({ owns, topicId = 0, keyColumns }) =>
+        owns ? [[topicId, tablePolicy(keyColumns)]] : [],
+      ),
     );
+    const parked = this.#options.topics.internal(parkedTopic)?.topicId;
     return {
       policy: (topicId) => {
-        if (topicId === systemTopicId || owned.has(topicId)) return keepAll;
+        if (topicId === systemTopicId) return keepAll;
+        if (topicId === parked) return parkedPolicy;
+        const table = owned.get(topicId);
+        if (table !== undefined) return table;
         if (this.#dropped.has(topicId)) return undefined;
-        return this.#options.topics.byId(topicId) ?? keepAll;
+        const topic = this.#options.topics.byId(topicId);
+        return topic === undefined ? keepAll : policyOf(topic);
       },
       floor: (topicId, queueId) => this.#floor(topicId, queueId),
-      segmentAgeMs: Math.max(limits.retentionMsMin, this.#shortestMs),
+      segmentAgeMs: Math.max(limits.retentionMsMin, Math.min(this.#shortestMs, longestMs)),
+      compactionLagMs: limits.compactionLagMs,
     };
   }
 
@@ -173,10 +211,9 @@ export class RetentionKeeper {
         this.#dropped.add(record.topicId);
         return;
       case 'relation-created': {
-        const { relationId, topicId, ownsTopic = false, replaces } = record;
+        const { relationId, topicId, ownsTopic = false, replaces, keyColumns } = record;
         if (replaces !== undefined) this.#relations.delete(replaces);
-        const reads = topicId === undefined ? {} : { topicId };
-        this.#relations.set(relationId, { ...reads, owns: ownsTopic });
+        this.#relations.set(relationId, { topicId, owns: ownsTopic, keyColumns });
         return;
       }
       case 'relation-dropped':
@@ -189,4 +226,22 @@ export class RetentionKeeper {
         }
     }
   }
+}
+
+function policyOf({
+  cleanup,
+  tombstoneMs = limits.tombstoneMs,
+  ...topic
+}: TopicCreated): TopicPolicy {
+  const { retentionMs, retentionBytes } = topic;
+  return {
+    ...(retentionMs === undefined ? {} : { retentionMs }),
+    ...(retentionBytes === undefined ? {} : { retentionBytes }),
+    ...(cleanup === 'compact' ? { compaction: { tombstoneMs } } : {}),
+  };
+}
+
+function tablePolicy(keyColumns: readonly number[] | undefined): TopicPolicy {
+  const { tombstoneMs } = limits;
+  return keyColumns === undefined ? keepAll : { compaction: { tombstoneMs, keyColumns } };
 }

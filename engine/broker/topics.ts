@@ -136,8 +136,8 @@ export class Topics {
       if (topic === undefined) {
         throw new MillraceError('TOPIC_NOT_FOUND', 'the topic was dropped meanwhile');
       }
-      const { retentionMs: _ms, retentionBytes: _bytes, ...settings } = topic;
-      return { ...settings, ...retention };
+      const { op, topicId: id, name, queues, messageType, timeMs } = topic;
+      return { op, topicId: id, name, queues, messageType, timeMs, ...retention };
     });
   }
 
@@ -191,10 +191,21 @@ export function messageTypeOf(text: string): TopicMessageType {
   );
 }
 
-function checkRetention({ retentionMs, retentionBytes }: TopicRetention): void {
+function checkRetention(retention: TopicRetention): void {
+  const { retentionMs, retentionBytes, cleanup, tombstoneMs } = retention;
   for (const [name, value] of Object.entries({ retentionMs, retentionBytes })) {
     if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) continue;
     throw new MillraceError('INVALID_ARGUMENT', `${name} is a positive whole number`);
+  }
+  if (tombstoneMs !== undefined && !(Number.isSafeInteger(tombstoneMs) && tombstoneMs >= 0)) {
+    throw new MillraceError('INVALID_ARGUMENT', 'tombstoneMs is a whole number, 0 or more');
+  }
+  if (cleanup === 'compact' && (retentionMs ?? retentionBytes) !== undefined) {
+    throw new MillraceError(
+      'INVALID_ARGUMENT',
+      'a compacted topic keeps the newest message of each key for ever: it has no retention',
+      { hint: "Set retention_ms and retention_bytes to 'none'." },
+    );
   }
 }
 

@@ -55,9 +55,15 @@ export function messageBlock(stored: readonly Entry[], withProperties = true): M
     let at = bases[index]!;
     const end = at + entry.body.length;
     const packed = entry.kind === entryKinds.packed ? packedIn(buffer, at, end) : undefined;
-    for (let i = 0; i < entry.count; i++, message++) {
+    for (let i = 0; i < entry.count; i++) {
       if (packed === undefined) at = findBody(buffer, at, end, block, message);
       else nextPacked(packed, block, message);
+      // Compaction took it out: an empty message is left, or a record without a body.
+      const isGone =
+        packed === undefined
+          ? block.messageStarts[message] === block.messageEnds[message]
+          : block.lengths[message] === 0;
+      if (isGone) continue;
       block.queues[message] = entry.queueId;
       block.offsets[message] = entry.baseOffset + i;
       block.storeTimesMs[message] = entry.storeTimeMs;
@@ -66,9 +72,27 @@ export function messageBlock(stored: readonly Entry[], withProperties = true): M
         const bytes = inflate(buffer.subarray(start, start + block.lengths[message]!));
         if (bytes !== undefined) inflated.push({ message, bytes });
       }
+      message++;
     }
   }
-  return inflated.length === 0 ? block : withInflated(block, inflated);
+  const whole = message === count ? block : firstOf(block, message);
+  return inflated.length === 0 ? whole : withInflated(whole, inflated);
+}
+
+/** The first `count` messages of a block. */
+function firstOf(block: MessageBlock, count: number): MessageBlock {
+  const { starts, lengths, queues, offsets, storeTimesMs, messageStarts, messageEnds } = block;
+  return {
+    count,
+    buffer: block.buffer,
+    starts: starts.subarray(0, count),
+    lengths: lengths.subarray(0, count),
+    queues: queues.subarray(0, count),
+    offsets: offsets.subarray(0, count),
+    storeTimesMs: storeTimesMs.subarray(0, count),
+    messageStarts: messageStarts.subarray(0, count),
+    messageEnds: messageEnds.subarray(0, count),
+  };
 }
 
 function unpacked(entry: Entry): Entry {

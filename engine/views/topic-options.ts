@@ -2,37 +2,57 @@ import { type Context, complain } from '../../sql/analyze/context.ts';
 import type { WithOption } from '../../sql/syntax/ast.ts';
 import type { TopicRetention } from '../broker/catalogue-record.ts';
 
-/** Options of CREATE TOPIC and ALTER TOPIC about how long messages are kept. */
-export const retentionOptions = ['retention_ms', 'retention_bytes'];
+/** Options of CREATE TOPIC and ALTER TOPIC about which messages are kept, and how long. */
+export const retentionOptions = ['retention_ms', 'retention_bytes', 'cleanup', 'tombstone_ms'];
 
-/** What the options make of the present settings; the value `none` takes a limit away. */
+/** What the options make of the present settings; the value `none` takes one away. */
 export function retentionOf(
   context: Context,
   options: readonly WithOption[],
-  { retentionMs, retentionBytes }: TopicRetention,
+  present: TopicRetention,
 ): TopicRetention {
-  const values = { retention_ms: retentionMs, retention_bytes: retentionBytes };
-  for (const { name, value, span } of options) {
-    if (name !== 'retention_ms' && name !== 'retention_bytes') continue;
-    values[name] = value.toLowerCase() === 'none' ? undefined : Number(value);
-    if (values[name] === undefined || (/^\d+$/.test(value) && values[name] >= 1)) continue;
-    throw complain(context, span, `${name} is a positive whole number, or 'none'`, {
-      code: 'INVALID_ARGUMENT',
-      sqlState: '22023',
-    });
-  }
+  const number = (name: string, least: number, now: number | undefined) => {
+    const option = options.find((one) => one.name === name);
+    if (option === undefined) return now;
+    const { value, span } = option;
+    if (value.toLowerCase() === 'none') return undefined;
+    if (/^\d+$/.test(value) && Number(value) >= least) return Number(value);
+    const what = least === 0 ? 'a whole number' : 'a positive whole number';
+    throw complain(context, span, `${name} is ${what}, or 'none'`, invalid);
+  };
+  const retentionMs = number('retention_ms', 1, present.retentionMs);
+  const retentionBytes = number('retention_bytes', 1, present.retentionBytes);
+  const tombstoneMs = number('tombstone_ms', 0, present.tombstoneMs);
+  const cleanup = cleanupOf(context, options, present.cleanup);
   return {
-    ...(values.retention_ms === undefined ? {} : { retentionMs: values.retention_ms }),
-    ...(values.retention_bytes === undefined ? {} : { retentionBytes: values.retention_bytes }),
+    ...(retentionMs === undefined ? {} : { retentionMs }),
+    ...(retentionBytes === undefined ? {} : { retentionBytes }),
+    ...(cleanup === undefined ? {} : { cleanup }),
+    ...(tombstoneMs === undefined ? {} : { tombstoneMs }),
   };
 }
 
+function cleanupOf(
+  context: Context,
+  options: readonly WithOption[],
+  present: TopicRetention['cleanup'],
+): TopicRetention['cleanup'] {
+  const option = options.find(({ name }) => name === 'cleanup');
+  if (option === undefined) return present;
+  const value = option.value.toLowerCase();
+  if (value === 'compact') return 'compact';
+  if (value === 'delete') return undefined;
+  throw complain(context, option.span, "cleanup is 'compact' or 'delete'", invalid);
+}
+
+const invalid = { code: 'INVALID_ARGUMENT', sqlState: '22023' } as const;
+
 /** For DESCRIBE TOPIC. */
-export function retentionRows({ retentionMs, retentionBytes }: TopicRetention): string[][] {
-  return [
-    ...(retentionMs === undefined ? [] : [['retention_ms', 'bigint', String(retentionMs)]]),
-    ...(retentionBytes === undefined
-      ? []
-      : [['retention_bytes', 'bigint', String(retentionBytes)]]),
-  ];
+export function retentionRows(retention: TopicRetention): string[][] {
+  const { retentionMs, retentionBytes, cleanup = 'delete', tombstoneMs } = retention;
+  const numbers = { retention_ms: retentionMs, retention_bytes: retentionBytes };
+  const given = Object.entries({ ...numbers, tombstone_ms: tombstoneMs }).flatMap(
+    ([name, value]) => (value === undefined ? [] : [[name, 'bigint', String(value)]]),
+  );
+  return [['cleanup', 'text', cleanup], ...given];
 }

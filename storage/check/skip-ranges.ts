@@ -53,6 +53,8 @@ interface Target {
 }
 
 const scanPairs = 1000;
+/** Entries alone do not tell that anything of their queue had gone before. */
+const nothingGone = { expiredOffset: 0, compactedOffset: 0 };
 
 /**
  * `ranges`: as found by verification, of this partition. Returns what was done, as sentences. Throws
@@ -235,7 +237,7 @@ async function spansInFile(
     for (const { at, header } of piece.entries) {
       const { topicId, queueId, baseOffset: firstOffset, count, length, commit } = header;
       const endOffset = firstOffset + count;
-      spans.cover({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
+      spans.cover({ topicId, queueId, firstOffset, endOffset, ...nothingGone });
       last = { end: map.positionOf(at) + length, commit };
     }
   }
@@ -263,7 +265,7 @@ async function spansInIndex(
         if (position < from || position >= to) continue;
         const firstOffset = values[col.baseOffset]!;
         const endOffset = firstOffset + values[col.count]!;
-        spans.cover({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
+        spans.cover({ topicId, queueId, firstOffset, endOffset, ...nothingGone });
       }
     }
     const last = pairs.at(-1);

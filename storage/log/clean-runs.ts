@@ -5,6 +5,8 @@ import type { Segment } from './segment.ts';
 export interface Judged {
   readonly segment: Segment;
   readonly liveBytes: number;
+  /** It holds something that must not stay, however little (compaction/compactor.ts). */
+  readonly mustGo: boolean;
 }
 
 /** Files are not made smaller than they were for less than this share of their bytes. */
@@ -42,9 +44,9 @@ export function runsToClean(
   return runs;
 }
 
-function isWorthCleaning({ segment, liveBytes }: Judged): boolean {
+function isWorthCleaning({ segment, liveBytes, mustGo }: Judged): boolean {
   const { entryBytes } = segment;
-  return liveBytes < entryBytes && liveBytes <= entryBytes * worthShare;
+  return mustGo || (liveBytes < entryBytes && liveBytes <= entryBytes * worthShare);
 }
 
 /** Bytes of the entries that lie, at least in part, at or past their queue's first offset. */

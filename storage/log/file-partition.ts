@@ -20,6 +20,7 @@ import type { Segment } from './segment.ts';
 import { type Cleaning, cleanSegments } from './segment-cleaner.ts';
 import { indexSegment } from './segment-keys.ts';
 import { SegmentList } from './segment-list.ts';
+import type { Pause } from './segment-sealer.ts';
 import type { SegmentWriterOptions } from './segment-writer.ts';
 import { type FoundSegment, type TailPlace, TailSegment } from './tail-segment.ts';
 
@@ -123,6 +124,10 @@ export class FilePartition implements LogPartition {
 
   get segments(): readonly Segment[] {
     return this.#segments.all;
+  }
+
+  get pause(): Pause {
+    return this.#segments.pause;
   }
 
   get lastSegmentAgeMs(): number {

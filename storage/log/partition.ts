@@ -3,6 +3,7 @@ import type { PendingRows } from '../queues/pending-rows.ts';
 import type { AppendRequest, Entry } from '../store.ts';
 import type { Segment } from './segment.ts';
 import type { Cleaning } from './segment-cleaner.ts';
+import type { Pause } from './segment-sealer.ts';
 
 /**
  * One physical partition of the commit log: an append-only stream of entries in segment files,
@@ -102,6 +103,8 @@ export interface LogPartition {
   readonly lastSegmentAgeMs: number;
   /** Starts the work on sealed segments; not before the log was found to fit its index. */
   maintain(): void;
+  /** Gives other work a turn. Rejects with UNAVAILABLE once the log is being closed. */
+  readonly pause: Pause;
   /** Begins a new segment; resolves when the last one was sealed, unless it could not be. */
   roll(): Promise<void>;
   /**

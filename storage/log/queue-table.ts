@@ -19,11 +19,12 @@ import type { EntryHeader } from './entry-format.ts';
  * | 40     | 8     | lowest store time of its entries, ms since 1970, float64; 0 without any   |
  * | 48     | 8     | highest store time likewise                                               |
  * | 56     | 8     | offset below which the queue had expired when it was cleaned, float64     |
+ * | 64     | 8     | offset below which it had been compacted likewise, float64                |
  *
  * The table outlives the entries: it is what tells, after the index was lost, where a queue
  * begins whose older entries expired, and where it ends when all of them did.
  */
-export const queueRowBytes = 64;
+export const queueRowBytes = 72;
 
 export interface QueueRow {
   readonly topicId: number;
@@ -36,12 +37,13 @@ export interface QueueRow {
   lowTimeMs: number;
   highTimeMs: number;
   expiredOffset: number;
+  compactedOffset: number;
 }
 
 /** Offsets of a queue without the entries. */
 export type QueueRange = Pick<
   QueueRow,
-  'topicId' | 'queueId' | 'firstOffset' | 'endOffset' | 'expiredOffset'
+  'topicId' | 'queueId' | 'firstOffset' | 'endOffset' | 'expiredOffset' | 'compactedOffset'
 >;
 
 /** Gathers a segment's queue table, entry by entry in the order of the log. */
@@ -57,7 +59,8 @@ export class QueueTable {
   add(entry: EntryHeader): void {
     const { topicId, queueId, baseOffset: firstOffset, count, storeTimeMs } = entry;
     const endOffset = firstOffset + count;
-    const row = this.#cover({ topicId, queueId, firstOffset, endOffset, expiredOffset: 0 });
+    const range = { topicId, queueId, firstOffset, endOffset };
+    const row = this.#cover({ ...range, expiredOffset: 0, compactedOffset: 0 });
     row.lowTimeMs = row.entries === 0 ? storeTimeMs : Math.min(row.lowTimeMs, storeTimeMs);
     row.highTimeMs = row.entries === 0 ? storeTimeMs : Math.max(row.highTimeMs, storeTimeMs);
     row.bytes += entry.length;
@@ -100,10 +103,11 @@ export class QueueTable {
   }
 }
 
-function widen(row: QueueRow, { firstOffset, endOffset, expiredOffset }: QueueRange): void {
-  row.firstOffset = Math.min(row.firstOffset, firstOffset);
-  row.endOffset = Math.max(row.endOffset, endOffset);
-  row.expiredOffset = Math.max(row.expiredOffset, expiredOffset);
+function widen(row: QueueRow, range: QueueRange): void {
+  row.firstOffset = Math.min(row.firstOffset, range.firstOffset);
+  row.endOffset = Math.max(row.endOffset, range.endOffset);
+  row.expiredOffset = Math.max(row.expiredOffset, range.expiredOffset);
+  row.compactedOffset = Math.max(row.compactedOffset, range.compactedOffset);
 }
 
 /** Makes one row of two; both have entries only where a segment was given them in two parts. */
@@ -118,9 +122,10 @@ function take(row: QueueRow, other: QueueRow): void {
   row.messages += other.messages;
 }
 
-function newRow({ topicId, queueId, firstOffset, endOffset, expiredOffset }: QueueRange): QueueRow {
-  const range = { topicId, queueId, firstOffset, endOffset, expiredOffset };
-  return { ...range, bytes: 0, entries: 0, messages: 0, lowTimeMs: 0, highTimeMs: 0 };
+function newRow(range: QueueRange): QueueRow {
+  const { topicId, queueId, firstOffset, endOffset, expiredOffset, compactedOffset } = range;
+  const queue = { topicId, queueId, firstOffset, endOffset, expiredOffset, compactedOffset };
+  return { ...queue, bytes: 0, entries: 0, messages: 0, lowTimeMs: 0, highTimeMs: 0 };
 }
 
 export function encodeQueueTable(rows: readonly QueueRow[]): Buffer {
@@ -137,6 +142,7 @@ export function encodeQueueTable(rows: readonly QueueRow[]): Buffer {
     bytes.writeDoubleLE(row.lowTimeMs, at + 40);
     bytes.writeDoubleLE(row.highTimeMs, at + 48);
     bytes.writeDoubleLE(row.expiredOffset, at + 56);
+    bytes.writeDoubleLE(row.compactedOffset, at + 64);
   }
   return bytes;
 }
@@ -159,6 +165,7 @@ export function decodeQueueTable(bytes: Buffer): readonly QueueRow[] | undefined
       lowTimeMs: bytes.readDoubleLE(at + 40),
       highTimeMs: bytes.readDoubleLE(at + 48),
       expiredOffset: bytes.readDoubleLE(at + 56),
+      compactedOffset: bytes.readDoubleLE(at + 64),
     });
   }
   return rows;

@@ -23,17 +23,21 @@ import { type Pause, readEntries } from './segment-sealer.ts';
 export interface Cleaning {
   /**
    * What becomes of an entry: `undefined` drops it, its own body keeps it, a shorter body replaces
-   * it. Pure: asked once per entry, in the order of the log.
+   * it. Asked once per entry, in the order of the log.
    */
-  choose(entry: Entry): Uint8Array | undefined;
+  choose(entry: Entry): Choice | Promise<Choice>;
   /** Offset below which everything of the queue has expired; 0 when nothing has. */
   expiredOffset(topicId: number, queueId: number): number;
+  /** Offset below which the queue is compacted; 0 when nothing is. */
+  compactedOffset(topicId: number, queueId: number): number;
   /**
    * Whether the queue's offsets need not be remembered: its topic was dropped, and all that was ever
    * in it is in these segments. Else a lost index could not be built from what is left of it.
    */
   isForgotten(topicId: number, queueId: number): boolean;
 }
+
+type Choice = Uint8Array | undefined;
 
 export interface CleanerOptions {
   readonly fs: Fs;
@@ -97,8 +101,10 @@ async function copyKept(
   for (const row of await segment.queues()) {
     if (cleaning.isForgotten(row.topicId, row.queueId)) continue;
     const expired = Math.min(cleaning.expiredOffset(row.topicId, row.queueId), row.endOffset);
+    const compacted = Math.min(cleaning.compactedOffset(row.topicId, row.queueId), row.endOffset);
     const expiredOffset = Math.max(expired, row.expiredOffset);
-    output.queues.cover({ ...row, expiredOffset });
+    const compactedOffset = Math.max(compacted, row.compactedOffset);
+    output.queues.cover({ ...row, expiredOffset, compactedOffset });
   }
   const { partition } = segment.header;
   const pauseAndWrite = async () => {
@@ -107,11 +113,14 @@ async function copyKept(
   };
   await readEntries(segment, pauseAndWrite, (header, bytes, at, position) => {
     const entry = entryOf(header, bytes, at, partition, position);
-    const body = cleaning.choose(entry);
-    if (body === undefined) return;
-    const whole = bytes.subarray(at, at + header.length);
-    const isSame = body.length === entry.body.length;
-    output.keep(position, header, isSame ? whole : withBody(whole, body));
+    const keep = (body: Choice) => {
+      if (body === undefined) return;
+      const whole = bytes.subarray(at, at + header.length);
+      const isSame = body.length === entry.body.length;
+      output.keep(position, header, isSame ? whole : withBody(whole, body));
+    };
+    const choice = cleaning.choose(entry);
+    return choice instanceof Promise ? choice.then(keep) : keep(choice);
   });
 }
 

@@ -9,13 +9,16 @@ import { segmentHeaderBytes } from './segment-format.ts';
 /** Read at a time: what one turn of the event loop has to check. */
 const pieceBytes = 512 * 1024;
 
-/** One entry of a segment that is read whole; `bytes` holds it from `at` on. */
+/**
+ * One entry of a segment that is read whole; `bytes` holds it from `at` on. What takes long returns
+ * a promise, and the next entry comes when it has resolved.
+ */
 export type EntryVisitor = (
   entry: EntryHeader,
   bytes: Buffer,
   at: number,
   position: number,
-) => void;
+) => Promise<void> | undefined | void;
 
 /** Resolves when other work had its turn; rejects to give up, which leaves the file as it is. */
 export type Pause = () => Promise<void>;
@@ -56,28 +59,54 @@ export async function readEntries(
   pause: Pause,
   visit: EntryVisitor,
 ): Promise<number> {
-  const { map } = segment;
   let crc = crc32(await segment.read(0, segmentHeaderBytes));
-  for (let offset = segmentHeaderBytes; offset < map.endOffset; ) {
+  for await (const { bytes, entries } of readPieces(segment, pause)) {
+    for (const { header, at, position } of entries) {
+      const waiting = visit(header, bytes, at, position);
+      if (waiting !== undefined) await waiting;
+    }
+    crc = crc32(bytes, crc);
+  }
+  return crc >>> 0;
+}
+
+/** Whole entries that lie back to back in `bytes`. */
+export interface SegmentPiece {
+  readonly bytes: Buffer;
+  readonly entries: readonly {
+    readonly header: EntryHeader;
+    readonly at: number;
+    readonly position: number;
+  }[];
+}
+
+/** The segment's entries from a position on, checked; pauses after each piece. */
+export async function* readPieces(
+  segment: Segment,
+  pause: Pause,
+  from = segment.start,
+): AsyncGenerator<SegmentPiece> {
+  const { map } = segment;
+  for (let offset = map.offsetFrom(from); offset < map.endOffset; ) {
     let bytes = await segment.read(offset, Math.min(pieceBytes, map.endOffset - offset));
     const claimed = claimedLength(bytes, 0);
     if (claimed > bytes.length) bytes = await segment.read(offset, claimed);
+    const entries = [];
     let at = 0;
     for (; at < bytes.length; ) {
-      const entry = decodeHeader(bytes, at);
-      if (entry === undefined) break;
-      visit(entry, bytes, at, map.positionOf(offset + at));
-      at += entry.length;
+      const header = decodeHeader(bytes, at);
+      if (header === undefined) break;
+      entries.push({ header, at, position: map.positionOf(offset + at) });
+      at += header.length;
     }
     if (at === 0 || (isWhole(bytes, at) && offset + at < map.endOffset)) {
       throw damaged(segment, offset + at);
     }
-    crc = crc32(bytes.subarray(0, at), crc);
     offset += at;
     if (offset > map.endOffset) throw damaged(segment, map.endOffset);
+    yield { bytes: bytes.subarray(0, at), entries };
     await pause();
   }
-  return crc >>> 0;
 }
 
 /** A whole entry ought to begin at `at`, and none does. */

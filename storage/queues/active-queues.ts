@@ -15,6 +15,7 @@ const newQueue = {
   highTimeMs: 0,
   newestBlock: 0,
   hasGap: false,
+  compactedOffset: 0,
   segments: homeSegments,
 };
 

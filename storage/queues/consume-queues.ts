@@ -164,10 +164,12 @@ export class ConsumeQueues {
 
   /**
    * Of the queue's offsets below `end` no more will come: what is missing was cleaned out of the
-   * log, what is below `expired` because it had expired.
+   * log, what is below `expired` because it had expired, below `compacted` because its key came
+   * again.
    */
-  cover(queue: LogicalQueue, expired: number, end: number): void {
+  cover(queue: LogicalQueue, expired: number, compacted: number, end: number): void {
     queue.minOffset = Math.max(queue.minOffset, expired);
+    queue.compactedOffset = Math.max(queue.compactedOffset, compacted);
     if (end > queue.maxOffset) {
       queue.hasGap = true;
       queue.maxOffset = end;
@@ -239,6 +241,34 @@ export class ConsumeQueues {
       }
     }
     return ends;
+  }
+
+  /**
+   * Notes up to where queues are compacted, by queue number, as `decide` answers once they are all
+   * in memory. It is durable before the promise resolves, and so before anything goes.
+   */
+  async compacted(
+    numbers: readonly number[],
+    decide: () => ReadonlyMap<number, number>,
+  ): Promise<void> {
+    const queues = new Map<number, LogicalQueue>();
+    try {
+      for (const number of numbers) {
+        const { topicId, queueId } = queueOfNumber(number);
+        queues.set(number, await this.active.acquire(topicId, queueId));
+      }
+      for (const [number, offset] of decide()) {
+        const queue = queues.get(number)!;
+        if (offset <= queue.compactedOffset) continue;
+        queue.compactedOffset = offset;
+        this.#dirty.add(queue);
+        this.#isBehind = true;
+      }
+      await this.write();
+      await this.#kv.flush();
+    } finally {
+      for (const queue of queues.values()) this.active.release(queue);
+    }
   }
 
   /** Deletes the blocks that end below the queue's first offset. */

@@ -33,7 +33,8 @@ import { homeSegments, type QueueSegment } from './queue-mapping.ts';
  * | 24          | 8     | first offset of its newest block, float64                          |
  * | 32          | 8     | 1 when offsets between its newest entry and its end were cleaned   |
  * |             |       | out of the log, else 0; float64                                    |
- * | 40 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
+ * | 40          | 8     | offset below which it was compacted, float64                       |
+ * | 48 + 16 * i | 8     | segment i of its mapping (queue-mapping.ts): partition, float64    |
  * | + 8         | 8     | first offset, float64                                              |
  * No segments stand for the home partition from offset 0.
  *
@@ -63,7 +64,7 @@ export const prefixes = {
 } as const;
 export const blockHeaderBytes = 16;
 export const blockEntryBytes = 32;
-const formatVersion = 5;
+const formatVersion = 6;
 
 /** The smallest key of a prefix. */
 export function prefixKey(prefix: number): Buffer {
@@ -134,26 +135,31 @@ export interface QueueState {
   readonly newestBlock: number;
   /** Offsets between its newest entry and `maxOffset` were cleaned out of the log. */
   readonly hasGap: boolean;
+  /** As in QueueRange (storage/store.ts). */
+  readonly compactedOffset: number;
   readonly segments: readonly QueueSegment[];
 }
 
 export function encodeQueueState(state: QueueState): Buffer {
-  const { minOffset, maxOffset, highTimeMs, newestBlock, hasGap, segments } = state;
+  const { minOffset, maxOffset, highTimeMs, newestBlock, hasGap, compactedOffset } = state;
   const places =
-    segments === homeSegments
+    state.segments === homeSegments
       ? []
-      : segments.flatMap(({ partition, firstOffset }) => [partition, firstOffset]);
-  return encodeNumbers(maxOffset, highTimeMs, minOffset, newestBlock, Number(hasGap), ...places);
+      : state.segments.flatMap(({ partition, firstOffset }) => [partition, firstOffset]);
+  const numbers = [maxOffset, highTimeMs, minOffset, newestBlock, Number(hasGap), compactedOffset];
+  return encodeNumbers(...numbers, ...places);
 }
 
 export function decodeQueueState(value: Uint8Array): QueueState {
-  const [maxOffset = 0, highTimeMs = 0, minOffset = 0, newestBlock = 0, gap = 0, ...places] =
+  const [maxOffset = 0, highTimeMs = 0, minOffset = 0, newestBlock = 0, ...rest] =
     decodeNumbers(value);
+  const [gap = 0, compactedOffset = 0, ...places] = rest;
   const segments: QueueSegment[] = [];
   for (let i = 0; i < places.length; i += 2) {
     segments.push({ partition: places[i]!, firstOffset: places[i + 1]! });
   }
-  const known = { minOffset, maxOffset, highTimeMs, newestBlock, hasGap: gap === 1 };
+  const hasGap = gap === 1;
+  const known = { minOffset, maxOffset, highTimeMs, newestBlock, hasGap, compactedOffset };
   return { ...known, segments: segments.length === 0 ? homeSegments : segments };
 }
 

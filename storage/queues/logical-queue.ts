@@ -23,6 +23,8 @@ export class LogicalQueue {
   touchedMs = 0;
   /** Entries before the next one were cleaned out of the log, and are not in the index. */
   hasGap: boolean;
+  /** Below it messages may be missing whose keys came again. */
+  compactedOffset: number;
   /** While above 0 the queue stays in memory. */
   pins = 0;
 
@@ -36,6 +38,7 @@ export class LogicalQueue {
     this.highTimeMs = state.highTimeMs;
     this.newestBlock = state.newestBlock;
     this.hasGap = state.hasGap;
+    this.compactedOffset = state.compactedOffset;
   }
 
   /** The partition that new entries go to. */

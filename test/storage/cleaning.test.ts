@@ -74,6 +74,7 @@ class Model {
       },
       expiredOffset: () => 0,
       isForgotten: () => false,
+      compactedOffset: () => 0,
     };
   }
 
@@ -88,6 +89,7 @@ const keepsAll: Cleaning = {
   choose: ({ body }) => body,
   expiredOffset: () => 0,
   isForgotten: () => false,
+  compactedOffset: () => 0,
 };
 
 /** Holds back the next read from a file once, until `gate` resolves. */

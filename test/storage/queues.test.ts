@@ -302,7 +302,7 @@ test('a gap at the end of a queue is still known after a kill: its readers skip 
   await before.load();
   await before.prepare([name]);
   before.take(row(0), 0, 100);
-  before.cover(before.active.get(1, 0)!, 0, 5);
+  before.cover(before.active.get(1, 0)!, 0, 0, 5);
   await before.write();
 
   // As catching up does it: without the newest block.

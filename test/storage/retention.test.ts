@@ -60,6 +60,7 @@ function rules(
     policy: (topicId) => (topicId === 0 ? {} : policies.get(topicId)),
     floor,
     segmentAgeMs: minute,
+    compactionLagMs: minute,
   };
 }
 
@@ -363,7 +364,7 @@ test('a power loss at any moment of a pass loses no entry that was kept', async 
 describe('planExpiry', () => {
   const row = (topicId: number, from: number, to: number, bytes: number, highTimeMs: number) => ({
     ...{ topicId, queueId: 0, firstOffset: from, endOffset: to, bytes, highTimeMs },
-    ...{ entries: 1, messages: to - from, lowTimeMs: 0, expiredOffset: 0 },
+    ...{ entries: 1, messages: to - from, lowTimeMs: 0, expiredOffset: 0, compactedOffset: 0 },
   });
   const plan = (policy: TopicPolicy, rows: ReturnType<typeof row>[], nowMs: number) =>
     planExpiry(

@@ -92,7 +92,13 @@ describe('a segment that takes no more writes', () => {
     // Entries 6 to 11; queue 0 has 6, 8, 10, with 1, 3, 2 messages.
     expect(row).toEqual({
       ...{ topicId: 7, queueId: 0, firstOffset: 6, endOffset: 12, messages: 6, entries: 3 },
-      ...{ bytes: 3 * 564, lowTimeMs: 1_000_070, highTimeMs: 1_000_110, expiredOffset: 0 },
+      ...{
+        bytes: 3 * 564,
+        lowTimeMs: 1_000_070,
+        highTimeMs: 1_000_110,
+        expiredOffset: 0,
+        compactedOffset: 0,
+      },
     });
     await log.close();
   });

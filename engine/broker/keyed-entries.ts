@@ -1,0 +1,25 @@
+import { entryKinds, type KeyedFormat } from '../../storage/store.ts';
+import { keyedRows } from '../formats/keyed-rows.ts';
+import { keyedParked } from './parked-entries.ts';
+
+/** All entries of topics that are compacted; `messages` are the connector's. */
+export function keyedEntries(messages: KeyedFormat): KeyedFormat {
+  const formatOf = (kind: number): KeyedFormat | undefined => {
+    switch (kind) {
+      case entryKinds.messages:
+        return messages;
+      case entryKinds.rows:
+        return keyedRows;
+      case entryKinds.parked:
+      case entryKinds.settled:
+        return keyedParked;
+      default:
+        return undefined;
+    }
+  };
+  return {
+    messages: (entry, policy) => formatOf(entry.kind)?.messages(entry, policy) ?? [],
+    without: (entry, isKept, policy) =>
+      formatOf(entry.kind)?.without(entry, isKept, policy) ?? entry.body,
+  };
+}

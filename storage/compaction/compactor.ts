@@ -1,0 +1,222 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Random } from '../../platform/random.ts';
+import { entryOf } from '../log/entry-format.ts';
+import type { LogPartition } from '../log/partition.ts';
+import type { QueueRow } from '../log/queue-table.ts';
+import { readPieces } from '../log/segment-sealer.ts';
+import type { ConsumeQueues } from '../queues/consume-queues.ts';
+import { queueNumber, queueOfNumber } from '../queues/queue-number.ts';
+import type { DerivedKeys, KeyedFormat, RetentionRules } from '../store.ts';
+import { CompactionPass, type TopicPass } from './compaction-pass.ts';
+import { dueTopics, type TabledSegment } from './due-topics.ts';
+import { NewestMessages } from './newest-messages.ts';
+import { type LogCut, OrderedEntries, type Stretch } from './ordered-entries.ts';
+import { advanced, dueHorizon, isBelow, noProgress, ProgressStore } from './topic-progress.ts';
+import { Turns } from './turns.ts';
+
+export interface CompactorOptions {
+  readonly logs: readonly LogPartition[];
+  readonly queues: ConsumeQueues;
+  readonly keys: DerivedKeys;
+  readonly format: KeyedFormat;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Memory for the keys that have come since a topic was compacted last. */
+  readonly keyBytes: number;
+}
+
+/**
+ * Compaction by key: of each key of a compacted topic, over all of its queues, the newest message
+ * stays, offsets keep their values, and readers skip the holes.
+ *
+ * - Which message is newest: by store time, the order in which SQL takes entries in, and which a
+ *   key keeps when it moves to another queue or partition.
+ * - A message without a key stays for ever. One with a key and without a body is a tombstone: it
+ *   supersedes like any other, and goes itself policy.tombstoneMs after a pass found it the oldest
+ *   message of its key (topic-progress.ts).
+ * - Only sealed segments are looked at, and only what was sealed when the pass before ended. So
+ *   what a view's step wrote is in a flushed checkpoint by now (engine/broker/retention-keeper.ts
+ *   has one flushed before each pass), and nobody looks for the entry to know how far it came.
+ * - Nothing goes at or past the floor of a queue: the topic is compacted up to there.
+ *
+ * A pass is that of Kafka's cleaner. In front of the topic's clean cut each key has one message. The
+ * keys behind it are gathered, oldest entries first, into a table of a fixed size; where it is full
+ * the pass ends, and the next one goes on there. Then every segment is looked through, also those in
+ * front of the cut: messages of which the table has a newer one go, with their segment written anew
+ * (log/segment-cleaner.ts). At last the clean cut moves. Interrupted at any moment, a pass is done
+ * again: what is left has the same newest messages.
+ */
+export class Compactor {
+  readonly #options: CompactorOptions;
+  readonly #progress: ProgressStore;
+  /** Ends of what was sealed when the last pass ended, by partition. */
+  #sealedEnds: LogCut = new Map();
+  /** Topics that were not compacted up to the end wait for a while, by the monotonic clock. */
+  readonly #notBeforeMs = new Map<number, number>();
+
+  constructor(options: CompactorOptions) {
+    this.#options = options;
+    this.#progress = new ProgressStore(options.keys);
+  }
+
+  /**
+   * Decides what goes; `undefined` when nothing is to be done. Once it has resolved readers know how
+   * far each queue is compacted, and it may go. Throws CORRUPTION, IO, UNAVAILABLE.
+   */
+  async begin(
+    segments: readonly TabledSegment[],
+    rules: RetentionRules,
+  ): Promise<CompactionPass | undefined> {
+    const { clock, format, random, keyBytes, logs } = this.#options;
+    const ends = this.#sealedEnds;
+    this.#sealedEnds = sealedEnds(segments);
+    const progress = await this.#progress.load();
+    for (const topicId of [...progress.keys()]) {
+      if (rules.policy(topicId) === undefined) this.#progress.forget(topicId);
+    }
+    const times = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const old = segments.filter(({ log, segment }) => segment.end <= (ends.get(log.number) ?? 0));
+    const due = dueTopics(old, rules, progress, times.nowMs).filter(
+      ({ topicId }) => (this.#notBeforeMs.get(topicId) ?? 0) <= times.monotonicMs,
+    );
+    if (due.length === 0) return undefined;
+    const topics = new Map(
+      due.map(({ topicId, policy }): [number, TopicPass] => {
+        const before = progress.get(topicId) ?? noProgress;
+        const horizon = dueHorizon(before, policy.tombstoneMs, times.nowMs);
+        const rest = { before, horizon, cut: undefined, isStopped: false };
+        return [topicId, { topicId, policy, ...rest }];
+      }),
+    );
+    const keys = due.reduce((sum, { messages }) => sum + messages, 0);
+    const newest = new NewestMessages(keys, keyBytes, random);
+    const turns = new Turns(clock, logs[0]!.pause);
+    const pass = new CompactionPass({ topics, newest, format, turns });
+    await this.#gather(pass, old, rules);
+    await this.#judge(pass, old);
+    await this.#publish(pass, rules);
+    return pass;
+  }
+
+  /** What went is gone from the disk. */
+  finish({ topics, waiting }: CompactionPass, rules: RetentionRules): void {
+    const { clock } = this.#options;
+    for (const { topicId, before, cut, horizon, policy, isStopped } of topics.values()) {
+      this.#notBeforeMs.delete(topicId);
+      if (isStopped) {
+        this.#notBeforeMs.set(topicId, clock.monotonicMs() + rules.compactionLagMs);
+      }
+      if (cut === undefined) continue;
+      const next = { atMs: clock.nowMs(), waitMs: policy.tombstoneMs };
+      const progress = advanced(before, cut, horizon, waiting.has(topicId) ? next : undefined);
+      this.#progress.save(topicId, progress);
+    }
+  }
+
+  /** Finds the newest message of each key that came since, and the topics' cuts. */
+  async #gather(
+    pass: CompactionPass,
+    segments: readonly TabledSegment[],
+    rules: RetentionRules,
+  ): Promise<void> {
+    const { topics } = pass;
+    const floors = new Floors(rules);
+    const entries = new OrderedEntries(this.#stretches(pass, segments), (id) => topics.has(id));
+    const stop = (topic: TopicPass) => {
+      topic.cut = entries.cut();
+      topic.isStopped = true;
+    };
+    try {
+      for (;;) {
+        const entry = await entries.peek();
+        if (entry === undefined || pass.isAllCut) break;
+        const { partition, position, topicId, queueId, baseOffset, count } = entry;
+        const topic = topics.get(topicId)!;
+        if (topic.cut === undefined && !isBelow(topic.before.clean, partition, position)) {
+          if (baseOffset + count > floors.of(topicId, queueId)) stop(topic);
+          else if (!(await pass.gather(entry, topic))) break;
+        }
+        entries.skip(entry);
+      }
+      const end = entries.cut();
+      for (const topic of topics.values()) {
+        topic.cut ??= end;
+        if (!entries.isAtEnd) topic.isStopped = true;
+      }
+    } finally {
+      await entries.close();
+    }
+  }
+
+  #stretches({ topics }: CompactionPass, segments: readonly TabledSegment[]): Stretch[] {
+    const wanted = [...topics.values()];
+    return this.#options.logs.map((log) => {
+      const own = segments.filter((one) => one.log === log);
+      const from = Math.min(...wanted.map(({ before }) => before.clean.get(log.number) ?? 0));
+      const isToRead = ({ segment, queues }: TabledSegment) =>
+        segment.end > from && holds(queues, topics);
+      const to = own.at(-1)?.segment.end ?? 0;
+      const isOver = log.durableEnd === to && log.stats.pendingBytes === 0;
+      const times = own.map(({ segment }) => segment.footer!.highTimeMs);
+      const read = own.filter(isToRead).map(({ segment }) => segment);
+      return { log, segments: read, from, to, laterMs: isOver ? Infinity : Math.max(0, ...times) };
+    });
+  }
+
+  /** Finds the segments of which something goes. */
+  async #judge(pass: CompactionPass, segments: readonly TabledSegment[]): Promise<void> {
+    for (const { log, segment, queues } of segments) {
+      if (!holds(queues, pass.topics)) continue;
+      for await (const { bytes, entries } of readPieces(segment, log.pause)) {
+        for (const { header, at, position } of entries) {
+          if (!pass.topics.has(header.topicId)) continue;
+          await pass.judge(segment, entryOf(header, bytes, at, log.number, position));
+        }
+      }
+    }
+  }
+
+  /** Topics that got a reader meanwhile wait for the next pass. */
+  async #publish(pass: CompactionPass, rules: RetentionRules): Promise<void> {
+    const numbers = pass.compactedQueues();
+    if (numbers.size === 0) return;
+    // What the broker has noted of what goes is with the index, and durable with it.
+    await this.#options.keys.settled();
+    await this.#options.queues.compacted([...numbers.keys()], () => {
+      const floors = new Floors(rules);
+      for (const [number, end] of numbers) {
+        const { topicId, queueId } = queueOfNumber(number);
+        if (end > floors.of(topicId, queueId)) pass.giveUp(topicId);
+      }
+      return pass.compactedQueues();
+    });
+  }
+}
+
+/** What the rules say now, asked once per queue. */
+class Floors {
+  readonly #rules: RetentionRules;
+  readonly #known = new Map<number, number>();
+
+  constructor(rules: RetentionRules) {
+    this.#rules = rules;
+  }
+
+  of(topicId: number, queueId: number): number {
+    const number = queueNumber(topicId, queueId);
+    let floor = this.#known.get(number);
+    if (floor === undefined) {
+      floor = this.#rules.floor(topicId, queueId);
+      this.#known.set(number, floor);
+    }
+    return floor;
+  }
+}
+
+function holds(queues: readonly QueueRow[], topics: ReadonlyMap<number, unknown>): boolean {
+  return queues.some(({ topicId, entries }) => entries > 0 && topics.has(topicId));
+}
+
+function sealedEnds(segments: readonly TabledSegment[]): LogCut {
+  return new Map(segments.map(({ log, segment }) => [log.number, segment.end]));
+}
