@@ -1,6 +1,6 @@
 import { Groups } from '../engine/broker/groups.ts';
-import { openBroker } from '../engine/broker/open-broker.ts';
 import { keyedEntries } from '../engine/broker/keyed-entries.ts';
+import { openBroker } from '../engine/broker/open-broker.ts';
 import { RetentionKeeper } from '../engine/broker/retention-keeper.ts';
 import { SystemTopic } from '../engine/broker/system-topic.ts';
 import { TopicAdmin } from '../engine/broker/topic-admin.ts';

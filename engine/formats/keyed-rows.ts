@@ -1,4 +1,5 @@
 import { MillraceError } from '../../platform/errors.ts';
+import type { Field, TypeKind } from '../../sql/columns/types.ts';
 import type { CompactionPolicy, KeyedFormat } from '../../storage/store.ts';
 
 /**
@@ -16,9 +17,7 @@ export const keyedRows: KeyedFormat = {
     if (keyColumns.length === 0) return;
     const block = new RawBlock(body);
     for (let row = 0; row < block.rows; row++) {
-      const key = Buffer.concat(
-        keyColumns.map((column) => block.keyPart(column, row, baseOffset)),
-      );
+      const key = Buffer.concat(keyColumns.map((column) => block.keyPart(column, row, baseOffset)));
       yield { key, isTombstone: block.weight(row) < 0 };
     }
   },
@@ -27,6 +26,21 @@ export const keyedRows: KeyedFormat = {
     return new RawBlock(body).keep(isKept, keyColumns, baseOffset);
   },
 };
+
+/** Types of which equal values have equal bytes, once decimals and floats have theirs. */
+const exactKinds: ReadonlySet<TypeKind> = new Set([
+  ...(['boolean', 'smallint', 'integer', 'bigint', 'real', 'double', 'numeric'] as const),
+  ...(['text', 'varchar', 'char', 'bytea', 'uuid'] as const),
+  ...(['date', 'time', 'timestamp', 'timestamptz'] as const),
+]);
+
+/** Columns of a key by which rows can be compacted; `undefined` when it has another type. */
+export function exactKey(
+  fields: readonly Field[],
+  key: readonly number[],
+): readonly number[] | undefined {
+  return key.every((column) => exactKinds.has(fields[column]!.type.kind)) ? key : undefined;
+}
 
 /** Bytes of a row's value by layout code; those of `bytes` have lengths of their own. */
 const widths: Readonly<Record<number, number>> = { 1: 1, 2: 4, 3: 8, 4: 8, 5: 16, 6: 4, 7: 16 };

@@ -48,6 +48,8 @@ export type ToWorker =
 
 export interface QueueSpan {
   readonly minOffset: number;
+  /** Below it messages may be missing whose keys came again. */
+  readonly compactedOffset: number;
   readonly maxOffset: number;
 }
 

@@ -18,7 +18,7 @@ import { Frontier } from './frontier.ts';
 import { LostNode } from './lost-node.ts';
 import type { RelationNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
-import type { StartReport } from './protocol.ts';
+import type { QueueSpan, StartReport } from './protocol.ts';
 import type { RelationReader } from './relation-reader.ts';
 import { cutOf, inStepOrder, lowest, splitAt } from './sink-cuts.ts';
 import { SinkNode } from './sink-node.ts';
@@ -168,12 +168,12 @@ function isSaved(
   return !missing.some(({ relation }) => node.dependsOn.includes(relation.id));
 }
 
-/** First offset of each queue, by topic. */
-type Beginnings = Map<number, readonly number[]>;
+/** What each queue of a topic still holds, by topic. */
+type Beginnings = Map<number, readonly QueueSpan[]>;
 
 /**
  * Why a relation without a checkpoint cannot be built again: part of what it was made from has
- * expired. `undefined` when nothing has: from the same input comes the same relation.
+ * expired, or was compacted away. `undefined` when nothing has: from the same input comes the same relation.
  */
 function lossOf(
   node: RelationNode,
@@ -190,13 +190,14 @@ function lossOf(
     if (isWhole || input?.topicId === undefined || input.ownsTopic) continue;
     const { topicId } = input;
     const start = startsAt.find((one) => one.topicId === topicId)?.offsets ?? [];
-    for (const [queueId, offset] of (beginnings.get(topicId) ?? []).entries()) {
+    for (const [queueId, span] of (beginnings.get(topicId) ?? []).entries()) {
       const from = start[queueId] ?? 0;
-      if (offset <= from) continue;
-      return (
-        `it was made from offset ${from} of queue ${queueId} of topic ${topicId} on, which now ` +
-        `begins at ${offset}`
-      );
+      const place = `it was made from offset ${from} of queue ${queueId} of topic ${topicId} on`;
+      const { minOffset, compactedOffset } = span;
+      if (minOffset > from) return `${place}, which now begins at ${minOffset}`;
+      // A table has the same rows with the newest messages of each key as with all of them.
+      if (input.relation.kind === 'table' || compactedOffset <= from) continue;
+      return `${place}, which was compacted below offset ${compactedOffset}`;
     }
   }
   return undefined;
@@ -218,10 +219,7 @@ async function followAll(
   for (const { topicId } of catalogue.nodes.values()) {
     if (topicId === undefined || frontier.has(topicId)) continue;
     const ranges = await client.follow(topicId);
-    beginnings.set(
-      topicId,
-      ranges.map(({ minOffset }) => minOffset),
-    );
+    beginnings.set(topicId, ranges);
     const ends = ranges.map(({ maxOffset }) => maxOffset);
     const reached =
       checkpoint?.frontier.has(topicId) === true

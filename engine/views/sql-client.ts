@@ -296,7 +296,11 @@ export class SqlClient implements SqlService {
           op: 'relation-created',
           relationId: systemTopic.nextRelationId,
           ...(topicId === undefined ? {} : { topicId }),
-          ...startsOf(held),
+          ...startsOf(queues, (i) => {
+            const { topicId, queueId } = queues[i]!;
+            const range = store.rangeNow(topicId, queueId) ?? known[i]!;
+            return Math.max(range.minOffset, range.compactedOffset);
+          }),
           timeMs: clock.nowMs(),
         };
       });
@@ -320,11 +324,14 @@ export class SqlClient implements SqlService {
   }
 }
 
-/** Topics of which nothing had expired are left out. */
-function startsOf(held: readonly HeldSpan[]): { readonly startsAt?: readonly TopicStart[] } {
+/** Topics of which nothing had expired or been compacted away are left out. */
+function startsOf(
+  queues: readonly { readonly topicId: number }[],
+  startOf: (index: number) => number,
+): { readonly startsAt?: readonly TopicStart[] } {
   const byTopic = new Map<number, number[]>();
-  for (const { topicId, from } of held) {
-    byTopic.set(topicId, [...(byTopic.get(topicId) ?? []), from]);
+  for (const [i, { topicId }] of queues.entries()) {
+    byTopic.set(topicId, [...(byTopic.get(topicId) ?? []), startOf(i)]);
   }
   const startsAt = [...byTopic]
     .filter(([, offsets]) => offsets.some((offset) => offset > 0))

@@ -21,6 +21,7 @@ import type {
   Statement,
 } from '../../sql/syntax/ast.ts';
 import { parseStatements } from '../../sql/syntax/parser.ts';
+import { exactKey } from '../formats/keyed-rows.ts';
 import { runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkPresentRows } from './constraints.ts';
@@ -195,9 +196,15 @@ export class Statements {
     const tag = `CREATE ${node.relation.toUpperCase()}`;
     const name = newName(this.#engine.catalogue, node.name, node.ifNotExists, context);
     if (name === undefined) return answer.done(tag);
-    const { topic } = defineRelation(context, node);
+    const { topic, columns, primaryKey } = defineRelation(context, node);
     const sql = script.slice(node.span.start, node.span.end);
-    if (topic === undefined) return this.#adopt({ name, sql, ownsTopic: true }, [], tag, answer);
+    if (topic === undefined) {
+      // Without a PRIMARY KEY the hidden one comes after the columns; it is a bigint.
+      const key = primaryKey.length > 0 ? exactKey(columns, primaryKey) : [columns.length];
+      // Rows that only come all stay.
+      const keyColumns = key === undefined || node.appendOnly ? {} : { keyColumns: key };
+      return this.#adopt({ name, sql, ownsTopic: true, ...keyColumns }, [], tag, answer);
+    }
     const info = this.#engine.catalogue.topics.get(topic);
     if (info === undefined) {
       const { span } = node.options.find((option) => option.name === 'topic')!;
@@ -313,6 +320,7 @@ export class Statements {
       sql: string;
       topicId?: number;
       ownsTopic?: boolean;
+      keyColumns?: readonly number[];
       replaces?: number;
     },
     reads: readonly number[],

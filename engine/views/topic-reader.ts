@@ -5,6 +5,7 @@ import { type Entry, entryKinds, holdsMessages } from '../../storage/store.ts';
 import { JsonDecoder, type UndecodableMessage } from '../formats/json-decoder.ts';
 import { type MessageBlock, messageBlock } from '../formats/message-block.ts';
 import { decodeRows } from '../formats/row-block.ts';
+import { withTombstones } from './tombstones.ts';
 import { TopicRows } from './topic-rows.ts';
 
 export interface Decoded {
@@ -17,8 +18,10 @@ export interface Decoded {
 export class MessageReader {
   readonly #decoder: JsonDecoder;
   readonly #rows: TopicRows;
+  readonly #relation: Relation;
 
   constructor(relation: Relation, sql: string, topic: string) {
+    this.#relation = relation;
     this.#rows = new TopicRows(relation, sql, topic);
     this.#decoder = new JsonDecoder(this.#rows.bodyColumns);
   }
@@ -28,7 +31,8 @@ export class MessageReader {
     const block = messageBlock(messages, this.#rows.readsMetadata);
     const { starts, lengths, count, buffer } = block;
     const { batch, undecodable } = this.#decoder.decode(buffer, starts, lengths, count);
-    return { block, ...this.#rows.complete(batch, block, undecodable) };
+    const decoded = { block, ...this.#rows.complete(batch, block, undecodable) };
+    return withTombstones(decoded, this.#relation);
   }
 }
 

@@ -109,7 +109,11 @@ function isInBody({ generated, metadata }: Relation['columns'][number]): boolean
   return generated === undefined && metadata === undefined;
 }
 
-function decodedMessages(count: number, undecodable: readonly UndecodableMessage[]): Int32Array {
+/** Numbers of the messages that are rows, in order. */
+export function decodedMessages(
+  count: number,
+  undecodable: readonly UndecodableMessage[],
+): Int32Array {
   const bad = new Set(undecodable.map(({ index }) => index));
   const messages = Array.from({ length: count }, (_, index) => index);
   return Int32Array.from(messages.filter((index) => !bad.has(index)));

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MillraceError } from '../../platform/errors.ts';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs } from '../../platform/memory-fs.ts';
 import { SeededRandom } from '../../platform/seeded-random.ts';
 import { isDamage } from '../../storage/check/findings.ts';
 import { verifyLog } from '../../storage/check/verify.ts';
 import { HalfSipHash } from '../../storage/compaction/half-sip-hash.ts';
-import { NewestMessages } from '../../storage/compaction/newest-messages.ts';
+import { type MessagePlace, NewestMessages } from '../../storage/compaction/newest-messages.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { openStore } from '../../storage/open-store.ts';
 import type { RetentionRules, Store } from '../../storage/store.ts';
@@ -182,3 +183,186 @@ test(`append, compact, move, restart, crash and lose the index against a model (
   await fc.assert(fc.asyncProperty(actions, fc.integer(), run), { seed, numRuns: 25 });
   expect(removed).toBeGreaterThan(1000);
 }, 180_000);
+
+describe('one pass', () => {
+  test('takes no more keys than it has memory for, and the next one goes on', async () => {
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const store = await open(world);
+    const model = new Model();
+    for (let i = 0; i < 300; i++) await model.append(store, 1, i % 2, random, 250);
+    await settle();
+    await store.retain(rules());
+    world.clock.advance(1000);
+    const left: number[] = [];
+    for (let pass = 0; pass < 12; pass++) {
+      await store.retain(rules());
+      left.push((await model.check(store, 1)).length);
+    }
+    expect(left[0]).toBeLessThan(model.sent.length);
+    expect(left[5]).toBeLessThan(left[0]!);
+    await store.close();
+  });
+
+  test('lets messages without a key stay, and a tombstone for its time', async () => {
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const store = await open(world);
+    const sent: KeyedSent[] = [];
+    let id = 0;
+    const send = async (key: number | undefined, isTombstone = false) => {
+      sent.push(...(await sendKeyed(store, 1, 0, [{ key, isTombstone, id: id++ }], random)));
+    };
+    await send(1);
+    await send(undefined);
+    await send(2);
+    await send(1, true);
+    await send(undefined);
+    await send(2);
+    await settle();
+    await retainAll(world, store);
+    expect([...(await presentIds(store, 1, 0)).keys()]).toEqual([1, 3, 4, 5]);
+    expect(await store.range(1, 0)).toEqual({ minOffset: 0, compactedOffset: 3, maxOffset: 6 });
+    // Old enough when it was found alone, but not so long ago that it was.
+    world.clock.advance(hour / 2);
+    await retainAll(world, store);
+    expect([...(await presentIds(store, 1, 0)).keys()]).toEqual([1, 3, 4, 5]);
+    world.clock.advance(hour / 2);
+    await retainAll(world, store);
+    expect([...(await presentIds(store, 1, 0)).keys()]).toEqual([1, 4, 5]);
+    // What is compacted is known also when the index is built again.
+    await store.close();
+    const again = await open({ ...world, kv: new MemoryKv() });
+    expect(await again.range(1, 0)).toEqual({ minOffset: 0, compactedOffset: 4, maxOffset: 6 });
+    expect([...(await presentIds(again, 1, 0)).keys()]).toEqual([1, 4, 5]);
+    await again.close();
+  });
+
+  test('does nothing to a topic that gets a reader while keys are gathered', async () => {
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const store = await open(world);
+    const model = new Model();
+    for (let i = 0; i < 100; i++) await model.append(store, 1, 0, random, 3);
+    await settle();
+    await store.retain(rules());
+    world.clock.advance(1000);
+    let asked = 0;
+    const floor = () => (asked++ === 0 ? Infinity : 0);
+    expect((await store.retain(rules(floor))).compactedMessages).toBe(0);
+    expect(asked).toBe(2);
+    expect((await model.check(store, 1)).length).toBe(model.sent.length);
+    expect(await retainAll(world, store)).toBeGreaterThan(100);
+    await store.close();
+  });
+
+  test('is not made again for what is clean, nor early for a little', async () => {
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const store = await open(world);
+    const model = new Model();
+    const lag = { ...rules(), compactionLagMs: hour };
+    const pass = async () => {
+      world.clock.advance(1000);
+      const report = await store.retain(lag);
+      await settle();
+      return report.compactedMessages;
+    };
+    for (let i = 0; i < 200; i++) await model.append(store, 1, 0, random, 100);
+    await settle();
+    expect([await pass(), await pass(), await pass()].filter((count) => count > 0).length).toBe(1);
+    for (let i = 0; i < 10; i++) await model.append(store, 1, 0, random, 100);
+    await settle();
+    expect([await pass(), await pass(), await pass()]).toEqual([0, 0, 0]);
+    world.clock.advance(2 * hour);
+    expect((await pass()) + (await pass())).toBeGreaterThan(0);
+    await store.close();
+  });
+});
+
+test('a failure of any operation of a pass loses nothing, and the pass can be made again', async () => {
+  for (let n = 1, isOver = false; !isOver; n++) {
+    let operations = Number.NEGATIVE_INFINITY;
+    const fs = new MemoryFs({
+      onOperation: (_, operation, path) => {
+        if (++operations === n) throw new MillraceError('IO', `${operation} failed on ${path}`);
+      },
+    });
+    const world = { ...newWorld(), fs };
+    const random = new SeededRandom(seed);
+    const store = await open(world);
+    const model = new Model();
+    for (let i = 0; i < 60; i++) await model.append(store, 1, i % 2, random, 6);
+    await settle();
+    world.clock.advance(1000);
+    await store.retain(rules());
+    await settle();
+    operations = 0;
+    const failed = await store.retain(rules()).then(
+      () => false,
+      () => true,
+    );
+    isOver = operations < n;
+    operations = Number.NEGATIVE_INFINITY;
+    expect(failed).toBe(!isOver);
+    await model.check(store, 1);
+    await retainAll(world, store);
+    const left = (await model.check(store, 1)).filter(({ key }) => key !== undefined);
+    expect(left.length).toBeLessThan(40);
+    await store.close();
+  }
+});
+
+test('HalfSipHash-2-4 gives the values of its reference', () => {
+  // vectors_hsip64 of github.com/veorq/SipHash, whose key is 00 to 07.
+  const hash = new HalfSipHash(0x03020100, 0x07060504);
+  const output = Buffer.alloc(8);
+  for (const [length, expected] of ['218d1f59b9b83cc8', 'be552412f8387315'].entries()) {
+    hash.update(Uint8Array.from({ length }, (_, i) => i));
+    output.writeInt32LE(hash.low, 0);
+    output.writeInt32LE(hash.high, 4);
+    expect(output.toString('hex')).toBe(expected);
+  }
+});
+
+test(`the table of newest messages agrees with a map (seed ${seed})`, () => {
+  const random = new SeededRandom(seed);
+  for (const [keys, budgetBytes] of [
+    [500, 1e6],
+    [500, 36 * 128],
+  ] as const) {
+    const table = new NewestMessages(keys, budgetBytes, random);
+    const known = new Map<string, { storeTimeMs: number; position: number; index: number }>();
+    let refused = 0;
+    const drawn = () => {
+      const place = {
+        storeTimeMs: random.below(9),
+        position: random.below(9),
+        index: random.below(3),
+      };
+      const key = Buffer.from('k'.repeat(random.below(3)) + random.below(80));
+      return { topicId: random.below(3), key, place };
+    };
+    for (let i = 0; i < 3000; i++) {
+      const { topicId, key, place } = drawn();
+      const name = `${topicId} ${key}`;
+      const before = known.get(name);
+      if (!table.add(topicId, key, place)) {
+        expect(before).toBeUndefined();
+        refused++;
+      } else if (before === undefined || isNewer(place, before)) known.set(name, place);
+      const other = drawn();
+      const newest = known.get(`${other.topicId} ${other.key}`);
+      expect(table.isSuperseded(other.topicId, other.key, other.place)).toBe(
+        newest !== undefined && isNewer(newest, other.place),
+      );
+    }
+    expect(refused > 0).toBe(budgetBytes < 1e6);
+    expect(known.size).toBe(refused > 0 ? 96 : known.size);
+  }
+});
+
+function isNewer(a: MessagePlace, b: MessagePlace): boolean {
+  const byTime = a.storeTimeMs - b.storeTimeMs || a.position - b.position;
+  return (byTime || a.index - b.index) > 0;
+}
