@@ -373,7 +373,8 @@ function newestFirst(a: FoundMessage, b: FoundMessage): number {
 }
 
 function rangeOf({ minOffset, maxOffset, compactedOffset }: LogicalQueue): QueueRange {
-  return { minOffset, maxOffset, compactedOffset };
+  const range = { minOffset, maxOffset };
+  return compactedOffset === 0 ? range : { ...range, compactedOffset };
 }
 
 function closed(): MillraceError {

@@ -117,10 +117,10 @@ export interface QueueRange {
   /** First retained offset. */
   readonly minOffset: number;
   /**
-   * Below it messages may be missing whose keys came again later (compaction/compactor.ts); 0 where
-   * nothing was compacted.
+   * Below it messages may be missing whose keys came again later (compaction/compactor.ts); absent
+   * where nothing was compacted away.
    */
-  readonly compactedOffset: number;
+  readonly compactedOffset?: number;
   /** One past the last durable offset. */
   readonly maxOffset: number;
 }

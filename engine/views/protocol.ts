@@ -49,7 +49,7 @@ export type ToWorker =
 export interface QueueSpan {
   readonly minOffset: number;
   /** Below it messages may be missing whose keys came again. */
-  readonly compactedOffset: number;
+  readonly compactedOffset?: number;
   readonly maxOffset: number;
 }
 

@@ -193,7 +193,7 @@ function lossOf(
     for (const [queueId, span] of (beginnings.get(topicId) ?? []).entries()) {
       const from = start[queueId] ?? 0;
       const place = `it was made from offset ${from} of queue ${queueId} of topic ${topicId} on`;
-      const { minOffset, compactedOffset } = span;
+      const { minOffset, compactedOffset = 0 } = span;
       if (minOffset > from) return `${place}, which now begins at ${minOffset}`;
       // A table has the same rows with the newest messages of each key as with all of them.
       if (input.relation.kind === 'table' || compactedOffset <= from) continue;

@@ -299,7 +299,7 @@ export class SqlClient implements SqlService {
           ...startsOf(queues, (i) => {
             const { topicId, queueId } = queues[i]!;
             const range = store.rangeNow(topicId, queueId) ?? known[i]!;
-            return Math.max(range.minOffset, range.compactedOffset);
+            return Math.max(range.minOffset, range.compactedOffset ?? 0);
           }),
           timeMs: clock.nowMs(),
         };

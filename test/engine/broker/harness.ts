@@ -1,8 +1,10 @@
 import { encode, fromMillis } from '../../../connectors/rocketmq/codec.ts';
+import { keyedMessages } from '../../../connectors/rocketmq/keyed-messages.ts';
 import { parkedMessage, rocketmqFormat } from '../../../connectors/rocketmq/message-format.ts';
 import { scanSendRequest } from '../../../connectors/rocketmq/scan.ts';
 import type { TopicMessageType } from '../../../engine/broker/catalogue-record.ts';
 import { Groups } from '../../../engine/broker/groups.ts';
+import { keyedEntries } from '../../../engine/broker/keyed-entries.ts';
 import { openBroker } from '../../../engine/broker/open-broker.ts';
 import type { Popped, PopRequest } from '../../../engine/broker/pop-request.ts';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
@@ -52,6 +54,7 @@ export async function openTestBroker(
     directory: '/data',
     segmentBytes: 1 << 20,
     strideBytes: 1 << 16,
+    keyedFormat: keyedEntries(keyedMessages),
     flush,
   });
   const systemTopic = new SystemTopic(store);

@@ -1,6 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { keyedMessages } from '../../../connectors/rocketmq/keyed-messages.ts';
+import { keyedEntries } from '../../../engine/broker/keyed-entries.ts';
+import { RetentionKeeper } from '../../../engine/broker/retention-keeper.ts';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
 import { TopicAdmin } from '../../../engine/broker/topic-admin.ts';
 import { Topics } from '../../../engine/broker/topics.ts';
@@ -80,6 +83,8 @@ export interface Engine {
   readonly sql: SqlClient;
   readonly store: Store;
   readonly topics: Topics;
+  /** It runs when it is told to. */
+  readonly keeper: RetentionKeeper;
   /** Cells of the last statement's result as text, or its tag. */
   run(text: string): Promise<string[][] | string>;
   publish(topic: string, bodies: readonly string[]): Promise<void>;
@@ -108,23 +113,26 @@ interface Files {
   readonly fs: Fs;
   readonly directory: string;
   readonly kv: MemoryKv;
+  readonly segmentBytes?: number;
 }
 
 /** On a log of its own in a temporary directory, unless told where. */
 export async function openEngine(given?: Files): Promise<Engine> {
-  const { fs, directory, kv } = given ?? {
+  const files: Files = given ?? {
     fs: nodeFs,
     directory: await mkdtemp(join(tmpdir(), 'millrace-')),
     kv: new MemoryKv(),
   };
+  const { fs, directory, kv, segmentBytes = 1 << 20 } = files;
   const store = await openStore({
     fs,
     clock: systemClock,
     random: systemRandom,
     kv,
     directory,
-    segmentBytes: 1 << 20,
-    strideBytes: 1 << 16,
+    segmentBytes,
+    strideBytes: Math.min(segmentBytes, 1 << 16),
+    keyedFormat: keyedEntries(keyedMessages),
   });
   const systemTopic = new SystemTopic(store);
   const topics = new Topics(systemTopic, systemClock);
@@ -149,10 +157,15 @@ export async function openEngine(given?: Files): Promise<Engine> {
   });
   const topicAdmin = new TopicAdmin({ store, topics, systemTopic });
   const sql = new SqlClient({ store, systemTopic, topics, topicAdmin, thread, clock: systemClock });
+  const keeper = new RetentionKeeper({
+    ...{ store, topics, systemTopic, readers: sql },
+    ...{ clock: systemClock, logger: createLogger('error') },
+  });
   await systemTopic.open();
   const report = await sql.start();
   let queue = 0;
   const stop = async () => {
+    await keeper.close();
     await sql.close();
     await store.close();
   };
@@ -160,6 +173,7 @@ export async function openEngine(given?: Files): Promise<Engine> {
     sql,
     store,
     topics,
+    keeper,
     kv,
     report,
     run: async (text) => cells(await sql.execute(text)),
@@ -178,13 +192,13 @@ export async function openEngine(given?: Files): Promise<Engine> {
     async restart(between) {
       await stop();
       await between?.(kv, join(directory, 'state'));
-      return openEngine({ fs, directory, kv });
+      return openEngine(files);
     },
     async crash(between) {
       const left = kv.clone();
       await stop();
       await between?.(left, join(directory, 'state'));
-      return openEngine({ fs, directory, kv: left });
+      return openEngine({ ...files, kv: left });
     },
     async checkpointed() {
       await sql.execute('SELECT 1');
@@ -209,8 +223,8 @@ export async function openEngine(given?: Files): Promise<Engine> {
 }
 
 /** With its log in memory: for tests that make many changes and lose no power. */
-export function openEngineInMemory(): Promise<Engine> {
-  return openEngine({ fs: new MemoryFs(), directory: '/data', kv: new MemoryKv() });
+export function openEngineInMemory(segmentBytes = 1 << 20): Promise<Engine> {
+  return openEngine({ fs: new MemoryFs(), directory: '/data', kv: new MemoryKv(), segmentBytes });
 }
 
 async function cells(result: SqlResult): Promise<string[][] | string> {
