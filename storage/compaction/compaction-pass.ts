@@ -15,6 +15,8 @@ export interface TopicPass {
   readonly horizon: Horizon | undefined;
   /** In front of it the topic is compacted; `undefined` while it is not known, or given up. */
   cut: LogCut | undefined;
+  /** Entries that came since the last time and are in front of the cut. */
+  gathered: number;
   /** The cut is not at the end of what could be compacted. */
   isStopped: boolean;
 }

@@ -14,6 +14,9 @@ import { type LogCut, OrderedEntries, type Stretch } from './ordered-entries.ts'
 import { advanced, dueHorizon, isBelow, noProgress, ProgressStore } from './topic-progress.ts';
 import { Turns } from './turns.ts';
 
+/** A topic of which something was held back is looked at again after this time. */
+const retryMs = 30_000;
+
 export interface CompactorOptions {
   readonly logs: readonly LogPartition[];
   readonly queues: ConsumeQueues;
@@ -84,7 +87,7 @@ export class Compactor {
       due.map(({ topicId, policy }): [number, TopicPass] => {
         const before = progress.get(topicId) ?? noProgress;
         const horizon = dueHorizon(before, policy.tombstoneMs, times.nowMs);
-        const rest = { before, horizon, cut: undefined, isStopped: false };
+        const rest = { before, horizon, cut: undefined, isStopped: false, gathered: 0 };
         return [topicId, { topicId, policy, ...rest }];
       }),
     );
@@ -104,7 +107,8 @@ export class Compactor {
     for (const { topicId, before, cut, horizon, policy, isStopped } of topics.values()) {
       this.#notBeforeMs.delete(topicId);
       if (isStopped) {
-        this.#notBeforeMs.set(topicId, clock.monotonicMs() + rules.compactionLagMs);
+        const waitMs = Math.min(rules.compactionLagMs, retryMs);
+        this.#notBeforeMs.set(topicId, clock.monotonicMs() + waitMs);
       }
       if (cut === undefined) continue;
       const next = { atMs: clock.nowMs(), waitMs: policy.tombstoneMs };
@@ -135,6 +139,7 @@ export class Compactor {
         if (topic.cut === undefined && !isBelow(topic.before.clean, partition, position)) {
           if (baseOffset + count > floors.of(topicId, queueId)) stop(topic);
           else if (!(await pass.gather(entry, topic))) break;
+          else topic.gathered++;
         }
         entries.skip(entry);
       }
@@ -142,6 +147,8 @@ export class Compactor {
       for (const topic of topics.values()) {
         topic.cut ??= end;
         if (!entries.isAtEnd) topic.isStopped = true;
+        const isIdle = topic.gathered === 0 && topic.horizon === undefined;
+        if (isIdle && topic.isStopped) topic.cut = undefined;
       }
     } finally {
       await entries.close();
@@ -165,8 +172,9 @@ export class Compactor {
 
   /** Finds the segments of which something goes. */
   async #judge(pass: CompactionPass, segments: readonly TabledSegment[]): Promise<void> {
+    const cut = new Map([...pass.topics].filter(([, topic]) => topic.cut !== undefined));
     for (const { log, segment, queues } of segments) {
-      if (!holds(queues, pass.topics)) continue;
+      if (!holds(queues, cut)) continue;
       for await (const { bytes, entries } of readPieces(segment, log.pause)) {
         for (const { header, at, position } of entries) {
           if (!pass.topics.has(header.topicId)) continue;

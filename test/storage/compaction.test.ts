@@ -44,12 +44,13 @@ function open({ fs, kv, clock }: World, compactionKeyBytes = 64 * 36): Promise<S
   });
 }
 
-/** Topics 1 and 2 are compacted. */
+/** Topics 1 and 2 are compacted, 4 expires. */
 function rules(floor: RetentionRules['floor'] = () => Infinity): RetentionRules {
   return {
     policy: (topicId) => {
       if (topicId === 1) return { compaction: { tombstoneMs: hour } };
-      return topicId === 2 ? { compaction: { tombstoneMs: 0 } } : {};
+      if (topicId === 2) return { compaction: { tombstoneMs: 0 } };
+      return topicId === 4 ? { retentionMs: hour } : {};
     },
     floor,
     segmentAgeMs: 1000,
@@ -106,6 +107,17 @@ class Model {
     for (const one of own) if (one.key === undefined) expect(there).toContain(one);
     return left;
   }
+
+  /** From the queue's first offset on everything is there. */
+  async checkExpiring(store: Store, topicId: number): Promise<void> {
+    for (const queueId of queues) {
+      const { minOffset, maxOffset } = await store.range(topicId, queueId);
+      const sent = this.of(topicId).filter((one) => one.queueId === queueId);
+      expect(maxOffset).toBe(sent.length);
+      const ids = await presentIds(store, topicId, queueId);
+      for (const { offset, id } of sent) if (offset >= minOffset) expect(ids.get(offset)).toBe(id);
+    }
+  }
 }
 
 type Action = { readonly kind: string; readonly n: number };
@@ -137,7 +149,7 @@ test(`append, compact, move, restart, crash and lose the index against a model (
     for (const { kind, n } of list) {
       if (kind === 'append') {
         for (let i = 0; i <= n; i++) {
-          await model.append(store, 1 + random.below(3), random.below(2), random, keys);
+          await model.append(store, 1 + random.below(4), random.below(2), random, keys);
           if (random.below(3) === 0) world.clock.advance(random.below(1000));
         }
         await settle();
@@ -163,6 +175,7 @@ test(`append, compact, move, restart, crash and lose the index against a model (
         const left = await model.check(store, topicId);
         if (topicId === 3) expect(left.length).toBe(model.of(3).length);
       }
+      await model.checkExpiring(store, 4);
     }
     await settle();
     // With time enough one message is left of each key, and no tombstone.

@@ -119,7 +119,7 @@ test(`a table's own topic is compacted, and the table built again from what is l
     CREATE TABLE floats (a double precision PRIMARY KEY, v int);
     CREATE TABLE hidden (v int, t text);
     CREATE TABLE spans (a interval PRIMARY KEY, v int);
-    CREATE SINK copies INTO copy AS SELECT v, count(*) AS n FROM hidden GROUP BY v`.replace(
+    CREATE SINK copies AS SELECT v, count(*) AS n FROM hidden GROUP BY v INTO copy`.replace(
       'CREATE SINK',
       'CREATE TABLE copy (v int PRIMARY KEY, n bigint);\n    CREATE SINK',
     ),
@@ -148,6 +148,9 @@ test(`a table's own topic is compacted, and the table built again from what is l
   let removed = 0;
   for (let round = 0; round < 4; round++) {
     for (let i = 0; i < 120; i++) await change();
+    // A sink writes after the statement was answered.
+    const counted = await sorted(engine, 'SELECT v, count(*) FROM hidden GROUP BY v');
+    await expect.poll(() => sorted(engine, 'SELECT * FROM copy')).toEqual(counted);
     const before = await all();
     removed += await compact(engine);
     expect(await all()).toEqual(before);

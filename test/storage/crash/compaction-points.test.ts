@@ -201,10 +201,11 @@ describe(`crash points of compaction (seed ${seed})`, () => {
     expect(rare()).toEqual([]);
   }, 300_000);
 
-  test.each([
-    'flush',
-    ...cleaner.filter(({ operation }) => /sync/i.test(operation)).map(({ place }) => place),
-  ])(
+  // The sync after old files were removed saves work alone: a start removes them again.
+  const syncs = cleaner.filter(
+    ({ place, operation }) => /sync/i.test(operation) && place.startsWith('log/segment-cleaner'),
+  );
+  test.each(['flush', ...syncs.map(({ place }) => place)])(
     'without %s something is lost, or comes back',
     async (muted) => {
       for (let i = 0; i < scenariosMax; i++) {
