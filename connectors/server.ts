@@ -19,7 +19,7 @@ import { createAdminService } from './admin/service.ts';
 import { createFlightService } from './flight/service.ts';
 import { readCertificate, selfSignedCertificate } from './grpc/certificate.ts';
 import { GrpcHost } from './grpc/server.ts';
-import { keyedMessages } from './rocketmq/keyed-messages.ts';
+import { messageKeys } from './rocketmq/keyed-messages.ts';
 import { rocketmqFormat } from './rocketmq/message-format.ts';
 import { namesOfEntry } from './rocketmq/names.ts';
 import { createMessagingService } from './rocketmq/service.ts';
@@ -78,7 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
       ...(options.flush === undefined ? {} : { flush: options.flush }),
       namesOf: namesOfEntry,
-      keyedFormat: keyedEntries(keyedMessages),
+      keyedFormat: keyedEntries(messageKeys),
       diskReserveBytes: options.diskReserveBytes,
     });
     closers.push(() => store.close());

@@ -45,8 +45,11 @@ export const rocketmqFormat: MessageFormat = {
 
   selectPacked,
 
-  isTakenOut(entry, index) {
-    return entry.isThinned && isTakenOut(messagesOf(entry).messages[index]!);
+  isTakenOut(entry, index, count) {
+    if (!entry.isThinned) return false;
+    const { messages } = messagesOf(entry);
+    for (let i = index; i < index + count; i++) if (!isTakenOut(messages[i]!)) return false;
+    return true;
   },
 
   firstId(entry) {

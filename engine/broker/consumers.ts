@@ -134,7 +134,7 @@ export class Consumers {
       const rows = await store.indexRows(topicId, queueId, offset, 1);
       const entry = rows.rowCount === 0 ? undefined : await readRow(store, rows, 0);
       const index = offset - (entry?.baseOffset ?? Infinity);
-      if (entry === undefined || index < 0 || format.isTakenOut(entry, index)) {
+      if (entry === undefined || index < 0 || format.isTakenOut(entry, index, 1)) {
         // Retention or compaction took it while it was held: there is nothing to keep.
         if (cursor.finishTaken(claim)) this.#queues.waiters.wake(topicId);
         return;

@@ -2,12 +2,20 @@ import { entryKinds, type KeyedFormat } from '../../storage/store.ts';
 import { keyedRows } from '../formats/keyed-rows.ts';
 import { keyedParked } from './parked-entries.ts';
 
-/** All entries of topics that are compacted; `messages` are the connector's. */
-export function keyedEntries(messages: KeyedFormat): KeyedFormat {
+/** What the connector that takes messages in knows of its entries. */
+export interface MessageKeys {
+  readonly messages: KeyedFormat;
+  readonly packed: KeyedFormat;
+}
+
+/** All entries of topics that are compacted. */
+export function keyedEntries({ messages, packed }: MessageKeys): KeyedFormat {
   const formatOf = (kind: number): KeyedFormat | undefined => {
     switch (kind) {
       case entryKinds.messages:
         return messages;
+      case entryKinds.packed:
+        return packed;
       case entryKinds.rows:
         return keyedRows;
       case entryKinds.parked:

@@ -20,8 +20,8 @@ export interface MessageFormat {
     request: Buffer,
     places: readonly number[],
   ): { readonly body: Buffer; readonly firstId: string };
-  /** Whether compaction took message `index` out of the entry. */
-  isTakenOut(entry: Entry, index: number): boolean;
+  /** Whether compaction took all of the `count` messages from `index` on out of the entry. */
+  isTakenOut(entry: Entry, index: number, count: number): boolean;
   /** Id of the entry's first message. */
   firstId(entry: Entry): string;
   /** A hash of each message's message group, in order; 0 where there is none. */

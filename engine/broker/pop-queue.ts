@@ -59,7 +59,7 @@ async function readVisible(pop: QueuePop, claims: readonly Claim[], taken: Taken
     // The same object: what is made of an entry is made once for all its messages.
     const entry = last !== undefined && holds(last, claim.offset) ? last : await readAt(pop, claim);
     const index = claim.offset - (entry?.baseOffset ?? Infinity);
-    if (entry === undefined || index < 0 || pop.format.isTakenOut(entry, index)) {
+    if (entry === undefined || index < 0 || pop.format.isTakenOut(entry, index, claim.count)) {
       // Retention or compaction took the message away; there is nothing to deliver any more.
       pop.cursor.finishTaken(claim);
     } else {
@@ -139,8 +139,16 @@ function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   const orderKeys = pop.fifo ? pop.format.orderKeys(entry) : undefined;
   const end = entry.baseOffset + entry.count;
   let offset = Math.max(cursor.next, entry.baseOffset);
+  const isGone = () => pop.format.isTakenOut(entry, offset - entry.baseOffset, 1);
+  while (offset < end && isGone()) cursor.skipTo(++offset);
   const isWanted = selected === undefined || !selected.includes(false);
-  if (taking.ranges === true && entry.kind === entryKinds.packed && !pop.fifo && isWanted) {
+  if (
+    taking.ranges === true &&
+    entry.kind === entryKinds.packed &&
+    !pop.fifo &&
+    isWanted &&
+    offset < end
+  ) {
     const claim = cursor.takeRange(offset, end - offset, taking);
     if (claim !== undefined) {
       taken.push({ claim, entry, index: offset - entry.baseOffset });
@@ -149,7 +157,7 @@ function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   }
   for (; offset < end && taken.length < pop.max; offset++) {
     const index = offset - entry.baseOffset;
-    if ((selected !== undefined && !selected[index]) || pop.format.isTakenOut(entry, index)) {
+    if ((selected !== undefined && !selected[index]) || isGone()) {
       cursor.skipTo(offset + 1);
       continue;
     }

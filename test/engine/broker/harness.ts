@@ -1,5 +1,5 @@
 import { encode, fromMillis } from '../../../connectors/rocketmq/codec.ts';
-import { keyedMessages } from '../../../connectors/rocketmq/keyed-messages.ts';
+import { messageKeys } from '../../../connectors/rocketmq/keyed-messages.ts';
 import { parkedMessage, rocketmqFormat } from '../../../connectors/rocketmq/message-format.ts';
 import { scanSendRequest } from '../../../connectors/rocketmq/scan.ts';
 import type { TopicMessageType } from '../../../engine/broker/catalogue-record.ts';
@@ -54,7 +54,7 @@ export async function openTestBroker(
     directory: '/data',
     segmentBytes: 1 << 20,
     strideBytes: 1 << 16,
-    keyedFormat: keyedEntries(keyedMessages),
+    keyedFormat: keyedEntries(messageKeys),
     flush,
   });
   const systemTopic = new SystemTopic(store);

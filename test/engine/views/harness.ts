@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keyedMessages } from '../../../connectors/rocketmq/keyed-messages.ts';
+import { messageKeys } from '../../../connectors/rocketmq/keyed-messages.ts';
 import { keyedEntries } from '../../../engine/broker/keyed-entries.ts';
 import { RetentionKeeper } from '../../../engine/broker/retention-keeper.ts';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
@@ -132,7 +132,7 @@ export async function openEngine(given?: Files): Promise<Engine> {
     directory,
     segmentBytes,
     strideBytes: Math.min(segmentBytes, 1 << 16),
-    keyedFormat: keyedEntries(keyedMessages),
+    keyedFormat: keyedEntries(messageKeys),
   });
   const systemTopic = new SystemTopic(store);
   const topics = new Topics(systemTopic, systemClock);
