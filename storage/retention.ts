@@ -71,7 +71,7 @@ export class Retention {
         freedBytes += before - cleaned.entryBytes;
       }
     }
-    if (compaction !== undefined) compactor!.finish(compaction, rules);
+    if (compaction !== undefined) await compactor!.finish(compaction, rules);
     const compactedMessages = compaction?.removedMessages ?? 0;
     return { expiredQueues: expired.size, compactedMessages, cleanedSegments, freedBytes };
   }

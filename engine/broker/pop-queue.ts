@@ -140,15 +140,10 @@ function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   const end = entry.baseOffset + entry.count;
   let offset = Math.max(cursor.next, entry.baseOffset);
   const isGone = () => pop.format.isTakenOut(entry, offset - entry.baseOffset, 1);
-  while (offset < end && isGone()) cursor.skipTo(++offset);
   const isWanted = selected === undefined || !selected.includes(false);
-  if (
-    taking.ranges === true &&
-    entry.kind === entryKinds.packed &&
-    !pop.fifo &&
-    isWanted &&
-    offset < end
-  ) {
+  // One of which something was taken out goes message by message: nobody would finish the rest.
+  const isWhole = entry.kind === entryKinds.packed && !entry.isThinned && isWanted;
+  if (taking.ranges === true && isWhole && !pop.fifo) {
     const claim = cursor.takeRange(offset, end - offset, taking);
     if (claim !== undefined) {
       taken.push({ claim, entry, index: offset - entry.baseOffset });

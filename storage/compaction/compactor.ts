@@ -101,9 +101,14 @@ export class Compactor {
     return pass;
   }
 
-  /** What went is gone from the disk. */
-  finish({ topics, waiting }: CompactionPass, rules: RetentionRules): void {
-    const { clock } = this.#options;
+  /** What went is gone from the disk. Throws IO, DISK_FULL, UNAVAILABLE; it has gone all the same. */
+  async finish(pass: CompactionPass, rules: RetentionRules): Promise<void> {
+    const { topics, waiting } = pass;
+    const { clock, logs, queues } = this.#options;
+    const byNumber = new Map(logs.map((log) => [log.number, log]));
+    const isGone = (partition: number, position: number) =>
+      byNumber.get(partition)!.segmentAt(position).map.offsetOf(position) === undefined;
+    await queues.thin(pass.compactedQueues(), isGone, logs[0]!.pause);
     for (const { topicId, before, cut, horizon, policy, isStopped } of topics.values()) {
       this.#notBeforeMs.delete(topicId);
       if (isStopped) {

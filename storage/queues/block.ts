@@ -89,6 +89,10 @@ export class Block {
     return this.#buffer.readUInt32LE(entryAt(i) + 20);
   }
 
+  positionOf(i: number): number {
+    return this.#buffer.readDoubleLE(entryAt(i));
+  }
+
   storeTimeOf(i: number): number {
     return this.#buffer.readDoubleLE(entryAt(i) + 8);
   }

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { KvPair, KvPut, KvStore } from '../kv/kv-store.ts';
+import type { Pause } from '../log/segment-sealer.ts';
 import { systemTopicId } from '../store.ts';
 import { ActiveQueues, type QueueName } from './active-queues.ts';
 import { Block } from './block.ts';
@@ -24,6 +25,7 @@ import type { LogicalQueue } from './logical-queue.ts';
 import { mappingQueueId, partitionOf, type Remap, withSegment } from './queue-mapping.ts';
 import { queueNumber, queueOfNumber } from './queue-number.ts';
 import { RowsBuilder } from './rows-builder.ts';
+import { type IsGone, thinBlocks } from './thin-blocks.ts';
 
 /**
  * The consume queues: from (topic, queue, offset) to the entry that holds the offset, over all
@@ -268,6 +270,19 @@ export class ConsumeQueues {
       await this.#kv.flush();
     } finally {
       for (const queue of queues.values()) this.active.release(queue);
+    }
+  }
+
+  /** Takes rows of entries that are gone out of the database (thin-blocks.ts), by queue number. */
+  async thin(ends: ReadonlyMap<number, number>, isGone: IsGone, pause: Pause): Promise<void> {
+    for (const [number, end] of ends) {
+      const { topicId, queueId } = queueOfNumber(number);
+      const queue = await this.active.acquire(topicId, queueId);
+      try {
+        await thinBlocks(this.#kv, queue, end, isGone, pause);
+      } finally {
+        this.active.release(queue);
+      }
     }
   }
 

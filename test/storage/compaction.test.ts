@@ -8,6 +8,11 @@ import { isDamage } from '../../storage/check/findings.ts';
 import { verifyLog } from '../../storage/check/verify.ts';
 import { HalfSipHash } from '../../storage/compaction/half-sip-hash.ts';
 import { type MessagePlace, NewestMessages } from '../../storage/compaction/newest-messages.ts';
+import {
+  advanced,
+  dueHorizon,
+  type TopicProgress,
+} from '../../storage/compaction/topic-progress.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { openStore } from '../../storage/open-store.ts';
 import type { RetentionRules, Store } from '../../storage/store.ts';
@@ -269,6 +274,31 @@ describe('one pass', () => {
     await store.close();
   });
 
+  test('takes what went out of the index too, and leaves the rest as it was', async () => {
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const store = await open(world);
+    const model = new Model();
+    for (let i = 0; i < 2500; i++) await model.append(store, 1, 0, random, 3);
+    // Written, and no longer in memory.
+    world.clock.advance(1500);
+    await settle();
+    await retainAll(world, store);
+    await model.check(store, 1);
+    const { rowCount } = await store.indexRows(1, 0, 0, Infinity);
+    expect(rowCount).toBeLessThan(1000);
+    const last = model.of(1).at(-1)!;
+    expect(await store.offsetAtTime(1, 0, last.timeMs + 1)).toBe(last.offset + 1);
+    await store.close();
+    const again = await open(world);
+    await model.check(again, 1);
+    expect((await again.indexRows(1, 0, 0, Infinity)).rowCount).toBe(rowCount);
+    await again.close();
+    const { fs, kv, clock } = world;
+    const { findings } = await verifyLog({ fs, kv, clock, directory: '/data', dataDirectories });
+    expect(findings.filter(isDamage)).toEqual([]);
+  });
+
   test('is not made again for what is clean, nor early for a little', async () => {
     const world = newWorld();
     const random = new SeededRandom(seed);
@@ -324,6 +354,22 @@ test('a failure of any operation of a pass loses nothing, and the pass can be ma
     expect(left.length).toBeLessThan(40);
     await store.close();
   }
+});
+
+test('horizons stay few, and none is due before its time', () => {
+  const waitMs = hour;
+  let progress: TopicProgress = { clean: new Map(), horizons: [] };
+  const cutAt = (ms: number) => new Map([[0, ms]]);
+  for (let nowMs = 0; nowMs < 20 * hour; nowMs += 60_000) {
+    const due = dueHorizon(progress, waitMs, nowMs);
+    // What was clean for so long is never below a later cut.
+    if (due !== undefined) expect(due.cut.get(0)).toBeLessThanOrEqual(nowMs - waitMs);
+    progress = advanced(progress, cutAt(nowMs), due, { atMs: nowMs, waitMs });
+    expect(progress.horizons.length).toBeLessThan(12);
+    const [oldest] = progress.horizons;
+    if (nowMs > 2 * hour) expect(oldest!.atMs).toBeGreaterThan(nowMs - 1.3 * hour);
+  }
+  expect(advanced(progress, cutAt(1), undefined, undefined).horizons).toEqual(progress.horizons);
 });
 
 test('HalfSipHash-2-4 gives the values of its reference', () => {
