@@ -1,6 +1,8 @@
+import { Access } from '../engine/broker/access.ts';
 import { Groups } from '../engine/broker/groups.ts';
 import { keyedEntries } from '../engine/broker/keyed-entries.ts';
 import { openBroker } from '../engine/broker/open-broker.ts';
+import { RateLimits, type RateOptions } from '../engine/broker/rate-limits.ts';
 import { RetentionKeeper } from '../engine/broker/retention-keeper.ts';
 import { SystemTopic } from '../engine/broker/system-topic.ts';
 import { TopicAdmin } from '../engine/broker/topic-admin.ts';
@@ -8,6 +10,7 @@ import { Topics } from '../engine/broker/topics.ts';
 import type { StartReport } from '../engine/views/protocol.ts';
 import { SqlClient } from '../engine/views/sql-client.ts';
 import { createDiskFs } from '../platform/disk-fs.ts';
+import { MillraceError } from '../platform/errors.ts';
 import { createLogger } from '../platform/logger.ts';
 import { nodeThreads } from '../platform/node-threads.ts';
 import { systemClock } from '../platform/system-clock.ts';
@@ -16,6 +19,8 @@ import { rocksDb } from '../storage/kv/rocksdb-store.ts';
 import { openStore, partitionDirectories } from '../storage/open-store.ts';
 import type { FlushMode } from '../storage/store.ts';
 import { createAdminService } from './admin/service.ts';
+import { Authenticator } from './auth/authenticator.ts';
+import { AccessGuard, openGuard } from './auth/guard.ts';
 import { createFlightService } from './flight/service.ts';
 import { readCertificate, selfSignedCertificate } from './grpc/certificate.ts';
 import { GrpcHost } from './grpc/server.ts';
@@ -41,6 +46,9 @@ export interface ServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Publishing is refused while less is free. */
   readonly diskReserveBytes?: number | undefined;
+  /** Requests must be signed with an access key, and need its grants. */
+  readonly acl?: boolean;
+  readonly rates?: RateOptions;
 }
 
 export interface RunningServer {
@@ -86,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const systemTopic = new SystemTopic(store);
     const topics = new Topics(systemTopic, clock, autoCreate);
     const groups = new Groups(systemTopic, clock, autoCreate);
+    const access = new Access(systemTopic, clock);
     const thread = nodeThreads.spawn(new URL('../engine/views/worker.js', import.meta.url), {
       name: 'dataflow',
       data: { directory, partitions: partitionDirectories(directory, dataDirectories) },
@@ -101,6 +110,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const keeper = new RetentionKeeper({ store, topics, systemTopic, readers, clock, logger });
     closers.push(() => keeper.close());
     await systemTopic.open();
+    if (options.acl === true && !access.hasAdmin()) throw noAdmin();
     const state = await sql.start();
     const broker = await openBroker({
       store,
@@ -112,11 +122,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     });
     closers.push(() => broker.close());
     keeper.start();
+    const guard =
+      options.acl === true ? new AccessGuard(new Authenticator(access, clock)) : openGuard;
+    const rates = new RateLimits(options.rates ?? {}, clock);
     const host = new GrpcHost(
       [
-        createMessagingService({ ...broker, store, topics, clock }),
-        createFlightService({ sql }),
-        createAdminService({ store, topics, broker }),
+        createMessagingService({ ...broker, store, topics, clock, guard, rates }),
+        createFlightService({ sql, guard }),
+        createAdminService({ store, topics, broker, access, guard }),
       ],
       certificate,
     );
@@ -127,4 +140,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await closeAll();
     throw error;
   }
+}
+
+function noAdmin(): MillraceError {
+  return new MillraceError('INVALID_ARGUMENT', 'access control needs an access key of an admin', {
+    hint: 'Start without --acl, then: millrace acl create KEY --secret-key SECRET --admin',
+  });
 }

@@ -31,6 +31,8 @@ export const errorCodes = [
   'PROPERTIES_TOO_LARGE',
   'MESSAGE_TYPE_CONFLICT', // the topic does not take messages of this type
   'CLIENT_ID_REQUIRED',
+  'UNAUTHENTICATED', // who asks is not known, or did not prove it
+  'FORBIDDEN', // who asks has no grant for it
   'MESSAGE_NOT_FOUND',
   'INVALID_TRANSACTION_ID',
   'ILLEGAL_DELIVERY_TIME',

@@ -77,6 +77,7 @@ export const limits = {
   /** Queues of a topic that was made by its first use. */
   autoTopicQueues: 4,
   topicNameMax: 127,
+  namespaceMax: 60,
   groupNameMax: 120,
   /** Rows of one arrangement chunk, the unit that a snapshot pins (DESIGN section 7). */
   chunkRows: 4096,

@@ -12,7 +12,7 @@ import type { AdminHandlers, AdminOptions } from './service.ts';
 /** Consumer groups, their clients and their dead letters. */
 export function groupMethods(
   options: AdminOptions,
-): Omit<AdminHandlers, 'FindMessages' | 'Status'> {
+): Omit<AdminHandlers, 'FindMessages' | 'Status' | `${string}User${string}`> {
   const { groups, consumers, clients, redrive } = options.broker;
   return {
     CreateGroup: async ({ group = {}, if_not_exists: ifNotExists = false }) => {

@@ -48,6 +48,18 @@ message ListClientsResponse { int32 code = 1; string error = 2; repeated GroupCl
 message RedriveRequest { string group = 1; int32 max = 2; }
 message RedriveResponse { int32 code = 1; string error = 2; int32 count = 3; }
 
+// Each grant is KIND:NAME=ACTION,ACTION (connectors/admin/access.ts).
+message Grants { repeated string list = 1; }
+message User { string access_key = 1; optional string secret_key = 2; optional bool admin = 3; optional Grants grants = 4; }
+message CreateUserRequest { User user = 1; }
+message CreateUserResponse { int32 code = 1; string error = 2; }
+message AlterUserRequest { User user = 1; }
+message AlterUserResponse { int32 code = 1; string error = 2; }
+message DeleteUserRequest { string access_key = 1; }
+message DeleteUserResponse { int32 code = 1; string error = 2; }
+message ListUsersRequest {}
+message ListUsersResponse { int32 code = 1; string error = 2; repeated User users = 3; }
+
 message StatusRequest {}
 // One number each; a histogram is several.
 message Metric { string name = 1; double value = 2; string unit = 3; }
@@ -67,6 +79,12 @@ service AdminService {
   rpc ListClients(ListClientsRequest) returns (ListClientsResponse);
   // Dead letters of the group go back to their topics.
   rpc Redrive(RedriveRequest) returns (RedriveResponse);
+  rpc CreateUser(CreateUserRequest) returns (CreateUserResponse);
+  // Fields that are given replace the user's.
+  rpc AlterUser(AlterUserRequest) returns (AlterUserResponse);
+  rpc DeleteUser(DeleteUserRequest) returns (DeleteUserResponse);
+  // Without their secrets.
+  rpc ListUsers(ListUsersRequest) returns (ListUsersResponse);
 }
 `;
 
@@ -102,6 +120,14 @@ export interface WireClient {
   readonly kind?: string;
   readonly group?: string;
   readonly since_ms?: number;
+}
+
+/** An access key. */
+export interface WireUser {
+  readonly access_key?: string;
+  readonly secret_key?: string;
+  readonly admin?: boolean;
+  readonly grants?: { readonly list?: readonly string[] };
 }
 
 /** One counter of the server. */
@@ -154,6 +180,13 @@ export interface AdminMethods {
   readonly ListClients: {
     readonly request: object;
     readonly answer: { clients?: readonly WireClient[] };
+  };
+  readonly CreateUser: { readonly request: { user?: WireUser }; readonly answer: object };
+  readonly AlterUser: { readonly request: { user?: WireUser }; readonly answer: object };
+  readonly DeleteUser: { readonly request: { access_key?: string }; readonly answer: object };
+  readonly ListUsers: {
+    readonly request: object;
+    readonly answer: { users?: readonly WireUser[] };
   };
   readonly Redrive: {
     readonly request: { group?: string; max?: number };

@@ -1,10 +1,13 @@
-import type { ServerUnaryCall, ServiceDefinition, sendUnaryData } from '@grpc/grpc-js';
+import type { Metadata, ServerUnaryCall, ServiceDefinition, sendUnaryData } from '@grpc/grpc-js';
+import type { Access } from '../../engine/broker/access.ts';
 import type { Broker } from '../../engine/broker/open-broker.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type { Store } from '../../storage/store.ts';
+import { type Guard, openGuard } from '../auth/guard.ts';
 import type { GrpcService } from '../grpc/service.ts';
 import { ok, statusOf } from '../rocketmq/status.ts';
+import { accessMethods } from './access.ts';
 import { findMessages } from './find.ts';
 import { groupMethods } from './groups.ts';
 import { metricsOf } from './metrics.ts';
@@ -22,6 +25,8 @@ export interface AdminOptions {
   readonly store: Store;
   readonly topics: Topics;
   readonly broker: Broker;
+  readonly access: Access;
+  readonly guard?: Guard;
 }
 
 /** What answers each method; errors become code and text of the answer. */
@@ -39,7 +44,9 @@ export function createAdminService(options: AdminOptions): GrpcService {
     Status: () => ({ metrics: metricsOf(options.store.stats()) }),
     FindMessages: (request) => findMessages(options, request),
     ...groupMethods(options),
+    ...accessMethods(options.access),
   };
+  const { guard = openGuard } = options;
   const methods = Object.keys(answers) as AdminMethod[];
   return {
     name: adminServiceName,
@@ -47,7 +54,11 @@ export function createAdminService(options: AdminOptions): GrpcService {
     handlers: Object.fromEntries(
       methods.map((method) => [
         method,
-        handler(method, (request) => (answers[method] as (of: object) => object)(request)),
+        handler(
+          method,
+          (metadata, request) => admit(guard, metadata, method, request),
+          (request) => (answers[method] as (of: object) => object)(request),
+        ),
       ]),
     ),
     proto: adminProto,
@@ -68,7 +79,24 @@ function definitionOf(method: AdminMethod): ServiceDefinition[string] {
   };
 }
 
-function handler(method: AdminMethod, run: (request: object) => object | Promise<object>) {
+/** Throws UNAUTHENTICATED, FORBIDDEN. What is of one group or topic needs `admin` on it. */
+function admit(guard: Guard, metadata: Metadata, method: AdminMethod, request: object): void {
+  const { topic, group } = request as { topic?: string; group?: string | { name?: string } };
+  const name = typeof group === 'object' ? group.name : group;
+  if (method === 'FindMessages') {
+    guard.check(metadata, () => [{ kind: 'topic', name: topic ?? '', actions: ['subscribe'] }]);
+  } else if (name !== undefined && name !== '') {
+    guard.check(metadata, () => [{ kind: 'group', name, actions: ['admin'] }]);
+  } else {
+    guard.checkAdmin(metadata);
+  }
+}
+
+function handler(
+  method: AdminMethod,
+  admitted: (metadata: Metadata, request: object) => void,
+  run: (request: object) => object | Promise<object>,
+) {
   const request = adminCodec(method, 'Request');
   const response = adminCodec(method, 'Response');
   return (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
@@ -80,7 +108,11 @@ function handler(method: AdminMethod, run: (request: object) => object | Promise
       }
     };
     Promise.resolve()
-      .then(() => run(decoded()))
+      .then(() => {
+        const asked = decoded();
+        admitted(call.metadata, asked);
+        return run(asked);
+      })
       .then(
         (answer) => callback(null, response.encode({ ...answer, code: ok.code })),
         (error) => {

@@ -1,16 +1,9 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { WireClient, WireGroup, WireGroupQueue } from '../admin/proto.ts';
+import { administer, column, type ListOptions, show } from './administer.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { Administration } from './services.ts';
-import { type TableColumn, type TableStyle, type TextRow, tableLines } from './table.ts';
-
-export interface ListOptions {
-  readonly endpoint: Endpoint;
-  readonly style: TableStyle | undefined;
-  /** One JSON object per line instead of a table. */
-  readonly json: boolean;
-}
+import type { TextRow } from './table.ts';
 
 /** What a command line says of a group; what it does not say stays as it is. */
 export interface GroupFlags {
@@ -140,39 +133,6 @@ export function clientList(context: CliContext, options: ListOptions): Promise<E
   });
 }
 
-async function administer(
-  { services }: CliContext,
-  endpoint: Endpoint,
-  run: (admin: Administration) => Promise<void>,
-): Promise<ExitCode> {
-  const admin = services.admin(endpoint);
-  try {
-    await run(admin);
-    return 0;
-  } finally {
-    await admin.close();
-  }
-}
-
-async function show<T extends object>(
-  { screen }: CliContext,
-  { style, json }: ListOptions,
-  columns: readonly TableColumn[],
-  items: readonly T[],
-  row: (item: T) => TextRow,
-): Promise<void> {
-  if (json) {
-    for (const item of items) await screen.out(`${JSON.stringify(item)}\n`);
-    return;
-  }
-  async function* rows(): AsyncGenerator<TextRow> {
-    for (const item of items) yield row(item);
-  }
-  const shape = style ?? (screen.outIsTerminal ? 'auto' : 'tsv');
-  const options = { style: shape, width: screen.width(), color: screen.color };
-  for await (const line of tableLines(columns, rows(), options)) await screen.out(`${line}\n`);
-}
-
 function wireGroup(name: string, { fifo, broadcast, maxAttempts, start }: GroupFlags): WireGroup {
   return {
     name,
@@ -182,8 +142,6 @@ function wireGroup(name: string, { fifo, broadcast, maxAttempts, start }: GroupF
     ...(start === undefined ? {} : { start }),
   };
 }
-
-const column = (name: string, alignRight = false): TableColumn => ({ name, alignRight });
 
 const groupColumns = [
   column('group'),

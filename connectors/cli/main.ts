@@ -36,7 +36,7 @@ process.exitCode = await runCommandLine(
     random: systemRandom,
     input: process.stdin,
     editorOutput: process.stdout,
-    services: grpcServices,
+    services: grpcServices(process.env),
     interrupted: interruption.signal,
     programText: script.endsWith('.js') ? `node ${relative('', script)}` : 'millrace',
     homeDirectory: process.env.HOME,

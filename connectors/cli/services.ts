@@ -106,6 +106,13 @@ export interface ServerOptions {
   readonly strict?: boolean;
   /** Files of a certificate and its private key, PEM. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Requests must be signed with an access key, and need its grants. */
+  readonly acl?: boolean;
+  /** What one client and one topic may have in a second. */
+  readonly rates?: {
+    readonly clientRequests?: number | undefined;
+    readonly topicMessages?: number | undefined;
+  };
   /** Publishing is refused while less is free; 256 MiB when absent. */
   readonly diskReserveBytes?: number | undefined;
 }

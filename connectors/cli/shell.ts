@@ -15,6 +15,15 @@ const help = `Statements end with a semicolon and may span lines.
   \\q, Ctrl-D  quits                  Ctrl-C   stops the query, or drops the input
 `;
 
+/** What \\x switches to. */
+const nextStyle: Readonly<Record<TableStyle, TableStyle>> = {
+  auto: 'vertical',
+  vertical: 'table',
+  table: 'auto',
+  tsv: 'vertical',
+  json: 'vertical',
+};
+
 /** The interactive shell, in psql's manner. */
 export async function runShell(context: CliContext, options: SqlCommandOptions): Promise<ExitCode> {
   const connection = context.services.sql(options.endpoint);
@@ -101,10 +110,8 @@ class Shell {
   async #backslash(word: string): Promise<void> {
     const [command, name] = word.split(/\s+/, 2);
     if (command === '\\x') {
-      this.#style = { auto: 'vertical', vertical: 'table', table: 'auto', tsv: 'vertical' }[
-        this.#style
-      ] as TableStyle;
-      const state = { auto: 'auto', vertical: 'on', table: 'off', tsv: 'off' }[this.#style];
+      this.#style = nextStyle[this.#style];
+      const state = { auto: 'auto', vertical: 'on' }[this.#style as string] ?? 'off';
       await this.#context.screen.out(`Vertical output is ${state}.\n`);
     } else if (command === '\\dt') {
       await this.#execute('SHOW TOPICS');

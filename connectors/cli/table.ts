@@ -9,9 +9,9 @@ export interface TableColumn {
 /**
  * `table`: psql's aligned form. `vertical`: one line per column, psql's `\x`. `tsv`: a header line
  * and COPY's text form (NULL is `\N`), for programs. `auto`: `table`, or `vertical` when not even
- * the headers fit the terminal.
+ * the headers fit the terminal. `json`: an object a row; texts, but numbers that JSON readers keep.
  */
-export type TableStyle = 'auto' | 'table' | 'vertical' | 'tsv';
+export type TableStyle = 'auto' | 'table' | 'vertical' | 'tsv' | 'json';
 
 export interface TableOptions {
   readonly style: TableStyle;
@@ -34,6 +34,7 @@ export async function* tableLines(
   options: TableOptions,
 ): AsyncGenerator<string> {
   if (options.style === 'tsv') return yield* tsvLines(columns, rows);
+  if (options.style === 'json') return yield* jsonLines(columns, rows);
   const iterator = rows[Symbol.asyncIterator]();
   try {
     const sample = await take(iterator, sampledRows);
@@ -46,6 +47,20 @@ export async function* tableLines(
     }
   } finally {
     await iterator.return?.();
+  }
+}
+
+async function* jsonLines(
+  columns: readonly TableColumn[],
+  rows: AsyncIterable<TextRow>,
+): AsyncGenerator<string> {
+  for await (const row of rows) {
+    const cells = columns.map(({ name, alignRight }, i) => {
+      const text = row[i]!;
+      const number = alignRight && text !== null ? Number(text) : Number.NaN;
+      return [name, String(number) === text ? number : text];
+    });
+    yield JSON.stringify(Object.fromEntries(cells));
   }
 }
 

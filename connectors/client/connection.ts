@@ -2,13 +2,14 @@ import {
   type ChannelCredentials,
   Client,
   type ClientDuplexStream,
-  credentials,
+  credentials as grpcCredentials,
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { limits } from '../../platform/limits.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { systemRandom } from '../../platform/system-random.ts';
+import { type Credentials, signedHeaders } from '../auth/signature.ts';
 import { transportError } from '../grpc/transport-error.ts';
 import { batchesHeader } from '../rocketmq/client-id.ts';
 
@@ -18,6 +19,10 @@ export interface ConnectionOptions {
   readonly endpoint: string;
   /** Encrypted; `true` trusts the system's authorities, `ca` (PEM) the given one. */
   readonly tls?: boolean | { readonly ca: Uint8Array };
+  /** Signs each request; for servers with access control. */
+  readonly credentials?: Credentials;
+  /** Of the topics and groups. */
+  readonly namespace?: string;
 }
 
 const servicePath = '/apache.rocketmq.v2.MessagingService/';
@@ -30,7 +35,12 @@ export class Connection {
   readonly clientId: string;
   readonly #client: Client;
 
-  constructor({ endpoint, tls = false }: ConnectionOptions) {
+  readonly #credentials: Credentials | undefined;
+  readonly #namespace: string | undefined;
+
+  constructor({ endpoint, tls = false, credentials, namespace }: ConnectionOptions) {
+    this.#credentials = credentials;
+    this.#namespace = namespace;
     this.clientId = `millrace@${Buffer.from(systemRandom.bytes(8)).toString('hex')}`;
     this.#client = new Client(endpoint, credentialsOf(tls), {
       'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
@@ -121,6 +131,12 @@ export class Connection {
   #metadata(): Metadata {
     const metadata = new Metadata();
     metadata.set('x-mq-client-id', this.clientId);
+    if (this.#namespace !== undefined) metadata.set('x-mq-namespace', this.#namespace);
+    if (this.#credentials !== undefined) {
+      const { authorization, dateTime } = signedHeaders(this.#credentials, systemClock.nowMs());
+      metadata.set('authorization', authorization);
+      metadata.set('x-mq-date-time', dateTime);
+    }
     return metadata;
   }
 }
@@ -133,6 +149,6 @@ export interface StreamOptions {
 }
 
 function credentialsOf(tls: NonNullable<ConnectionOptions['tls']>): ChannelCredentials {
-  if (tls === false) return credentials.createInsecure();
-  return credentials.createSsl(tls === true ? null : Buffer.from(tls.ca));
+  if (tls === false) return grpcCredentials.createInsecure();
+  return grpcCredentials.createSsl(tls === true ? null : Buffer.from(tls.ca));
 }

@@ -1,5 +1,6 @@
 /** The SDK: `import { Producer, PushConsumer, SimpleConsumer, StreamReader } from 'millrace'`. */
 export { type ErrorCode, MillraceError } from '../../platform/errors.ts';
+export type { Credentials } from '../auth/signature.ts';
 export type { BatchOptions } from './batcher.ts';
 export type { ConnectionOptions } from './connection.ts';
 export type { Message, ReceivedMessage, SendReceipt } from './message.ts';

@@ -1,6 +1,3 @@
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { MillraceError } from '../../platform/errors.ts';
-import { limits } from '../../platform/limits.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { systemRandom } from '../../platform/system-random.ts';
 import {
@@ -10,9 +7,10 @@ import {
   adminCodec,
   adminPath,
 } from '../admin/proto.ts';
-import { transportError } from '../grpc/transport-error.ts';
+import type { Credentials } from '../auth/signature.ts';
 import { type Duration, decode, encode, fromMillis, millisOf } from '../rocketmq/codec.ts';
-import { errorCodeOf, type Status } from '../rocketmq/status.ts';
+import { checkedResponse, checkStatus, streamAnswer } from './answers.ts';
+import { Connection } from './connection.ts';
 import { publishRequest } from './publish-request.ts';
 
 export interface OutgoingMessage {
@@ -56,35 +54,22 @@ interface WireMessage {
   };
 }
 
-interface Answer {
-  readonly status?: Status;
-  readonly message?: WireMessage;
-}
-
-const path = '/apache.rocketmq.v2.MessagingService/';
-const same = (bytes: Buffer) => bytes;
-const requestTimeoutMs = 30_000;
-
 /** Publishes and consumes over `apache.rocketmq.v2`; any number of calls may be in flight. */
 export class MessagingClient {
-  readonly #client: Client;
-  /** Says who calls: every call of a consumer needs it. */
-  readonly #metadata = new Metadata();
+  readonly #connection: Connection;
 
-  /** `endpoint` is HOST:PORT. */
-  constructor(endpoint: string) {
-    const name = Buffer.from(systemRandom.bytes(8)).toString('hex');
-    this.#metadata.set('x-mq-client-id', `millrace@${name}`);
-    this.#client = new Client(endpoint, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
-      'grpc.max_send_message_length': limits.grpcMessageBytesMax,
+  /** `endpoint` is HOST:PORT; `credentials` for a server with access control. */
+  constructor(endpoint: string, credentials?: Credentials) {
+    this.#connection = new Connection({
+      endpoint,
+      ...(credentials === undefined ? {} : { credentials }),
     });
   }
 
   /** One batch is one entry of each queue that its keys belong on. Resolves with the messages' ids when it is durable. */
   async publish(topic: string, messages: readonly OutgoingMessage[]): Promise<readonly string[]> {
     const request = publishRequest(topic, messages, systemClock.nowMs(), systemRandom);
-    interface SendAnswer extends Answer {
+    interface SendAnswer {
       readonly entries?: readonly { readonly message_id?: string }[];
     }
     const answer = await this.#unary<SendAnswer>('SendMessage', request);
@@ -104,8 +89,7 @@ export class MessagingClient {
       invisible_duration: fromMillis(invisibleMs),
       long_polling_timeout: fromMillis(waitMs),
     });
-    const answers = await this.#stream('ReceiveMessage', request, waitMs + requestTimeoutMs);
-    return answers.flatMap(({ message }) => (message === undefined ? [] : [received(message)]));
+    return (await this.#stream('ReceiveMessage', request, waitMs)).map(received);
   }
 
   async ack(topic: string, group: string, message: ReceivedMessage): Promise<void> {
@@ -130,15 +114,14 @@ export class MessagingClient {
       offset,
       batch_size: max,
     });
-    const answers = await this.#stream('PullMessage', request, requestTimeoutMs);
-    return answers.flatMap(({ message }) => (message === undefined ? [] : [received(message)]));
+    return (await this.#stream('PullMessage', request, 0)).map(received);
   }
 
   /** Offsets in [min, max) of each queue hold messages. */
   async queueOffsets(
     topic: string,
   ): Promise<readonly { readonly queue: number; readonly min: number; readonly max: number }[]> {
-    interface RouteAnswer extends Answer {
+    interface RouteAnswer {
       readonly message_queues?: readonly { readonly id?: number }[];
     }
     const route = encode('QueryRouteRequest', { topic: { name: topic } });
@@ -174,14 +157,14 @@ export class MessagingClient {
     request: AdminRequest<M>,
   ): Promise<AdminResponse<M>> {
     const bytes = adminCodec(method, 'Request').encode(request);
-    const answer = await this.#call(adminPath(method), bytes);
+    const answer = await this.#connection.call(adminPath(method), bytes);
     const response = adminCodec(method, 'Response').decode(answer) as AdminResponse<M>;
-    checked({ status: { code: response.code ?? 0, message: response.error ?? '' } });
+    checkStatus({ status: { code: response.code ?? 0, message: response.error ?? '' } });
     return response;
   }
 
   async close(): Promise<void> {
-    this.#client.close();
+    this.#connection.close();
   }
 
   async #offset(topic: string, queue: number, policy: string, timeMs = 0): Promise<number> {
@@ -190,58 +173,19 @@ export class MessagingClient {
       query_offset_policy: policy,
       timestamp: fromMillis(timeMs),
     });
-    interface OffsetAnswer extends Answer {
+    interface OffsetAnswer {
       readonly offset?: number;
     }
     return (await this.#unary<OffsetAnswer>('QueryOffset', request)).offset ?? 0;
   }
 
-  async #unary<T extends Answer>(method: string, request: Buffer): Promise<T> {
-    return checked(decode<T>(`${method}Response`, await this.#call(path + method, request)));
+  async #unary<T>(method: string, request: Buffer): Promise<T> {
+    return checkedResponse<T>(method, await this.#connection.unary(method, request));
   }
 
-  #call(methodPath: string, request: Buffer): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const deadline = systemClock.nowMs() + requestTimeoutMs;
-      this.#client.makeUnaryRequest(
-        methodPath,
-        same,
-        same,
-        request,
-        this.#metadata,
-        { deadline },
-        (error: ServiceError | null, bytes?: Buffer) => {
-          if (error !== null) reject(transportError(error));
-          else resolve(bytes!);
-        },
-      );
-    });
-  }
-
-  #stream(method: string, request: Buffer, timeoutMs: number): Promise<Answer[]> {
-    return new Promise((resolve, reject) => {
-      const deadline = systemClock.nowMs() + timeoutMs;
-      const call = this.#client.makeServerStreamRequest(
-        path + method,
-        same,
-        same,
-        request,
-        this.#metadata,
-        {
-          deadline,
-        },
-      );
-      const answers: Answer[] = [];
-      call.on('data', (bytes: Buffer) => {
-        try {
-          answers.push(checked(decode<Answer>(`${method}Response`, bytes)));
-        } catch (error) {
-          reject(error);
-        }
-      });
-      call.on('error', (error: ServiceError) => reject(transportError(error)));
-      call.on('end', () => resolve(answers));
-    });
+  async #stream(method: string, request: Buffer, waitMs: number): Promise<readonly WireMessage[]> {
+    const answers = await this.#connection.stream(method, request, { waitMs });
+    return streamAnswer(answers).messages.map((bytes) => decode<WireMessage>('Message', bytes));
   }
 }
 
@@ -257,13 +201,4 @@ function received({ body, user_properties, system_properties: system }: WireMess
     storeTimeMs: millisOf(system?.store_timestamp) ?? 0,
     receiptHandle: system?.receipt_handle ?? '',
   };
-}
-
-const noNewMessage = 40401;
-
-/** Throws the error that a status stands for; nothing new is not one. */
-function checked<T extends Answer>(answer: T): T {
-  const { status } = answer;
-  if (status === undefined || status.code === 20000 || status.code === noNewMessage) return answer;
-  throw new MillraceError(errorCodeOf(status.code), status.message);
 }

@@ -1,4 +1,4 @@
-import { Client, type ClientReadableStream, credentials } from '@grpc/grpc-js';
+import { Client, type ClientReadableStream, credentials, Metadata } from '@grpc/grpc-js';
 import type { Schema } from 'apache-arrow';
 import { Message, type RecordBatch } from 'apache-arrow/ipc/metadata/message';
 import type { ExecuteOptions } from '../../engine/views/sql-service.ts';
@@ -7,6 +7,7 @@ import type { Batch } from '../../sql/columns/batch.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import { toText } from '../../sql/columns/text.ts';
 import type { Field } from '../../sql/columns/types.ts';
+import type { Credentials } from '../auth/signature.ts';
 import { packAny } from './any.ts';
 import { readBatch } from './arrow-read.ts';
 import { sqlTypeOf } from './arrow-schema.ts';
@@ -43,8 +44,14 @@ export type StatementAnswer =
 export class FlightSqlClient {
   readonly #client: Client;
 
-  /** `HOST:PORT`, without TLS. */
-  constructor(endpoint: string) {
+  readonly #metadata = new Metadata();
+
+  /** `HOST:PORT`, without TLS; `login` for a server with access control. */
+  constructor(endpoint: string, login?: Credentials) {
+    if (login !== undefined) {
+      const text = Buffer.from(`${login.accessKey}:${login.secretKey}`).toString('base64');
+      this.#metadata.set('authorization', `Basic ${text}`);
+    }
     this.#client = new Client(endpoint, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       'grpc-node.flow_control_window': windowBytes,
@@ -81,6 +88,7 @@ export class FlightSqlClient {
       same,
       same,
       ticketMessage.encode({ ticket }),
+      this.#metadata,
     );
   }
 }

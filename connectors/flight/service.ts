@@ -6,8 +6,10 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
+import { limitedSql } from '../../engine/views/limited-sql.ts';
 import type { SqlService } from '../../engine/views/sql-service.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import { type Guard, openGuard } from '../auth/guard.ts';
 import type { GrpcService } from '../grpc/service.ts';
 import { FlightSql } from './flight-sql.ts';
 import {
@@ -32,8 +34,8 @@ export const flightServiceName = 'arrow.flight.protocol.FlightService';
 type Stream = ServerWritableStream<Buffer, Buffer>;
 type Duplex = ServerDuplexStream<Buffer, Buffer>;
 
-/** Millrace has no users yet: drivers that log in get a token that means nothing. */
-const token = 'Bearer millrace';
+/** Where everybody may do everything, drivers that log in get a token that means nothing. */
+const openToken = 'millrace';
 
 const actions = [
   ['CreatePreparedStatement', 'Gives a handle for a statement.'],
@@ -43,8 +45,21 @@ const actions = [
 ] as const;
 
 /** Arrow Flight SQL, for the shared gRPC port. */
-export function createFlightService({ sql }: { readonly sql: SqlService }): GrpcService {
-  const flight = new FlightSql(sql);
+export function createFlightService({
+  sql,
+  guard = openGuard,
+}: {
+  readonly sql: SqlService;
+  readonly guard?: Guard;
+}): GrpcService {
+  const flights = {
+    read: new FlightSql(limitedSql(sql, 'read')),
+    write: new FlightSql(limitedSql(sql, 'write')),
+    admin: new FlightSql(sql),
+  };
+  /** Throws UNAUTHENTICATED, FORBIDDEN. */
+  const flightOf = ({ metadata }: { readonly metadata: Metadata }) =>
+    flights[guard.sqlLevel(metadata)];
   return {
     name: flightServiceName,
     proto: flightProto,
@@ -62,17 +77,19 @@ export function createFlightService({ sql }: { readonly sql: SqlService }): Grpc
     },
     // What is missing here, grpc-js answers with UNIMPLEMENTED.
     handlers: {
-      Handshake: handshake,
+      Handshake: (call: Duplex) => stream(call, async () => handshake(guard, call)),
       ListFlights: (call: Stream) => call.end(),
-      GetFlightInfo: unary(async (bytes, signal) =>
-        flightInfo.encode(await flight.flightInfo(flightDescriptor.decode(bytes), signal)),
-      ),
-      GetSchema: unary(async (bytes) =>
-        schemaResult.encode({ schema: await flight.schema(flightDescriptor.decode(bytes)) }),
-      ),
-      DoGet: (call: Stream) => stream(call, () => doGet(flight, call)),
-      DoPut: (call: Duplex) => stream(call, () => doPut(flight, call)),
-      DoAction: (call: Stream) => stream(call, () => doAction(flight, call)),
+      GetFlightInfo: unary(async (call, signal) => {
+        const descriptor = flightDescriptor.decode(call.request);
+        return flightInfo.encode(await flightOf(call).flightInfo(descriptor, signal));
+      }),
+      GetSchema: unary(async (call) => {
+        const descriptor = flightDescriptor.decode(call.request);
+        return schemaResult.encode({ schema: await flightOf(call).schema(descriptor) });
+      }),
+      DoGet: (call: Stream) => stream(call, async () => doGet(flightOf(call), call)),
+      DoPut: (call: Duplex) => stream(call, async () => doPut(flightOf(call), call)),
+      DoAction: (call: Stream) => stream(call, async () => doAction(flightOf(call), call)),
       ListActions: (call: Stream) => {
         for (const [type, description] of actions) {
           call.write(actionType.encode({ type, description }));
@@ -80,7 +97,9 @@ export function createFlightService({ sql }: { readonly sql: SqlService }): Grpc
         call.end();
       },
     },
-    close: () => flight.close(),
+    close() {
+      for (const flight of Object.values(flights)) flight.close();
+    },
   };
 }
 
@@ -102,9 +121,11 @@ function method(
   };
 }
 
-function unary(answer: (request: Buffer, signal: AbortSignal) => Promise<Buffer>) {
-  return (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
-    answer(call.request, cancelledWith(call).signal).then(
+type Call = ServerUnaryCall<Buffer, Buffer>;
+
+function unary(answer: (call: Call, signal: AbortSignal) => Promise<Buffer>) {
+  return (call: Call, callback: sendUnaryData<Buffer>): void => {
+    answer(call, cancelledWith(call).signal).then(
       (response) => callback(null, response),
       (error: unknown) => callback(toStatus(error)),
     );
@@ -119,7 +140,8 @@ function stream(call: Stream | Duplex, run: () => Promise<void>): void {
  * Drivers take the token from the header, from the trailer or from the answer, and may end their
  * side without having sent a message (reference flight-sql, 1.5).
  */
-function handshake(call: Duplex): void {
+function handshake(guard: Guard, call: Duplex): void {
+  const token = `Bearer ${guard.login(call.metadata) ?? openToken}`;
   const metadata = new Metadata();
   metadata.set('authorization', token);
   call.sendMetadata(metadata);

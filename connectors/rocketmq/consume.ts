@@ -9,14 +9,11 @@ import { clientIdOf, takesBatches } from './client-id.ts';
 import { type Duration, decode, encode, fromMillis, millisOf } from './codec.ts';
 import { deliveredPiece } from './deliver.ts';
 import { type FilterExpression, filterOf } from './filters.ts';
+import { type Named, namesOf } from './namespace.ts';
 import type { Polls } from './polls.ts';
 import type { MessagingOptions, StreamCall, UnaryCall } from './service.ts';
 import { multipleResults, noNewMessage, ok, type Status, statusOf } from './status.ts';
 import { delimited } from './wire.ts';
-
-interface Named {
-  readonly name?: string;
-}
 
 interface ReceiveRequest {
   readonly group?: Named;
@@ -49,7 +46,8 @@ export class ConsumeMethods {
       const popped = await this.#pop(call);
       const status = popped.length === 0 ? noNewMessage : ok;
       call.write(encode('ReceiveMessageResponse', { status }));
-      for (const message of popped) call.write(delimited(2, [deliver(message)]));
+      const names = namesOf(call);
+      for (const message of popped) call.write(delimited(2, [names.localized(deliver(message))]));
       const now = fromMillis(this.#clock.nowMs());
       call.write(encode('ReceiveMessageResponse', { delivery_timestamp: now }));
     } catch (error) {
@@ -64,7 +62,7 @@ export class ConsumeMethods {
     const member = memberOf(call, request.group);
     const popped = await this.#consumers.pop({
       ...member,
-      topic: request.message_queue?.topic?.name ?? '',
+      topic: namesOf(call).topic(request.message_queue?.topic),
       filter: filterOf(request.filter_expression),
       max: Math.max(1, Math.min(request.batch_size ?? 1, limits.receiveBatchMax)),
       invisibleMs:
@@ -142,13 +140,13 @@ export class ConsumeMethods {
     const request = decode<ForwardRequest>('ForwardMessageToDeadLetterQueueRequest', call.request);
     const { group, topic, receipt_handle: handle = '' } = request;
     const member = memberOf(call, group);
-    await this.#consumers.forwardToDeadLetters(member, topic?.name ?? '', handle);
+    await this.#consumers.forwardToDeadLetters(member, namesOf(call).topic(topic), handle);
     return encode('ForwardMessageToDeadLetterQueueResponse', { status: ok });
   }
 }
 
 function memberOf(call: UnaryCall | StreamCall, group: Named | undefined): Member {
-  const name = group?.name ?? '';
+  const name = namesOf(call).group(group);
   checkGroupName(name);
   return { group: name, clientId: clientIdOf(call) };
 }

@@ -120,7 +120,12 @@ function orderKeyOf(messageGroup: string): number {
 }
 
 /** The message for another topic, with more system properties; all else as it came. */
-function rewritten(bytes: Buffer, message: ScannedMessage, topic: string, added: Buffer): Buffer {
+export function rewritten(
+  bytes: Buffer,
+  message: ScannedMessage,
+  topic: string,
+  added: Buffer,
+): Buffer {
   const { start, end, systemStart, systemTag, systemEnd, topicStart, topicEnd } = message;
   const resource = delimited(1, [delimited(2, [Buffer.from(topic)])]);
   const system = delimited(3, [bytes.subarray(systemStart, systemEnd), added]);

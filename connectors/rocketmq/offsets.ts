@@ -4,6 +4,7 @@ import type { Topics } from '../../engine/broker/topics.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type { Store } from '../../storage/store.ts';
 import { type Duration, decode, encode, millisOf } from './codec.ts';
+import { type Named, namesOf } from './namespace.ts';
 import { type QueueName, queueNamed } from './queue-name.ts';
 import type { MessagingOptions, UnaryCall } from './service.ts';
 import { ok } from './status.ts';
@@ -22,14 +23,14 @@ export class OffsetMethods {
     this.#consumers = consumers;
   }
 
-  async queryOffset({ request }: UnaryCall): Promise<Buffer> {
+  async queryOffset(call: UnaryCall): Promise<Buffer> {
     interface OffsetRequest {
       readonly message_queue?: QueueName;
       readonly query_offset_policy?: string;
       readonly timestamp?: Duration;
     }
-    const query = decode<OffsetRequest>('QueryOffsetRequest', request);
-    const { topicId, queueId } = queueNamed(this.#topics, query.message_queue);
+    const query = decode<OffsetRequest>('QueryOffsetRequest', call.request);
+    const { topicId, queueId } = queueNamed(this.#topics, call, query.message_queue);
     const { minOffset, maxOffset } = await this.#store.range(topicId, queueId);
     let offset = minOffset;
     if (query.query_offset_policy === 'END') offset = maxOffset;
@@ -41,14 +42,14 @@ export class OffsetMethods {
   }
 
   /** How far the group is: its first unfinished message on the queue. */
-  async getOffset({ request }: UnaryCall): Promise<Buffer> {
+  async getOffset(call: UnaryCall): Promise<Buffer> {
     interface GetRequest {
-      readonly group?: { readonly name?: string };
+      readonly group?: Named;
       readonly message_queue?: QueueName;
     }
-    const query = decode<GetRequest>('GetOffsetRequest', request);
-    const { topicId, queueId } = queueNamed(this.#topics, query.message_queue);
-    const { name } = this.#groups.get(query.group?.name ?? '');
+    const query = decode<GetRequest>('GetOffsetRequest', call.request);
+    const { topicId, queueId } = queueNamed(this.#topics, call, query.message_queue);
+    const { name } = this.#groups.get(namesOf(call).group(query.group));
     const places = await this.#consumers.progress(name);
     const place = places.find((of) => of.topicId === topicId && of.queueId === queueId);
     if (place === undefined) {
@@ -58,15 +59,15 @@ export class OffsetMethods {
   }
 
   /** Puts the group elsewhere on the queue. Throws ILLEGAL_OFFSET outside what the queue holds. */
-  async updateOffset({ request }: UnaryCall): Promise<Buffer> {
+  async updateOffset(call: UnaryCall): Promise<Buffer> {
     interface UpdateRequest {
-      readonly group?: { readonly name?: string };
+      readonly group?: Named;
       readonly message_queue?: QueueName;
       readonly offset?: number;
     }
-    const update = decode<UpdateRequest>('UpdateOffsetRequest', request);
-    const { topic, topicId, queueId } = queueNamed(this.#topics, update.message_queue);
-    const { name } = await this.#groups.use(update.group?.name ?? '');
+    const update = decode<UpdateRequest>('UpdateOffsetRequest', call.request);
+    const { topic, topicId, queueId } = queueNamed(this.#topics, call, update.message_queue);
+    const { name } = await this.#groups.use(namesOf(call).group(update.group));
     const offset = update.offset ?? 0;
     const { minOffset, maxOffset } = await this.#store.range(topicId, queueId);
     if (offset < minOffset || offset > maxOffset) {

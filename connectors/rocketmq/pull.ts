@@ -8,6 +8,7 @@ import { type Duration, decode, encode } from './codec.ts';
 import { deliveredPiece } from './deliver.ts';
 import { type FilterExpression, filterOf } from './filters.ts';
 import { messagesOf } from './message-format.ts';
+import { namesOf } from './namespace.ts';
 import type { Polls } from './polls.ts';
 import { type QueueName, queueNamed } from './queue-name.ts';
 import { isTakenOut } from './scan.ts';
@@ -58,7 +59,8 @@ export class PullMethod {
   /** Without a time to wait it does not wait. */
   async #wait(call: StreamCall): Promise<{ messages: Buffer[]; nextOffset: number }> {
     const request = decode<PullRequest>('PullMessageRequest', call.request);
-    const { topicId, queueId } = queueNamed(this.#topics, request.message_queue);
+    const { topicId, queueId } = queueNamed(this.#topics, call, request.message_queue);
+    const names = namesOf(call);
     const filter = filterOf(request.filter_expression);
     const max = Math.max(1, Math.min(request.batch_size ?? 32, pullBatchMax));
     const signal = this.#polls.open(call);
@@ -68,7 +70,7 @@ export class PullMethod {
     for (let offset = request.offset ?? 0; ; ) {
       const wakes = this.#consumers.wakes(topicId);
       const pulled = await pullQueue({ ...where, offset, takesBatches: takesBatches(call) });
-      const messages = deliver(pulled, queueId);
+      const messages = deliver(pulled, queueId).map(names.localized);
       const left = untilMs - this.#clock.monotonicMs();
       const hasMoved = pulled.nextOffset > offset;
       offset = pulled.nextOffset;

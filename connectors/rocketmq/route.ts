@@ -4,21 +4,25 @@ import { acceptedTypes } from '../../engine/broker/message-check.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { decode, encode, type Fields } from './codec.ts';
+import { type Named, type Names, namesOf } from './namespace.ts';
 import type { UnaryCall } from './service.ts';
 import { ok } from './status.ts';
 
 interface RouteRequest {
-  readonly topic?: { readonly name?: string };
-  readonly group?: { readonly name?: string };
+  readonly topic?: Named;
+  readonly group?: Named;
   readonly endpoints?: Fields;
 }
 
 /** The queues of a topic. The broker's address is the one that the client reached us at. */
-async function queuesOf(topics: Topics, { topic, endpoints }: RouteRequest): Promise<Fields[]> {
-  const found = await usedTopic(topics, topic?.name ?? '');
-  const { name, queues } = found;
-  return Array.from({ length: queues }, (_, id) => ({
-    topic: { ...topic, name },
+async function queuesOf(
+  topics: Topics,
+  names: Names,
+  { topic, endpoints }: RouteRequest,
+): Promise<Fields[]> {
+  const found = await usedTopic(topics, names.topic(topic));
+  return Array.from({ length: found.queues }, (_, id) => ({
+    topic,
     id,
     permission: 'READ_WRITE',
     broker: { name: 'millrace', id: 0, endpoints },
@@ -26,9 +30,9 @@ async function queuesOf(topics: Topics, { topic, endpoints }: RouteRequest): Pro
   }));
 }
 
-export async function queryRoute(topics: Topics, { request }: UnaryCall): Promise<Buffer> {
-  const route = decode<RouteRequest>('QueryRouteRequest', request);
-  const queues = await queuesOf(topics, route);
+export async function queryRoute(topics: Topics, call: UnaryCall): Promise<Buffer> {
+  const route = decode<RouteRequest>('QueryRouteRequest', call.request);
+  const queues = await queuesOf(topics, namesOf(call), route);
   return encode('QueryRouteResponse', { status: ok, message_queues: queues });
 }
 
@@ -50,11 +54,14 @@ async function usedTopic(topics: Topics, name: string): Promise<TopicCreated> {
 export async function queryAssignment(
   topics: Topics,
   groups: Groups,
-  { request }: UnaryCall,
+  call: UnaryCall,
 ): Promise<Buffer> {
-  const query = decode<RouteRequest>('QueryAssignmentRequest', request);
-  const { fifo } = await groups.use(query.group?.name ?? '');
-  const queues = (await queuesOf(topics, query)).map(({ accept_message_types, ...queue }) => queue);
+  const query = decode<RouteRequest>('QueryAssignmentRequest', call.request);
+  const names = namesOf(call);
+  const { fifo } = await groups.use(names.group(query.group));
+  const queues = (await queuesOf(topics, names, query)).map(
+    ({ accept_message_types, ...queue }) => queue,
+  );
   const assigned = fifo ? queues : [{ ...queues[0], id: -1 }];
   const assignments = assigned.map((message_queue) => ({ message_queue }));
   return encode('QueryAssignmentResponse', { status: ok, assignments });

@@ -12,6 +12,8 @@ export interface ScannedMessage {
   readonly start: number;
   readonly end: number;
   readonly topic: string;
+  /** As the client wrote it; empty in most. */
+  readonly topicNamespace: string;
   /** The topic field with its tag; both 0 when there is none. */
   readonly topicStart: number;
   readonly topicEnd: number;
@@ -68,6 +70,7 @@ export function isTakenOut({ start, end }: ScannedMessage): boolean {
 function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage {
   const reader = new WireReader(bytes, start, end);
   let topic = '';
+  let topicNamespace = '';
   let topicStart = 0;
   let topicEnd = 0;
   let bodyStart = 0;
@@ -79,7 +82,13 @@ function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage 
   const propertyKeys: string[] = [];
   while (reader.next()) {
     if (reader.is(1)) {
-      topic = resourceName(bytes, reader.start, reader.stop);
+      topic = '';
+      topicNamespace = '';
+      const resource = new WireReader(bytes, reader.start, reader.stop);
+      while (resource.next()) {
+        if (resource.is(2)) topic = checkedText(resource);
+        else if (resource.is(1)) topicNamespace = checkedText(resource);
+      }
       topicStart = reader.tagStart;
       topicEnd = reader.stop;
     } else if (reader.is(2)) {
@@ -104,6 +113,7 @@ function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage 
     start,
     end,
     topic,
+    topicNamespace,
     topicStart,
     topicEnd,
     bodyStart,
@@ -131,13 +141,6 @@ function scanMessage(bytes: Buffer, start: number, end: number): ScannedMessage 
     propertyBytes: propertyBytes + system.propertyBytes,
     propertyKeys,
   };
-}
-
-function resourceName(bytes: Buffer, start: number, end: number): string {
-  const reader = new WireReader(bytes, start, end);
-  let name = '';
-  while (reader.next()) if (reader.is(2)) name = checkedText(reader);
-  return name;
 }
 
 export function scanProperty(bytes: Buffer, start: number, end: number) {

@@ -1,6 +1,7 @@
 import type { Delays } from '../../engine/broker/delays.ts';
 import { checkMessage, checkRequest } from '../../engine/broker/message-check.ts';
 import type { Publisher } from '../../engine/broker/publisher.ts';
+import type { RateLimits } from '../../engine/broker/rate-limits.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import type { Transactions } from '../../engine/broker/transactions.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -8,16 +9,13 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { decode, encode } from './codec.ts';
 import { parkedMessage } from './message-format.ts';
+import { type Named, namesOf, withFullNames } from './namespace.ts';
 import { packedParts, unfitForPacking } from './packed.ts';
 import { type ScannedMessage, scanSendRequest } from './scan.ts';
 import { acceptedResponse } from './send-response.ts';
 import type { MessagingOptions, UnaryCall } from './service.ts';
 import { multipleResults, ok, statusOf } from './status.ts';
 import { delimited } from './wire.ts';
-
-interface Named {
-  readonly name?: string;
-}
 
 /** What producers call. */
 export class SendMethods {
@@ -27,7 +25,13 @@ export class SendMethods {
   readonly #transactions: Transactions;
   readonly #clock: Clock;
 
-  constructor({ publisher, topics, delays, transactions, clock }: MessagingOptions) {
+  readonly #rates: RateLimits;
+
+  constructor(
+    { publisher, topics, delays, transactions, clock }: MessagingOptions,
+    rates: RateLimits,
+  ) {
+    this.#rates = rates;
     this.#publisher = publisher;
     this.#topics = topics;
     this.#delays = delays;
@@ -36,8 +40,11 @@ export class SendMethods {
   }
 
   /** One result a message, in their order (reference rocketmq-v2, 1.12). */
-  async send({ request }: UnaryCall): Promise<Buffer> {
-    const messages = scanSendRequest(request);
+  async send(call: UnaryCall): Promise<Buffer> {
+    const scanned = scanSendRequest(call.request);
+    const { request, messages } = withFullNames(call.request, scanned, namesOf(call));
+    const [first] = messages;
+    if (first?.isPacked === false) this.#rates.takeMessages(first.topic, messages.length);
     if (messages.some(({ isPacked }) => isPacked)) return this.#sendPacked(request, messages);
     if (messages.some((message) => this.#mustWait(message))) return this.#park(request, messages);
     return acceptedResponse(messages, await this.#publisher.publish(request, messages));
@@ -47,7 +54,9 @@ export class SendMethods {
   async #sendPacked(request: Buffer, messages: readonly ScannedMessage[]): Promise<Buffer> {
     const [envelope] = messages;
     if (messages.length !== 1) throw unfitForPacking('a request has other messages beside them');
-    const offset = await this.#publisher.publishPacked(request, packedParts(request, envelope!));
+    const parts = packedParts(request, envelope!);
+    this.#rates.takeMessages(envelope!.topic, parts.count);
+    const offset = await this.#publisher.publishPacked(request, parts);
     return acceptedResponse(messages, [offset]);
   }
 
@@ -87,25 +96,28 @@ export class SendMethods {
     return { ...sent(message, offset), recall_handle: handle };
   }
 
-  async recall({ request }: UnaryCall): Promise<Buffer> {
+  async recall(call: UnaryCall): Promise<Buffer> {
     interface RecallRequest {
       readonly topic?: Named;
       readonly recall_handle?: string;
     }
-    const { topic, recall_handle: handle } = decode<RecallRequest>('RecallMessageRequest', request);
-    const { name } = this.#topics.get(topic?.name ?? '');
+    const { topic, recall_handle: handle } = decode<RecallRequest>(
+      'RecallMessageRequest',
+      call.request,
+    );
+    const { name } = this.#topics.get(namesOf(call).topic(topic));
     const messageId = await this.#delays.recall(name, handle ?? '');
     return encode('RecallMessageResponse', { status: ok, message_id: messageId });
   }
 
-  async endTransaction({ request }: UnaryCall): Promise<Buffer> {
+  async endTransaction(call: UnaryCall): Promise<Buffer> {
     interface EndRequest {
       readonly topic?: Named;
       readonly transaction_id?: string;
       readonly resolution?: string;
     }
-    const end = decode<EndRequest>('EndTransactionRequest', request);
-    const topic = end.topic?.name ?? '';
+    const end = decode<EndRequest>('EndTransactionRequest', call.request);
+    const topic = namesOf(call).topic(end.topic);
     const { resolution } = end;
     if (resolution !== 'COMMIT' && resolution !== 'ROLLBACK') {
       throw new MillraceError('INVALID_ARGUMENT', 'a transaction is committed or rolled back');

@@ -7,17 +7,21 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Broker } from '../../engine/broker/open-broker.ts';
+import { RateLimits } from '../../engine/broker/rate-limits.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../storage/store.ts';
+import { type Guard, openGuard } from '../auth/guard.ts';
 import type { GrpcService } from '../grpc/service.ts';
 import { clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
 import { ConsumeMethods } from './consume.ts';
+import { namesOf } from './namespace.ts';
 import { OffsetMethods } from './offsets.ts';
 import { Polls } from './polls.ts';
 import { rocketmqProto } from './proto.ts';
 import { PullMethod } from './pull.ts';
+import { methodRights } from './rights.ts';
 import { queryAssignment, queryRoute } from './route.ts';
 import { SendMethods } from './send.ts';
 import { ok, statusOf } from './status.ts';
@@ -27,6 +31,10 @@ export interface MessagingOptions extends Broker {
   readonly store: Store;
   readonly topics: Topics;
   readonly clock: Clock;
+  /** Everybody may everything without it. */
+  readonly guard?: Guard;
+  /** Nobody is held back without it. */
+  readonly rates?: RateLimits;
 }
 
 export type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
@@ -75,41 +83,60 @@ const definition: ServiceDefinition = Object.fromEntries(
 
 /** `apache.rocketmq.v2.MessagingService` over the broker. */
 export function createMessagingService(options: MessagingOptions): GrpcService {
-  const send = new SendMethods(options);
+  const { guard = openGuard, rates = new RateLimits({}, options.clock) } = options;
+  /** What is asked of every request: who sends it, that it is not one too many, and a grant. */
+  const admit = (method: string, call: UnaryCall | StreamCall) => {
+    rates.takeRequest(clientIdOf(call));
+    guard.check(call.metadata, () => methodRights[method]!(call.request, namesOf(call)));
+  };
+  const unary = (method: string, run: Unary) =>
+    answering(`${method}Response`, (call) => {
+      admit(method, call);
+      return run(call);
+    });
+  const streaming =
+    (method: string, run: (call: StreamCall) => Promise<void>) => (call: StreamCall) => {
+      try {
+        admit(method, call);
+      } catch (error) {
+        call.write(encode(`${method}Response`, { status: statusOf(error) }));
+        return call.end();
+      }
+      return run(call);
+    };
+  const send = new SendMethods(options, rates);
   const polls = new Polls(options.clock);
-  const telemetry = new Telemetry(options, polls);
+  const telemetry = new Telemetry({ ...options, guard }, polls);
   options.transactions.askProducer = telemetry.askProducer;
   const consume = new ConsumeMethods(options, polls);
   const offsets = new OffsetMethods(options);
   const pull = new PullMethod(options, polls);
   const handlers: UntypedServiceImplementation = {
-    QueryRoute: unary('QueryRouteResponse', (call) => queryRoute(options.topics, call)),
-    QueryAssignment: unary('QueryAssignmentResponse', (call) =>
+    QueryRoute: unary('QueryRoute', (call) => queryRoute(options.topics, call)),
+    QueryAssignment: unary('QueryAssignment', (call) =>
       queryAssignment(options.topics, options.groups, call),
     ),
-    SendMessage: unary('SendMessageResponse', (call) => send.send(call)),
-    RecallMessage: unary('RecallMessageResponse', (call) => send.recall(call)),
-    EndTransaction: unary('EndTransactionResponse', (call) => send.endTransaction(call)),
-    Heartbeat: unary('HeartbeatResponse', (call) => {
+    SendMessage: unary('SendMessage', (call) => send.send(call)),
+    RecallMessage: unary('RecallMessage', (call) => send.recall(call)),
+    EndTransaction: unary('EndTransaction', (call) => send.endTransaction(call)),
+    Heartbeat: unary('Heartbeat', (call) => {
       decode('HeartbeatRequest', call.request);
       options.clients.seen(clientIdOf(call));
       return encode('HeartbeatResponse', { status: ok });
     }),
-    NotifyClientTermination: unary('NotifyClientTerminationResponse', (call) =>
-      consume.terminate(call),
-    ),
-    AckMessage: unary('AckMessageResponse', (call) => consume.ack(call)),
-    ChangeInvisibleDuration: unary('ChangeInvisibleDurationResponse', (call) =>
+    NotifyClientTermination: unary('NotifyClientTermination', (call) => consume.terminate(call)),
+    AckMessage: unary('AckMessage', (call) => consume.ack(call)),
+    ChangeInvisibleDuration: unary('ChangeInvisibleDuration', (call) =>
       consume.changeInvisible(call),
     ),
-    ForwardMessageToDeadLetterQueue: unary('ForwardMessageToDeadLetterQueueResponse', (call) =>
+    ForwardMessageToDeadLetterQueue: unary('ForwardMessageToDeadLetterQueue', (call) =>
       consume.forwardToDeadLetters(call),
     ),
-    GetOffset: unary('GetOffsetResponse', (call) => offsets.getOffset(call)),
-    UpdateOffset: unary('UpdateOffsetResponse', (call) => offsets.updateOffset(call)),
-    QueryOffset: unary('QueryOffsetResponse', (call) => offsets.queryOffset(call)),
-    ReceiveMessage: (call: StreamCall) => consume.receive(call),
-    PullMessage: (call: StreamCall) => pull.pull(call),
+    GetOffset: unary('GetOffset', (call) => offsets.getOffset(call)),
+    UpdateOffset: unary('UpdateOffset', (call) => offsets.updateOffset(call)),
+    QueryOffset: unary('QueryOffset', (call) => offsets.queryOffset(call)),
+    ReceiveMessage: streaming('ReceiveMessage', (call) => consume.receive(call)),
+    PullMessage: streaming('PullMessage', (call) => pull.pull(call)),
     Telemetry: (call: ServerDuplexStream<Buffer, Buffer>) => telemetry.open(call),
   };
   return {
@@ -125,7 +152,7 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
 }
 
 /** Errors become the status of an otherwise empty response. */
-function unary(response: string, run: Unary) {
+function answering(response: string, run: Unary) {
   return (call: UnaryCall, callback: sendUnaryData<Buffer>) => {
     Promise.resolve()
       .then(() => run(call))

@@ -2,12 +2,16 @@ import type { GroupSettings } from '../../engine/broker/catalogue-record.ts';
 import { defaultGroup } from '../../engine/broker/groups.ts';
 import { limits } from '../../platform/limits.ts';
 import { type Fields, fromMillis } from './codec.ts';
+import type { Named } from './namespace.ts';
 
 /** A client's Settings as decoded; unknown parts are echoed. */
 export interface ClientSettings extends Fields {
   readonly client_type?: string;
-  readonly publishing?: Fields & { readonly topics?: readonly { readonly name?: string }[] };
-  readonly subscription?: Fields & { readonly group?: { readonly name?: string } };
+  readonly publishing?: Fields & { readonly topics?: readonly Named[] };
+  readonly subscription?: Fields & {
+    readonly group?: Named;
+    readonly subscriptions?: readonly { readonly topic?: Named }[];
+  };
   readonly access_point?: Fields;
   readonly user_agent?: { readonly language?: string; readonly version?: string };
 }

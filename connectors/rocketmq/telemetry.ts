@@ -4,11 +4,14 @@ import type { Groups } from '../../engine/broker/groups.ts';
 import type { AskProducer } from '../../engine/broker/transactions.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import type { Guard } from '../auth/guard.ts';
 import { clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
 import { deliveredMessage } from './deliver.ts';
 import { bytesOf } from './message-format.ts';
+import { namesOf } from './namespace.ts';
 import type { Polls } from './polls.ts';
+import { settingsRights } from './rights.ts';
 import { scanSendRequest } from './scan.ts';
 import { answerSettings, type ClientSettings } from './settings.ts';
 import { ok, statusOf } from './status.ts';
@@ -20,6 +23,7 @@ export interface TelemetryOptions {
   readonly groups: Groups;
   readonly clients: Clients;
   readonly clock: Clock;
+  readonly guard: Guard;
 }
 
 /**
@@ -93,7 +97,8 @@ export class Telemetry {
       storeTimeMs,
     });
     const id = delimited(2, [Buffer.from(transactionId)]);
-    stream.write(delimited(5, [delimited(1, [message]), id]));
+    const local = namesOf(stream).localized(message);
+    stream.write(delimited(5, [delimited(1, [local]), id]));
     return true;
   };
 
@@ -114,9 +119,10 @@ export class Telemetry {
     if (settings.publishing === undefined && settings.subscription === undefined) {
       throw new MillraceError('INVALID_ARGUMENT', 'the settings are of no producer or consumer');
     }
-    const name = settings.subscription?.group?.name;
-    const group =
-      name === undefined || name === '' ? undefined : await this.#options.groups.use(name);
+    const names = namesOf(call);
+    this.#options.guard.check(call.metadata, () => settingsRights(settings, names));
+    const name = names.group(settings.subscription?.group);
+    const group = name === '' ? undefined : await this.#options.groups.use(name);
     const { clients, clock } = this.#options;
     clients.describe({
       clientId: clientIdOf(call),
@@ -131,7 +137,8 @@ export class Telemetry {
     });
     if (!this.#streams.has(call)) return;
     this.#forgetProducer(call);
-    for (const { name: topic = '' } of settings.publishing?.topics ?? []) {
+    for (const resource of settings.publishing?.topics ?? []) {
+      const topic = names.topic(resource);
       this.#producers.set(topic, (this.#producers.get(topic) ?? new Set()).add(call));
     }
     call.write(answer);

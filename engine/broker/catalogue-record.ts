@@ -9,6 +9,8 @@ export type CatalogueRecord =
   | TopicDropped
   | GroupCreated
   | GroupDropped
+  | UserCreated
+  | UserDropped
   | RelationCreated
   | RelationRenamed
   | RelationDropped;
@@ -81,6 +83,33 @@ export interface GroupCreated extends GroupSettings {
 export interface GroupDropped {
   readonly op: 'group-dropped';
   readonly name: string;
+}
+
+/** What an access key may do with topics or groups, or with SQL. */
+export interface Grant {
+  readonly kind: 'topic' | 'group' | 'sql';
+  /** A name, or with * behind it the beginning of names; for SQL `*`. */
+  readonly name: string;
+  readonly actions: readonly ('publish' | 'subscribe' | 'admin')[];
+}
+
+export interface UserSettings {
+  readonly secretKey: string;
+  /** May do everything. */
+  readonly admin: boolean;
+  readonly grants: readonly Grant[];
+}
+
+/** A new access key; for one that exists, its new settings. */
+export interface UserCreated extends UserSettings {
+  readonly op: 'user-created';
+  readonly accessKey: string;
+  readonly timeMs: number;
+}
+
+export interface UserDropped {
+  readonly op: 'user-dropped';
+  readonly accessKey: string;
 }
 
 /** First offset of each queue of a topic, by queue id. */

@@ -64,12 +64,12 @@ export class Topics {
 
   /**
    * The topic that a client names, made now if need be. Throws TOPIC_NOT_FOUND where topics are not
-   * made by use, ILLEGAL_TOPIC for a name that none may have. Names with % are not made by use:
-   * they are those of dead letters and the like.
+   * made by use, ILLEGAL_TOPIC for a name that none may have. Names that begin with % are not made
+   * by use: they are those of dead letters and the like.
    */
   async use(name: string): Promise<TopicCreated> {
     const topic = this.find(name);
-    if (topic !== undefined || !this.#autoCreate || name.includes('%')) return this.get(name);
+    if (topic !== undefined || !this.#autoCreate || name.startsWith('%')) return this.get(name);
     checkClientName(name);
     await this.create(name, { queues: limits.autoTopicQueues, ifNotExists: true });
     return this.get(name);
@@ -224,7 +224,8 @@ function isInternal(name: string): boolean {
 
 /** Names that clients may give; some are RocketMQ's own (reference rocketmq-v2, 1.11). */
 function checkClientName(name: string): void {
-  if (name.length <= limits.topicNameMax && /^[a-zA-Z0-9_-]+$/.test(name)) {
+  // Of a namespace it is NAMESPACE%NAME.
+  if (name.length <= limits.topicNameMax && /^([a-zA-Z0-9_-]+%)?[a-zA-Z0-9_-]+$/.test(name)) {
     if (!reservedTopics.has(name) && !name.startsWith('rmq_sys_')) return;
   }
   throw new MillraceError('ILLEGAL_TOPIC', `"${name}" is not a name for a topic`);

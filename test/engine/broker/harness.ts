@@ -2,6 +2,7 @@ import { encode, fromMillis } from '../../../connectors/rocketmq/codec.ts';
 import { messageKeys } from '../../../connectors/rocketmq/keyed-messages.ts';
 import { parkedMessage, rocketmqFormat } from '../../../connectors/rocketmq/message-format.ts';
 import { scanSendRequest } from '../../../connectors/rocketmq/scan.ts';
+import { Access } from '../../../engine/broker/access.ts';
 import type { TopicMessageType } from '../../../engine/broker/catalogue-record.ts';
 import { Groups } from '../../../engine/broker/groups.ts';
 import { keyedEntries } from '../../../engine/broker/keyed-entries.ts';
@@ -60,6 +61,7 @@ export async function openTestBroker(
   const systemTopic = new SystemTopic(store);
   const topics = new Topics(systemTopic, clock);
   const groups = new Groups(systemTopic, clock);
+  const access = new Access(systemTopic, clock);
   await systemTopic.open();
   const broker = await openBroker({
     store,
@@ -83,6 +85,7 @@ export async function openTestBroker(
     topics,
     admin,
     groups,
+    access,
     clients,
     consumers,
     publisher,
