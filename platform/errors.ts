@@ -28,6 +28,9 @@ export const errorCodes = [
   'ILLEGAL_INVISIBLE_TIME',
   'ILLEGAL_OFFSET',
   'OFFSET_NOT_FOUND', // the group has none on the queue
+  'ILLEGAL_LITE_TOPIC',
+  'LITE_TOPIC_QUOTA_EXCEEDED',
+  'LITE_SUBSCRIPTION_QUOTA_EXCEEDED',
   'PROPERTIES_TOO_LARGE',
   'MESSAGE_TYPE_CONFLICT', // the topic does not take messages of this type
   'CLIENT_ID_REQUIRED',

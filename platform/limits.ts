@@ -78,6 +78,10 @@ export const limits = {
   autoTopicQueues: 4,
   topicNameMax: 127,
   namespaceMax: 60,
+  /** Of RocketMQ's brokers: lite topics in all, those of one client, bytes of a name (1.20). */
+  liteTopicsMax: 20_000,
+  liteSubscriptionsMax: 2000,
+  liteTopicBytesMax: 64,
   groupNameMax: 120,
   /** Rows of one arrangement chunk, the unit that a snapshot pins (DESIGN section 7). */
   chunkRows: 4096,

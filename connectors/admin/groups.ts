@@ -83,8 +83,10 @@ function queuesOf({ name, queues }: TopicCreated, queue: number | undefined): nu
   throw new MillraceError('INVALID_ARGUMENT', `topic "${name}" has no queue ${queue}`);
 }
 
-function settingsOf({ fifo, broadcast, max_attempts, start }: WireGroup): Partial<GroupSettings> {
+function settingsOf(group: WireGroup): Partial<GroupSettings> {
+  const { fifo, broadcast, exclusive, max_attempts, start } = group;
   return {
+    ...(exclusive === undefined ? {} : { exclusive }),
     ...(fifo === undefined ? {} : { fifo }),
     ...(broadcast === undefined ? {} : { broadcast }),
     ...(max_attempts === undefined ? {} : { maxAttempts: max_attempts }),
@@ -99,8 +101,9 @@ function startOf(text: string): GroupSettings['start'] {
   throw new MillraceError('INVALID_ARGUMENT', `"${text}" is no place for a group to start`);
 }
 
-function wireGroup({ name, fifo, broadcast, maxAttempts, start }: GroupCreated): WireGroup {
-  return { name, fifo, broadcast, max_attempts: maxAttempts, start: String(start) };
+function wireGroup(group: GroupCreated): WireGroup {
+  const { name, fifo, broadcast, exclusive = false, maxAttempts, start } = group;
+  return { name, fifo, broadcast, exclusive, max_attempts: maxAttempts, start: String(start) };
 }
 
 function wireClient({ clientId, language, kind, group, sinceMs }: ConnectedClient): WireClient {

@@ -9,6 +9,7 @@ import type { TextRow } from './table.ts';
 export interface GroupFlags {
   readonly fifo?: boolean;
   readonly broadcast?: boolean;
+  readonly exclusive?: boolean;
   readonly maxAttempts?: number;
   /** `beginning`, `end`, or ms since 1970. */
   readonly start?: string;
@@ -133,11 +134,13 @@ export function clientList(context: CliContext, options: ListOptions): Promise<E
   });
 }
 
-function wireGroup(name: string, { fifo, broadcast, maxAttempts, start }: GroupFlags): WireGroup {
+function wireGroup(name: string, flags: GroupFlags): WireGroup {
+  const { fifo, broadcast, exclusive, maxAttempts, start } = flags;
   return {
     name,
     ...(fifo === undefined ? {} : { fifo }),
     ...(broadcast === undefined ? {} : { broadcast }),
+    ...(exclusive === undefined ? {} : { exclusive }),
     ...(maxAttempts === undefined ? {} : { max_attempts: maxAttempts }),
     ...(start === undefined ? {} : { start }),
   };

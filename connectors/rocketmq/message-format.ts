@@ -97,7 +97,7 @@ export function isTransaction({ messageType }: ScannedMessage): boolean {
 }
 
 export function parkedMessage(message: ScannedMessage): ParkedMessage {
-  const { topic, messageId, tag, deliverAtMs, recoveryMs, messageGroup, keys } = message;
+  const { topic, messageId, tag, deliverAtMs, recoveryMs, messageGroup, keys, liteTopic } = message;
   return {
     topic,
     messageId,
@@ -106,6 +106,7 @@ export function parkedMessage(message: ScannedMessage): ParkedMessage {
     recoveryMs,
     messageGroup,
     key: keys[0],
+    liteTopic,
     isTransaction: isTransaction(message),
   };
 }

@@ -81,11 +81,13 @@ message Settings {
   Metric metric = 8;
 }
 message RecoverOrphanedTransactionCommand { Message message = 1; string transaction_id = 2; }
+message NotifyUnsubscribeLiteCommand { string lite_topic = 1; }
 message TelemetryCommand {
   optional Status status = 1;
   oneof command {
     Settings settings = 2;
     RecoverOrphanedTransactionCommand recover_orphaned_transaction_command = 5;
+    NotifyUnsubscribeLiteCommand notify_unsubscribe_lite_command = 9;
   }
 }
 
@@ -161,6 +163,20 @@ message UpdateOffsetRequest { Resource group = 1; MessageQueue message_queue = 2
 message UpdateOffsetResponse { Status status = 1; }
 message QueryOffsetRequest { MessageQueue message_queue = 1; QueryOffsetPolicy query_offset_policy = 2; optional google.protobuf.Timestamp timestamp = 3; }
 message QueryOffsetResponse { Status status = 1; int64 offset = 2; }
+enum LiteSubscriptionAction { PARTIAL_ADD = 0; PARTIAL_REMOVE = 1; COMPLETE_ADD = 2; COMPLETE_REMOVE = 3; }
+message OffsetOption {
+  enum Policy { LAST = 0; MIN = 1; MAX = 2; }
+  oneof offset_type { Policy policy = 1; int64 offset = 2; int64 tail_n = 3; int64 timestamp = 4; }
+}
+message SyncLiteSubscriptionRequest {
+  LiteSubscriptionAction action = 1;
+  Resource topic = 2;
+  Resource group = 3;
+  repeated string lite_topic_set = 4;
+  optional int64 version = 5;
+  optional OffsetOption offset_option = 6;
+}
+message SyncLiteSubscriptionResponse { Status status = 1; }
 
 service MessagingService {
   rpc QueryRoute(QueryRouteRequest) returns (QueryRouteResponse);
@@ -178,6 +194,7 @@ service MessagingService {
   rpc ForwardMessageToDeadLetterQueue(ForwardMessageToDeadLetterQueueRequest) returns (ForwardMessageToDeadLetterQueueResponse);
   rpc Telemetry(stream TelemetryCommand) returns (stream TelemetryCommand);
   rpc NotifyClientTermination(NotifyClientTerminationRequest) returns (NotifyClientTerminationResponse);
+  rpc SyncLiteSubscription(SyncLiteSubscriptionRequest) returns (SyncLiteSubscriptionResponse);
   rpc ChangeInvisibleDuration(ChangeInvisibleDurationRequest) returns (ChangeInvisibleDurationResponse);
 }
 `;

@@ -16,6 +16,7 @@ import type { GrpcService } from '../grpc/service.ts';
 import { clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
 import { ConsumeMethods } from './consume.ts';
+import { syncLiteSubscription } from './lite.ts';
 import { namesOf } from './namespace.ts';
 import { OffsetMethods } from './offsets.ts';
 import { Polls } from './polls.ts';
@@ -62,6 +63,7 @@ const methods: Readonly<Record<string, readonly [boolean, boolean]>> = {
   Telemetry: [true, true],
   NotifyClientTermination: [false, false],
   ChangeInvisibleDuration: [false, false],
+  SyncLiteSubscription: [false, false],
 };
 
 /** Every method takes and gives raw bytes: hot ones never decode what they pass on. */
@@ -108,6 +110,7 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
   const polls = new Polls(options.clock);
   const telemetry = new Telemetry({ ...options, guard }, polls);
   options.transactions.askProducer = telemetry.askProducer;
+  options.consumers.lites.notifyEvicted = telemetry.notifyEvicted;
   const consume = new ConsumeMethods(options, polls);
   const offsets = new OffsetMethods(options);
   const pull = new PullMethod(options, polls);
@@ -131,6 +134,9 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     ),
     ForwardMessageToDeadLetterQueue: unary('ForwardMessageToDeadLetterQueue', (call) =>
       consume.forwardToDeadLetters(call),
+    ),
+    SyncLiteSubscription: unary('SyncLiteSubscription', (call) =>
+      syncLiteSubscription(options.consumers, options.groups, call),
     ),
     GetOffset: unary('GetOffset', (call) => offsets.getOffset(call)),
     UpdateOffset: unary('UpdateOffset', (call) => offsets.updateOffset(call)),

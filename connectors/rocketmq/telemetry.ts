@@ -1,6 +1,7 @@
 import { status as grpcStatus, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clients } from '../../engine/broker/clients.ts';
 import type { Groups } from '../../engine/broker/groups.ts';
+import type { NotifyEvicted } from '../../engine/broker/lite-subscriptions.ts';
 import type { AskProducer } from '../../engine/broker/transactions.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
@@ -8,6 +9,7 @@ import type { Guard } from '../auth/guard.ts';
 import { clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
 import { deliveredMessage } from './deliver.ts';
+import { evictionCommand } from './lite.ts';
 import { bytesOf } from './message-format.ts';
 import { namesOf } from './namespace.ts';
 import type { Polls } from './polls.ts';
@@ -100,6 +102,13 @@ export class Telemetry {
     const local = namesOf(stream).localized(message);
     stream.write(delimited(5, [delimited(1, [local]), id]));
     return true;
+  };
+
+  /** A lite topic of the client is another one's now. */
+  readonly notifyEvicted: NotifyEvicted = (clientId, lite) => {
+    for (const stream of this.#streams) {
+      if (clientIdOf(stream) === clientId) stream.write(evictionCommand(lite));
+    }
   };
 
   #forgetProducer(call: TelemetryCall): void {

@@ -67,6 +67,8 @@ export interface GroupSettings {
   readonly fifo: boolean;
   /** Every client gets every message, from the time it first asks. */
   readonly broadcast: boolean;
+  /** A lite topic is one client's at a time, the one that subscribed last. */
+  readonly exclusive?: boolean;
   /** Deliveries of a message before it goes to `%DLQ%NAME`. */
   readonly maxAttempts: number;
   /** Where the group begins on a topic: `end` = when the group was made; a number = a time, ms. */

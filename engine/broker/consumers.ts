@@ -3,6 +3,7 @@ import { limits } from '../../platform/limits.ts';
 import { col, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { queueOf } from './cursor-store.ts';
 import { type ConsumersOptions, GroupQueues, placeOf } from './group-queues.ts';
+import type { LiteSubscriptions, LiteSync } from './lite-subscriptions.ts';
 import { readRow } from './pop-queue.ts';
 import type { Member, Popped, PopRequest } from './pop-request.ts';
 import { Popper } from './popper.ts';
@@ -40,7 +41,7 @@ export class Consumers {
       let last = -1;
       for (let row = 0; row < rowCount; row++) {
         const topicId = values[row * indexRowWidth + col.topicId]!;
-        if (topicId !== last) this.#queues.waiters.wake(topicId);
+        if (topicId !== last) this.#queues.wake(topicId);
         last = topicId;
       }
     });
@@ -69,6 +70,31 @@ export class Consumers {
   /** Up to `max` messages; waits for the first one. None when the time is up or the client left. */
   pop(request: PopRequest): Promise<readonly Popped[]> {
     return this.#popper.pop(request);
+  }
+
+  /** Which lite topics clients have subscribed to. */
+  get lites(): LiteSubscriptions {
+    return this.#queues.lites;
+  }
+
+  /**
+   * A client's change of its lite topics. `start`: where the group begins on those that are new to
+   * the client; it goes on where it was without it. Throws as `LiteSubscriptions.sync`.
+   */
+  async syncLites(sync: LiteSync, start?: LiteStart): Promise<void> {
+    const { topics, store } = this.#options;
+    const parent = topics.get(sync.topic);
+    for (const lite of this.#queues.lites.sync(sync)) {
+      const topic = topics.lite(sync.topic, lite);
+      if (topic === undefined || start === undefined) continue;
+      const { minOffset, maxOffset } = await store.range(topic.topicId, 0);
+      const offset = await liteOffset(start, minOffset, maxOffset, (timeMs) =>
+        store.offsetAtTime(topic.topicId, 0, timeMs),
+      );
+      const { name } = placeOf(this.#queues.readerOf(sync), topic.topicId, 0);
+      this.#queues.cursors.move(name, Math.max(minOffset, Math.min(offset, maxOffset)));
+    }
+    this.#queues.wake(parent.topicId);
   }
 
   /** Changes when the topic gets messages, or others become visible. */
@@ -107,7 +133,7 @@ export class Consumers {
     const { offset, count, stamp } = receipt;
     const next = cursor.postpone(offset, stamp, now, now + invisibleMs, suspend, count);
     this.#queues.cursors.touch(name, cursor);
-    this.#queues.waiters.wake(receipt.topicId);
+    this.#queues.wake(receipt.topicId);
     return encodeReceipt({ ...receipt, stamp: next }, this.#options.store.serverId);
   }
 
@@ -119,7 +145,8 @@ export class Consumers {
     const receipt = this.#receipt(member, receiptHandle);
     const { store, topics, clock, format } = this.#options;
     const { topicId, queueId, offset } = receipt;
-    if (topics.get(topic).topicId !== topicId) throw invalidHandle();
+    const named = topics.get(topic).topicId;
+    if (named !== topicId && named !== topics.parentOf(topicId)?.topicId) throw invalidHandle();
     const { name, cursor } = this.#cursorOf(receipt);
     if (receipt.count > 1) {
       const reason = 'the messages of a batch become dead letters one by one';
@@ -136,7 +163,7 @@ export class Consumers {
       const index = offset - (entry?.baseOffset ?? Infinity);
       if (entry === undefined || index < 0 || format.isTakenOut(entry, index, 1)) {
         // Retention or compaction took it while it was held: there is nothing to keep.
-        if (cursor.finishTaken(claim)) this.#queues.waiters.wake(topicId);
+        if (cursor.finishTaken(claim)) this.#queues.wake(topicId);
         return;
       }
       const taken = { claim, entry, index };
@@ -162,7 +189,7 @@ export class Consumers {
     const { minOffset, maxOffset } = await this.#options.store.range(topicId, queueId);
     const { name } = placeOf(group, topicId, queueId);
     this.#queues.cursors.move(name, Math.max(minOffset, Math.min(offset, maxOffset)));
-    this.#queues.waiters.wake(topicId);
+    this.#queues.wake(topicId);
   }
 
   /** How far the group is on each queue that it has read. */
@@ -211,8 +238,28 @@ export class Consumers {
       changed.add(queueOf(name).topicId);
     }
     this.#queues.cursors.lost(clientId);
-    for (const topicId of changed) this.#queues.waiters.wake(topicId);
+    for (const topicId of changed) this.#queues.wake(topicId);
   }
+}
+
+/** Where to begin on a lite topic (OffsetOption of the protocol). */
+export type LiteStart =
+  | 'MIN'
+  | 'MAX'
+  | { readonly offset: number }
+  | { readonly tail: number }
+  | { readonly timeMs: number };
+
+async function liteOffset(
+  start: LiteStart,
+  minOffset: number,
+  maxOffset: number,
+  atTime: (timeMs: number) => Promise<number>,
+): Promise<number> {
+  if (start === 'MIN') return minOffset;
+  if (start === 'MAX') return maxOffset;
+  if ('offset' in start) return start.offset;
+  return 'tail' in start ? maxOffset - start.tail : atTime(start.timeMs);
 }
 
 function invalidHandle(): MillraceError {

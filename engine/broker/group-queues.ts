@@ -5,6 +5,7 @@ import type { Clients } from './clients.ts';
 import { CursorStore } from './cursor-store.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Groups } from './groups.ts';
+import { LiteSubscriptions } from './lite-subscriptions.ts';
 import type { MessageFormat } from './message-format.ts';
 import type { Taken } from './pop-queue.ts';
 import type { Member, PopRequest } from './pop-request.ts';
@@ -33,6 +34,7 @@ export interface Place {
 export class GroupQueues {
   readonly cursors: CursorStore;
   readonly waiters: Waiters;
+  readonly lites: LiteSubscriptions;
   readonly #options: ConsumersOptions;
   readonly #deadLetters: DeadLetters;
   readonly #barrier = new SlotBarrier();
@@ -42,6 +44,7 @@ export class GroupQueues {
     this.#options = options;
     this.cursors = new CursorStore(store.derived, clock, clients);
     this.waiters = new Waiters(clock);
+    this.lites = new LiteSubscriptions(options.groups, clients);
     this.#deadLetters = new DeadLetters(store, topics, format);
   }
 
@@ -54,11 +57,29 @@ export class GroupQueues {
   placesOf(request: PopRequest, first: number): Place[] {
     const { topicId, queues, messageType } = this.#options.topics.get(request.topic);
     const reader = this.readerOf(request);
+    if (messageType === 'LITE') return this.#litePlaces(request, reader, first);
     return Array.from({ length: queues }, (_, i) => {
       // The queue's number is the priority; the highest goes first (reference 1.19).
       const queueId = messageType === 'PRIORITY' ? queues - 1 - i : (first + i) % queues;
       return placeOf(reader, topicId, queueId);
     });
+  }
+
+  /** Of the client's lite topics those that have something that the group has not finished. */
+  #litePlaces(request: PopRequest, reader: string, first: number): Place[] {
+    const { topics, store } = this.#options;
+    const places: Place[] = [];
+    for (const lite of this.lites.of(request, request.topic)) {
+      const topic = topics.lite(request.topic, lite);
+      if (topic === undefined) continue;
+      const place = placeOf(reader, topic.topicId, 0);
+      const cursor = this.cursors.find(place.name);
+      const end = store.rangeNow(topic.topicId, 0)?.maxOffset ?? Number.POSITIVE_INFINITY;
+      if (cursor !== undefined && cursor.heldCount === 0 && cursor.next >= end) continue;
+      places.push(place);
+    }
+    const turn = places.length === 0 ? 0 : first % places.length;
+    return [...places.slice(turn), ...places.slice(0, turn)];
   }
 
   async cursorAt(place: Place, group: GroupCreated): Promise<QueueCursor> {
@@ -86,7 +107,8 @@ export class GroupQueues {
     group: GroupCreated,
   ): Promise<boolean> {
     const topic = this.#options.topics.state(request.topic);
-    if (topic.created.messageType === 'PRIORITY') return true;
+    const { messageType } = topic.created;
+    if (messageType === 'PRIORITY' || messageType === 'LITE') return true;
     const reader = this.readerOf(request);
     return this.#barrier.isOpen(topic, queueId, cursor, (other) =>
       this.cursorAt(placeOf(reader, topicId, other), group),
@@ -101,7 +123,14 @@ export class GroupQueues {
   ): void {
     const topic = this.#options.topics.stateOf(topicId);
     const mayOpen = topic !== undefined && this.#barrier.mayOpen(topic, queueId, cursor);
-    if (hasFreed || mayOpen) this.waiters.wake(topicId);
+    if (hasFreed || mayOpen) this.wake(topicId);
+  }
+
+  /** Those who wait for the topic, or for the one that it is a lite topic of. */
+  wake(topicId: number): void {
+    this.waiters.wake(topicId);
+    const parent = this.#options.topics.parentOf(topicId);
+    if (parent !== undefined) this.waiters.wake(parent.topicId);
   }
 
   /** To the dead letters; resolves when the messages are there, and finished. */

@@ -50,6 +50,7 @@ export interface ParkedMessage {
   readonly messageGroup: string | undefined;
   /** Its first key. */
   readonly key: string | undefined;
+  readonly liteTopic: string | undefined;
 }
 
 /** A dead letter on its way back. */

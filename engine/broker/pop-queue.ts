@@ -18,7 +18,8 @@ export interface QueuePop {
   readonly topicId: number;
   readonly queueId: number;
   readonly cursor: QueueCursor;
-  readonly fifo: boolean;
+  /** What goes out one after the other: message groups, or all of the queue. */
+  readonly order: 'none' | 'groups' | 'all';
   readonly filter: MessageFilter | undefined;
   readonly taking: Taking;
   readonly max: number;
@@ -136,14 +137,15 @@ function rowsNeeded(
 function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   const { cursor, filter, taking } = pop;
   const selected = filter?.select(entry);
-  const orderKeys = pop.fifo ? pop.format.orderKeys(entry) : undefined;
+  const orderKeys = pop.order === 'groups' ? pop.format.orderKeys(entry) : undefined;
+  const orderKey = pop.order === 'all' ? 1 : 0;
   const end = entry.baseOffset + entry.count;
   let offset = Math.max(cursor.next, entry.baseOffset);
   const isGone = () => pop.format.isTakenOut(entry, offset - entry.baseOffset, 1);
   const isWanted = selected === undefined || !selected.includes(false);
   // One of which something was taken out goes message by message: nobody would finish the rest.
   const isWhole = entry.kind === entryKinds.packed && !entry.isThinned && isWanted;
-  if (taking.ranges === true && isWhole && !pop.fifo) {
+  if (taking.ranges === true && isWhole && pop.order === 'none') {
     const claim = cursor.takeRange(offset, end - offset, taking);
     if (claim !== undefined) {
       taken.push({ claim, entry, index: offset - entry.baseOffset });
@@ -156,7 +158,7 @@ function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
       cursor.skipTo(offset + 1);
       continue;
     }
-    const claim = cursor.takeNext(offset, orderKeys?.[index] ?? 0, taking);
+    const claim = cursor.takeNext(offset, orderKeys?.[index] ?? orderKey, taking);
     if (claim !== undefined) taken.push({ claim, entry, index });
   }
 }

@@ -154,7 +154,9 @@ export class Popper {
     cursor: QueueCursor,
     { max, scanUntilMs }: PopBounds,
   ): QueuePop {
-    const { store, format, clock, clients } = this.#options;
+    const { store, format, clock, clients, topics } = this.#options;
+    // A lite topic goes out in order as a whole.
+    const order = topics.parentOf(topicId) !== undefined ? 'all' : fifo ? 'groups' : 'none';
     const { filter, signal, clientId } = request;
     const nowMs = clock.monotonicMs();
     const owner = request.invisibleMs === 'renewed' ? clients.ownerOf(clientId) : 0;
@@ -165,7 +167,7 @@ export class Popper {
     const maxBytes = limits.receiveBytesMax;
     const isLate = () => clock.monotonicMs() >= scanUntilMs;
     return {
-      ...{ store, format, topicId, queueId, cursor, fifo, filter },
+      ...{ store, format, topicId, queueId, cursor, order, filter },
       ...{ taking, max, maxBytes, signal, isLate },
       read: (rows, row) => this.#entries.read(rows, row),
     };
@@ -192,7 +194,7 @@ export class Popper {
       if (cursor === undefined) continue;
       cursor.untake(claims, this.#options.clock.monotonicMs());
       this.#queues.cursors.touch(name, cursor);
-      this.#queues.waiters.wake(topicId);
+      this.#queues.wake(topicId);
     }
   }
 }

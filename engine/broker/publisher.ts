@@ -7,6 +7,7 @@ import {
   tagMixed,
   tagNone,
 } from '../../storage/store.ts';
+import type { TopicCreated } from './catalogue-record.ts';
 import type { Duplicates } from './duplicates.ts';
 import { checkMessage, checkRequest, type MessageParts } from './message-check.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
@@ -49,6 +50,7 @@ export class Publisher {
   async publish(request: Buffer, messages: readonly MessageParts[]): Promise<readonly number[]> {
     const first = checkRequest(messages);
     const known = this.#topics.find(first.topic) ?? (await this.#topics.use(first.topic));
+    if (known.messageType === 'LITE') return this.#publishLite(known, request, messages);
     const { topicId } = known;
     const { routes } = this.#topics;
     return routes.send(topicId, async () => {
@@ -67,10 +69,29 @@ export class Publisher {
     });
   }
 
+  /** Each lite topic is a queue of its own (`Topics.useLite`). */
+  async #publishLite(
+    parent: TopicCreated,
+    request: Buffer,
+    messages: readonly MessageParts[],
+  ): Promise<readonly number[]> {
+    for (const message of messages) checkMessage(message, parent);
+    const { liteTopic } = messages[0]!;
+    if (messages.some((message) => message.liteTopic !== liteTopic)) {
+      throw new MillraceError('MALFORMED', 'all messages of a request go to one lite topic');
+    }
+    const { topicId } = await this.#topics.useLite(parent, liteTopic!);
+    const baseOffset = await this.#append(topicId, 0, request, messages);
+    return messages.map((_, index) => baseOffset + index);
+  }
+
   /** The offset of the first message. Throws as `publish`, and INVALID_ARGUMENT for a queue. */
   async publishPacked(request: Buffer, packed: PackedParts): Promise<number> {
     const { envelope, count, tagHash } = packed;
     const known = this.#topics.find(envelope.topic) ?? (await this.#topics.use(envelope.topic));
+    if (known.messageType === 'LITE') {
+      throw new MillraceError('UNSUPPORTED', 'messages for lite topics are not packed');
+    }
     const { topicId } = known;
     return this.#topics.routes.send(topicId, async () => {
       const topic = this.#topics.state(envelope.topic);
@@ -143,7 +164,9 @@ export class Publisher {
   async deliver(body: Buffer, message: ParkedMessage, again = false): Promise<boolean> {
     const known = this.#topics.find(message.topic);
     if (known === undefined) return false;
-    const { topicId } = known;
+    const { liteTopic } = message;
+    const isLite = known.messageType === 'LITE' && liteTopic !== undefined;
+    const { topicId } = isLite ? await this.#topics.useLite(known, liteTopic) : known;
     const { routes } = this.#topics;
     return routes.send(topicId, async () => {
       const topic = this.#topics.stateOf(topicId);

@@ -17,9 +17,16 @@ export function slotOf(text: string): number {
   return (crc32(text) >>> 0) % slotCount;
 }
 
-/** The table of a new topic: slots go round. */
+const first = new Map<number, readonly number[]>();
+
+/** The table of a new topic: slots go round. Topics share it, as long as they do not grow. */
 export function firstSlots(queues: number): readonly number[] {
-  return Array.from({ length: slotCount }, (_, slot) => slot % queues);
+  let slots = first.get(queues);
+  if (slots === undefined) {
+    slots = Array.from({ length: slotCount }, (_, slot) => slot % queues);
+    first.set(queues, slots);
+  }
+  return slots;
 }
 
 /**

@@ -26,6 +26,8 @@ export class Topics {
   readonly #clock: Clock;
   readonly #byName = new Map<string, TopicState>();
   readonly #byId = new Map<number, TopicState>();
+  /** By id of a lite topic. */
+  readonly #parents = new Map<number, TopicCreated>();
   readonly #autoCreate: boolean;
 
   /** With `autoCreate`, topics come into being when a client first names them. */
@@ -73,6 +75,48 @@ export class Topics {
     checkClientName(name);
     await this.create(name, { queues: limits.autoTopicQueues, ifNotExists: true });
     return this.get(name);
+  }
+
+  /** A lite topic of the topic; `undefined` when nothing was ever sent to it. */
+  lite(parent: string, lite: string): TopicCreated | undefined {
+    return this.internal(liteName(parent, lite));
+  }
+
+  /** The topic that the lite topic is of; `undefined` for other topics. */
+  parentOf(topicId: number): TopicCreated | undefined {
+    return this.#parents.get(topicId);
+  }
+
+  /**
+   * The lite topic, made now if need be: a topic of one queue of its own, so that a group has a
+   * place in each. Throws ILLEGAL_LITE_TOPIC, LITE_TOPIC_QUOTA_EXCEEDED.
+   */
+  async useLite(parent: TopicCreated, lite: string): Promise<TopicCreated> {
+    const known = this.lite(parent.name, lite);
+    if (known !== undefined) return known;
+    checkLiteName(lite);
+    const name = liteName(parent.name, lite);
+    await this.#systemTopic.change((): TopicCreated | undefined => {
+      if (this.#byName.has(name)) return undefined;
+      if (this.#parents.size >= limits.liteTopicsMax) {
+        throw new MillraceError(
+          'LITE_TOPIC_QUOTA_EXCEEDED',
+          `there are ${limits.liteTopicsMax} lite topics, and no more can be made`,
+        );
+      }
+      const { retentionMs, retentionBytes, messageType } = parent;
+      return {
+        op: 'topic-created',
+        topicId: this.#systemTopic.nextTopicId,
+        name,
+        queues: 1,
+        messageType,
+        ...(retentionMs === undefined ? {} : { retentionMs }),
+        ...(retentionBytes === undefined ? {} : { retentionBytes }),
+        timeMs: this.#clock.nowMs(),
+      };
+    });
+    return this.lite(parent.name, lite)!;
   }
 
   list(): readonly TopicCreated[] {
@@ -145,7 +189,11 @@ export class Topics {
     return this.#byId.get(topicId)?.created;
   }
 
+  /** With its lite topics. */
   async drop(topicId: number): Promise<void> {
+    for (const [lite, parent] of [...this.#parents]) {
+      if (parent.topicId === topicId) await this.drop(lite);
+    }
     await this.#systemTopic.change(() =>
       this.#byId.has(topicId) ? { op: 'topic-dropped', topicId } : undefined,
     );
@@ -164,12 +212,17 @@ export class Topics {
       if (topic === undefined) return;
       this.#byId.delete(record.topicId);
       this.#byName.delete(topic.created.name);
+      this.#parents.delete(record.topicId);
     }
   }
 
   #set(topic: TopicState): void {
-    this.#byName.set(topic.created.name, topic);
-    this.#byId.set(topic.created.topicId, topic);
+    const { name, topicId } = topic.created;
+    this.#byName.set(name, topic);
+    this.#byId.set(topicId, topic);
+    const parent = parentName(name);
+    const created = parent === undefined ? undefined : this.#byName.get(parent)?.created;
+    if (created !== undefined) this.#parents.set(topicId, created);
   }
 }
 
@@ -180,6 +233,7 @@ const messageTypes: readonly string[] = [
   'DELAY',
   'TRANSACTION',
   'PRIORITY',
+  'LITE',
 ];
 
 /** Throws INVALID_ARGUMENT. */
@@ -219,7 +273,28 @@ export function checkName(name: string): void {
 }
 
 function isInternal(name: string): boolean {
-  return name.startsWith('%SYS%');
+  return name.startsWith('%SYS%') || name.startsWith(litePrefix);
+}
+
+/** Of the topics that lite topics are kept in, as RocketMQ calls them (reference 1.20). */
+const litePrefix = '%LMQ%$';
+
+function liteName(parent: string, lite: string): string {
+  return `${litePrefix}${parent}$${lite}`;
+}
+
+/** Of a topic's name; no topic's own name has a $. */
+function parentName(name: string): string | undefined {
+  if (!name.startsWith(litePrefix)) return undefined;
+  return name.slice(litePrefix.length, name.indexOf('$', litePrefix.length));
+}
+
+function checkLiteName(lite: string): void {
+  if (lite.trim() !== '' && Buffer.byteLength(lite) <= limits.liteTopicBytesMax) return;
+  throw new MillraceError(
+    'ILLEGAL_LITE_TOPIC',
+    `a lite topic's name has 1 to ${limits.liteTopicBytesMax} bytes`,
+  );
 }
 
 /** Names that clients may give; some are RocketMQ's own (reference rocketmq-v2, 1.11). */

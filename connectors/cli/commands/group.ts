@@ -34,6 +34,8 @@ export function addGroupCommands(program: Command, context: CliContext, exit: Ex
       .option('--fifo', 'messages of one message group go out one after the other')
       .option('--no-fifo', 'they do not')
       .option('--broadcast', 'every client gets every message')
+      .option('--exclusive', "a lite topic is one client's at a time, the last that subscribed")
+      .option('--no-exclusive', 'lite topics are shared')
       .option('--max-attempts <count>', 'deliveries before a message is dead', positive)
       .option('--start <where>', 'beginning, end, or a time', startPlace)
       .addOption(endpointOption());

@@ -41,7 +41,7 @@ export function addTopicCommands(program: Command, context: CliContext, exit: Ex
     .option('--queues <count>', 'number of logical queues', queues, 4)
     .addOption(
       new Option('--type <type>', 'messages that it takes')
-        .choices(['mixed', 'normal', 'fifo', 'delay', 'transaction', 'priority'])
+        .choices(['mixed', 'normal', 'fifo', 'delay', 'transaction', 'priority', 'lite'])
         .default('mixed'),
     )
     .option('--if-not-exists', 'do nothing when it is there already', false)

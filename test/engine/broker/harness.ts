@@ -26,6 +26,7 @@ export interface Sent {
   readonly key?: string;
   readonly tag?: string;
   readonly priority?: number;
+  readonly liteTopic?: string;
   readonly deliverAtMs?: number;
   readonly isHalf?: boolean;
   readonly recoveryMs?: number | undefined;
@@ -170,12 +171,13 @@ export async function openTestBroker(
 
 function requestOf(topic: string, id: string, message: Sent): Buffer {
   const { body, group, key, tag, priority, deliverAtMs, isHalf, recoveryMs } = message;
-  const { properties = {} } = message;
+  const { properties = {}, liteTopic } = message;
   const given = Object.entries({
     message_group: group,
     keys: key === undefined ? undefined : [key],
     tag,
     priority,
+    lite_topic: liteTopic,
     delivery_timestamp: deliverAtMs === undefined ? undefined : fromMillis(deliverAtMs),
     orphaned_transaction_recovery_duration:
       recoveryMs === undefined ? undefined : fromMillis(recoveryMs),
