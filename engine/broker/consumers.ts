@@ -3,6 +3,7 @@ import { limits } from '../../platform/limits.ts';
 import { col, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { queueOf } from './cursor-store.ts';
 import { type ConsumersOptions, GroupQueues, placeOf } from './group-queues.ts';
+import { redrivePrefix } from './groups.ts';
 import type { LiteSubscriptions, LiteSync } from './lite-subscriptions.ts';
 import { readRow } from './pop-queue.ts';
 import type { Member, Popped, PopRequest } from './pop-request.ts';
@@ -33,7 +34,7 @@ export class Consumers {
   readonly #unsubscribe: () => void;
 
   constructor(options: ConsumersOptions) {
-    const { store, clients } = options;
+    const { store, clients, topics } = options;
     this.#options = options;
     this.#queues = new GroupQueues(options);
     this.#popper = new Popper(options, this.#queues);
@@ -45,6 +46,7 @@ export class Consumers {
         last = topicId;
       }
     });
+    topics.onDropped((topicId) => this.#queues.cursors.removeTopic(topicId));
     clients.onBroken((owner, clientId) => {
       for (const [, cursor] of this.#queues.cursors.assigned(clientId)) cursor.release(owner);
     });
@@ -54,7 +56,9 @@ export class Consumers {
   /** Reads the cursors of all groups. Throws CORRUPTION for one beyond the end of its queue. */
   async open(): Promise<void> {
     const { store } = this.#options;
+    const { topics } = this.#options;
     await this.#queues.cursors.open(async (topicId, queueId) => {
+      if (topics.stateOf(topicId) === undefined) return undefined;
       const { maxOffset } = await store.range(topicId, queueId);
       return maxOffset;
     });
@@ -204,9 +208,9 @@ export class Consumers {
     return list;
   }
 
-  /** Forgets the cursors of a group. */
+  /** Forgets the cursors of a group, also that of its dead letters on their way back. */
   forget(group: string): void {
-    for (const prefix of [`${group}/`, `${group}@`]) {
+    for (const prefix of [`${group}/`, `${group}@`, `${redrivePrefix}${group}/`]) {
       for (const [name] of [...this.#queues.cursors.startingWith(prefix)])
         this.#queues.cursors.remove(name);
     }

@@ -56,8 +56,13 @@ export class CursorStore {
     };
   }
 
-  /** Reads all cursors. Throws CORRUPTION for one beyond the end of its queue. */
-  async open(maxOffset: (topicId: number, queueId: number) => Promise<number>): Promise<void> {
+  /**
+   * Reads all cursors. Throws CORRUPTION for one beyond the end of its queue. Of topics that are
+   * gone, those whose `maxOffset` is `undefined`, nothing is kept.
+   */
+  async open(
+    maxOffset: (topicId: number, queueId: number) => Promise<number | undefined>,
+  ): Promise<void> {
     const held = new Map<string, HeldRow[]>();
     for (const [key, value] of await this.#keys.load('held/')) {
       const end = key.lastIndexOf('/');
@@ -71,7 +76,13 @@ export class CursorStore {
       const { topicId, queueId } = queueOf(name);
       const view = viewOf(value);
       const next = view.getFloat64(0);
-      if (!(next <= (await maxOffset(topicId, queueId)))) {
+      const end = await maxOffset(topicId, queueId);
+      if (end === undefined) {
+        for (const { offset } of held.get(name) ?? []) this.#keys.delete(heldKey(name, offset));
+        this.#keys.delete(key);
+        continue;
+      }
+      if (!(next <= end)) {
         throw new MillraceError(
           'CORRUPTION',
           `the cursor of ${name} is ${next}, beyond the end of its queue`,
@@ -95,6 +106,13 @@ export class CursorStore {
   /** All cursors whose name begins with `prefix`. */
   *startingWith(prefix: string): IterableIterator<[string, QueueCursor]> {
     for (const pair of this.#cursors) if (pair[0].startsWith(prefix)) yield pair;
+  }
+
+  /** All cursors on a topic go. */
+  removeTopic(topicId: number): void {
+    for (const name of [...this.#cursors.keys()]) {
+      if (queueOf(name).topicId === topicId) this.remove(name);
+    }
   }
 
   /** Puts a cursor elsewhere: what its group holds is forgotten, and handles end. */
@@ -198,10 +216,16 @@ function isOfClient(name: string): boolean {
   return name.includes('@');
 }
 
+const bases = 2 ** 31 / stampsOfBase;
+
+/** The base of a cursor that begins with its group: always the same, and another group's is not. */
+export function stampBaseAt(timeMs: number): number {
+  return (1 + (Math.floor(timeMs / 1000) % (bases - 1))) * stampsOfBase;
+}
+
 /** Another base than the last one, and than those of the six days before. */
 function stampBaseAfter(last: number, nowMs: number): number {
-  const bases = 2 ** 31 / stampsOfBase;
-  const base = (1 + (Math.floor(nowMs / 1000) % (bases - 1))) * stampsOfBase;
+  const base = stampBaseAt(nowMs);
   return base === last ? (((base / stampsOfBase) % (bases - 1)) + 1) * stampsOfBase : base;
 }
 

@@ -138,6 +138,8 @@ export class Delays {
       const error = result.reason;
       if (isLost(error)) {
         const { offset } = timer;
+        // Or it would be found lost again at every start.
+        this.#timers.remove(timer);
         logger.log('error', 'a delayed message is lost: it cannot be read', { offset, error });
       } else {
         failed.push(timer);

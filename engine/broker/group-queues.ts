@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../storage/store.ts';
 import type { GroupCreated } from './catalogue-record.ts';
 import type { Clients } from './clients.ts';
-import { CursorStore } from './cursor-store.ts';
+import { CursorStore, stampBaseAt } from './cursor-store.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Groups } from './groups.ts';
 import { LiteSubscriptions } from './lite-subscriptions.ts';
@@ -96,7 +96,7 @@ export class GroupQueues {
       const timeMs = group.start === 'end' ? group.timeMs : group.start;
       next = await store.offsetAtTime(topicId, queueId, timeMs);
     }
-    return this.cursors.find(name) ?? this.cursors.create(name, next);
+    return this.cursors.find(name) ?? this.cursors.create(name, next, stampBaseAt(group.timeMs));
   }
 
   /** False while slots of the queue have earlier messages elsewhere (slot-barrier.ts). */

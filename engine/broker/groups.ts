@@ -19,6 +19,8 @@ export class Groups {
   readonly #systemTopic: SystemTopic;
   readonly #clock: Clock;
   readonly #byName = new Map<string, GroupCreated>();
+  /** When the youngest group was made that is gone. */
+  #droppedMs = 0;
   /** Groups come into being when a client first uses them. */
   readonly #autoCreate: boolean;
 
@@ -28,7 +30,10 @@ export class Groups {
     this.#autoCreate = autoCreate;
     systemTopic.subscribe((record) => {
       if (record.op === 'group-created') this.#byName.set(record.name, record);
-      else if (record.op === 'group-dropped') this.#byName.delete(record.name);
+      else if (record.op === 'group-dropped') {
+        this.#droppedMs = Math.max(this.#droppedMs, this.#byName.get(record.name)?.timeMs ?? 0);
+        this.#byName.delete(record.name);
+      }
     });
   }
 
@@ -74,7 +79,9 @@ export class Groups {
     checkSettings(settings);
     await this.#systemTopic.change((): GroupCreated | undefined => {
       if (!this.#byName.has(name)) {
-        return { op: 'group-created', name, ...settings, timeMs: this.#clock.nowMs() };
+        // Its handles tell groups of one name apart by the second in which they were made.
+        const timeMs = Math.max(this.#clock.nowMs(), this.#droppedMs + 1000);
+        return { op: 'group-created', name, ...settings, timeMs };
       }
       if (ifNotExists) return undefined;
       throw new MillraceError('ALREADY_EXISTS', `consumer group "${name}" already exists`, {

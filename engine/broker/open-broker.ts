@@ -45,7 +45,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const duplicates = new Duplicates(store, format, clock);
   await duplicates.open();
   const publisher = new Publisher(store, topics, format, duplicates);
-  const parked = new Parked(store, topics, format, duplicates);
+  const parked = new Parked(store, topics, format, duplicates, logger);
   const delays = new Delays({ store, parked, publisher, clock, logger });
   const transactions = new Transactions({ store, topics, parked, publisher, clock, logger });
   await parked.open();

@@ -1,4 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { IndexRows } from '../../storage/queues/index-rows.ts';
 import { type Entry, entryKinds, type Store, tagNone } from '../../storage/store.ts';
 import { type Duplicates, idHashOf } from './duplicates.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
@@ -36,10 +38,18 @@ export class Parked {
   readonly #topics: Topics;
   readonly #format: MessageFormat;
   readonly #duplicates: Duplicates;
+  readonly #logger: Logger;
   readonly #listeners: ParkedListener[] = [];
   #applied = 0;
 
-  constructor(store: Store, topics: Topics, format: MessageFormat, duplicates: Duplicates) {
+  constructor(
+    store: Store,
+    topics: Topics,
+    format: MessageFormat,
+    duplicates: Duplicates,
+    logger: Logger,
+  ) {
+    this.#logger = logger;
     this.#store = store;
     this.#topics = topics;
     this.#format = format;
@@ -69,9 +79,8 @@ export class Parked {
       const changes: Change[] = [];
       let next = this.#applied;
       for (let row = 0; row < rows.rowCount; row++) {
-        const entry = await readRow(this.#store, rows, row);
         next = endOffset(rows, row);
-        if (entry !== undefined) changes.push(...(await this.#changesOf(entry)));
+        changes.push(...(await this.#changesAt(rows, row)));
       }
       this.#apply(changes, next);
     }
@@ -144,18 +153,41 @@ export class Parked {
     return this.#topics.internal(parkedTopic)!;
   }
 
+  /** An entry that is damaged is lost, and the others are not: the start goes on without it. */
+  async #changesAt(rows: IndexRows, row: number): Promise<Change[]> {
+    try {
+      const entry = await readRow(this.#store, rows, row);
+      return entry === undefined ? [] : await this.#changesOf(entry);
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      this.#logger.log('error', 'a parked entry is lost: it cannot be read', { error });
+      return [];
+    }
+  }
+
   async #changesOf(entry: Entry): Promise<Change[]> {
     if (entry.kind === entryKinds.parked) {
       return [['parked', { offset: entry.baseOffset, message: this.#format.parked(entry) }]];
     }
     const changes: Change[] = [];
     for (const offset of settledOffsets(entry)) {
-      const parked = await this.#parkedAt(offset);
-      // Compaction took it away: nothing of it is in the index either.
-      if (parked === undefined) continue;
-      changes.push(['settled', { offset, message: this.#format.parked(parked) }]);
+      const message = await this.#messageAt(offset);
+      if (message !== undefined) changes.push(['settled', { offset, message }]);
     }
     return changes;
+  }
+
+  /**
+   * `undefined` when compaction took its entry away: nothing of it is in the index either. So when
+   * it is lost: what waits for it finds that out for itself.
+   */
+  async #messageAt(offset: number): Promise<ParkedMessage | undefined> {
+    try {
+      return this.#format.parked(await this.read(offset));
+    } catch (error) {
+      if (isLost(error)) return undefined;
+      throw error;
+    }
   }
 
   /**

@@ -18,6 +18,8 @@ export class TopicAdmin {
 
   constructor(options: TopicAdminOptions) {
     this.#options = options;
+    options.topics.makeByUse = (name) =>
+      this.create(name, { queues: limits.autoTopicQueues, ifNotExists: true });
   }
 
   /** Its queues are spread over the physical partitions. Throws as `Topics.create`. */

@@ -30,12 +30,27 @@ export class Topics {
   readonly #parents = new Map<number, TopicCreated>();
   readonly #autoCreate: boolean;
 
+  /** Makes a topic with the defaults, when it is first used. */
+  #make: (name: string) => Promise<void> = (name) =>
+    this.create(name, { queues: limits.autoTopicQueues, ifNotExists: true });
+  readonly #onDropped: ((topicId: number) => void)[] = [];
+
   /** With `autoCreate`, topics come into being when a client first names them. */
   constructor(systemTopic: SystemTopic, clock: Clock, autoCreate = false) {
     this.#systemTopic = systemTopic;
     this.#clock = clock;
     this.#autoCreate = autoCreate;
     systemTopic.subscribe((record) => this.#apply(record));
+  }
+
+  /** How topics are made by use: who places their queues on partitions sets it. */
+  set makeByUse(make: (name: string) => Promise<void>) {
+    this.#make = make;
+  }
+
+  /** Called when a topic was dropped, during `open`, too. */
+  onDropped(listener: (topicId: number) => void): void {
+    this.#onDropped.push(listener);
   }
 
   find(name: string): TopicCreated | undefined {
@@ -73,7 +88,7 @@ export class Topics {
     const topic = this.find(name);
     if (topic !== undefined || !this.#autoCreate || name.startsWith('%')) return this.get(name);
     checkClientName(name);
-    await this.create(name, { queues: limits.autoTopicQueues, ifNotExists: true });
+    await this.#make(name);
     return this.get(name);
   }
 
@@ -213,6 +228,7 @@ export class Topics {
       this.#byId.delete(record.topicId);
       this.#byName.delete(topic.created.name);
       this.#parents.delete(record.topicId);
+      for (const listener of this.#onDropped) listener(record.topicId);
     }
   }
 
