@@ -25,6 +25,9 @@ export const limits = {
   receiveBytesMax: 8 * 1024 * 1024,
   /** Batches kept in memory between the receives that take them message by message. */
   batchCacheBytes: 64 * 1024 * 1024,
+  /** Of one client: receives and pulls under way, and bytes of answers that it has not read. */
+  clientPollsMax: 1024,
+  clientUnreadBytesMax: 64 * 1024 * 1024,
   /** How long a message may stay invisible (reference rocketmq-v2, 1.11). */
   invisibleMsMax: 12 * 3_600_000,
   /** Invisibility of a push consumer's message, renewed while the consumer lives (1.13). */

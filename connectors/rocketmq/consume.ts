@@ -47,7 +47,8 @@ export class ConsumeMethods {
       const status = popped.length === 0 ? noNewMessage : ok;
       call.write(encode('ReceiveMessageResponse', { status }));
       const names = namesOf(call);
-      for (const message of popped) call.write(delimited(2, [names.localized(deliver(message))]));
+      for (const message of popped)
+        this.#polls.write(call, delimited(2, [names.localized(deliver(message))]));
       const now = fromMillis(this.#clock.nowMs());
       call.write(encode('ReceiveMessageResponse', { delivery_timestamp: now }));
     } catch (error) {

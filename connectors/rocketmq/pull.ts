@@ -48,7 +48,7 @@ export class PullMethod {
       const { messages, nextOffset } = await this.#wait(call);
       const status = messages.length === 0 ? noNewMessage : ok;
       call.write(encode('PullMessageResponse', { status }));
-      for (const message of messages) call.write(delimited(2, [message]));
+      for (const message of messages) this.#polls.write(call, delimited(2, [message]));
       call.write(encode('PullMessageResponse', { next_offset: nextOffset }));
     } catch (error) {
       call.write(encode('PullMessageResponse', { status: statusOf(error) }));

@@ -2,6 +2,7 @@ import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { GrpcHost } from '../../../connectors/grpc/server.ts';
 import { decode, encode, fromMillis } from '../../../connectors/rocketmq/codec.ts';
+import { scanSendRequest } from '../../../connectors/rocketmq/scan.ts';
 import { createMessagingService } from '../../../connectors/rocketmq/service.ts';
 import { limits } from '../../../platform/limits.ts';
 import { openTestBroker, type TestBroker } from '../../engine/broker/harness.ts';
@@ -96,4 +97,159 @@ test('a request has a greatest number of messages', async () => {
   const request = Buffer.concat(Array.from({ length: limits.entryMessagesMax + 1 }, () => one));
   expect(await send(request)).toBe(40016);
   expect((await broker.store.range(broker.topics.get('t').topicId, 0)).maxOffset).toBe(0);
+});
+
+test('a client that does not read gets no more', async () => {
+  const big = Buffer.alloc(3 * 1024 * 1024, 'x');
+  const messages = Array.from({ length: 30 }, (_, i) => ({
+    topic: { name: 't' },
+    body: big,
+    system_properties: { message_id: `big-${i}` },
+  }));
+  for (const message of messages) {
+    const request = encode('SendMessageRequest', { messages: [message] });
+    const [scanned] = scanSendRequest(request);
+    await broker.publisher.publish(request, [scanned!]);
+  }
+  const request = encode('PullMessageRequest', {
+    message_queue: { topic: { name: 't' } },
+    batch_size: 30,
+  });
+  const calls = [];
+  for (let i = 0; i < 8; i++) {
+    const call = client.makeServerStreamRequest(
+      `${path}PullMessage`,
+      same,
+      same,
+      request,
+      metadata(),
+    );
+    call.on('error', () => undefined);
+    call.pause();
+    calls.push(call);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const code = () =>
+    new Promise<number | undefined>((resolve) => {
+      const call = client.makeServerStreamRequest(
+        `${path}PullMessage`,
+        same,
+        same,
+        request,
+        metadata(),
+      );
+      call.on('error', () => undefined);
+      call.once('data', (bytes: Buffer) => {
+        resolve(decode<{ status?: { code: number } }>('PullMessageResponse', bytes).status?.code);
+        call.cancel();
+      });
+    });
+  await expect.poll(code).toBe(42900);
+  for (const call of calls) call.cancel();
+  await expect.poll(code).toBe(20000);
+});
+
+test('a namespace has topics and groups of its own, under the names that its clients know', async () => {
+  const inside = () => {
+    const of = metadata();
+    of.set('x-mq-namespace', 'ns');
+    return of;
+  };
+  const call = <T>(method: string, request: Record<string, unknown>, of: Metadata): Promise<T> =>
+    new Promise((resolve, reject) => {
+      client.makeUnaryRequest(
+        path + method,
+        same,
+        same,
+        encode(`${method}Request`, request),
+        of,
+        (error: unknown, bytes?: Buffer) =>
+          error === null ? resolve(decode<T>(`${method}Response`, bytes!)) : reject(error),
+      );
+    });
+  interface Received {
+    readonly message?: {
+      readonly topic: { readonly resource_namespace: string; readonly name: string };
+      readonly body: Buffer;
+      readonly system_properties: { readonly receipt_handle: string };
+    };
+  }
+  const receive = (topic: string, of: Metadata): Promise<Received[]> =>
+    new Promise((resolve, reject) => {
+      const answers: Received[] = [];
+      const request = encode('ReceiveMessageRequest', {
+        group: { name: 'g' },
+        message_queue: { topic: { name: topic } },
+        batch_size: 32,
+        invisible_duration: fromMillis(10_000),
+        long_polling_timeout: fromMillis(0),
+      });
+      const stream = client.makeServerStreamRequest(
+        `${path}ReceiveMessage`,
+        same,
+        same,
+        request,
+        of,
+      );
+      stream.on('data', (bytes: Buffer) =>
+        answers.push(decode<Received>('ReceiveMessageResponse', bytes)),
+      );
+      stream.on('error', reject);
+      stream.on('end', () => resolve(answers.filter(({ message }) => message !== undefined)));
+    });
+  await broker.topic('ns%t');
+  const send = (body: string, of: Metadata, resource: object = {}) =>
+    call<{ status: { code: number } }>(
+      'SendMessage',
+      {
+        messages: [
+          {
+            topic: { name: 't', ...resource },
+            body: Buffer.from(body),
+            system_properties: { message_id: body },
+          },
+        ],
+      },
+      of,
+    );
+  await send('outside', metadata());
+  await send('inside', inside());
+  await send('by resource', metadata(), { resource_namespace: 'ns' });
+  const wrong = await send('wrong', inside(), { resource_namespace: 'other' });
+  expect(wrong.status.code).toBe(40000);
+  const [out, ...moreOut] = await receive('t', metadata());
+  expect([out!.message!.body.toString(), moreOut]).toEqual(['outside', []]);
+  expect(out!.message!.topic).toEqual({ resource_namespace: '', name: 't' });
+  const got = await receive('t', inside());
+  expect(got.map(({ message }) => message!.body.toString())).toEqual(['inside', 'by resource']);
+  expect(got[0]!.message!.topic).toEqual({ resource_namespace: 'ns', name: 't' });
+  const handle = got[0]!.message!.system_properties.receipt_handle;
+  const ack = (of: Metadata) =>
+    call<{ status: { code: number } }>(
+      'AckMessage',
+      { group: { name: 'g' }, topic: { name: 't' }, entries: [{ receipt_handle: handle }] },
+      of,
+    );
+  // Of the group of the same name outside it is no handle.
+  expect((await ack(metadata())).status.code).toBe(40013);
+  expect((await ack(inside())).status.code).toBe(20000);
+  const forwarded = await call<{ status: { code: number } }>(
+    'ForwardMessageToDeadLetterQueue',
+    {
+      group: { name: 'g' },
+      topic: { name: 't' },
+      receipt_handle: got[1]!.message!.system_properties.receipt_handle,
+    },
+    inside(),
+  );
+  expect(forwarded.status.code).toBe(20000);
+  expect(broker.topics.find('%DLQ%ns%g')).toBeDefined();
+  const dead = await receive('%DLQ%g', inside());
+  expect(dead.map(({ message }) => message!.body.toString())).toEqual(['by resource']);
+  const route = await call<{ message_queues: { topic: object }[] }>(
+    'QueryRoute',
+    { topic: { name: 't', resource_namespace: 'ns' } },
+    inside(),
+  );
+  expect(route.message_queues[0]!.topic).toMatchObject({ name: 't', resource_namespace: 'ns' });
 });
