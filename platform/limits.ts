@@ -17,6 +17,10 @@ export const limits = {
   preallocateStrideBytes: 16 * 1024 * 1024,
   /** With flush=interval: how long a message that was acknowledged may stay out of the disk. */
   flushIntervalMs: 100,
+  /** Bodies of appends that wait while their queue is looked up, or moves. */
+  heldAppendBytesMax: 64 * 1024 * 1024,
+  /** Index rows that wait in memory for the index database, 32 bytes each and their queue's state. */
+  waitingIndexRowsMax: 1_000_000,
   /** Entries in one value of the consume-queue index. */
   consumeQueueBlockEntries: 512,
   /** Messages in one ReceiveMessage answer (reference rocketmq-v2, 1.13). */

@@ -111,7 +111,8 @@ export class LogStore implements Store {
     if (this.#closing !== undefined) return Promise.reject(closed());
     // The queue is looked up, or moving: the append waits, in order.
     const own = { ...request, body: Uint8Array.from(request.body) };
-    return this.#gates.wait(topicId, queueId, (opened) => this.#place(opened, own));
+    const { length } = own.body;
+    return this.#gates.wait(topicId, queueId, length, (opened) => this.#place(opened, own));
   }
 
   async range(topicId: number, queueId: number): Promise<QueueRange> {
@@ -277,6 +278,7 @@ export class LogStore implements Store {
    * given in the order of the calls.
    */
   async #place(queue: LogicalQueue, request: AppendRequest): Promise<Appended> {
+    this.#queues.checkAccepts();
     const { partition, nextOffset: baseOffset } = queue;
     const lane = this.#lanes.get(partition)!;
     const storeTimeMs = this.#times.next(partition);

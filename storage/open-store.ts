@@ -38,6 +38,8 @@ export interface StoreOptions {
   readonly segmentBytes?: number;
   readonly strideBytes?: number;
   readonly diskReserveBytes?: number | undefined;
+  /** Appends are refused while more index rows wait; limits.waitingIndexRowsMax when absent. */
+  readonly waitingIndexRowsMax?: number;
   /** Names under which messages can be found. */
   readonly namesOf?: NamesOf;
   /** Called while the index is brought up to date: bytes of the log that are in, and all. */
@@ -84,7 +86,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     const serverId = await readOrCreateIdentity(fs, directory, random);
     await claimIndex(kv, indexPath, serverId);
-    const queues = new ConsumeQueues(kv, clock);
+    const queues = new ConsumeQueues(kv, clock, options.waitingIndexRowsMax);
     const applied = await queues.load();
     for (const [partition, path] of partitionDirectories(directory, options.dataDirectories)) {
       // The directory that it lies in may be new, too.

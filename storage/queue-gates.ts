@@ -1,3 +1,5 @@
+import { MillraceError } from '../platform/errors.ts';
+import { limits } from '../platform/limits.ts';
 import type { ActiveQueues } from './queues/active-queues.ts';
 import type { LogicalQueue } from './queues/logical-queue.ts';
 import { queueNumber } from './queues/queue-number.ts';
@@ -16,6 +18,7 @@ interface Gate {
 export class QueueGates {
   readonly #active: ActiveQueues;
   readonly #gates = new Map<number, Gate>();
+  #heldBytes = 0;
 
   constructor(active: ActiveQueues) {
     this.#active = active;
@@ -25,12 +28,21 @@ export class QueueGates {
     return this.#gates.size > 0 && this.#gates.has(queueNumber(topicId, queueId));
   }
 
-  /** Runs `proceed` when the queue is in memory and its gate is open. Rejects with IO, CORRUPTION. */
+  /**
+   * Runs `proceed` when the queue is in memory and its gate is open; `bytes` are held meanwhile.
+   * Rejects with IO, CORRUPTION, and RESOURCE_LIMIT when more would be held than memory should.
+   */
   wait<T>(
     topicId: number,
     queueId: number,
+    bytes: number,
     proceed: (queue: LogicalQueue) => Promise<T>,
   ): Promise<T> {
+    if (this.#heldBytes + bytes > limits.heldAppendBytesMax) {
+      const text = 'too much waits for queues that are looked up or move';
+      return Promise.reject(new MillraceError('RESOURCE_LIMIT', text));
+    }
+    this.#heldBytes += bytes;
     const number = queueNumber(topicId, queueId);
     let gate = this.#gates.get(number);
     if (gate === undefined) {
@@ -40,6 +52,7 @@ export class QueueGates {
     const { waiting } = gate;
     return new Promise((resolve, reject) => {
       waiting.push((queue, error) => {
+        this.#heldBytes -= bytes;
         if (queue === undefined) reject(error);
         else proceed(queue).then(resolve, reject);
       });

@@ -4,7 +4,7 @@ import { openStore } from '../open-store.ts';
 import { prefixes, prefixKey } from '../queues/index-format.ts';
 import { type Finding, isDamage, type PositionRange, rangeText } from './findings.ts';
 import { type OfflineOptions, openOffline } from './offline.ts';
-import { skipRanges } from './skip-ranges.ts';
+import { checkSkippable, skipRanges } from './skip-ranges.ts';
 import { type CheckOptions, type VerifyReport, verifyLog } from './verify.ts';
 
 export interface RepairOptions extends CheckOptions {
@@ -54,11 +54,14 @@ async function skip(options: RepairOptions, before: VerifyReport): Promise<strin
     throw new MillraceError('UNSUPPORTED', 'skipping needs an index that can be read');
   }
   try {
+    const tasks = partitions.map((partition) => ({
+      place: { fs, directory, partition, index },
+      ranges: options.skip.filter((range) => range.partition === partition.number),
+    }));
+    // All of them first: what is refused has changed nothing anywhere.
+    for (const { place, ranges } of tasks) await checkSkippable(place, ranges);
     const actions: string[] = [];
-    for (const partition of partitions) {
-      const ranges = options.skip.filter((range) => range.partition === partition.number);
-      actions.push(...(await skipRanges({ fs, directory, partition, index }, ranges)));
-    }
+    for (const { place, ranges } of tasks) actions.push(...(await skipRanges(place, ranges)));
     return actions;
   } finally {
     await index.close();

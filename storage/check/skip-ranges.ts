@@ -57,14 +57,30 @@ const scanPairs = 1000;
 const nothingGone = { expiredOffset: 0, compactedOffset: 0 };
 
 /**
- * `ranges`: as found by verification, of this partition. Returns what was done, as sentences. Throws
- * UNSUPPORTED, with nothing changed, when the index does not know all of what was there.
+ * `ranges`: as found by verification, of this partition. Changes nothing. Throws UNSUPPORTED when
+ * the index does not know all of what was there, INVALID_ARGUMENT when one of the segments has more
+ * damage than is named.
  */
+export async function checkSkippable(
+  options: SkipOptions,
+  ranges: readonly PositionRange[],
+): Promise<void> {
+  await checkIndexed(options, ranges);
+  for (const target of await targetsOf(options, ranges)) {
+    const file = await options.fs.open(target.path, 'read');
+    try {
+      await spansInFile(await sourceOf(file, target), new QueueTable(), target.ranges);
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** Skips what was found to be skippable. Returns what was done, as sentences. */
 export async function skipRanges(
   options: SkipOptions,
   ranges: readonly PositionRange[],
 ): Promise<string[]> {
-  await checkIndexed(options, ranges);
   const done: string[] = [];
   for (const target of await targetsOf(options, ranges)) {
     const file = await options.fs.open(target.path, 'read');

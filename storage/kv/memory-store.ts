@@ -89,7 +89,9 @@ class MemoryStore implements KvStore {
 
   async write(puts: readonly KvPut[]): Promise<void> {
     this.#checkOpen();
-    const copies = puts.map(({ key, value }) => [textOf(key), value?.slice()] as const);
+    const copies = puts.map(
+      ({ key, value }) => [textOf(key), value && Uint8Array.from(value)] as const,
+    );
     this.#change((data) => {
       for (const [key, value] of copies) {
         if (value === undefined) data.delete(key);

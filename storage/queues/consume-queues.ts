@@ -63,6 +63,7 @@ export class ConsumeQueues {
   readonly active: ActiveQueues;
   readonly #kv: KvStore;
   readonly #clock: Clock;
+  readonly #waitingMax: number;
   /** The log up to here is taken in, by partition. */
   readonly #taken = new Map<number, Applied>();
   /** Changes of the mapping whose entries are not durable yet, by their offsets. */
@@ -74,13 +75,15 @@ export class ConsumeQueues {
   #isBehind = false;
   #isEmpty = false;
   #writing: Promise<void> | undefined;
-  #hasFailed = false;
+  /** Of the last write. */
+  #failure: unknown;
   #isClosed = false;
   #writeTimer: Timer | undefined;
 
-  constructor(kv: KvStore, clock: Clock) {
+  constructor(kv: KvStore, clock: Clock, waitingMax: number = limits.waitingIndexRowsMax) {
     this.#kv = kv;
     this.#clock = clock;
+    this.#waitingMax = waitingMax;
     this.active = new ActiveQueues(
       kv,
       clock,
@@ -108,6 +111,22 @@ export class ConsumeQueues {
   /** Rows that are taken in and not yet in the database. */
   get waitingRows(): number {
     return this.#waitingRows;
+  }
+
+  /**
+   * Throws while so many rows wait that memory would not hold more: DISK_FULL when the database has
+   * no space, RESOURCE_LIMIT when it is too slow, or refuses writes otherwise. It is tried again all
+   * the time.
+   */
+  checkAccepts(): void {
+    if (this.#waitingRows < this.#waitingMax) return;
+    const isFull = this.#failure instanceof MillraceError && this.#failure.code === 'DISK_FULL';
+    throw new MillraceError(
+      isFull ? 'DISK_FULL' : 'RESOURCE_LIMIT',
+      `${this.#waitingRows} entries wait to be written to the index; publishing is refused, ` +
+        'consuming goes on',
+      { cause: this.#failure },
+    );
   }
 
   /** Brings queues into memory, so that their rows can be taken in. */
@@ -316,7 +335,7 @@ export class ConsumeQueues {
   reached(partition: number, position: number): void {
     this.#takenOf(partition).position = position;
     this.#isBehind = true;
-    if (this.#waitingRows >= waitingRowsMax && !this.#hasFailed) this.#writeSoon();
+    if (this.#waitingRows >= waitingRowsMax && this.#failure === undefined) this.#writeSoon();
     else this.#writeLater();
   }
 
@@ -483,10 +502,10 @@ export class ConsumeQueues {
       for (const queue of queues) this.#dirty.add(queue);
       this.#waitingRows += rows;
       this.#isBehind = true;
-      this.#hasFailed = true;
+      this.#failure = error;
       throw error;
     }
-    this.#hasFailed = false;
+    this.#failure = undefined;
     this.#isEmpty = false;
     for (const [queue, block] of written) queue.blocks.splice(0, queue.blocks.indexOf(block));
   }

@@ -26,7 +26,8 @@ export class DerivedKeyWriter implements DerivedKeys {
   }
 
   put(key: string, value: Uint8Array): void {
-    this.#pending.set(key, value.slice());
+    // Not `slice`: of a Buffer that is a view.
+    this.#pending.set(key, Uint8Array.from(value));
     this.#writeSoon();
   }
 

@@ -380,6 +380,37 @@ describe('repair --skip', () => {
     expect(await world.fs.exists('/data/skipped')).toBe(false);
   });
 
+  test('refuses a range of another partition before it changes anything in the first one', async () => {
+    const world = { fs: new MemoryFs(), kv: new MemoryKv(), history: new History() };
+    const both = { ...options(world), dataDirectories: new Map([[1, '/disk1']]) };
+    const store = await openStore(both);
+    await store.moveQueues(1, [1], 1);
+    const ranges: PositionRange[] = [];
+    for (const queueId of [0, 1]) {
+      const one = { topicId: 1, queueId, kind: 1, count: 1, body: Buffer.alloc(50) } as const;
+      const { partition, position, length } = await store.append({
+        ...{ ...one, firstIdHash: 0, tagHash: 0 },
+      });
+      await store.append({ ...one, firstIdHash: 0, tagHash: 0 });
+      ranges.push({ partition, from: position, to: position + length });
+    }
+    await store.close();
+    const directories = ['/data/log/p0', '/disk1/p1'];
+    for (const [i, directory] of directories.entries()) {
+      const [path] = await segmentPaths(world.fs, directory);
+      await flip(world.fs, path!, segmentHeaderBytes + ranges[i]!.from + entryHeaderBytes);
+    }
+    const index = await world.kv.open('/data/index');
+    await index.write([{ key: appliedKey(1), value: encodeNumbers(1, 0, 0, 0) }]);
+    await index.close();
+    const [home] = await segmentPaths(world.fs);
+    const before = await readFile(world.fs, home!);
+    const skipping = repairLog({ ...both, rebuildIndex: false, skip: ranges });
+    await expect(skipping).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    expect(Buffer.compare(await readFile(world.fs, home!), before)).toBe(0);
+    expect(await world.fs.exists('/data/skipped')).toBe(false);
+  });
+
   test('of a segment that is missing', async () => {
     const world = await written();
     const [, second] = await segmentPaths(world.fs);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs } from '../../platform/memory-fs.ts';
 import { SeededRandom } from '../../platform/seeded-random.ts';
@@ -21,9 +22,10 @@ function world(): World & { readonly kv: MemoryKv } {
   return { fs: new MemoryFs(), kv: new MemoryKv(), clock: new ManualClock() };
 }
 
-function open(parts: World): Promise<Store> {
+function open(parts: World, waitingIndexRowsMax = 100_000): Promise<Store> {
   return openStore({
     ...parts,
+    waitingIndexRowsMax,
     random: new SeededRandom(1),
     directory: '/data',
     strideBytes: 4096,
@@ -253,6 +255,27 @@ describe('a database that is full', () => {
     await again.close();
   });
 
+  test('for long: publishing is refused with its code before memory is full, and goes on', async () => {
+    const kv = new FullKv();
+    const parts = { ...world(), kv };
+    const store = await open(parts, 50);
+    await append(store);
+    kv.isFull = true;
+    parts.clock.advance(1500);
+    await turn();
+    const sent = await Promise.allSettled(Array.from({ length: 60 }, () => append(store)));
+    // Those of one commit come together.
+    expect(sent.filter(({ status }) => status === 'fulfilled')).toHaveLength(60);
+    await expect(append(store)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await expect(store.moveQueues(1, [0], 0)).resolves.toBeUndefined();
+    expect((await store.indexRows(1, 0, 0, 5000)).rowCount).toBe(61);
+    kv.isFull = false;
+    parts.clock.advance(1500);
+    await expect.poll(() => store.stats().indexLagEntries).toBe(0);
+    expect((await append(store)).baseOffset).toBe(61);
+    await store.close();
+  });
+
   test('that is slow: its queues stay in memory, however idle, until they are written', async () => {
     const kv = new FullKv();
     const parts = { ...world(), kv };
@@ -286,6 +309,26 @@ describe('a database that is full', () => {
   });
 });
 
+test('appends that wait for their queue are held up to a bound, and refused beyond it', async () => {
+  const parts = world();
+  const store = await open(parts);
+  // The queues are looked up in the database, all in one later turn.
+  const large = Buffer.alloc(limits.heldAppendBytesMax / 4);
+  const sent = await Promise.allSettled(
+    Array.from({ length: 6 }, (_, queueId) => append(store, { queueId, body: large })),
+  );
+  expect(sent.map(({ status }) => status)).toEqual([
+    ...['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'],
+  ]);
+  expect(sent[4]).toMatchObject({ reason: { code: 'RESOURCE_LIMIT' } });
+  // Nothing is held any more, also not of appends whose queue could not be read.
+  const again = Array.from({ length: 4 }, (_, i) =>
+    append(store, { queueId: 10 + i, body: large }),
+  );
+  expect((await Promise.all(again)).map(({ baseOffset }) => baseOffset)).toEqual([0, 0, 0, 0]);
+  await store.close();
+});
+
 test('a gap at the end of a queue is still known after a kill: its readers skip it', async () => {
   const kv = await new MemoryKv().open('/index');
   const name = { topicId: 1, queueId: 0 };
@@ -316,6 +359,17 @@ test('a gap at the end of a queue is still known after a kill: its readers skip 
 });
 
 describe('derived keys', () => {
+  test('are those of the moment of the put: a buffer may be used again', async () => {
+    const parts = world();
+    const store = await open(parts);
+    const value = Buffer.from('before');
+    store.derived.put('key', value);
+    value.fill(0);
+    const found = (await store.derived.load('key')).get('key')!;
+    expect(Buffer.from(found).toString()).toBe('before');
+    await store.close();
+  });
+
   test('are coalesced, survive a kill once settled, and load by prefix', async () => {
     const kv = new FullKv();
     const parts = { ...world(), kv };
