@@ -13,6 +13,7 @@ import {
   encodeSegmentHeader,
   parseSegmentFileName,
   type SegmentHeader,
+  type SegmentName,
   segmentFileName,
   segmentHeaderBytes,
 } from '../log/segment-format.ts';
@@ -82,6 +83,7 @@ export async function skipRanges(
   ranges: readonly PositionRange[],
 ): Promise<string[]> {
   const done: string[] = [];
+  if (ranges.length > 0) await makeDurable(options);
   for (const target of await targetsOf(options, ranges)) {
     const file = await options.fs.open(target.path, 'read');
     try {
@@ -112,21 +114,38 @@ async function checkIndexed(
   }
 }
 
+/** What a killed process left may be in the page cache only: names, and all of the last segment. */
+async function makeDurable({ fs, partition }: SkipOptions): Promise<void> {
+  const last = (await fs.list(partition.directory)).findLast((name) => parseSegmentFileName(name));
+  if (last !== undefined) {
+    const file = await fs.open(`${partition.directory}/${last}`, 'write');
+    try {
+      await file.fdatasync();
+    } finally {
+      await file.close();
+    }
+  }
+  await fs.syncDirectory(partition.directory);
+}
+
 /** The segments that the ranges lie in. */
 async function targetsOf(
   { fs, partition }: SkipOptions,
   ranges: readonly PositionRange[],
 ): Promise<Target[]> {
-  const names = (await fs.list(partition.directory)).flatMap((file) => {
+  const segments: (SegmentName & { path: string; header: SegmentHeader | undefined })[] = [];
+  for (const file of await fs.list(partition.directory)) {
     const name = parseSegmentFileName(file);
-    return name === undefined ? [] : [{ ...name, path: `${partition.directory}/${file}` }];
-  });
+    if (name === undefined) continue;
+    const path = `${partition.directory}/${file}`;
+    const { header, isInterrupted } = await readHeader(fs, path);
+    if (!isInterrupted) segments.push({ ...name, path, header });
+  }
   const targets: Target[] = [];
-  for (const [i, { path, start }] of names.entries()) {
-    const nextStart = names[i + 1]?.start;
+  for (const [i, { path, start, header }] of segments.entries()) {
+    const nextStart = segments[i + 1]?.start;
     const own = ranges.filter(({ from }) => from >= start && from < (nextStart ?? Infinity));
     if (own.length === 0) continue;
-    const header = await readHeader(fs, path);
     if (header === undefined) {
       throw new MillraceError('UNSUPPORTED', `${path} has a damaged header: nothing was skipped`);
     }
@@ -135,12 +154,18 @@ async function targetsOf(
   return targets;
 }
 
-async function readHeader(fs: Fs, path: string): Promise<SegmentHeader | undefined> {
+/** Without a header, and no longer than one, it is a creation that was interrupted: no segment. */
+async function readHeader(
+  fs: Fs,
+  path: string,
+): Promise<{ readonly header: SegmentHeader | undefined; readonly isInterrupted: boolean }> {
   const file = await fs.open(path, 'read');
   try {
     const bytes = Buffer.alloc(segmentHeaderBytes);
     const count = await file.read(bytes, 0);
-    return decodeSegmentHeader(bytes.subarray(0, count), path);
+    const header = decodeSegmentHeader(bytes.subarray(0, count), path);
+    const isShort = (await file.size()) <= segmentHeaderBytes;
+    return { header, isInterrupted: header === undefined && isShort };
   } finally {
     await file.close();
   }
@@ -299,7 +324,10 @@ async function createNext(
 ): Promise<void> {
   const sequence = before.sequence + 1;
   const header = { ...before, sequence, start, firstCommit, generation: 0 };
-  const file = await fs.open(`${partition.directory}/${segmentFileName(header)}`, 'create');
+  const path = `${partition.directory}/${segmentFileName(header)}`;
+  // An earlier attempt may have been interrupted.
+  if (await fs.exists(path)) await fs.unlink(path);
+  const file = await fs.open(path, 'create');
   try {
     await file.write(encodeSegmentHeader(header), 0);
     await file.fdatasync();

@@ -186,8 +186,8 @@ export class FilePartition implements LogPartition {
       this.#tail.forget(segments.map(({ file }) => file));
       for (const segment of segments) await segment.release();
       this.#segments.maintain();
+      // Should they come back after a crash, the next start knows them for what they are.
       for (const path of cleaned.leftovers) await removeSegment(fs, path);
-      if (cleaned.leftovers.length > 0) await fs.syncDirectory(directory);
       return cleaned.segment;
     });
   }

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
-import { removeSegment } from './key-file.ts';
+import { keyFileExtension, keyFilePath, removeSegment } from './key-file.ts';
 import { readFooter, readTables, Segment } from './segment.ts';
 import {
   checkSegmentOwner,
@@ -70,14 +70,19 @@ interface NamedSegment extends SegmentName {
   readonly path: string;
 }
 
-/** Removes drafts on the way. */
+/** Removes drafts on the way, and key files whose segments were removed. */
 async function segmentNames(fs: Fs, directory: string): Promise<readonly NamedSegment[]> {
   const found: NamedSegment[] = [];
-  for (const name of await fs.list(directory)) {
+  const names = await fs.list(directory);
+  const keyFiles = new Set(
+    names.flatMap((name) => (parseSegmentFileName(name) === undefined ? [] : [keyFilePath(name)])),
+  );
+  for (const name of names) {
     const path = `${directory}/${name}`;
     const parsed = parseSegmentFileName(name);
+    const isOrphan = name.endsWith(keyFileExtension) && !keyFiles.has(name);
     if (parsed !== undefined) found.push({ ...parsed, path });
-    else if (name.endsWith(draftSuffix)) await fs.unlink(path);
+    else if (name.endsWith(draftSuffix) || isOrphan) await fs.unlink(path);
   }
   return found;
 }

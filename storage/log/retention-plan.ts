@@ -75,11 +75,14 @@ function expireTopic(
     policy.retentionBytes === undefined
   )
     return;
+  const { retentionMs = Infinity, retentionBytes = Infinity } = policy ?? {};
+  const queues = rowsByQueue(portions);
   let left = portions.reduce((sum, { bytes }) => sum + bytes, 0);
   const stopped = new Set<number>();
-  for (const { partition, rows, bytes, highTimeMs } of oldestFirst(portions)) {
+  for (const { partition, rows, highTimeMs } of oldestFirst(portions)) {
     if (stopped.has(partition)) continue;
-    const { retentionMs = Infinity, retentionBytes = Infinity } = policy ?? {};
+    const gone = newestRows(rows).flatMap((row) => upTo(row, queues.get(row.queueId)!));
+    const bytes = gone.reduce((sum, row) => sum + row.bytes, 0);
     const isOver =
       policy === undefined || highTimeMs < nowMs - retentionMs || left - bytes >= retentionBytes;
     const isFree = rows.every((row) => row.endOffset <= rules.floor(topicId, row.queueId));
@@ -88,12 +91,36 @@ function expireTopic(
       continue;
     }
     left -= bytes;
-    for (const row of rows) {
-      const number = queueNumber(topicId, row.queueId);
-      // A queue that has moved: the portions come in the order of their topic's age, not of its own.
-      first.set(number, Math.max(row.endOffset, first.get(number) ?? 0));
+    for (const row of gone) {
+      queues.get(row.queueId)!.shift();
+      first.set(queueNumber(topicId, row.queueId), row.endOffset);
     }
   }
+}
+
+/** Of each queue the last row. */
+function newestRows(rows: readonly QueueRow[]): readonly QueueRow[] {
+  return rows.filter(({ queueId }, i) => rows[i + 1]?.queueId !== queueId);
+}
+
+/** The rows of the queue that go when `row` goes; none when it has gone already. */
+function upTo(row: QueueRow, rows: readonly QueueRow[]): readonly QueueRow[] {
+  return rows.slice(0, 1 + rows.indexOf(row));
+}
+
+/**
+ * The rows of each queue by offset. Those of a queue that has moved lie in several partitions, and
+ * go with the last one that goes, wherever they are.
+ */
+function rowsByQueue(portions: readonly Portion[]): Map<number, QueueRow[]> {
+  const queues = new Map<number, QueueRow[]>();
+  for (const row of portions.flatMap(({ rows }) => rows)) {
+    const rows = queues.get(row.queueId) ?? [];
+    rows.push(row);
+    queues.set(row.queueId, rows);
+  }
+  for (const rows of queues.values()) rows.sort((a, b) => a.endOffset - b.endOffset);
+  return queues;
 }
 
 /** By age over all partitions; within one, in the order of the log. */

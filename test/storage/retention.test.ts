@@ -381,6 +381,21 @@ describe('planExpiry', () => {
     expect(plan({ retentionMs: 100 }, rows, -5000)).toBeUndefined();
   });
 
+  test('by size, of a queue that has moved: what goes with it elsewhere counts, too', () => {
+    const bytes = 100;
+    const part = (partition: number, queues: ReturnType<typeof row>[]) => ({ partition, queues });
+    // The old partition's segment has another queue with newer entries, so it comes later.
+    const segments = [
+      part(0, [row(1, 0, 10, bytes, 1), { ...row(1, 0, 10, bytes, 50), queueId: 1 }]),
+      part(1, [row(1, 10, 20, bytes, 10)]),
+    ];
+    const plan = (retentionBytes: number) =>
+      [...planExpiry(segments, rules(new Map([[1, { retentionBytes }]])), 99)].map(([, to]) => to);
+    expect(plan(200)).toEqual([]);
+    expect(plan(100)).toEqual([20]);
+    expect(plan(0)).toEqual([20, 10]);
+  });
+
   test('by size: never less than was asked for', () => {
     const rows = [row(1, 0, 10, 100, 1), row(1, 10, 20, 100, 2), row(1, 20, 30, 100, 3)];
     expect(plan({ retentionBytes: 250 }, rows, 9)).toBeUndefined();

@@ -3,6 +3,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MemoryFsOperation } from '../../../platform/memory-fs.ts';
 
+/** What a place does to the disk; `flush` makes the database durable. */
+export type DiskOperation = MemoryFsOperation | 'flush';
+
 /**
  * The places in `storage/` that change the disk. Found twice: in the source text, so that none is
  * forgotten, and at run time by the stack of the call, so that a test knows which one it met.
@@ -10,27 +13,28 @@ import type { MemoryFsOperation } from '../../../platform/memory-fs.ts';
 export interface CallSite {
   /** `log/segment-writer.ts:89`: its place below `storage/`. */
   readonly place: string;
-  readonly operation: MemoryFsOperation;
+  readonly operation: DiskOperation;
   /** The line of the source, trimmed. */
   readonly line: string;
 }
 
 const storage = join(dirname(fileURLToPath(import.meta.url)), '../../../storage');
-const methods: readonly (readonly [MemoryFsOperation, RegExp])[] = [
+const methods: readonly (readonly [DiskOperation, RegExp])[] = [
   ['create', /\.open\([^)]*'create'\)/],
-  ['write', /(?:file|draft|fs)\??\.write\(/i],
+  ['write', /(?:file|draft|fs|copy|written)\??\.write\(/i],
   ['fdatasync', /\.fdatasync\(/],
   ['truncate', /\.truncate\(/],
   ['rename', /\.rename\(/],
   ['unlink', /\.unlink\(/],
   ['syncDirectory', /\.syncDirectory\(/],
+  ['flush', /kv\.flush\(/],
 ];
 
-/** Every call in the source text of `storage/`; `storage/check` works offline and has its own test. */
+/** Every call in the source text of `storage/`. */
 export function callSites(): CallSite[] {
   const files = readdirSync(storage, { recursive: true, encoding: 'utf8' })
     .map((name) => name.replaceAll('\\', '/'))
-    .filter((name) => name.endsWith('.ts') && !name.startsWith('check/'))
+    .filter((name) => name.endsWith('.ts'))
     .toSorted();
   return files.flatMap((name) =>
     readFileSync(join(storage, name), 'utf8')
@@ -60,6 +64,14 @@ export function callingPlace(below: (...args: never[]) => unknown): string | und
     places.set(raw, place);
   }
   return place === '' ? undefined : place;
+}
+
+/** As `callingPlace`, of a function that is reached through the stores of `storage/kv/`. */
+export function placeBeyondKv(below: (...args: never[]) => unknown): string | undefined {
+  const holder: { stack?: string } = {};
+  Error.captureStackTrace(holder, below);
+  const frames = holder.stack?.replaceAll('\\', '/').matchAll(/\/storage\/([^\s()]+\.ts:\d+):\d+/g);
+  return [...(frames ?? [])].map(([, place]) => place!).find((place) => !place.startsWith('kv/'));
 }
 
 /** Where the function was called in the code that runs; cheap. */

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../../platform/errors.ts';
 import { ManualClock } from '../../../platform/manual-clock.ts';
-import { MemoryFs, type MemoryFsOperation } from '../../../platform/memory-fs.ts';
+import { MemoryFs } from '../../../platform/memory-fs.ts';
 import type { Random } from '../../../platform/random.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
 import { isDamage } from '../../../storage/check/findings.ts';
@@ -8,12 +8,15 @@ import { verifyLog } from '../../../storage/check/verify.ts';
 import { MemoryKv } from '../../../storage/kv/memory-store.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import type { Store } from '../../../storage/store.ts';
+import type { DiskOperation } from './call-sites.ts';
 import { Ledger, namesOfEntry } from './ledger.ts';
-import { ObservedFs, type Operation } from './observed-fs.ts';
+import { ObservedFs, type Observer, type Operation, observedKv } from './observed-fs.ts';
 
 /**
- * Crash-point enumeration. A scenario is a short life of a store on a small disk. Before every
- * operation that changes the disk, the disk is copied as a crash at that moment could leave it:
+ * Crash-point enumeration. A scenario is a short life of a store on a small disk: appends, and in
+ * some of them queues that move between two partitions, passes of retention, key files, operations
+ * that fail. Before every operation that changes the disk, the disk is copied as a crash at that
+ * moment could leave it:
  *
  * - power loss: each unsynced sector and name is kept or lost by the coin, the database loses what
  *   it did not flush;
@@ -30,8 +33,8 @@ export interface Exploration {
 }
 
 /** Places that were hit less often get a crash point each time they are met, and several. */
-const rarePoints = 60;
-const rareCopies = 8;
+export const rarePoints = 60;
+export const rareCopies = 8;
 
 export class CrashFailure extends Error {
   constructor(before: Operation, seed: number, cause: unknown) {
@@ -60,8 +63,16 @@ interface Life {
   readonly faults: Faults | undefined;
   /** The place whose calls are left out. */
   readonly muted: string | undefined;
-  /** Sealed segments get key files; not always, for these take longer than all the rest. */
+  readonly habits: Habits;
+}
+
+/** What a scenario does besides appending; not always, for each of these takes time. */
+interface Habits {
+  /** Sealed segments get key files. */
   readonly hasKeyFiles: boolean;
+  /** There are two partitions, and queues move. */
+  readonly moves: boolean;
+  readonly retains: boolean;
 }
 
 interface Crashes {
@@ -70,12 +81,14 @@ interface Crashes {
   readonly countAt: (place: string) => number;
   /** Chance that an operation becomes one. */
   readonly percent: number;
+  /** Those of an operation at a place that was hardly met. */
+  readonly copies: number;
 }
 
 /** Operations of some kinds fail for a while. */
 interface Faults {
   readonly code: 'IO' | 'DISK_FULL';
-  readonly operations: ReadonlySet<MemoryFsOperation>;
+  readonly operations: ReadonlySet<DiskOperation>;
   /** Operations of the life, of any kind: [from, until). */
   readonly from: number;
   until: number;
@@ -96,35 +109,38 @@ export async function explore(
     ledger: new Ledger(),
     random,
     clock: new ManualClock(),
-    crashes: { points: first, countAt, percent: 100 },
+    crashes: { points: first, countAt, percent: 100, copies: rareCopies },
     faults: randomFaults(random),
     muted,
-    hasKeyFiles: random.below(5) === 0,
+    habits: {
+      hasKeyFiles: random.below(5) === 0,
+      moves: random.below(3) === 0,
+      retains: random.below(2) === 0,
+    },
   };
   await live(life, 4);
   exploration.scenarios++;
   for (const point of first) {
     const second: CrashPoint[] = [];
-    const crashes = { points: second, countAt, percent: 10 };
-    const { hasKeyFiles } = life;
-    await check(point, { random, muted, hasKeyFiles, crashes }, seed);
-    count(exploration, point);
+    const crashes = { points: second, countAt, percent: 10, copies: 1 };
+    const { habits } = life;
+    await check(point, { random, muted, habits, crashes }, seed);
+    count(exploration, point.before);
     for (const later of second) {
-      await check(later, { random, muted, hasKeyFiles, crashes: undefined }, seed);
-      count(exploration, later);
+      await check(later, { random, muted, habits, crashes: undefined }, seed);
+      count(exploration, later.before);
     }
   }
 }
 
-function count({ points }: Exploration, { before }: CrashPoint): void {
-  const place = before.place ?? 'elsewhere';
+export function count({ points }: Exploration, { place = 'elsewhere' }: Operation): void {
   points.set(place, (points.get(place) ?? 0) + 1);
 }
 
 /** Recovers from the crash, checks, and lives on for a moment. */
 async function check(
   point: CrashPoint,
-  rest: Pick<Life, 'random' | 'muted' | 'crashes' | 'hasKeyFiles'>,
+  rest: Pick<Life, 'random' | 'muted' | 'crashes' | 'habits'>,
   seed: number,
 ): Promise<void> {
   const { before, fs, kv, ledger } = point;
@@ -148,11 +164,21 @@ async function live(life: Life, rounds: number): Promise<void> {
     // What came together became one commit; half of the time the next ones come while it is synced.
     const early = sends(life, store, 1);
     if (random.below(2) === 0) await new Promise((resolve) => setImmediate(resolve));
-    await Promise.all([...early, ...sends(life, store, random.below(3))]);
+    await Promise.all([...early, ...changes(life, store), ...sends(life, store, random.below(3))]);
     if (random.below(2) === 0) clock.advance(1500);
   }
   if (rounds > 0) await ledger.check(store);
-  await store.close();
+  await store.close().catch((error) => {
+    if (life.faults?.code !== error.code) throw error;
+  });
+}
+
+function changes({ ledger, random, habits }: Life, store: Store): Promise<void>[] {
+  const { moves, retains } = habits;
+  return [
+    ...(moves && random.below(2) === 0 ? [ledger.move(store, random)] : []),
+    ...(retains && random.below(2) === 0 ? [ledger.retain(store, random)] : []),
+  ];
 }
 
 function sends({ ledger, random }: Life, store: Store, count: number): Promise<void>[] {
@@ -162,12 +188,13 @@ function sends({ ledger, random }: Life, store: Store, count: number): Promise<v
 const small = { directory: '/data', segmentBytes: 2048, strideBytes: 1024 };
 
 async function open(life: Life): Promise<Store> {
-  const fs = observed(life);
-  const { kv, clock, faults, hasKeyFiles } = life;
+  const { clock, faults, habits } = life;
+  const observe = observer(life);
+  const parts = { fs: new ObservedFs(life.fs, observe), kv: observedKv(life.kv, observe), clock };
   // Another one each time: a server id that got lost must not come again.
   const ids = new SeededRandom(life.random.uint32());
-  const names = hasKeyFiles ? { namesOf: namesOfEntry } : {};
-  const options = { fs, kv, clock, random: ids, ...names, ...small };
+  const names = habits.hasKeyFiles ? { namesOf: namesOfEntry } : {};
+  const options = { ...parts, random: ids, ...names, ...small, ...directoriesOf(habits) };
   try {
     return await openStore(options);
   } catch (error) {
@@ -178,39 +205,46 @@ async function open(life: Life): Promise<Store> {
   }
 }
 
-function observed(life: Life): ObservedFs {
-  const { fs, crashes, faults, muted } = life;
+function directoriesOf({ moves }: Habits) {
+  return moves ? { dataDirectories: new Map([[1, '/disk1']]) } : {};
+}
+
+function observer(life: Life): Observer {
+  const { crashes, faults, muted } = life;
   let operations = 0;
-  return new ObservedFs(fs, (operation) => {
+  return (operation) => {
     const number = operations++;
     if (crashes !== undefined) takeCrashPoints(life, crashes, operation);
     if (muted !== undefined && operation.place === muted) return 'skip';
     if (faults === undefined || !faults.operations.has(operation.operation)) return undefined;
     if (number < faults.from || number >= faults.until) return undefined;
     throw new MillraceError(faults.code, `${operation.operation} failed: injected`);
-  });
+  };
 }
 
 function takeCrashPoints(life: Life, crashes: Crashes, before: Operation): void {
   const { random } = life;
-  const { points, countAt, percent } = crashes;
+  const { points, countAt, percent, copies } = crashes;
   const isRare = before.place !== undefined && countAt(before.place) < rarePoints;
-  for (let i = 0; isRare && i < rareCopies; i++) points.push(powerLoss(life, before));
+  for (let i = 0; isRare && i < copies; i++) points.push(powerLoss(life, before));
   if (isRare || random.below(100) < percent) points.push(powerLoss(life, before));
   if (isRare || random.below(300) < percent) points.push(kill(life, before));
 }
 
 function powerLoss({ fs, kv, ledger, random }: Life, before: Operation): CrashPoint {
-  const index = random.below(6) === 0 ? new MemoryKv() : kv.crashClone(random);
-  return { before, fs: fs.crashClone(random), kv: index, ledger: new Ledger(ledger) };
+  const known = ledger.copy();
+  const isLost = random.below(6) === 0;
+  if (isLost) known.loseIndex();
+  const index = isLost ? new MemoryKv() : kv.crashClone(random);
+  return { before, fs: fs.crashClone(random), kv: index, ledger: known };
 }
 
 function kill({ fs, kv, ledger }: Life, before: Operation): CrashPoint {
-  return { before, fs: fs.killClone(), kv: kv.clone(), ledger: new Ledger(ledger) };
+  return { before, fs: fs.killClone(), kv: kv.clone(), ledger: ledger.copy() };
 }
 
 function randomFaults(random: Random): Faults | undefined {
-  const kinds: readonly (readonly MemoryFsOperation[])[] = [
+  const kinds: readonly (readonly DiskOperation[])[] = [
     ['fdatasync'],
     ['write'],
     ['write', 'create'],
@@ -219,6 +253,11 @@ function randomFaults(random: Random): Faults | undefined {
     ['create'],
     ['fdatasync', 'create'],
     ['truncate'],
+    ['write', 'unlink'],
+    ['fdatasync', 'unlink'],
+    ['rename'],
+    ['syncDirectory'],
+    ['flush'],
   ];
   if (random.below(2) === 0) return undefined;
   const from = random.below(50);
@@ -227,8 +266,9 @@ function randomFaults(random: Random): Faults | undefined {
   return { code: random.below(2) === 0 ? 'IO' : 'DISK_FULL', operations, from, until };
 }
 
-async function expectNoDamage({ fs, kv, clock }: Life): Promise<void> {
-  const { findings } = await verifyLog({ fs, kv, clock, directory: small.directory });
+async function expectNoDamage({ fs, kv, clock, habits }: Life): Promise<void> {
+  const { directory } = small;
+  const { findings } = await verifyLog({ fs, kv, clock, directory, ...directoriesOf(habits) });
   const damage = findings.filter(isDamage);
   if (damage.length > 0) throw new Error(`damage: ${JSON.stringify(damage)}`);
 }

@@ -1,12 +1,15 @@
 import { MillraceError } from '../../../platform/errors.ts';
 import type { Random } from '../../../platform/random.ts';
+import { entryHeaderBytes } from '../../../storage/log/entry-format.ts';
 import { col, indexRowWidth } from '../../../storage/queues/index-rows.ts';
 import {
   type AppendRequest,
   type Entry,
   entryKinds,
   type MessageNames,
+  type RetentionRules,
   type Store,
+  type TopicPolicy,
 } from '../../../storage/store.ts';
 
 interface Sent {
@@ -18,28 +21,43 @@ interface Sent {
   readonly body: Buffer;
 }
 
-const topics = [1, 2];
 const queues = [0, 1];
-/** Groups of one queue. */
+/** Groups of one topic. */
 const groups = 3;
+/** Keeps everything; others keep some bytes, or are dropped. */
+const keptTopic = 1;
+const expiringTopic = 2;
+const droppedTopic = 3;
+const retentionBytes = 1500;
 
 /**
  * What a client of a store knows, and the invariant against which a recovered store is checked:
  * acked <= recovered <= sent; each entry once and as it was sent; the offsets of a queue dense;
- * the entries of a message group in the order of sending; nothing that was refused. Plain code:
- * it runs for every crash point.
+ * the entries of a message group in the order of sending; nothing that was refused. Only what was
+ * to expire is gone, from the beginning of its queue on, and it does not come back. Plain code: it
+ * runs for every crash point.
  */
 export class Ledger {
-  readonly #sent: Sent[];
-  /** Must be there after a crash. */
-  readonly #acked: Set<number>;
+  readonly #sent: Sent[] = [];
+  /** Must be there after a crash, unless they expired; each with the offset after its last one. */
+  readonly #acked = new Map<number, number>();
   /** Must not be there. */
-  readonly #refused: Set<number>;
+  readonly #refused = new Set<number>();
+  /** First offset of the expiring topic's queues after the last pass of retention that ended. */
+  readonly #firsts = new Map<number, number>();
+  #mayExpire = false;
+  #isDropped = false;
 
-  constructor(from?: Ledger) {
-    this.#sent = from === undefined ? [] : [...from.#sent];
-    this.#acked = new Set(from === undefined ? [] : from.#acked);
-    this.#refused = new Set(from === undefined ? [] : from.#refused);
+  /** What is known now, for a crash at this moment. */
+  copy(): Ledger {
+    const copy = new Ledger();
+    copy.#sent.push(...this.#sent);
+    for (const [id, end] of this.#acked) copy.#acked.set(id, end);
+    for (const id of this.#refused) copy.#refused.add(id);
+    for (const [queueId, first] of this.#firsts) copy.#firsts.set(queueId, first);
+    copy.#mayExpire = this.#mayExpire;
+    copy.#isDropped = this.#isDropped;
+    return copy;
   }
 
   get ackedCount(): number {
@@ -54,11 +72,16 @@ export class Ledger {
     return this.#refused.size;
   }
 
+  /** The index is lost: what expired and is still in the log comes back. */
+  loseIndex(): void {
+    this.#firsts.clear();
+  }
+
   /** Appends an entry of random size and group; resolves when its fate is known. */
   async send(store: Store, random: Random, bodyBytesMax: number): Promise<void> {
     const id = this.#sent.length;
     const group = random.below(groups);
-    const topicId = topics[random.below(topics.length)]!;
+    const topicId = this.#randomTopic(random);
     const queueId = group % queues.length;
     const body = Buffer.from(random.bytes(8 + random.below(bodyBytesMax)));
     body.writeUInt32LE(id);
@@ -72,35 +95,78 @@ export class Ledger {
     try {
       const appending = store.append(request);
       body.fill(0);
-      await appending;
-      this.#acked.add(id);
+      const { baseOffset } = await appending;
+      this.#acked.set(id, baseOffset + count);
     } catch (error) {
-      if (!(error instanceof MillraceError)) throw error;
+      checkExpected(error);
       if (!/may appear after a restart/.test(error.message)) this.#refused.add(id);
+    }
+  }
+
+  /** Moves a queue to some partition. */
+  async move(store: Store, random: Random): Promise<void> {
+    const partition = store.partitions[random.below(store.partitions.length)]!;
+    const queueIds = [random.below(queues.length)];
+    await store.moveQueues(this.#randomTopic(random), queueIds, partition).catch(checkExpected);
+  }
+
+  /** A pass of retention, before which a topic may be dropped. */
+  async retain(store: Store, random: Random): Promise<void> {
+    this.#mayExpire = true;
+    if (random.below(3) === 0) this.#isDropped = true;
+    try {
+      await store.retain(this.#rules(random.below(2) === 0 ? 0 : Infinity));
+      for (const queueId of queues) {
+        this.#firsts.set(queueId, (await store.range(expiringTopic, queueId)).minOffset);
+      }
+    } catch (error) {
+      checkExpected(error);
     }
   }
 
   /** Throws what is wrong. Everything that was found counts as acknowledged from now on. */
   async check(store: Store): Promise<void> {
-    const found = new Set<number>();
-    for (const topicId of topics) {
+    const found = new Map<number, number>();
+    for (const topicId of this.#topics) {
       for (const queueId of queues) await this.#checkQueue(store, topicId, queueId, found);
     }
-    for (const id of this.#acked) if (!found.has(id)) fail(`acknowledged entry ${id} is lost`);
     for (const id of this.#refused) if (found.has(id)) fail(`refused entry ${id} is there`);
-    for (const id of found) this.#acked.add(id);
+    for (const [id, end] of found) this.#acked.set(id, end);
+    const bytes = (ids: Iterable<number>) => {
+      const own = [...ids].filter((id) => this.#sent[id]!.topicId === expiringTopic);
+      return own.reduce((sum, id) => sum + entryHeaderBytes + this.#sent[id]!.body.length, 0);
+    };
+    const kept = bytes(found.keys());
+    if (kept < Math.min(retentionBytes, bytes(this.#acked.keys())))
+      fail(`only ${kept} bytes are kept`);
+  }
+
+  get #topics(): readonly number[] {
+    return [keptTopic, expiringTopic, ...(this.#isDropped ? [] : [droppedTopic])];
+  }
+
+  #randomTopic(random: Random): number {
+    return this.#topics[random.below(this.#topics.length)]!;
+  }
+
+  #rules(segmentAgeMs: number): RetentionRules {
+    const policies = new Map<number, TopicPolicy>(this.#topics.map((topicId) => [topicId, {}]));
+    policies.set(0, {});
+    policies.set(expiringTopic, { retentionBytes });
+    return { policy: (topicId) => policies.get(topicId), floor: () => Infinity, segmentAgeMs };
   }
 
   async #checkQueue(
     store: Store,
     topicId: number,
     queueId: number,
-    found: Set<number>,
+    found: Map<number, number>,
   ): Promise<void> {
-    const { maxOffset } = await store.range(topicId, queueId);
+    const { minOffset, maxOffset } = await store.range(topicId, queueId);
+    this.#checkFirst(topicId, queueId, minOffset);
     const { values, rowCount } = await store.indexRows(topicId, queueId, 0, Infinity);
     const lastOfGroup = new Map<number, number>();
-    let offset = 0;
+    let offset = minOffset;
     for (let row = 0; row < rowCount; row++) {
       const at = row * indexRowWidth;
       const entry = await store.readEntry(
@@ -123,19 +189,37 @@ export class Ledger {
       }
       if (id < (lastOfGroup.get(sent.group) ?? -1)) fail(`group ${sent.group} is out of order`);
       lastOfGroup.set(sent.group, id);
-      found.add(id);
       offset += entry.count;
+      found.set(id, offset);
     }
     if (offset !== maxOffset) fail(`the queue's end is ${maxOffset}, its entries end at ${offset}`);
+    for (const [id, end] of this.#acked) {
+      const sent = this.#sent[id]!;
+      const isHere = sent.topicId === topicId && sent.queueId === queueId;
+      if (isHere && end > minOffset && !found.has(id)) fail(`acknowledged entry ${id} is lost`);
+    }
+  }
+
+  #checkFirst(topicId: number, queueId: number, minOffset: number): void {
+    const isExpiring = topicId === expiringTopic && this.#mayExpire;
+    if (minOffset > 0 && !isExpiring) fail(`topic ${topicId} begins at ${minOffset}`);
+    const before = isExpiring ? (this.#firsts.get(queueId) ?? 0) : 0;
+    if (minOffset < before) fail(`topic ${topicId} began at ${before}, and begins at ${minOffset}`);
   }
 }
 
 /** Each message has an id of its own, and its group for a key. */
-export function namesOfEntry({ body, count }: Entry): MessageNames[] {
+export function namesOfEntry({ body, count, kind }: Entry): MessageNames[] {
+  if (kind !== entryKinds.messages) return [];
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const id = bytes.readUInt32LE(0);
   const keys = [`group ${bytes.readUInt32LE(4)}`];
   return Array.from({ length: count }, (_, i) => ({ id: `${id}.${i}`, keys }));
+}
+
+/** Throws what the world does not explain. */
+function checkExpected(error: unknown): asserts error is MillraceError {
+  if (!(error instanceof MillraceError)) throw error;
 }
 
 function fail(message: string): never {

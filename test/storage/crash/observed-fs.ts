@@ -1,9 +1,10 @@
 import type { FileHandle, Fs, OpenMode } from '../../../platform/fs.ts';
 import type { MemoryFsOperation } from '../../../platform/memory-fs.ts';
-import { callingPlace } from './call-sites.ts';
+import type { KvOpener } from '../../../storage/kv/kv-store.ts';
+import { callingPlace, type DiskOperation, placeBeyondKv } from './call-sites.ts';
 
 export interface Operation {
-  readonly operation: MemoryFsOperation;
+  readonly operation: DiskOperation;
   /** As in `CallSite`; `undefined` for a call from outside `storage/`. */
   readonly place: string | undefined;
   readonly path: string;
@@ -143,4 +144,26 @@ class ObservedFile implements FileHandle {
   close(): Promise<void> {
     return this.#inner.close();
   }
+}
+
+/** A database of which the observer is told when it is about to be made durable. */
+export function observedKv(kv: KvOpener, observe: Observer): KvOpener {
+  return {
+    async open(path) {
+      const store = await kv.open(path);
+      const flush = async () => {
+        const place = placeBeyondKv(flush);
+        if (observe({ operation: 'flush', place, path }) !== 'skip') await store.flush();
+      };
+      return {
+        flush,
+        get: (key) => store.get(key),
+        getMany: (keys) => store.getMany(keys),
+        scan: (range) => store.scan(range),
+        write: (puts) => store.write(puts),
+        deleteRange: (range) => store.deleteRange(range),
+        close: () => store.close(),
+      };
+    },
+  };
 }
