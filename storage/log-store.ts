@@ -66,7 +66,7 @@ export class LogStore implements Store {
   readonly #times: StoreTimes;
   readonly #kv: KvStore;
   readonly #find: LogStoreParts['find'];
-  readonly #isEarly: boolean;
+  readonly #flush: FlushMode;
   readonly #retention: Retention;
   #retaining: Promise<unknown> = Promise.resolve();
   readonly #gates: QueueGates;
@@ -92,7 +92,7 @@ export class LogStore implements Store {
     this.#times = times;
     this.#kv = kv;
     this.#find = parts.find;
-    this.#isEarly = parts.flush === 'interval';
+    this.#flush = parts.flush;
     this.#retention = parts.retention;
     this.#gates = new QueueGates(queues.active);
     for (const lane of lanes.values()) {
@@ -284,7 +284,7 @@ export class LogStore implements Store {
     const storeTimeMs = this.#times.next(partition);
     // What the server itself builds on is always awaited.
     const isOfClient = holdsMessages(request.kind) && request.mustBeDurable !== true;
-    const mayWait = this.#isEarly && isOfClient;
+    const mayWait = isOfClient && (request.flush ?? this.#flush) === 'interval';
     const { placed, durable } = lane.log.append({ ...request, baseOffset, storeTimeMs, mayWait });
     queue.nextOffset = baseOffset + request.count;
     const appended = { partition, ...placed, baseOffset, storeTimeMs };

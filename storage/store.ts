@@ -63,6 +63,8 @@ export interface AppendRequest {
    * lets another entry be given up.
    */
   readonly mustBeDurable?: boolean;
+  /** When the append of messages resolves; as the store was opened, when absent. */
+  readonly flush?: FlushMode | undefined;
 }
 export const tagNone = 0;
 export const tagMixed = 0xffffffff;

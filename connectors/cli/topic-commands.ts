@@ -10,6 +10,7 @@ export interface RetentionSettings {
   readonly cleanup?: 'compact' | 'delete';
   /** Milliseconds. */
   readonly tombstoneRetention?: number | 'none';
+  readonly flush?: 'sync' | 'interval' | 'default';
 }
 
 export interface TopicChanges extends RetentionSettings {
@@ -46,17 +47,18 @@ export function topicAlter(
   if (changes.length === 0) {
     throw new MillraceError(
       'INVALID_ARGUMENT',
-      'give --queues, --retention, --retention-bytes, --cleanup or --tombstone-retention',
+      'give --queues, --retention, --retention-bytes, --cleanup, --tombstone-retention or --flush',
     );
   }
   return sqlCommand(context, `ALTER TOPIC ${quoted(name)} SET (${changes.join(', ')})`, options);
 }
 
 function retentionOptions(settings: RetentionSettings): string[] {
-  const { retention, retentionBytes, cleanup, tombstoneRetention } = settings;
+  const { retention, retentionBytes, cleanup, tombstoneRetention, flush } = settings;
   return [
     ...(cleanup === undefined ? [] : [`cleanup = '${cleanup}'`]),
     ...(tombstoneRetention === undefined ? [] : [`tombstone_ms = ${tombstoneRetention}`]),
+    ...(flush === undefined ? [] : [`flush = '${flush}'`]),
     ...(retention === undefined ? [] : [`retention_ms = ${retention}`]),
     ...(retentionBytes === undefined ? [] : [`retention_bytes = ${retentionBytes}`]),
   ];

@@ -1,3 +1,5 @@
+import type { FlushMode } from '../../storage/store.ts';
+
 /**
  * The catalogue's changes: one JSON record per entry of the system topic (DESIGN section 4). The
  * broker and the SQL engine each replay the records they know; replaying all of them in order
@@ -25,7 +27,7 @@ export type TopicMessageType =
   | 'LITE'
   | 'MIXED';
 
-/** How long a topic keeps its messages; without any of these, for ever. */
+/** Which messages a topic keeps, how long, and when it answers for them. All are optional. */
 export interface TopicRetention {
   readonly retentionMs?: number;
   readonly retentionBytes?: number;
@@ -33,6 +35,8 @@ export interface TopicRetention {
   readonly cleanup?: 'compact';
   /** How long a compacted topic keeps a message that deletes its key; limits.tombstoneMs else. */
   readonly tombstoneMs?: number;
+  /** When messages are acknowledged (storage/store.ts); as the server was told, when absent. */
+  readonly flush?: FlushMode;
 }
 
 /** A new topic; for an id that exists, its new settings. */

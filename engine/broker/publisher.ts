@@ -150,9 +150,10 @@ export class Publisher {
   /** Appends the entry unless it is there; gives its offset. */
   async #once({ firstId, ...request }: EntryToAppend): Promise<number> {
     const { topicId, queueId, count } = request;
+    const flush = this.#topics.byId(topicId)?.flush;
     const { baseOffset } = await this.#duplicates.once(topicId, firstId, count, async () => ({
       queueId,
-      ...(await this.#store.append({ ...request, firstIdHash: crc32(firstId) })),
+      ...(await this.#store.append({ ...request, firstIdHash: crc32(firstId), flush })),
     }));
     return baseOffset;
   }

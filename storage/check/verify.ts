@@ -114,8 +114,10 @@ class PartitionVerifier {
     const { number, directory } = this.#partition;
     if (index !== undefined) this.#index = await IndexCheck.open(index, clock, number);
     const total = await logBytes(fs, directory);
-    for await (const step of walkPartition({ fs, directory, partition: number, serverId })) {
-      if (step.kind === 'finding') this.#findings.add(step.finding);
+    const knownEnd = this.#index?.appliedPosition ?? 0;
+    const place = { fs, directory, partition: number, serverId, knownEnd };
+    for await (const step of walkPartition(place)) {
+      if (step.kind === 'finding') this.#found(step.finding);
       if (step.kind === 'segment') this.#enter(step.segment);
       if (step.kind === 'entries') await this.#take(step.entries);
       onProgress?.(Math.min(this.#end - (this.#start ?? 0), total), total);
@@ -132,6 +134,12 @@ class PartitionVerifier {
       end: this.#end,
       indexedTo: this.#index?.appliedPosition,
     };
+  }
+
+  #found(finding: Finding): void {
+    this.#findings.add(finding);
+    const { kind, range } = finding;
+    if (kind === 'entries') this.#end = Math.max(this.#end, range!.to);
   }
 
   #enter(segment: WalkedSegment): void {
@@ -189,8 +197,15 @@ class PartitionVerifier {
     }
     await this.#compareEnds();
     if (index.appliedPosition > this.#end) {
-      const text = `reflects the log up to position ${index.appliedPosition}, which ends at ${this.#end}`;
-      this.#addToIndex(text);
+      // Entries were durable once, and are gone: not for the index to forget them.
+      const range = {
+        partition: this.#partition.number,
+        from: this.#end,
+        to: index.appliedPosition,
+      };
+      const text = `ends at position ${range.from}; the index has entries up to ${range.to}`;
+      const path = this.#segment?.path ?? this.#partition.directory;
+      this.#findings.add({ kind: 'missing', path, text, range });
     } else if (index.appliedPosition < this.#end) {
       this.#addToIndex(`lacks the log from position ${index.appliedPosition} on`, 'index-behind');
     }

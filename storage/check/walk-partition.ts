@@ -46,6 +46,8 @@ export interface WalkOptions {
   readonly partition: number;
   /** `undefined`: not known; segments of any server will do. */
   readonly serverId: string | undefined;
+  /** The index has the log up to here: what is bad below is damage, and no torn tail. */
+  readonly knownEnd?: number;
   /** Leaves segments out; `end` is where the next one starts. */
   readonly isWanted?: (name: SegmentName, end: number) => boolean;
 }
@@ -61,7 +63,7 @@ interface Stored extends WalkedSegment {
  * version cannot read.
  */
 export async function* walkPartition(options: WalkOptions): AsyncGenerator<WalkStep> {
-  const { fs, partition, isWanted = () => true } = options;
+  const { fs, partition, knownEnd = 0, isWanted = () => true } = options;
   const findings: Finding[] = [];
   const segments = await sortedSegments(options, findings);
   for (const finding of findings) yield { kind: 'finding', finding };
@@ -72,7 +74,7 @@ export async function* walkPartition(options: WalkOptions): AsyncGenerator<WalkS
     const file = await fs.open(segment.path, 'read');
     try {
       if (segment.footer !== undefined) yield* walkSealed(file, segment, partition, next?.start);
-      else if (next === undefined) yield* walkLast(file, segment, partition);
+      else if (next === undefined) yield* walkLast(file, segment, partition, knownEnd);
       else yield* walkBounded(file, segment, partition, next.start);
     } finally {
       await file.close();
@@ -238,8 +240,10 @@ async function* walkLast(
   file: FileHandle,
   segment: Stored,
   partition: number,
+  knownEnd: number,
 ): AsyncGenerator<WalkStep> {
   const { path, size } = segment;
+  const known = Math.min(size, segmentHeaderBytes + knownEnd - segment.start);
   let end: number;
   try {
     // Of the header, only the first commit's number matters here, and that only to the next commit.
@@ -250,7 +254,9 @@ async function* walkLast(
     if (!(error instanceof MillraceError) || error.code !== 'CORRUPTION') throw error;
     end = size;
   }
-  yield* walkPieces(file, segment, partition, end, true);
+  // As a start would refuse it: what follows may have been acknowledged, too.
+  if (end < known) end = size;
+  yield* walkPieces(file, segment, partition, end, knownEnd);
   const torn = (await lastNonZero(file, end, size)) - end;
   if (torn > 0) yield tornTail(path, partition, end, torn, segment.map.positionOf(end));
 }
@@ -260,7 +266,8 @@ async function* walkPieces(
   segment: Stored,
   partition: number,
   end: number,
-  isLast = false,
+  /** Of the last segment: bad bytes at its end, from here on, are a torn tail. */
+  knownEnd = Infinity,
 ): AsyncGenerator<WalkStep> {
   for await (const piece of scanSegment(file, end)) {
     if (piece.kind === 'entries') {
@@ -272,18 +279,17 @@ async function* walkPieces(
       yield { kind: 'entries', entries };
       continue;
     }
-    const { from, to } = piece;
-    if (isLast && to === end) {
-      const torn = (await lastNonZero(file, from, to)) - from;
-      if (torn > 0)
-        yield tornTail(segment.path, partition, from, torn, segment.map.positionOf(from));
+    const { from } = piece;
+    const position = segment.map.positionOf(from);
+    const isAtEnd = piece.to === end && knownEnd !== Infinity;
+    if (isAtEnd && position >= knownEnd) {
+      const torn = (await lastNonZero(file, from, end)) - from;
+      if (torn > 0) yield tornTail(segment.path, partition, from, torn, position);
       continue;
     }
-    const range = {
-      partition,
-      from: segment.map.positionOf(from),
-      to: segment.map.positionOf(to - 1) + 1,
-    };
+    // Behind what is known lies what was written ahead, or torn.
+    const to = isAtEnd ? segmentHeaderBytes + knownEnd - segment.start : piece.to;
+    const range = { partition, from: position, to: position + to - from };
     const text = `is damaged from byte ${from} to ${to} (${to - from} bytes)`;
     yield { kind: 'finding', finding: { kind: 'entries', path: segment.path, text, range } };
   }

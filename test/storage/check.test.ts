@@ -411,6 +411,34 @@ describe('repair --skip', () => {
     expect(await world.fs.exists('/data/skipped')).toBe(false);
   });
 
+  test('of the end of the log, when the index had it: without it repair touches nothing', async () => {
+    for (const harm of ['flipped', 'cut off'] as const) {
+      const world = await written(1_000_000);
+      const { acked, sent } = world.history;
+      const [lost, { position, length }] = [...acked].reduce((last, one) =>
+        one[1].position > last[1].position ? one : last,
+      );
+      const [path] = await segmentPaths(world.fs);
+      const at = segmentHeaderBytes + position;
+      if (harm === 'flipped') await flip(world.fs, path!, at + entryHeaderBytes);
+      else await (await world.fs.open(path!, 'write')).truncate(at);
+      const before = await bytesOf(world.fs);
+      const left = await repair(world, true);
+      expect(left.actions, harm).toEqual([]);
+      expect(await bytesOf(world.fs)).toEqual(before);
+      const ranges = rangesOf(left.after);
+      expect(ranges).toEqual([{ partition: 0, from: position, to: position + length }]);
+      expect((await repair(world, false, ranges)).after.findings.filter(isDamage)).toEqual([]);
+      const store = await openStore(options(world));
+      const all = sent.map((_, id) => id);
+      expect(await readable(store)).toEqual(all.filter((id) => id !== lost));
+      const { topicId, queueId, count } = sent[lost]!;
+      const { maxOffset } = await store.range(topicId, queueId);
+      expect(maxOffset).toBe(acked.get(lost)!.baseOffset + count);
+      await store.close();
+    }
+  });
+
   test('of a segment that is missing', async () => {
     const world = await written();
     const [, second] = await segmentPaths(world.fs);

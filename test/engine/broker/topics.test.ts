@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { Groups } from '../../../engine/broker/groups.ts';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
 import { Topics } from '../../../engine/broker/topics.ts';
+import { limits } from '../../../platform/limits.ts';
 import { openTestBroker, type TestBroker } from './harness.ts';
 
 let broker: TestBroker | undefined;
@@ -41,4 +42,34 @@ test('a strict server makes none', async () => {
   const { topics, groups } = await catalogue(false);
   await expect(topics.use('new')).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
   await expect(groups.use('g')).rejects.toMatchObject({ code: 'GROUP_NOT_FOUND' });
+});
+
+test('a topic acknowledges as it was told, else as the server was', async () => {
+  for (const [server, asTold] of [
+    ['sync', 'interval'],
+    ['interval', 'sync'],
+  ] as const) {
+    broker = await openTestBroker(undefined, server);
+    const { topics, store } = broker;
+    await broker.topic('plain');
+    await topics.create('told', { queues: 1, ifNotExists: false, flush: asTold });
+    for (const [name, mode] of [
+      ['plain', server],
+      ['told', asTold],
+    ] as const) {
+      const { topicId } = topics.get(name);
+      await store.range(topicId, 0);
+      await broker.publish(name, [{ body: 'a' }]);
+      // The clock stands still: what was acknowledged early is not in the log.
+      expect((await store.range(topicId, 0)).maxOffset, name).toBe(mode === 'sync' ? 1 : 0);
+      const later = () => {
+        broker!.clock.advance(limits.flushIntervalMs);
+        return store.range(topicId, 0);
+      };
+      await expect.poll(later).toMatchObject({ maxOffset: 1 });
+    }
+    await topics.alter(topics.get('told').topicId, {});
+    expect(topics.get('told')).not.toHaveProperty('flush');
+    await broker.stop();
+  }
 });

@@ -111,6 +111,22 @@ describe('materialized views', () => {
   });
 });
 
+test('a topic says how its messages are acknowledged, when it was told', async () => {
+  engine = await openEngine();
+  const flush = async () => JSON.stringify(await engine!.run('DESCRIBE TOPIC t'));
+  await engine.run("CREATE TOPIC t WITH (queues = 1, flush = 'interval')");
+  expect(await flush()).toContain('["flush","text","interval"]');
+  await engine.run('ALTER TOPIC t SET (retention_bytes = 1000)');
+  expect(await flush()).toContain('["flush","text","interval"]');
+  await engine.run("ALTER TOPIC t SET (flush = 'sync')");
+  expect(await flush()).toContain('["flush","text","sync"]');
+  await engine.run("ALTER TOPIC t SET (flush = 'default')");
+  expect(await flush()).not.toContain('flush');
+  await expect(engine.run("ALTER TOPIC t SET (flush = 'never')")).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  });
+});
+
 describe('errors change nothing', () => {
   test.each([
     ['SELECT * FROM nothing', '42P01'],

@@ -35,6 +35,8 @@ interface Damaged {
 interface Disk {
   readonly fs: MemoryFs;
   readonly kv: MemoryKv;
+  /** The call that is left out was met, in this life or in the one that crashed before. */
+  isHarmed: boolean;
 }
 
 interface CrashPoint extends Disk {
@@ -50,13 +52,14 @@ export async function exploreRepair(
   muted?: string,
 ): Promise<void> {
   const random = new SeededRandom(seed);
-  const disk: Disk = { fs: new MemoryFs(), kv: new MemoryKv() };
+  const disk: Disk = { fs: new MemoryFs(), kv: new MemoryKv(), isHarmed: false };
   const damaged = { muted, ...(await damage(disk, random)) };
   const first: CrashPoint[] = [];
   await repair(disk, damaged, { points: first, exploration, percent: 100, copies: rareCopies });
   exploration.scenarios++;
   const end = { operation: 'write', place: undefined, path: 'nothing: it is done' } as const;
-  await expectDone(powerLoss(disk, end, random), damaged, seed);
+  for (let i = 0; i < rareCopies; i++)
+    await expectDone(powerLoss(disk, end, random), damaged, seed);
   for (const point of first) {
     const second: CrashPoint[] = [];
     await recover(point, damaged, { points: second, exploration, percent: 3, copies: 1 }, seed);
@@ -90,10 +93,11 @@ async function recover(
 }
 
 /** A log of several segments, in one of which an entry has a flipped bit. */
-async function damage({ fs, kv }: Disk, random: Random): Promise<Omit<Damaged, 'muted'>> {
-  const store = await openStore(options({ fs, kv }, random));
+async function damage(disk: Disk, random: Random): Promise<Omit<Damaged, 'muted'>> {
+  const store = await openStore(options(disk, random));
+  const { fs } = disk;
   const entries: Appended[] = [];
-  for (let i = 6 + random.below(14); i >= 0; i--) {
+  for (let i = 6 + random.below(9); i >= 0; i--) {
     const body = Buffer.from(random.bytes(4 + random.below(300)));
     body.writeUInt32LE(entries.length);
     const names = { topicId: 1, queueId: i % queues.length, kind: entryKinds.messages };
@@ -126,8 +130,10 @@ async function repair(disk: Disk, damaged: Damaged, crashes: Crashes | undefined
   const { random, muted } = damaged;
   const skip = rangesOf(await verifyLog(options(disk, random)));
   const observe = (before: Operation) => {
-    if (crashes !== undefined) takeCrashPoints(disk, random, crashes, before);
-    return muted !== undefined && before.place === muted ? 'skip' : undefined;
+    if (crashes !== undefined) takeCrashPoints(disk, damaged, crashes, before);
+    if (muted === undefined || before.place !== muted) return undefined;
+    disk.isHarmed = true;
+    return 'skip';
   };
   const observed = { fs: new ObservedFs(disk.fs, observe), kv: observedKv(disk.kv, observe) };
   const { after } = await repairLog({
@@ -139,19 +145,33 @@ async function repair(disk: Disk, damaged: Damaged, crashes: Crashes | undefined
   if (left.length > 0) throw new Error(`damage is left: ${JSON.stringify(left)}`);
 }
 
-function takeCrashPoints(disk: Disk, random: Random, crashes: Crashes, before: Operation): void {
+function takeCrashPoints(
+  disk: Disk,
+  { random, muted }: Damaged,
+  crashes: Crashes,
+  before: Operation,
+): void {
   const { points, exploration, percent, copies } = crashes;
   const { place } = before;
+  const isFirstLife = percent === 100;
+  if (muted !== undefined) {
+    // Only crashes after what was left out can tell; the next life may come to it, too.
+    if (disk.isHarmed) points.push(powerLoss(disk, before, random));
+    if (isFirstLife) points.push(kill(disk, before));
+    return;
+  }
   const isRare = place !== undefined && (exploration.points.get(place) ?? 0) < rarePoints;
   for (let i = 0; isRare && i < copies; i++) points.push(powerLoss(disk, before, random));
   if (random.below(100) < percent) points.push(powerLoss(disk, before, random));
-  if (random.below(300) < percent) {
-    points.push({ before, fs: disk.fs.killClone(), kv: disk.kv.clone() });
-  }
+  if (random.below(300) < percent) points.push(kill(disk, before));
 }
 
-function powerLoss({ fs, kv }: Disk, before: Operation, random: Random): CrashPoint {
-  return { before, fs: fs.crashClone(random), kv: kv.crashClone(random) };
+function powerLoss({ fs, kv, isHarmed }: Disk, before: Operation, random: Random): CrashPoint {
+  return { before, isHarmed, fs: fs.crashClone(random), kv: kv.crashClone(random) };
+}
+
+function kill({ fs, kv, isHarmed }: Disk, before: Operation): CrashPoint {
+  return { before, isHarmed, fs: fs.killClone(), kv: kv.clone() };
 }
 
 /** The damaged bytes are kept in `skipped/`, unless they are still in the log and may be. */
@@ -187,7 +207,7 @@ async function expectWhole(disk: Disk, { random, entries, lost, ends }: Damaged)
 
 function rangesOf({ findings }: VerifyReport): PositionRange[] {
   return findings.flatMap(({ kind, range }) =>
-    range !== undefined && kind === 'entries' ? [range] : [],
+    range !== undefined && (kind === 'entries' || kind === 'missing') ? [range] : [],
   );
 }
 

@@ -35,6 +35,8 @@ export interface Exploration {
 /** Places that were hit less often get a crash point each time they are met, and several. */
 export const rarePoints = 60;
 export const rareCopies = 8;
+/** Places that were hit more often get one only now and then. */
+const plentyPoints = 500;
 
 export class CrashFailure extends Error {
   constructor(before: Operation, seed: number, cause: unknown) {
@@ -47,6 +49,7 @@ export class CrashFailure extends Error {
 
 interface CrashPoint {
   readonly before: Operation;
+  readonly isHarmed: boolean;
   readonly fs: MemoryFs;
   readonly kv: MemoryKv;
   readonly ledger: Ledger;
@@ -63,6 +66,8 @@ interface Life {
   readonly faults: Faults | undefined;
   /** The place whose calls are left out. */
   readonly muted: string | undefined;
+  /** A call was left out, in this life or in the one that crashed before. */
+  isHarmed: boolean;
   readonly habits: Habits;
 }
 
@@ -112,6 +117,7 @@ export async function explore(
     crashes: { points: first, countAt, percent: 100, copies: rareCopies },
     faults: randomFaults(random),
     muted,
+    isHarmed: false,
     habits: {
       hasKeyFiles: random.below(5) === 0,
       moves: random.below(3) === 0,
@@ -143,10 +149,10 @@ async function check(
   rest: Pick<Life, 'random' | 'muted' | 'crashes' | 'habits'>,
   seed: number,
 ): Promise<void> {
-  const { before, fs, kv, ledger } = point;
+  const { before, fs, kv, ledger, isHarmed } = point;
   try {
     const clock = new ManualClock();
-    const life = { fs, kv, ledger, clock, faults: undefined, ...rest };
+    const life = { fs, kv, ledger, clock, isHarmed, faults: undefined, ...rest };
     await live(life, rest.crashes === undefined ? 0 : 1);
     if (rest.random.below(8) === 0) await expectNoDamage(life);
   } catch (error) {
@@ -215,7 +221,10 @@ function observer(life: Life): Observer {
   return (operation) => {
     const number = operations++;
     if (crashes !== undefined) takeCrashPoints(life, crashes, operation);
-    if (muted !== undefined && operation.place === muted) return 'skip';
+    if (muted !== undefined && operation.place === muted) {
+      life.isHarmed = true;
+      return 'skip';
+    }
     if (faults === undefined || !faults.operations.has(operation.operation)) return undefined;
     if (number < faults.from || number >= faults.until) return undefined;
     throw new MillraceError(faults.code, `${operation.operation} failed: injected`);
@@ -223,24 +232,40 @@ function observer(life: Life): Observer {
 }
 
 function takeCrashPoints(life: Life, crashes: Crashes, before: Operation): void {
+  if (life.muted !== undefined) return takeHarmedPoints(life, crashes, before);
   const { random } = life;
   const { points, countAt, percent, copies } = crashes;
-  const isRare = before.place !== undefined && countAt(before.place) < rarePoints;
+  const known = before.place === undefined ? plentyPoints : countAt(before.place);
+  const isRare = known < rarePoints;
+  const chance = known < plentyPoints ? percent : percent / 8;
   for (let i = 0; isRare && i < copies; i++) points.push(powerLoss(life, before));
-  if (isRare || random.below(100) < percent) points.push(powerLoss(life, before));
-  if (isRare || random.below(300) < percent) points.push(kill(life, before));
+  if (isRare || random.below(100) < chance) points.push(powerLoss(life, before));
+  if (isRare || random.below(300) < chance) points.push(kill(life, before));
 }
 
-function powerLoss({ fs, kv, ledger, random }: Life, before: Operation): CrashPoint {
+/**
+ * While a call is left out, only crashes after it can tell; those before it are lived on from, for
+ * the next life may come to it.
+ */
+function takeHarmedPoints(life: Life, { points, percent }: Crashes, before: Operation): void {
+  const { random, isHarmed } = life;
+  const isFirstLife = percent === 100;
+  if (!isHarmed && !isFirstLife) return;
+  if (isHarmed || random.below(4) === 0) points.push(powerLoss(life, before));
+  if (isFirstLife) points.push(kill(life, before));
+}
+
+function powerLoss(life: Life, before: Operation): CrashPoint {
+  const { fs, kv, ledger, random, isHarmed } = life;
   const known = ledger.copy();
   const isLost = random.below(6) === 0;
   if (isLost) known.loseIndex();
   const index = isLost ? new MemoryKv() : kv.crashClone(random);
-  return { before, fs: fs.crashClone(random), kv: index, ledger: known };
+  return { before, isHarmed, fs: fs.crashClone(random), kv: index, ledger: known };
 }
 
-function kill({ fs, kv, ledger }: Life, before: Operation): CrashPoint {
-  return { before, fs: fs.killClone(), kv: kv.clone(), ledger: ledger.copy() };
+function kill({ fs, kv, ledger, isHarmed }: Life, before: Operation): CrashPoint {
+  return { before, isHarmed, fs: fs.killClone(), kv: kv.clone(), ledger: ledger.copy() };
 }
 
 function randomFaults(random: Random): Faults | undefined {

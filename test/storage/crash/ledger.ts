@@ -153,7 +153,8 @@ export class Ledger {
     const policies = new Map<number, TopicPolicy>(this.#topics.map((topicId) => [topicId, {}]));
     policies.set(0, {});
     policies.set(expiringTopic, { retentionBytes });
-    return { policy: (topicId) => policies.get(topicId), floor: () => Infinity, segmentAgeMs };
+    const policy = (topicId: number) => policies.get(topicId);
+    return { policy, floor: () => Infinity, segmentAgeMs, compactionLagMs: 0 };
   }
 
   async #checkQueue(
