@@ -55,20 +55,35 @@ async function killLoop(disk: string, environment: Record<string, string>): Prom
   }
 }
 
+/**
+ * The client gives up its start after three tries. grpc-js shares connections between clients of a
+ * process, with their waits after failures: a port that an earlier server had is tried too late.
+ */
+async function startedProducer(port: number): Promise<Producer> {
+  for (let attempt = 1; ; attempt++) {
+    const producer = new Producer({
+      endpoints: `127.0.0.1:${port}`,
+      namespace: '',
+      logger: quiet,
+      maxAttempts: 1,
+      topics: ['t'],
+    });
+    try {
+      await producer.startup();
+      return producer;
+    } catch (error) {
+      if (attempt === 5) throw error;
+    }
+  }
+}
+
 /** Each sender sends one message after the other, each once; the kill comes at a random moment. */
 async function sendUntilKilled(
   server: ServerProcess,
   sent: SentMessage[],
   cycle: number,
 ): Promise<void> {
-  const producer = new Producer({
-    endpoints: `127.0.0.1:${server.port}`,
-    namespace: '',
-    logger: quiet,
-    maxAttempts: 1,
-    topics: ['t'],
-  });
-  await producer.startup();
+  const producer = await startedProducer(server.port);
   let isAlive = true;
   let acks = 0;
   let killSoon: () => void;

@@ -236,10 +236,9 @@ describe(`cleaning (seed ${seed})`, () => {
     await check();
     // Lost, damaged in the head, damaged in the rows: then the segment is read.
     await fs.unlink(`${directory}/${keyFiles[0]}`);
-    for (const [name, at] of [
-      [keyFiles[1], 40],
-      [keyFiles[2], 4096 + 9],
-    ] as const) {
+    const damagedAt = [40, 4096 + 9];
+    for (const [i, name] of keyFiles.slice(1, 3).entries()) {
+      const at = damagedAt[i]!;
       const file = await fs.open(`${directory}/${name}`, 'write');
       await file.write(Uint8Array.of(0xee), at);
     }
