@@ -10,10 +10,18 @@ interface Answer {
 const succeeded = 20000;
 const noNewMessage = 40401;
 
-/** Throws the error that a status stands for; nothing new is not one. */
-export function checkStatus({ status }: Answer): void {
-  if (status === undefined || status.code === succeeded || status.code === noNewMessage) return;
-  throw new MillraceError(errorCodeOf(status.code), status.message);
+/** The error that a status stands for; nothing new is not one. */
+export function errorOf({ status }: Answer): MillraceError | undefined {
+  if (status === undefined || status.code === succeeded || status.code === noNewMessage) {
+    return undefined;
+  }
+  return new MillraceError(errorCodeOf(status.code), status.message);
+}
+
+/** Throws it. */
+export function checkStatus(answer: Answer): void {
+  const error = errorOf(answer);
+  if (error !== undefined) throw error;
 }
 
 /** The response of a unary method. Throws what the server refused with. */

@@ -45,6 +45,9 @@ export class Connection {
     this.#client = new Client(endpoint, credentialsOf(tls), {
       'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
       'grpc.max_send_message_length': limits.grpcMessageBytesMax,
+      // A server that was restarted is found again soon.
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 5000,
       // Clients that share a connection share its flow-control window.
       'grpc.use_local_subchannel_pool': 1,
     });

@@ -1,5 +1,7 @@
+import type { MillraceError } from '../../platform/errors.ts';
 import { decode, encode, fromMillis } from '../rocketmq/codec.ts';
-import { checkedResponse, checkStatus, streamAnswer } from './answers.ts';
+import type { Status } from '../rocketmq/status.ts';
+import { checkedResponse, checkStatus, errorOf, streamAnswer } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './message.ts';
 import { deliveryOf } from './received.ts';
@@ -44,19 +46,25 @@ export class GroupCalls {
     return streamAnswer(answers).messages.map(deliveryOf);
   }
 
-  /** Throws RECEIPT_HANDLE_EXPIRED when it is too late for one of them; the others are done. */
-  async ack(topic: string, handles: readonly string[]): Promise<void> {
+  /** What went wrong with each: RECEIPT_HANDLE_EXPIRED when it is too late; most are `undefined`. */
+  async ack(
+    topic: string,
+    handles: readonly string[],
+  ): Promise<readonly (MillraceError | undefined)[]> {
     const request = encode('AckMessageRequest', {
       group: { name: this.#group },
       topic: { name: topic },
       entries: handles.map((receipt_handle) => ({ receipt_handle, message_id: '' })),
     });
     interface AckAnswer {
-      readonly entries?: readonly { readonly status?: { code: number; message: string } }[];
+      readonly status?: Status;
+      readonly entries?: readonly { readonly status?: Status }[];
     }
-    const answer = await this.#connection.unary('AckMessage', request);
-    const { entries = [] } = decode<AckAnswer>('AckMessageResponse', answer);
-    for (const entry of entries) checkStatus(entry);
+    const bytes = await this.#connection.unary('AckMessage', request);
+    const answer = decode<AckAnswer>('AckMessageResponse', bytes);
+    const { entries = [] } = answer;
+    if (entries.length !== handles.length) checkStatus(answer);
+    return entries.map(errorOf);
   }
 
   /** The message comes again after `invisibleMs`; gives the handle that counts from now on. */

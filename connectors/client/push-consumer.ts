@@ -13,8 +13,16 @@ export interface PushConsumerOptions extends ConnectionOptions {
   readonly listener: (message: ReceivedMessage) => void | Promise<void>;
   /** Calls of the listener under way at a time, per topic. 16. */
   readonly concurrency?: number;
+  /** Told of messages that the server has taken as done. */
+  readonly onAcknowledged?: (messages: readonly ReceivedMessage[]) => void;
   /** Told of what goes wrong with the server; consuming goes on. */
   readonly onError?: (error: unknown) => void;
+}
+
+/** Messages that are acknowledged together. */
+interface Done {
+  readonly handle: string;
+  readonly messages: readonly ReceivedMessage[];
 }
 
 const receiveMax = 32;
@@ -93,19 +101,32 @@ export class PushConsumer {
     const failed = settings.fifo
       ? await this.#inOrder(deliveries)
       : await this.#sideBySide(deliveries);
-    const done: string[] = [];
+    const done: Done[] = [];
     for (const { messages, handle } of deliveries) {
       if (handle !== undefined && !messages.some((message) => failed.has(message))) {
-        done.push(handle);
+        done.push({ handle, messages });
         continue;
       }
-      for (const message of messages) if (!failed.has(message)) done.push(message.receiptHandle);
+      for (const message of messages) {
+        if (!failed.has(message)) done.push({ handle: message.receiptHandle, messages: [message] });
+      }
     }
     const retries = [...failed].map(async ([{ receiptHandle, attempt }, isGivenBack]) => {
       const ms = isGivenBack ? 0 : settings.retryMs(attempt);
       await this.#calls.changeInvisible(topic, receiptHandle, ms, isGivenBack);
     });
-    await Promise.all([...retries, done.length > 0 ? this.#calls.ack(topic, done) : undefined]);
+    await Promise.all([...retries, this.#acknowledge(topic, done)]);
+  }
+
+  async #acknowledge(topic: string, done: readonly Done[]): Promise<void> {
+    if (done.length === 0) return;
+    const handles = done.map(({ handle }) => handle);
+    const errors = await this.#calls.ack(topic, handles);
+    for (const [i, { messages }] of done.entries()) {
+      const error = errors[i];
+      if (error === undefined) this.#options.onAcknowledged?.(messages);
+      else this.#failed(error);
+    }
   }
 
   /** The messages that failed. */

@@ -36,8 +36,9 @@ export class SimpleConsumer {
   }
 
   /** Throws RECEIPT_HANDLE_EXPIRED when it is too late: then it comes, or came, again. */
-  ack({ topic, receiptHandle }: ReceivedMessage): Promise<void> {
-    return this.#calls.ack(topic, [receiptHandle]);
+  async ack({ topic, receiptHandle }: ReceivedMessage): Promise<void> {
+    const [error] = await this.#calls.ack(topic, [receiptHandle]);
+    if (error !== undefined) throw error;
   }
 
   /** The message is ours for so long from now on, or with 0 somebody else's; the new handle. */

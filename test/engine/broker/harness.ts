@@ -42,6 +42,8 @@ let sent = 0;
 export async function openTestBroker(
   given?: { fs: MemoryFs; kv: MemoryKv; clock: ManualClock },
   flush: FlushMode = 'sync',
+  /** Topics are made by their first use. */
+  autoCreate = false,
 ) {
   const { fs, kv, clock } = given ?? {
     fs: new MemoryFs(),
@@ -60,7 +62,7 @@ export async function openTestBroker(
     flush,
   });
   const systemTopic = new SystemTopic(store);
-  const topics = new Topics(systemTopic, clock);
+  const topics = new Topics(systemTopic, clock, autoCreate);
   const groups = new Groups(systemTopic, clock);
   const access = new Access(systemTopic, clock);
   await systemTopic.open();
@@ -87,6 +89,7 @@ export async function openTestBroker(
     admin,
     groups,
     access,
+    systemTopic,
     clients,
     consumers,
     publisher,

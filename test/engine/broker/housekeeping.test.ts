@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Parked } from '../../../engine/broker/parked.ts';
+import { TopicAdmin } from '../../../engine/broker/topic-admin.ts';
+import { MillraceError } from '../../../platform/errors.ts';
+import { limits } from '../../../platform/limits.ts';
+import { col } from '../../../storage/queues/index-rows.ts';
+import { bodies, openTestBroker, type TestBroker } from './harness.ts';
+
+/** What is left behind by what is gone. */
+let broker: TestBroker;
+beforeEach(async () => {
+  broker = await openTestBroker();
+  await broker.topic('t');
+});
+afterEach(() => broker.stop());
+
+const cursors = async () => {
+  broker.clock.advance(limits.cursorFlushMs);
+  const keys = [
+    ...(await broker.store.derived.load('cursor/')).keys(),
+    ...(await broker.store.derived.load('held/')).keys(),
+  ];
+  return keys.map((key) => key.replace(/\/\d+\/\d+.*/, ''));
+};
+
+test('the cursors of a topic go with it', async () => {
+  await broker.publish('t', [{ body: 'a' }, { body: 'b' }]);
+  const [message] = await broker.pop('g', 't', { max: 1 });
+  expect(await cursors()).toEqual(['cursor/g', 'held/g']);
+  await broker.topics.drop(broker.topics.get('t').topicId);
+  expect(await cursors()).toEqual([]);
+  expect(() =>
+    broker.consumers.acknowledge({ group: 'g', clientId: 'c' }, message!.receiptHandle),
+  ).toThrow('not valid');
+});
+
+test('also when the server ended in between', async () => {
+  await broker.publish('t', [{ body: 'a' }]);
+  await broker.pop('g', 't', { max: 1 });
+  const left = await cursors();
+  const { topicId } = broker.topics.get('t');
+  const stored = new Map([
+    ...(await broker.store.derived.load('cursor/')),
+    ...(await broker.store.derived.load('held/')),
+  ]);
+  await broker.topics.drop(topicId);
+  for (const [key, value] of stored) broker.store.derived.put(key, value);
+  expect(await cursors()).toEqual(left);
+  broker = await broker.restart();
+  expect(await cursors()).toEqual([]);
+});
+
+test('the place of a group among its dead letters goes with the group', async () => {
+  await broker.publish('t', [{ body: 'a' }]);
+  const [message] = await broker.pop('g', 't');
+  const member = { group: 'g', clientId: 'c' };
+  await broker.consumers.forwardToDeadLetters(member, 't', message!.receiptHandle);
+  expect(await broker.redrive('g', 10)).toBe(1);
+  expect((await cursors()).sort()).toEqual(['cursor/%REDRIVE%g', 'cursor/g']);
+  broker.consumers.forget('g');
+  expect(await cursors()).toEqual([]);
+});
+
+test('a group that is made again takes no handle of the one before', async () => {
+  await broker.publish('t', [{ body: 'a' }]);
+  const [before] = await broker.pop('g', 't');
+  await broker.groups.drop('g');
+  broker.consumers.forget('g');
+  // In the same second.
+  const [after] = await broker.pop('g', 't');
+  const member = { group: 'g', clientId: 'c' };
+  expect(() => broker.consumers.acknowledge(member, before!.receiptHandle)).toThrow('expired');
+  broker.consumers.acknowledge(member, after!.receiptHandle);
+  expect(await broker.pop('g', 't')).toEqual([]);
+});
+
+test('a handle stays valid over a crash before the group’s first place was written', async () => {
+  await broker.publish('t', [{ body: 'a' }]);
+  const [message] = await broker.pop('g', 't');
+  broker = await broker.crash();
+  const member = { group: 'g', clientId: 'c' };
+  broker.consumers.acknowledge(member, message!.receiptHandle);
+  expect(await broker.pop('g', 't')).toEqual([]);
+});
+
+test('a damaged parked entry does not keep the broker from its start, nor its timer', async () => {
+  const now = broker.clock.nowMs();
+  const { offset } = await broker.later('t', 'bad', now + 10_000);
+  await broker.later('t', 'good', now + 10_000);
+  const { topicId } = broker.topics.internal('%SYS%parked')!;
+  const rows = await broker.store.indexRows(topicId, 0, offset, 1);
+  const position = rows.values[col.position]!;
+  const read = broker.store.readEntry.bind(broker.store);
+  vi.spyOn(broker.store, 'readEntry').mockImplementation(async (partition, at, length) => {
+    if (at === position) throw new MillraceError('CORRUPTION', 'a bit fell over');
+    return read(partition, at, length);
+  });
+  // As at a start whose index reflects nothing of the parked messages.
+  broker.store.derived.delete('parked/next');
+  await broker.store.derived.settled();
+  const logged: string[] = [];
+  const logger = { log: (_level: string, text: string) => void logged.push(text) };
+  const format = { parked: () => ({ topic: 't', messageId: 'id' }) };
+  const parked = new Parked(
+    broker.store,
+    broker.topics,
+    format as never,
+    undefined as never,
+    logger as never,
+  );
+  const seen: number[] = [];
+  parked.subscribe({ parked: (waiting) => seen.push(waiting.offset), settled: () => undefined });
+  await parked.open();
+  expect(seen).toEqual([offset + 1]);
+  expect(logged).toEqual(['a parked entry is lost: it cannot be read']);
+  // Its time comes: it is given up, with its row.
+  const timers = async () => (await broker.store.derived.load('timer/')).size;
+  expect(await timers()).toBe(2);
+  broker.clock.advance(11_000);
+  await expect.poll(timers).toBe(0);
+  expect(bodies(await broker.pop('g', 't'))).toEqual(['good']);
+});
+
+test('a topic that its first use makes is placed as any other', async () => {
+  const moved: [number, readonly number[], number][] = [];
+  await broker.stop();
+  broker = await openTestBroker(undefined, 'sync', true);
+  const { store, topics, systemTopic } = broker;
+  const two = new Proxy(store, {
+    get(target, name) {
+      if (name === 'partitions') return [0, 1];
+      if (name === 'moveQueues') {
+        return async (topicId: number, queues: readonly number[], partition: number) =>
+          void moved.push([topicId, queues, partition]);
+      }
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  new TopicAdmin({ store: two, topics, systemTopic });
+  const { topicId, queues } = await topics.use('by-use');
+  expect(queues).toBe(limits.autoTopicQueues);
+  expect(moved).toEqual([[topicId, [1, 3], 1]]);
+});
