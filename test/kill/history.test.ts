@@ -66,7 +66,7 @@ test('a planted duplicate; one that a kill explains is none', () => {
 
 test('a planted reorder; only a FIFO group has an order', () => {
   const events = clean.map((one): HistoryEvent => {
-    if (one.what === 'got' && one.key === 'a#0') return { ...one, atNs: 15n * second };
+    if ('group' in one && one.key === 'a#0') return { ...one, atNs: one.atNs + 5n * second };
     return one;
   });
   expect(faults(events)).toEqual({ ...none, reordered: ['a#1'] });

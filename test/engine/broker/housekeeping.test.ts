@@ -74,15 +74,6 @@ test('a group that is made again takes no handle of the one before', async () =>
   expect(await broker.pop('g', 't')).toEqual([]);
 });
 
-test('a handle stays valid over a crash before the group’s first place was written', async () => {
-  await broker.publish('t', [{ body: 'a' }]);
-  const [message] = await broker.pop('g', 't');
-  broker = await broker.crash();
-  const member = { group: 'g', clientId: 'c' };
-  broker.consumers.acknowledge(member, message!.receiptHandle);
-  expect(await broker.pop('g', 't')).toEqual([]);
-});
-
 test('a damaged parked entry does not keep the broker from its start, nor its timer', async () => {
   const now = broker.clock.nowMs();
   const { offset } = await broker.later('t', 'bad', now + 10_000);
