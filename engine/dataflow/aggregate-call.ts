@@ -44,7 +44,7 @@ export class Call {
   ) {
     this.#call = call;
     this.#skipped = skippedArgs(call);
-    this.#distinct = call.distinct ? new DistinctRows(fields, call) : undefined;
+    this.#distinct = call.distinct ? new DistinctRows(fields, call, appendOnly) : undefined;
     if (isRowCount(call)) {
       this.state = inGroupTable(countedAlready, state.table, state.rows);
       return;
@@ -57,9 +57,10 @@ export class Call {
   }
 
   update(delta: Batch, groups: Int32Array): void {
-    let counted = countedRows(this.#call, this.#skipped, delta, groups);
-    if (this.#distinct !== undefined) counted = this.#distinct.changes(counted);
-    if (counted.count > 0) this.state.update(counted);
+    const all = countedRows(this.#call, this.#skipped, delta, groups);
+    for (const counted of this.#distinct?.changes(all) ?? [all]) {
+      if (counted.count > 0) this.state.update(counted);
+    }
   }
 
   value(group: number): SqlValue {

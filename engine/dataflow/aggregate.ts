@@ -13,6 +13,7 @@ import { gatherStored } from './gather-stored.ts';
 import { cellsEqual, hashRows } from './hashing.ts';
 import type { NamedCell, OnErrors } from './linear.ts';
 import { type Loading, noBatches, type Operator } from './operator.ts';
+import { Representatives } from './representatives.ts';
 import { RowIndex } from './row-index.ts';
 import { RowTable } from './row-table.ts';
 import type { StateTable } from './table.ts';
@@ -36,6 +37,8 @@ export class AggregateOperator implements Operator {
   readonly #index: RowIndex;
   readonly #calls: readonly Call[];
   readonly #countColumn: number;
+  /** The least of SQL-equal keys is shown. */
+  readonly #representatives: Representatives | undefined;
   readonly #outputEqual;
   readonly #onErrors: OnErrors;
   /** By group id: the last step that touched it. */
@@ -79,6 +82,8 @@ export class AggregateOperator implements Operator {
       keyFields.map((_, index) => index),
       'sql',
     );
+    const keys = keyFields.map((_, index) => index);
+    this.#representatives = Representatives.of(this.#table, keys, appendOnly);
     this.#outputEqual = node.fields.map(({ type }) => cellsEqual(type, 'exact'));
   }
 
@@ -88,10 +93,13 @@ export class AggregateOperator implements Operator {
     for (const delta of deltas) {
       const groups = this.#groupsOf(delta);
       this.#count(delta, groups);
+      const keys = this.#node.groupBy.map((column) => delta.columns[column]!);
+      this.#representatives?.update(keys, delta, groups);
       for (const call of this.#calls) call.update(delta, groups);
     }
     if (this.#touched.length === 0 || this.#loading.isSet) return noBatches;
     const touched = Int32Array.from(this.#touched);
+    this.#representatives?.settle(touched);
     const after = this.#rowsOf(touched, 1);
     this.#dropEmpty(touched);
     const changes = this.#changes(this.#before, after);
@@ -103,7 +111,9 @@ export class AggregateOperator implements Operator {
 
   stateTables(): readonly StateTable[] {
     const calls = this.#calls.flatMap((call) => call.stateTables());
-    return [...this.#input.stateTables(), indexed(this.#table, this.#index), ...calls];
+    const variants = this.#representatives?.stateTables() ?? [];
+    const groups = indexed(this.#table, this.#index);
+    return [...this.#input.stateTables(), groups, ...calls, ...variants];
   }
 
   /** The groups that exist without rows: they never go, so they have the first ids. */

@@ -1,11 +1,13 @@
 import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
+import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import type { AggregateCall } from '../../sql/plan/physical.ts';
 import type { CountedRows } from './accumulators.ts';
 import { indexed } from './arrangement.ts';
 import { gatherStored } from './gather-stored.ts';
 import { hashRows } from './hashing.ts';
+import { Representatives } from './representatives.ts';
 import { RowIndex } from './row-index.ts';
 import { RowTable } from './row-table.ts';
 import type { StateTable } from './table.ts';
@@ -20,15 +22,16 @@ const integer = { kind: 'integer' } as const;
  *   d(distinct) = [w + dw > 0] - [w > 0]
  *
  * Rows are (group, arguments) with w as weight, which may pass through negative values within a
- * step. Rows are equal as for SQL's `=`; what comes out is the row that is kept.
+ * step. Rows are equal as for SQL's `=`; what comes out is the least of those that are equal.
  */
 export class DistinctRows {
   readonly #table: RowTable;
   readonly #index: RowIndex;
   readonly #call: AggregateCall;
+  readonly #representatives: Representatives | undefined;
 
   /** `fields`: of the aggregate's input. */
-  constructor(fields: readonly Field[], call: AggregateCall) {
+  constructor(fields: readonly Field[], call: AggregateCall, isGrowing: boolean) {
     this.#call = call;
     this.#table = new RowTable([
       { name: 'group', type: integer, nullable: false },
@@ -36,33 +39,35 @@ export class DistinctRows {
     ]);
     const keys = this.#table.fields.map((_, index) => index);
     this.#index = new RowIndex(this.#table, keys, 'sql');
+    // A count does not tell them apart.
+    if (call.functionId === 'count') return;
+    this.#representatives = Representatives.of(this.#table, keys.slice(1), isGrowing);
   }
 
-  changes({ batch, args, rows, groups, count }: CountedRows): CountedRows {
+  /** What goes, then what comes. */
+  changes({ batch, args, rows, groups, count }: CountedRows): readonly CountedRows[] {
     const groupOfRow = new Int32Array(batch.rowCount);
     for (let i = 0; i < count; i++) groupOfRow[rows[i]!] = groups[i]!;
     const group: Column = { layout: 'i32', type: integer, nulls: undefined, values: groupOfRow };
     const keyed: Batch = { ...batch, columns: [group, ...args] };
     const hashes = new Int32Array(batch.rowCount);
     hashRows(keyed.columns, batch.rowCount, hashes);
-    const changed = new Int32Array(count);
-    const weights = new Int32Array(count);
-    const gone = new Set<number>();
-    let changes = 0;
+    const ids = new Int32Array(count);
+    /** Whether each row was there before. */
+    const touched = new Map<number, boolean>();
     for (let i = 0; i < count; i++) {
       const row = rows[i]!;
       const id = this.#rowOf(keyed, row, hashes[row]!);
-      const before = this.#table.weight(id);
-      const after = before + batch.weights[row]!;
-      this.#table.setWeight(id, after);
-      if (before === 0 || after === 0) gone.add(id);
-      const change = Number(after > 0) - Number(before > 0);
-      if (change === 0) continue;
-      changed[changes] = id;
-      weights[changes++] = change;
+      ids[i] = id;
+      const copies = this.#table.weight(id);
+      if (!touched.has(id)) touched.set(id, copies > 0);
+      this.#table.setWeight(id, copies + batch.weights[row]!);
     }
-    const result = this.#rowsOf(changed, weights, changes);
-    for (const id of gone) {
+    const result =
+      this.#representatives === undefined
+        ? this.#turned(touched)
+        : this.#shown(this.#representatives, touched, gatherBatch(keyed, rows, count), ids);
+    for (const id of touched.keys()) {
       if (this.#table.weight(id) !== 0) continue;
       this.#index.remove(id);
       this.#table.remove(id);
@@ -71,7 +76,33 @@ export class DistinctRows {
   }
 
   stateTables(): readonly StateTable[] {
-    return [indexed(this.#table, this.#index)];
+    const variants = this.#representatives?.stateTables() ?? [];
+    return [indexed(this.#table, this.#index), ...variants];
+  }
+
+  /** Rows that are there now and were not, or the reverse. */
+  #turned(touched: ReadonlyMap<number, boolean>): readonly CountedRows[] {
+    const isThere = (id: number) => this.#table.weight(id) > 0;
+    const gone = [...touched].flatMap(([id, was]) => (was && !isThere(id) ? [id] : []));
+    const come = [...touched].flatMap(([id, was]) => (!was && isThere(id) ? [id] : []));
+    return [this.#rowsOf(gone, -1), this.#rowsOf(come, 1)];
+  }
+
+  /** The same where the copies that a row stands for may look different: `keyed` has them. */
+  #shown(
+    representatives: Representatives,
+    touched: ReadonlyMap<number, boolean>,
+    keyed: Batch,
+    ids: Int32Array,
+  ): readonly CountedRows[] {
+    const old = this.#rowsOf(
+      [...touched].flatMap(([id, was]) => (was ? [id] : [])),
+      -1,
+    );
+    representatives.update(keyed.columns.slice(1), keyed, ids);
+    representatives.settle(touched.keys());
+    const there = [...touched.keys()].filter((id) => this.#table.weight(id) > 0);
+    return [old, this.#rowsOf(there, 1)];
   }
 
   /** The kept row that equals the given one; a new one has weight 0 until the caller sets it. */
@@ -84,7 +115,10 @@ export class DistinctRows {
   }
 
   /** The kept rows as a batch in which only the arguments' columns are there. */
-  #rowsOf(ids: Int32Array, weights: Int32Array, count: number): CountedRows {
+  #rowsOf(rowIds: readonly number[], weight: 1 | -1): CountedRows {
+    const ids = Int32Array.from(rowIds);
+    const count = ids.length;
+    const weights = new Int32Array(count).fill(weight);
     const args = this.#call.args.map((_, arg) => gatherStored(this.#table, 1 + arg, ids, count));
     const columns: Column[] = [];
     for (const [index, arg] of this.#call.args.entries()) columns[arg] = args[index]!;

@@ -3,7 +3,7 @@ import { valueAt } from '../../sql/columns/read.ts';
 import type { SqlType } from '../../sql/columns/types.ts';
 import { type Accumulator, addToCount, cell, countField, countOf } from './accumulators.ts';
 import { storeCell } from './chunk.ts';
-import { compareCells } from './ordering.ts';
+import { compareExact } from './ordering.ts';
 
 const mask = limits.chunkRows - 1;
 
@@ -12,7 +12,7 @@ const mask = limits.chunkRows - 1;
  * go away, `ordered-call.ts` keeps all of them. State is (count, value).
  */
 export function growingExtreme(type: SqlType, sign: 1 | -1): Accumulator {
-  const compare = compareCells(type);
+  const compare = compareExact(type);
   return {
     stateFields: [countField, { name: 'extreme', type, nullable: false }],
     update(table, first, { batch, rows, groups, count, args }) {

@@ -7,6 +7,7 @@ import { gatherStored } from './gather-stored.ts';
 import { type Probe, Side } from './join-side.ts';
 import { noBatches, type Operator } from './operator.ts';
 import type { StateTable } from './table.ts';
+import { weightOf } from './weights.ts';
 
 /** Output rows of one batch; more become several batches. */
 const outputRowsMax = limits.stepRowsMax;
@@ -89,7 +90,7 @@ export class JoinOperator implements Operator {
   ): Batch {
     const weights = new Int32Array(count);
     for (let i = 0; i < count; i++) {
-      weights[i] = probe.batch.weights[rows[i]!]! * other.table.weight(ids[i]!);
+      weights[i] = weightOf(probe.batch.weights[rows[i]!]! * other.table.weight(ids[i]!));
     }
     const columns = this.#outputs.map(({ side, column }) =>
       side === probeSide

@@ -7,7 +7,7 @@ const mask = limits.chunkRows - 1;
 
 /**
  * Rows of a RowTable in groups, each group in order: one order-statistic treap per group
- * (R. Seidel, C. Aragon, "Randomized search trees", 1996). A row costs three integers; finding,
+ * (R. Seidel, C. Aragon, "Randomized search trees", 1996). A row costs two integers and a double; finding,
  * adding and removing a row, the n-th row and a row's place cost the logarithm of the group's size
  * in comparisons.
  *
@@ -22,7 +22,8 @@ export class OrderedIndex {
   #roots = new Int32Array(64);
   #left = new Int32Array(0);
   #right = new Int32Array(0);
-  #sizes = new Int32Array(0);
+  /** Copies in a subtree: exact up to 2^53, as no single weight needs. */
+  #sizes = new Float64Array(0);
 
   constructor(table: RowTable, parts: readonly OrderPart[]) {
     this.#table = table;
@@ -185,7 +186,7 @@ export class OrderedIndex {
     const capacity = Math.max(count, 2 * this.#left.length, 1024);
     this.#left = grown(this.#left, capacity, Int32Array);
     this.#right = grown(this.#right, capacity, Int32Array);
-    this.#sizes = grown(this.#sizes, capacity, Int32Array);
+    this.#sizes = grown(this.#sizes, capacity, Float64Array);
   }
 }
 

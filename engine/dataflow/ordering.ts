@@ -90,11 +90,13 @@ function compareIntervals(a: Of<'interval'>, i: number, b: Of<'interval'>, j: nu
 
 /**
  * A total order of representations: PostgreSQL's first, and then what tells apart values that are
- * equal to it: 1.0 and 1.00, -0 and 0, 1 month and 30 days.
+ * equal to it: 1.0 and 1.00, -0 and 0, 1 month and 30 days, such values inside jsonb and arrays.
  */
 export function compareExact(type: SqlType): CompareCells {
   const compare = compareCells(type);
-  const rest = tieBreakers[layoutOf(type)] as CompareCells | undefined;
+  const rest = (isNested(type) ? compareBytes : tieBreakers[layoutOf(type)]) as
+    | CompareCells
+    | undefined;
   if (rest === undefined) return compare;
   return (a, i, b, j) => compare(a, i, b, j) || rest(a, i, b, j);
 }

@@ -13,6 +13,7 @@ import type { Probe } from './join-side.ts';
 import { failedRow, type OnErrors } from './linear.ts';
 import { noBatches, type Operator } from './operator.ts';
 import type { StateTable } from './table.ts';
+import { weightOf } from './weights.ts';
 
 /**
  * LEFT and FULL JOIN. With L, R the inputs so far and P = L join R the pairs (bilinear, as in
@@ -118,7 +119,7 @@ export class OuterJoinOperator implements Operator {
     for (let i = 0; i < count; i++) {
       const own = probe.batch.weights[rows[i]!]!;
       const theirs = other.table.weight(ids[i]!);
-      weights[i] = own * theirs;
+      weights[i] = weightOf(own * theirs);
       pairs[rows[i]!]! += theirs;
       if (side === 'right' || this.#node.type === 'full') other.addPairs(ids[i]!, own);
     }
@@ -158,7 +159,9 @@ export class OuterJoinOperator implements Operator {
           ? gather(probe.batch.columns[column]!, rows, rows.length)
           : gatherStored(other.table, column, ids, ids.length);
     }
-    const weights = rows.map((row, i) => probe.batch.weights[row]! * other.table.weight(ids[i]!));
+    const weights = rows.map((row, i) =>
+      weightOf(probe.batch.weights[row]! * other.table.weight(ids[i]!)),
+    );
     return { rowCount: rows.length, columns, weights };
   }
 

@@ -5,6 +5,7 @@ import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { decodeRows, encodeRows } from '../formats/row-block.ts';
 import { type Chunk, chunkBits, chunkBytes, cloneChunk, newChunk, storeCell } from './chunk.ts';
+import { weightOf } from './weights.ts';
 import type { ChunkChange, ChunkPiece, StateSize, StateTable } from './table.ts';
 
 const chunkMask = limits.chunkRows - 1;
@@ -93,9 +94,9 @@ export class RowTable implements StateTable {
     return id;
   }
 
-  /** `weight` is not 0. */
+  /** `weight` is not 0. Throws RESOURCE_LIMIT when it is too large. */
   setWeight(id: number, weight: number): void {
-    this.writable(id).weights[id & chunkMask] = weight;
+    this.writable(id).weights[id & chunkMask] = weightOf(weight);
   }
 
   /** Frees the row; its values stay readable until the id is used again. */

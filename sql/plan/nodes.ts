@@ -1,4 +1,5 @@
 import type { Relation } from '../analyze/catalog.ts';
+import { isLoose } from '../columns/nested.ts';
 import type { Field, SqlValue } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
 import type {
@@ -193,8 +194,13 @@ export function aggregateNode(
     calls,
     always,
     fields: [...groupBy.map((column) => input.fields[column]!), ...callFields],
-    // A group's row changes with its aggregates; DISTINCT over a growing input only grows.
-    appendOnly: calls.length === 0 && groupBy.length > 0 && input.appendOnly,
+    // A group's row changes with its aggregates, and with the representation of its key that is
+    // shown; else DISTINCT over a growing input only grows.
+    appendOnly:
+      calls.length === 0 &&
+      groupBy.length > 0 &&
+      input.appendOnly &&
+      !groupBy.some((column) => isLoose(input.fields[column]!.type)),
     uniqueKey: key,
   };
 }
@@ -218,7 +224,8 @@ export function setNode(
   fields: readonly Field[],
 ): SetNode {
   const { left, right, operation, all } = node;
-  const appendOnly = operation === 'intersect' && left.appendOnly && right.appendOnly;
+  const isFixed = !fields.some(({ type }) => isLoose(type));
+  const appendOnly = operation === 'intersect' && left.appendOnly && right.appendOnly && isFixed;
   const uniqueKey = fields.map((_, column) => column);
   const base = { operation, all, left, right, kind: 'set', fields, appendOnly } as const;
   return all ? base : { ...base, uniqueKey };
