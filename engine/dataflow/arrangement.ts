@@ -1,5 +1,6 @@
 import { assert } from '../../platform/assert.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
+import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { gatherStored } from './gather-stored.ts';
 import { hashRows } from './hashing.ts';
@@ -52,6 +53,15 @@ export class Arrangement {
         this.#table.remove(id);
       }
     }
+  }
+
+  /** The weight of the row that equals row `row` of the batch; 0 when there is none. */
+  copies(batch: Batch, row: number): number {
+    const single = gatherBatch(batch, Int32Array.of(row), 1);
+    const hashes = new Int32Array(1);
+    hashRows(single.columns, 1, hashes);
+    const id = this.#rows.first(single.columns, 0, hashes[0]!);
+    return id < 0 ? 0 : this.#table.weight(id);
   }
 
   snapshot(): Iterable<Batch> {

@@ -1,5 +1,6 @@
 import { compileMap } from '../../sql/codegen/compile-map.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
+import type { Expr } from '../../sql/plan/expr.ts';
 import { interned } from '../../sql/plan/intern.ts';
 import { mapInputs, mapNode } from '../../sql/plan/nodes.ts';
 import type { PlanNode, RecursiveNode } from '../../sql/plan/physical.ts';
@@ -34,8 +35,11 @@ export interface DataflowOptions {
   readonly onErrors?: OnErrors;
   /** The statement, so that run-time errors can point. */
   readonly text?: string;
-  /** May put something around each operator as it is built: a meter, or a test's fault. */
-  readonly observe?: (node: PlanNode, operator: Operator) => Operator;
+  /**
+   * May put something around each operator as it is built: a meter, or a test's fault. There are
+   * several of a node inside a recursion, one per iteration: these pass.
+   */
+  readonly observe?: (node: PlanNode, operator: Operator, isPassing: boolean) => Operator;
 }
 
 /** A plan as running operators. */
@@ -74,6 +78,8 @@ class Builder {
   readonly #onErrors: OnErrors;
   readonly #uses = new Map<PlanNode, number>();
   readonly #shared = new Map<PlanNode, SharedOperator>();
+  /** Conditions that are tested behind a join, of which it may make use. */
+  readonly #tests = new Map<PlanNode, Expr | undefined>();
 
   readonly #loading: Loading;
 
@@ -113,7 +119,7 @@ class Builder {
 
   #observed(node: PlanNode): Operator {
     const operator = this.#make(node);
-    return this.#options.observe?.(node, operator) ?? operator;
+    return this.#options.observe?.(node, operator, false) ?? operator;
   }
 
   #make(node: PlanNode): Operator {
@@ -134,6 +140,9 @@ class Builder {
         return new ConstantsOperator(batchOf(node.fields, node.rows), flag);
       }
       case 'map':
+        if (isJoinByAnything(node.input) && this.#uses.get(node.input) === 1) {
+          this.#tests.set(node.input, node.filter);
+        }
         return new MapOperator(
           build(node.input),
           node.input.fields,
@@ -143,7 +152,7 @@ class Builder {
       case 'flat':
         return new FlatMapOperator(node, build(node.input), onErrors, text);
       case 'join':
-        return new JoinOperator(node, build(node.left), build(node.right));
+        return new JoinOperator(node, build(node.left), build(node.right), this.#tests.get(node));
       case 'outer':
         return new OuterJoinOperator(node, build(node.left), build(node.right), onErrors, text);
       case 'semi':
@@ -176,7 +185,8 @@ class Builder {
   }
 
   #recursive(node: RecursiveNode): Operator {
-    const { plan, inputs } = splitStep(node);
+    const { plan, inputs, origins } = splitStep(node);
+    const { observe } = this.#options;
     const base = this.#build(node.base);
     const external = inputs.map((input) => {
       const shared = interned(input);
@@ -184,7 +194,14 @@ class Builder {
     });
     const newIteration = (onErrors: OnErrors) => {
       const builder = new Builder(
-        { ...this.#options, mode: 'collect', onErrors },
+        {
+          ...this.#options,
+          mode: 'collect',
+          onErrors,
+          ...(observe === undefined
+            ? {}
+            : { observe: (part, operator) => observe(origins.get(part) ?? part, operator, true) }),
+        },
         { isSet: false },
       );
       const root = builder.buildAll(plan);
@@ -207,6 +224,11 @@ class Builder {
     this.ports.push(...builder.ports);
     return operator;
   }
+}
+
+/** Every row of one side meets every row of the other. */
+function isJoinByAnything(node: PlanNode): boolean {
+  return node.kind === 'join' && node.leftKeys.length === 0;
 }
 
 function failOnErrors(errors: readonly RowError[]): void {

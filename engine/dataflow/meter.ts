@@ -17,7 +17,8 @@ export interface OperatorReport {
 }
 
 interface Meter {
-  readonly operator: Operator;
+  /** Absent for those of a recursion's iterations, whose state is the recursion's. */
+  readonly operator: Operator | undefined;
   readonly inputs: readonly PlanNode[];
   rows: number;
   retractions: number;
@@ -34,15 +35,9 @@ export class Meters {
     this.#nowMs = nowMs;
   }
 
-  readonly observe = (node: PlanNode, operator: Operator): Operator => {
-    const meter: Meter = {
-      operator,
-      inputs: inputsOf(node),
-      rows: 0,
-      retractions: 0,
-      weight: 0,
-      totalMs: 0,
-    };
+  readonly observe = (node: PlanNode, operator: Operator, isPassing: boolean): Operator => {
+    const known = isPassing ? this.#meters.get(node) : undefined;
+    const meter = known ?? newMeter(node, isPassing ? undefined : operator);
     this.#meters.set(node, meter);
     return {
       step: () => {
@@ -67,16 +62,26 @@ export class Meters {
     const meter = this.#meters.get(node);
     if (meter === undefined) return undefined;
     const inputs = meter.inputs.flatMap((input) => this.#meters.get(input) ?? []);
-    const state = sizeOf(meter.operator);
-    for (const { operator } of inputs) {
-      const part = sizeOf(operator);
+    const state = sizeIn(meter);
+    for (const input of inputs) {
+      const part = sizeIn(input);
       state.rows -= part.rows;
       state.bytes -= part.bytes;
     }
     const { rows, retractions, weight, totalMs } = meter;
     const selfMs = inputs.reduce((ms, input) => ms - input.totalMs, totalMs);
-    return { node, rows, retractions, weight, selfMs: Math.max(0, selfMs), state };
+    const own = { rows: Math.max(0, state.rows), bytes: Math.max(0, state.bytes) };
+    return { node, rows, retractions, weight, selfMs: Math.max(0, selfMs), state: own };
   }
+}
+
+function newMeter(node: PlanNode, operator: Operator | undefined): Meter {
+  const inputs = inputsOf(node);
+  return { operator, inputs, rows: 0, retractions: 0, weight: 0, totalMs: 0 };
+}
+
+function sizeIn({ operator }: Meter): { rows: number; bytes: number } {
+  return operator === undefined ? { rows: 0, bytes: 0 } : sizeOf(operator);
 }
 
 /** State of an operator and of all below it. */

@@ -9,6 +9,7 @@ import { columnsOf } from '../../sql/plan/expr-tools.ts';
 import type { OuterJoinNode } from '../../sql/plan/physical.ts';
 import { CountedSide } from './counted-side.ts';
 import { gatherStored } from './gather-stored.ts';
+import { tooManyPairs } from './join.ts';
 import type { Probe } from './join-side.ts';
 import { failedRow, type OnErrors } from './linear.ts';
 import { noBatches, type Operator } from './operator.ts';
@@ -33,6 +34,9 @@ export class OuterJoinOperator implements Operator {
   readonly #tested: readonly number[];
   readonly #onErrors: OnErrors;
   readonly #text: string | undefined;
+  /** Pairs looked at and kept in this step. */
+  #pairs = 0;
+  #kept = 0;
 
   constructor(
     node: OuterJoinNode,
@@ -55,6 +59,8 @@ export class OuterJoinOperator implements Operator {
     const leftDeltas = this.#left.input.step();
     const rightDeltas = this.#right.input.step();
     if (leftDeltas.length === 0 && rightDeltas.length === 0) return noBatches;
+    this.#pairs = 0;
+    this.#kept = 0;
     const results: Batch[] = [];
     for (const delta of leftDeltas) this.#take(delta, 'left', results);
     for (const delta of rightDeltas) this.#take(delta, 'right', results);
@@ -111,8 +117,13 @@ export class OuterJoinOperator implements Operator {
 
   /** The pairs that pass the residual condition come out and are counted. */
   #match(candidates: Candidates, pairs: Float64Array, results: Batch[]): void {
+    this.#pairs += candidates.rows.length;
     const { probe, side, rows, ids } = this.#passing(candidates);
     const count = rows.length;
+    this.#kept += count;
+    if (this.#pairs > limits.stepPairsMax || this.#kept > limits.stepPairsKeptMax) {
+      throw tooManyPairs();
+    }
     if (count === 0) return;
     const other = side === 'left' ? this.#right : this.#left;
     const weights = new Int32Array(count);

@@ -6,6 +6,7 @@ import { gatherStored } from './gather-stored.ts';
 import { hashRows } from './hashing.ts';
 import { RowIndex } from './row-index.ts';
 import { RowTable } from './row-table.ts';
+import type { StateSize } from './table.ts';
 
 const mask = limits.chunkRows - 1;
 const never = Infinity;
@@ -34,6 +35,11 @@ export class RecursionLevels {
       fields.map((_, index) => index),
       'sql',
     );
+  }
+
+  get size(): StateSize {
+    const { rows, bytes } = this.#table.size;
+    return { rows, bytes: bytes + this.#rows.bytes };
   }
 
   /** Takes a change of what iteration `level` derives; `moved` gets rows as they come and go. */

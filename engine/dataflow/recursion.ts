@@ -4,9 +4,10 @@ import type { Batch } from '../../sql/columns/batch.ts';
 import type { PlanNode, RecursiveNode } from '../../sql/plan/physical.ts';
 import { Arrangement } from './arrangement.ts';
 import type { OnErrors } from './linear.ts';
+import { sizeOf } from './meter.ts';
 import { noBatches, type Operator } from './operator.ts';
 import { RecursionLevels } from './recursion-levels.ts';
-import type { StateTable } from './table.ts';
+import type { StateSize, StateTable } from './table.ts';
 
 /** One input of the recursion: its operator, its rows so far. */
 interface Input {
@@ -53,7 +54,6 @@ export class RecursiveOperator implements Operator {
   /** Rows of the iterations so far in this run. */
   #total = 0;
   #isRestoring = false;
-  #isOverLimit = false;
 
   constructor(node: RecursiveNode, parts: RecursionParts, onErrors: OnErrors) {
     this.#all = node.all;
@@ -72,7 +72,7 @@ export class RecursiveOperator implements Operator {
     const base = this.#base.operator.step();
     const deltas = this.#inputs.map(({ operator }) => operator.step());
     const isQuiet = base.length === 0 && deltas.every((delta) => delta.length === 0);
-    if (isQuiet || this.#isOverLimit) return noBatches;
+    if (isQuiet) return noBatches;
     for (const batch of base) this.#base.rows.apply(batch);
     for (const [index, delta] of deltas.entries()) {
       for (const batch of delta) this.#inputs[index]!.rows.apply(batch);
@@ -84,10 +84,14 @@ export class RecursiveOperator implements Operator {
     const all = [this.#base, ...this.#inputs];
     const own = all.flatMap(({ rows }) => rows.stateTables());
     const last = own.pop()!;
+    const sizes = () => this.#sizeWith(last.size);
     return [
       ...all.flatMap(({ operator }) => operator.stateTables()),
       ...own,
       {
+        get size() {
+          return sizes();
+        },
         checkpoint: () => last.checkpoint(),
         restore: (piece) => last.restore(piece),
         restored: () => {
@@ -96,6 +100,15 @@ export class RecursiveOperator implements Operator {
         },
       },
     ];
+  }
+
+  /** With the state of every iteration, which no checkpoint keeps. */
+  #sizeWith(inputs: StateSize = { rows: 0, bytes: 0 }): StateSize {
+    const parts = [inputs, this.#levels.size, ...this.#iterations.map(({ root }) => sizeOf(root))];
+    return {
+      rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+      bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
   }
 
   #rebuild(): void {
@@ -120,7 +133,7 @@ export class RecursiveOperator implements Operator {
       const isKnown = level < this.#iterations.length;
       const isDone = changes.length === 0 && !(isKnown && isInputChanged) && pending.size === 0;
       if (isDone) break;
-      if (this.#isTooMuch(level)) break;
+      this.#checkSize(level);
       if (!isKnown) this.#iterations.push(this.#newIteration());
       else {
         for (const [index, delta] of deltas.entries())
@@ -169,22 +182,17 @@ export class RecursiveOperator implements Operator {
     return iteration;
   }
 
-  /** A recursion without end stops, with an error; it does not change any more. */
-  #isTooMuch(level: number): boolean {
+  /** Throws RESOURCE_LIMIT: what a recursion without end has so far is no result. */
+  #checkSize(level: number): void {
     const rows = this.#sizes[level] ?? 0;
     this.#total = level === 0 ? rows : this.#total + rows;
-    const isTooMuch = level >= limits.recursionLevelsMax || this.#total > limits.recursionRowsMax;
-    if (isTooMuch && !this.#isOverLimit) {
-      this.#isOverLimit = true;
-      const { recursionLevelsMax, recursionRowsMax } = limits;
-      const error = new MillraceError(
-        'RESOURCE_LIMIT',
-        `WITH RECURSIVE has more than ${recursionLevelsMax} iterations or ${recursionRowsMax} rows`,
-        { sqlState: '54000', hint: 'Its condition must become false at some time.' },
-      );
-      this.#onErrors([{ error, weight: 1, row: [] }]);
-    }
-    return isTooMuch;
+    const { recursionLevelsMax, recursionRowsMax } = limits;
+    if (level < recursionLevelsMax && this.#total <= recursionRowsMax) return;
+    throw new MillraceError(
+      'RESOURCE_LIMIT',
+      `WITH RECURSIVE has more than ${recursionLevelsMax} iterations or ${recursionRowsMax} rows`,
+      { sqlState: '54000', hint: 'Its condition must become false at some time.' },
+    );
   }
 }
 

@@ -5,8 +5,8 @@ import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { decodeRows, encodeRows } from '../formats/row-block.ts';
 import { type Chunk, chunkBits, chunkBytes, cloneChunk, newChunk, storeCell } from './chunk.ts';
-import { weightOf } from './weights.ts';
 import type { ChunkChange, ChunkPiece, StateSize, StateTable } from './table.ts';
+import { weightOf } from './weights.ts';
 
 const chunkMask = limits.chunkRows - 1;
 /** Deltas of a chunk that restart has to apply, at most; then the chunk is written whole. */

@@ -4,30 +4,66 @@ import type { Field } from '../../sql/columns/types.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { type OrderPart, orderParts } from './ordering.ts';
 
+/** Rows sorted, merged or gathered without a pause. */
+const pieceRows = 8192;
+
 /**
  * ORDER BY, OFFSET and LIMIT over the final rows of a query; rows of weight n come n times. Ties
- * are broken by the whole row, so that equal data always comes in the same order.
+ * are broken by the whole row, so that equal data always comes in the same order. It pauses where
+ * it yields, every few milliseconds.
  */
-export function orderedRows(
+export function* orderedRows(
   plan: Pick<QueryPlan, 'orderBy' | 'limit' | 'offset' | 'visibleColumns'>,
   batches: readonly Batch[],
-): Batch | undefined {
-  if (batches.length === 0) return undefined;
+): Generator<undefined, readonly Batch[]> {
+  if (batches.length === 0) return [];
   const all = repeated(concatenated(batches));
+  yield;
   const from = Math.min(plan.offset ?? 0, all.rowCount);
-  const count = Math.min(plan.limit ?? Infinity, all.rowCount - from);
-  const rows = Int32Array.from({ length: all.rowCount }, (_, row) => row);
+  const to = from + Math.min(plan.limit ?? Infinity, all.rowCount - from);
+  let rows = Int32Array.from({ length: all.rowCount }, (_, row) => row);
   if (plan.orderBy.length > 0) {
-    rows.sort(partsOrder(all, orderParts(fieldsOf(all), plan.orderBy, true)));
+    rows = yield* sorted(rows, partsOrder(all, orderParts(fieldsOf(all), plan.orderBy, true)));
   }
-  const picked = rows.subarray(from, from + count);
-  return {
-    rowCount: count,
-    columns: all.columns
-      .slice(0, plan.visibleColumns)
-      .map((column) => gather(column, picked, count)),
-    weights: new Int32Array(count).fill(1),
-  };
+  const visible = all.columns.slice(0, plan.visibleColumns);
+  const results: Batch[] = [];
+  for (let at = from; at < to; at += pieceRows) {
+    const count = Math.min(pieceRows, to - at);
+    const picked = rows.subarray(at, at + count);
+    const columns = visible.map((column) => gather(column, picked, count));
+    results.push({ rowCount: count, columns, weights: new Int32Array(count).fill(1) });
+    yield;
+  }
+  return results;
+}
+
+/** A merge sort of the rows, with pauses. */
+function* sorted(
+  rows: Int32Array<ArrayBuffer>,
+  compare: (a: number, b: number) => number,
+): Generator<undefined, Int32Array<ArrayBuffer>> {
+  const { length } = rows;
+  for (let at = 0; at < length; at += pieceRows) {
+    rows.subarray(at, at + pieceRows).sort(compare);
+    yield;
+  }
+  let from = rows;
+  let into = new Int32Array(length);
+  for (let width = pieceRows; width < length; width *= 2) {
+    for (let start = 0; start < length; start += 2 * width) {
+      const middle = Math.min(start + width, length);
+      const end = Math.min(start + 2 * width, length);
+      let left = start;
+      let right = middle;
+      for (let at = start; at < end; at++) {
+        const isLeft = left < middle && (right === end || compare(from[left]!, from[right]!) <= 0);
+        into[at] = from[isLeft ? left++ : right++]!;
+        if (at % pieceRows === 0) yield;
+      }
+    }
+    [from, into] = [into, from];
+  }
+  return from;
 }
 
 /** The order of two rows of the batch by all that they are: only equal bytes are equal. */

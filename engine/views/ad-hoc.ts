@@ -46,7 +46,7 @@ export async function runOnce(
   const slices = new Slices(clock);
   let held = 0;
   const take = (deltas: readonly Batch[]) => {
-    if (isCancelled?.() === true) throw new MillraceError('CANCELLED', 'the query was cancelled');
+    if (isCancelled?.() === true) throw cancelled();
     for (const delta of deltas) {
       if (result === undefined) batches.push(delta);
       else result.apply(delta);
@@ -69,8 +69,28 @@ export async function runOnce(
   loading.isSet = false;
   take(root.step());
   errors.throwAny();
-  const rows = orderedRows(plan, result === undefined ? batches : [...result.snapshot()]);
-  return rows === undefined ? [] : [rows];
+  const rows = result === undefined ? batches : [...result.snapshot()];
+  if (copiesOf(rows) > limits.queryRowsMax) throw tooManyRows();
+  const ending = orderedRows(plan, rows);
+  for (;;) {
+    const { done, value } = ending.next();
+    if (done === true) return value;
+    if (isCancelled?.() === true) throw cancelled();
+    budget.check(root);
+    if (slices.isOver) await slices.next();
+  }
+}
+
+function copiesOf(batches: readonly Batch[]): number {
+  let copies = 0;
+  for (const { weights, rowCount } of batches) {
+    for (let row = 0; row < rowCount; row++) copies += Math.max(0, weights[row]!);
+  }
+  return copies;
+}
+
+function cancelled(): MillraceError {
+  return new MillraceError('CANCELLED', 'the query was cancelled');
 }
 
 function tooManyRows(): MillraceError {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Context } from '../../sql/analyze/context.ts';
 import {
@@ -15,7 +16,7 @@ import type { Field } from '../../sql/columns/types.ts';
 import { newContext, optimized } from '../../sql/plan/planner.ts';
 import type { Delete, Insert, Update } from '../../sql/syntax/ast.ts';
 import { encodeRows } from '../formats/row-block.ts';
-import { runOnce } from './ad-hoc.ts';
+import { type RunOptions, runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkRows } from './constraints.ts';
 import { type Change, deletion, insertion, update } from './dml-rows.ts';
@@ -37,14 +38,15 @@ export async function runDml(
   engine: SqlEngine,
   statement: Insert | Update | Delete,
   text: string,
+  bounds: Pick<RunOptions, 'isCancelled' | 'budget'>,
 ): Promise<DmlResult> {
   const { catalogue, tableLocks, steps } = engine;
   const topicId = catalogue.nodes.get(catalogue.find(targetOf(statement))?.id ?? 0)?.topicId;
-  if (topicId === undefined) return runAlone(engine, statement, text);
+  if (topicId === undefined) return runAlone(engine, statement, text, bounds);
   return tableLocks.run(topicId, async () => {
     // What sinks wrote into the table before is applied.
     await steps.caughtUp();
-    return runAlone(engine, statement, text);
+    return runAlone(engine, statement, text, bounds);
   });
 }
 
@@ -52,6 +54,7 @@ async function runAlone(
   engine: SqlEngine,
   statement: Insert | Update | Delete,
   text: string,
+  bounds: Pick<RunOptions, 'isCancelled' | 'budget'>,
 ): Promise<DmlResult> {
   const context = dmlContext(engine.catalogue, statement, text, engine.clock.nowMs());
   const plan = analyzeDml(context, statement);
@@ -64,7 +67,8 @@ async function runAlone(
     orderBy: [],
     visibleColumns: plan.root.fields.length,
   };
-  const batches = await runOnce(query, { reader: engine.reader, clock: engine.clock, text });
+  const { reader, clock } = engine;
+  const batches = await runOnce(query, { reader, clock, text, ...bounds });
   const result = batches.length === 0 ? batchOf(plan.root.fields, []) : concatenated(batches);
   const change = changeOf(statement, plan, node, result, text);
   checkRows(node, context, change);
@@ -72,6 +76,7 @@ async function runAlone(
   if (entry.rowCount > 0) {
     const { topicId } = node;
     const body = encodeRows(entry);
+    if (body.length > limits.entryBytesMax) throw tooLarge(body.length);
     await engine.client.append({ topicId, kind: 'rows', count: entry.rowCount, body });
     await engine.steps.caughtUp();
   }
@@ -149,4 +154,12 @@ function entryOf({ removed, put }: Change): Batch {
   }
   if (put.rowCount > 0) parts.push({ ...put, weights: new Int32Array(put.rowCount).fill(1) });
   return parts.length === 0 ? put : concatenated(parts);
+}
+
+function tooLarge(bytes: number): MillraceError {
+  return new MillraceError(
+    'RESOURCE_LIMIT',
+    `the statement changes rows of ${bytes} bytes; one entry of the log has ${limits.entryBytesMax} at most`,
+    { sqlState: '54000', hint: 'Change them in several statements.' },
+  );
 }

@@ -111,7 +111,10 @@ function lookups(engine: SqlEngine, plan: QueryPlan): string[] {
 /** The generated functions, operator by operator, from the root down. */
 function code(plan: QueryPlan): string[] {
   const lines: string[] = [];
+  const seen = new Set<PlanNode>();
   const visit = (node: PlanNode) => {
+    if (seen.has(node)) return;
+    seen.add(node);
     if (node.kind === 'map') lines.push(...mapCode(node));
     for (const input of inputsOf(node)) visit(input);
   };

@@ -13,6 +13,7 @@ import { type RelationNode, type StepInput, TopicNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
 import { Slices } from './slices.ts';
 import { endOfSlice, type StepLoop } from './step-loop.ts';
+import { isOverBudget } from './view-budgets.ts';
 
 /** Entries done and entries in all. */
 export type OnProgress = (done: number, total: number) => void;
@@ -144,16 +145,20 @@ export class RelationReader {
     const unwatch = steps.watch((deltas) => {
       missed.push(new Map(node.inputIds.map((id) => [id, deltas(id)])));
     });
+    let portions = 0;
     try {
       node.begin();
       for (const id of node.inputIds) {
         for await (const portion of slices.portions(contents(id))) {
           node.fill(id, [portion]);
           settled(node);
+          if (++portions % portionsPerCheck === 0) isOverBudget(node);
+          if (node.failure !== undefined) break;
         }
       }
       node.filled();
       settled(node);
+      isOverBudget(node);
       while (missed.length > 0) {
         const changes = missed.shift()!;
         node.step({ ...quiet, delta: (id) => changes.get(id) ?? noBatches });
@@ -167,11 +172,14 @@ export class RelationReader {
   }
 }
 
+/** Measuring walks over the state: it is done once in so many portions. */
+const portionsPerCheck = 16;
+
 /** A step that brings nothing. */
 const quiet: StepInput = { entries: () => [], delta: () => noBatches, failure: () => undefined };
 
 /** Nobody reads the changes of a relation that is being filled. */
 function settled(node: RelationNode): void {
   node.delta = noBatches;
-  if (node.errors !== undefined) node.errors.delta = noBatches;
+  node.errors?.endStep();
 }

@@ -150,10 +150,11 @@ export function describeRelation(catalogue: Catalogue, qualified: QualifiedName,
   }
   if (node?.rowCount !== undefined) rows.push(['', 'rows', String(node.rowCount)]);
   if (node?.errors !== undefined) {
-    const { count, fields } = node.errors;
+    const { count, dropped, fields } = node.errors;
     const what = fields === undecodableFields ? 'undecodable messages' : 'failed rows';
     const where = count === 0 ? '' : `, readable in "${errorsName(name)}"`;
-    rows.push(['', what, `${count}${where}`]);
+    const more = dropped === 0 ? '' : `, and ${dropped} more that are not kept`;
+    rows.push(['', what, `${count}${where}${more}`]);
   }
   return rows;
 }

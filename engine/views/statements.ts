@@ -63,7 +63,14 @@ export class Statements {
     for (const [index, statement] of statements.entries()) {
       await this.#engine.steps.caughtUp();
       const isLast = index === statements.length - 1;
-      const quiet: Answer = { ...answer, isCancelled: false, rows: () => {}, done: () => {} };
+      const quiet: Answer = {
+        progress: answer.progress,
+        get isCancelled() {
+          return answer.isCancelled;
+        },
+        rows: () => {},
+        done: () => {},
+      };
       await this.#one(statement, script, isLast ? answer : quiet, session);
     }
   }
@@ -92,7 +99,9 @@ export class Statements {
       case 'insert':
       case 'update':
       case 'delete': {
-        const { count, returned } = await runDml(this.#engine, statement, script);
+        const budget = new QueryBudget(this.#engine.clock, session.budget);
+        const bounds = { isCancelled: () => answer.isCancelled, budget };
+        const { count, returned } = await runDml(this.#engine, statement, script, bounds);
         const verb = statement.kind === 'insert' ? 'INSERT 0' : statement.kind.toUpperCase();
         const tag = `${verb} ${count}`;
         if (returned === undefined) return answer.done(tag, count);
@@ -329,6 +338,9 @@ export class Statements {
   ): Promise<void> {
     await this.#engine.client.propose({ op: 'create-relation', record, reads });
     await this.#engine.adopt((done, total) => answer.progress(done, total));
+    // It exists, and says what stopped it while it was filled.
+    const made = [...this.#engine.catalogue.nodes.values()].at(-1);
+    if (made?.relation.name === record.name && made.failure !== undefined) throw made.failure;
     answer.done(tag);
   }
 

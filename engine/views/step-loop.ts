@@ -145,7 +145,7 @@ export class StepLoop {
     for (const watcher of this.#watchers) watcher(deltas);
     for (const node of nodes) {
       node.delta = noBatches;
-      if (node.errors !== undefined) node.errors.delta = noBatches;
+      node.errors?.endStep();
     }
     for (const { topicId, queueId, baseOffset, count } of entries) {
       frontier.advance(topicId, queueId, baseOffset + count);

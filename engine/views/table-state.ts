@@ -1,6 +1,6 @@
 import { assert } from '../../platform/assert.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
-import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
+import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { indexed } from '../dataflow/arrangement.ts';
 import { gatherStored } from '../dataflow/gather-stored.ts';
@@ -57,28 +57,38 @@ export class TableState {
     return { rowCount: ids.length, columns, weights: new Int32Array(ids.length).fill(1) };
   }
 
-  /** Weight +1 puts the row, -1 deletes its key; in order. Returns what changed. */
+  /** Weight +1 puts the row, -1 deletes its key; in order. Returns what went and what came. */
   apply(changes: Batch): readonly Batch[] {
     const keyColumns = this.#keys.map((key) => changes.columns[key]!);
     const hashes = new Int32Array(changes.rowCount);
     hashRows(keyColumns, changes.rowCount, hashes);
-    const deltas: Batch[] = [];
+    // They stay in the table until all are read: a freed id would be given to the next row.
+    const gone: number[] = [];
+    const put = new Int32Array(changes.rowCount);
+    let puts = 0;
     for (let row = 0; row < changes.rowCount; row++) {
-      const isPut = changes.weights[row]! > 0;
       const old = this.#index.first(keyColumns, row, hashes[row]!);
       if (old >= 0) {
-        deltas.push({ ...this.rows([old]), weights: Int32Array.of(-1) });
+        gone.push(old);
         this.#index.remove(old);
         this.indexes.remove(old);
-        this.#table.remove(old);
       }
-      if (!isPut) continue;
+      if (changes.weights[row]! <= 0) continue;
       const id = this.#table.insert(changes, row, 1);
       this.#index.add(id, hashes[row]!, -1);
       this.indexes.insert(id, changes, row);
-      deltas.push(oneRow(changes, row));
+      put[puts++] = row;
     }
-    return deltas.length === 0 ? [] : [concatenated(deltas)];
+    const deltas: Batch[] = [];
+    if (gone.length > 0) {
+      deltas.push({ ...this.rows(gone), weights: new Int32Array(gone.length).fill(-1) });
+    }
+    for (const id of gone) this.#table.remove(id);
+    if (puts > 0) {
+      const rows = gatherBatch(changes, put, puts);
+      deltas.push({ ...rows, weights: new Int32Array(puts).fill(1) });
+    }
+    return deltas;
   }
 
   snapshot(): Iterable<Batch> {
@@ -88,8 +98,4 @@ export class TableState {
   stateTables(): readonly StateTable[] {
     return [indexed(this.#table, this.#index, this.indexes)];
   }
-}
-
-function oneRow(batch: Batch, row: number): Batch {
-  return { ...gatherBatch(batch, Int32Array.of(row), 1), weights: Int32Array.of(1) };
 }

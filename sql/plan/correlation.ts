@@ -34,13 +34,18 @@ const cache = new WeakMap<PlanNode, ReadonlyMap<number, SqlType>>();
 
 /** True when some expression of the plan may raise an error on some row. */
 export function canFail(node: PlanNode): boolean {
+  const known = failing.get(node);
+  if (known !== undefined) return known;
   let fails = node.kind === 'flat' || exprsOf(node).some(exprCanFail);
   mapInputs(node, (input) => {
     fails ||= canFail(input);
     return input;
   });
+  failing.set(node, fails);
   return fails;
 }
+
+const failing = new WeakMap<PlanNode, boolean>();
 
 export function exprCanFail(expr: Expr): boolean {
   switch (expr.kind) {

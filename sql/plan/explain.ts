@@ -13,7 +13,10 @@ import type {
   WindowNode,
 } from './physical.ts';
 
-/** The plan as an indented tree, one operator a line, for EXPLAIN; `note` stands behind each. */
+/**
+ * The plan as an indented tree, one operator a line, for EXPLAIN; `note` stands behind each. What
+ * several others use, which runs once, is shown once.
+ */
 export function explainPlan(
   plan: QueryPlan,
   note: (node: PlanNode) => string = () => '',
@@ -29,8 +32,23 @@ export function explainPlan(
   if (plan.orderBy.length > 0) {
     lines.push(`${'  '.repeat(depth++)}Sort: ${explainOrder(plan.orderBy, fields)}`);
   }
-  explainNode(plan.root, depth, lines, note);
+  const shown = new Map<PlanNode, number>();
+  const show = (node: PlanNode, at: number): void => {
+    const number = shown.get(node);
+    if (number !== undefined && hasInputs(node)) {
+      lines.push(`${'  '.repeat(at)}As in line ${number}`);
+      return;
+    }
+    shown.set(node, lines.length + 1);
+    explainNode(node, at, lines, note, show);
+  };
+  show(plan.root, depth);
   return lines;
+}
+
+/** What has none is as short as a reference to it. */
+function hasInputs({ kind }: PlanNode): boolean {
+  return kind !== 'input' && kind !== 'constants' && kind !== 'iteration';
 }
 
 function explainOrder(keys: readonly SortKey[], fields: readonly Field[]): string {
@@ -48,6 +66,7 @@ function explainNode(
   depth: number,
   lines: string[],
   note: (node: PlanNode) => string,
+  show: (node: PlanNode, depth: number) => void,
 ): void {
   const nameOf = (input: PlanNode) => (column: number) => input.fields[column]!.name;
   const add = (text: string) => {
@@ -66,13 +85,13 @@ function explainNode(
       const filter = node.filter === undefined ? '' : ` where ${explainExpr(node.filter, name)}`;
       const outputs = node.outputs.map((expr) => explainExpr(expr, name));
       add(`Map: ${outputs.join(', ')}${filter}`);
-      explainNode(node.input, depth + 1, lines, note);
+      show(node.input, depth + 1);
       return;
     }
     case 'join': {
       add(`Join: ${explainKeys(node) || 'cross'}; state: both inputs`);
-      explainNode(node.left, depth + 1, lines, note);
-      explainNode(node.right, depth + 1, lines, note);
+      show(node.left, depth + 1);
+      show(node.right, depth + 1);
       return;
     }
     case 'iteration':
@@ -80,8 +99,8 @@ function explainNode(
       return;
     case 'recursive':
       add(`Recursive${node.all ? ' all' : ''}; state: inputs and every iteration`);
-      explainNode(node.base, depth + 1, lines, note);
-      explainNode(node.step, depth + 1, lines, note);
+      show(node.base, depth + 1);
+      show(node.step, depth + 1);
       return;
     case 'flat': {
       const name = nameOf(node.input);
@@ -89,7 +108,7 @@ function explainNode(
         return `${functionId.split(':')[0]}(${args.map((arg) => explainExpr(arg, name)).join(', ')})`;
       });
       add(`Rows of: ${calls.join(', ')}`);
-      explainNode(node.input, depth + 1, lines, note);
+      show(node.input, depth + 1);
       return;
     }
     case 'outer': {
@@ -98,22 +117,22 @@ function explainNode(
       const test = residual === undefined ? '' : ` where ${explainExpr(residual, name)}`;
       const what = node.type === 'left' ? 'Left join' : 'Full join';
       add(`${what}: ${explainKeys(node) || 'any row'}${test}; state: both inputs`);
-      explainNode(left, depth + 1, lines, note);
-      explainNode(right, depth + 1, lines, note);
+      show(left, depth + 1);
+      show(right, depth + 1);
       return;
     }
     case 'semi': {
       const what = node.anti ? 'Anti join' : 'Semi join';
       const state = 'state: left input, one row per right key';
       add(`${what}: ${explainKeys(node) || 'any row'}; ${state}`);
-      explainNode(node.left, depth + 1, lines, note);
-      explainNode(node.right, depth + 1, lines, note);
+      show(node.left, depth + 1);
+      show(node.right, depth + 1);
       return;
     }
     case 'set':
       add(`${node.operation}${node.all ? ' all' : ''}; state: one row per different row`);
-      explainNode(node.left, depth + 1, lines, note);
-      explainNode(node.right, depth + 1, lines, note);
+      show(node.left, depth + 1);
+      show(node.right, depth + 1);
       return;
     case 'aggregate': {
       const name = nameOf(node.input);
@@ -124,14 +143,14 @@ function explainNode(
       });
       const by = node.groupBy.length === 0 ? 'all rows' : node.groupBy.map(name).join(', ');
       add(`Aggregate: ${calls.join(', ') || 'distinct'}; by ${by}; state: one row per group`);
-      explainNode(node.input, depth + 1, lines, note);
+      show(node.input, depth + 1);
       return;
     }
     case 'expand': {
       const name = nameOf(node.input);
       const sets = node.outputs.map((set) => set.map((expr) => explainExpr(expr, name)).join(', '));
       add(`Expand: ${sets.map((set) => `(${set})`).join(', ')}`);
-      explainNode(node.input, depth + 1, lines, note);
+      show(node.input, depth + 1);
       return;
     }
     case 'window': {
@@ -141,7 +160,7 @@ function explainNode(
         return `${functionId}(${args.map(name).join(', ')}) ${mode} ${start.kind} to ${end.kind}`;
       });
       add(`Window: ${calls.join('; ')}; ${explainGroups(node)}; state: all rows`);
-      explainNode(node.input, depth + 1, lines, note);
+      show(node.input, depth + 1);
       return;
     }
     case 'topn': {
@@ -149,12 +168,12 @@ function explainNode(
       const bounds = `${limit === undefined ? '' : ` <= ${limit}`}${offset > 0 ? ` after ${offset}` : ''}`;
       const state = node.input.appendOnly && limit !== undefined ? 'the top rows' : 'all rows';
       add(`TopN: ${ranking}${bounds}; ${explainGroups(node)}; state: ${state}`);
-      explainNode(node.input, depth + 1, lines, note);
+      show(node.input, depth + 1);
       return;
     }
     case 'union':
       add('Union');
-      for (const input of node.inputs) explainNode(input, depth + 1, lines, note);
+      for (const input of node.inputs) show(input, depth + 1);
   }
 }
 

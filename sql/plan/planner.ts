@@ -9,7 +9,7 @@ import { projected } from './decorrelate.ts';
 import { fuseMaps } from './fuse.ts';
 import { interned } from './intern.ts';
 import { firstColumnId } from './joins.ts';
-import { bottomUp, mapInputs, mapNode } from './nodes.ts';
+import { bottomUp, mapNode } from './nodes.ts';
 import type { PlanNode, QueryPlan } from './physical.ts';
 import { pruneColumns } from './prune.ts';
 import { pushFilters } from './push-down.ts';
@@ -83,15 +83,4 @@ function withoutDistinct(root: PlanNode): PlanNode {
     const isUnique = input.uniqueKey?.every((column) => groupBy.includes(column)) === true;
     return isUnique ? projected(input, groupBy) : node;
   });
-}
-
-/** Every relation that the plan reads, each once. */
-export function inputsOf(node: PlanNode): readonly number[] {
-  if (node.kind === 'input') return [node.relationId];
-  const found = new Set<number>();
-  mapInputs(node, (input) => {
-    for (const id of inputsOf(input)) found.add(id);
-    return input;
-  });
-  return [...found];
 }

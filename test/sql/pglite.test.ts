@@ -29,13 +29,16 @@ function ours(text: string): string[][] | string {
     const { root } = buildDataflow(plan.root, { mode: 'fail', text });
     const result = new Arrangement(plan.root.fields);
     for (const batch of root.step()) result.apply(batch);
-    const rows = orderedRows(plan, [...result.snapshot()]);
-    if (rows === undefined) return [];
-    return rowsOf(rows).map((row) =>
-      row.map((value, column) =>
-        value === null ? 'NULL' : toText(plan.root.fields[column]!.type, value),
-      ),
-    );
+    const ending = orderedRows(plan, [...result.snapshot()]);
+    let end = ending.next();
+    while (end.done !== true) end = ending.next();
+    return end.value
+      .flatMap(rowsOf)
+      .map((row) =>
+        row.map((value, column) =>
+          value === null ? 'NULL' : toText(plan.root.fields[column]!.type, value),
+        ),
+      );
   } catch (error) {
     if (error instanceof MillraceError) return error.sqlState ?? error.code;
     throw error;

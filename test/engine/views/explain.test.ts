@@ -27,6 +27,20 @@ test('EXPLAIN ANALYZE of a live view tells what each operator did', async () => 
   });
 });
 
+test('EXPLAIN ANALYZE adds up what the iterations of a recursion did', async () => {
+  engine = await openEngineInMemory();
+  await engine.run('CREATE TABLE e (a int, b int); INSERT INTO e VALUES (1, 2), (2, 3), (3, 4)');
+  const reached = 'SELECT 1 UNION SELECT e.b FROM r, e WHERE r.n = e.a';
+  await engine.run(
+    `CREATE MATERIALIZED VIEW v AS WITH RECURSIVE r(n) AS (${reached}) SELECT n FROM r`,
+  );
+  const report = (await lines('EXPLAIN ANALYZE MATERIALIZED VIEW v')).join('\n');
+  expect(report).toMatch(/Recursive; .*\{rows 4,.* state [1-9]\d* rows, [1-9]\d+ bytes\}/);
+  expect(report).toMatch(/Join: n = a; .*\{rows 3, of them 0 back, weight 3;/);
+  expect(report).toMatch(/Rows of the iteration before .*\{rows 4,/);
+  expect(report).toMatch(/Input: e .*\{rows 3,/);
+});
+
 test('EXPLAIN shows the plan before the rules, the code, and measures a query', async () => {
   engine = await openEngineInMemory();
   await engine.run('CREATE TABLE t (g text, v int)');
