@@ -135,7 +135,7 @@ export const limits = {
   retentionMsMin: 1000,
   retentionMsMax: 30_000,
   /** Between two passes while some topic is compacted. */
-  compactionPassMs: 10_000,
+  compactionPassMs: 5000,
   /** So long a message may wait for the topic to be compacted (storage/compaction). */
   compactionLagMs: 10 * 60_000,
   /** A message that deletes its key stays so long for slow readers, as in Kafka. */

@@ -156,7 +156,7 @@ export interface KeyedMessage {
 export interface KeyedFormat {
   /**
    * The entry's messages in order, each read when it is asked for; `undefined` for one that was
-   * taken out before.
+   * taken out before. One more may stand for what the entry says as a whole.
    */
   messages(entry: Entry, policy: CompactionPolicy): Iterable<KeyedMessage | undefined>;
   /** The body without the messages whose `isKept` is 0; the others keep their numbers. */

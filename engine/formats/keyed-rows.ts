@@ -1,6 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Field, TypeKind } from '../../sql/columns/types.ts';
 import type { CompactionPolicy, KeyedFormat } from '../../storage/store.ts';
+import { originOf } from './sink-entry.ts';
 
 /**
  * Rows of a table (row-block.ts) as compaction sees them: the key is that of the table, a row of
@@ -10,15 +11,24 @@ import type { CompactionPolicy, KeyedFormat } from '../../storage/store.ts';
  * whose key has another type, of which equal values may differ, have no `keyColumns`.
  *
  * A row without a hidden key gets one from its place in the entry, and keeps it in its bytes when
- * others are taken out. What lies behind the columns stays.
+ * others are taken out. An entry that a sink wrote has its origin behind the columns
+ * (sink-entry.ts): that counts as one more message, whose key is the sink, so that a sink's last
+ * origin, by which a start knows how far it came, always stays.
  */
 export const keyedRows: KeyedFormat = {
-  *messages({ body, baseOffset }, { keyColumns = [] }) {
+  *messages(entry, { keyColumns = [] }) {
     if (keyColumns.length === 0) return;
+    const { body, baseOffset } = entry;
     const block = new RawBlock(body);
     for (let row = 0; row < block.rows; row++) {
-      const key = Buffer.concat(keyColumns.map((column) => block.keyPart(column, row, baseOffset)));
+      const parts = keyColumns.map((column) => block.keyPart(column, row, baseOffset));
+      const key = Buffer.concat([Buffer.of(keyOfRow), ...parts]);
       yield { key, isTombstone: block.weight(row) < 0 };
+    }
+    const origin = originOf(entry);
+    if (origin !== undefined) {
+      const key = Buffer.concat([Buffer.of(keyOfSink), Buffer.from(String(origin.sink))]);
+      yield { key, isTombstone: false };
     }
   },
 
@@ -26,6 +36,10 @@ export const keyedRows: KeyedFormat = {
     return new RawBlock(body).keep(isKept, keyColumns, baseOffset);
   },
 };
+
+/** What a key is of. */
+const keyOfRow = 0;
+const keyOfSink = 1;
 
 /** Types of which equal values have equal bytes, once decimals and floats have theirs. */
 const exactKinds: ReadonlySet<TypeKind> = new Set([
@@ -161,7 +175,8 @@ class RawBlock {
       if (starts !== undefined) for (const row of kept) parts.push(this.#value(column, row));
     }
     const end = this.#columns.at(-1)?.end ?? headBytes + 4 * this.rows;
-    return Buffer.concat([...parts, this.#bytes.subarray(end)]);
+    if (isKept[this.rows] !== 0) parts.push(this.#bytes.subarray(end));
+    return Buffer.concat(parts);
   }
 }
 

@@ -29,7 +29,7 @@ export interface PassOptions {
 }
 
 interface Verdict {
-  /** By the number of the message; 0 also for one that had gone before. */
+  /** By number of the message, and one more (KeyedFormat); 0 also for one that had gone before. */
   readonly isKept: Uint8Array;
   readonly kept: number;
   readonly removed: number;
@@ -90,7 +90,7 @@ export class CompactionPass {
     const { isKept, kept, removed, hasTombstone } = await this.#verdict(topic, entry);
     if (hasTombstone) this.waiting.add(topic.topicId);
     if (removed === 0) return;
-    const { topicId, queueId, baseOffset, length } = entry;
+    const { topicId, queueId, baseOffset, count, length } = entry;
     const bytes = this.#bytes.get(segment) ?? new Map<number, number>();
     this.#bytes.set(segment, bytes);
     const gone = (length * removed) / (removed + kept);
@@ -98,7 +98,7 @@ export class CompactionPass {
     const ends = this.#ends.get(topicId) ?? new Map<number, number>();
     this.#ends.set(topicId, ends);
     const number = queueNumber(topicId, queueId);
-    const end = baseOffset + isKept.lastIndexOf(0) + 1;
+    const end = baseOffset + isKept.subarray(0, count).lastIndexOf(0) + 1;
     ends.set(number, Math.max(ends.get(number) ?? 0, end));
   }
 
@@ -139,7 +139,7 @@ export class CompactionPass {
   async #verdict({ topicId, policy, horizon }: TopicPass, entry: Entry): Promise<Verdict> {
     const { partition, position, storeTimeMs } = entry;
     const isTombstoneOver = horizon !== undefined && isBelow(horizon.cut, partition, position);
-    const isKept = new Uint8Array(entry.count);
+    const isKept = new Uint8Array(entry.count + 1);
     let [index, kept, removed] = [0, 0, 0];
     let hasTombstone = false;
     for (const message of this.#format.messages(entry, policy)) {

@@ -15,7 +15,7 @@ import { advanced, dueHorizon, isBelow, noProgress, ProgressStore } from './topi
 import { Turns } from './turns.ts';
 
 /** A topic of which something was held back is looked at again after this time. */
-const retryMs = 30_000;
+const retryMs = 15_000;
 
 export interface CompactorOptions {
   readonly logs: readonly LogPartition[];

@@ -114,7 +114,7 @@ test('the newest message of each key is left, for every reader, also after kill 
       '-c',
       'SELECT count(*) AS c, sum(n) AS s FROM latest WHERE k IS NOT NULL',
     );
-  expect(await rows()).toContain(`10,${100 + 59 * (keys - 3)}`);
+  expect(await rows()).toContain(`10\t${100 + 59 * (keys - 3)}`);
   expect(await received('before', expected.length)).toEqual(expected);
   expect(await client('topic', 'find', 'prices', '--key', 'k5')).toContain('{"n":59}');
 
@@ -134,7 +134,7 @@ test('the newest message of each key is left, for every reader, also after kill 
   server = await startServerProcess(directory, 0, {}, segment);
   own = new MessagingClient(endpoint());
   expect(await bodies()).toEqual(expected);
-  expect(await rows()).toContain(`10,${100 + 59 * (keys - 3)}`);
+  expect(await rows()).toContain(`10\t${100 + 59 * (keys - 3)}`);
   await own.close();
   expect(await server.stop()).toBe(0);
   expect(server.stderr()).toBe('');
