@@ -138,6 +138,11 @@ export const limits = {
   compactionPassMs: 5000,
   /** So long a message may wait for the topic to be compacted (storage/compaction). */
   compactionLagMs: 10 * 60_000,
+  /**
+   * A message stays so long in any case: its producer may not have had the answer, and sends it
+   * again. Clients try three times, for three seconds each (reference rocketmq-v2, 1.12).
+   */
+  compactionAgeMs: 20_000,
   /** A message that deletes its key stays so long for slow readers, as in Kafka. */
   tombstoneMs: 24 * 3_600_000,
   /** Memory for the keys of one pass: 1.5 million of them; the keys of an entry must fit. */

@@ -176,6 +176,8 @@ export interface RetentionRules {
    * or is so old.
    */
   readonly compactionLagMs: number;
+  /** Messages younger than this stay. */
+  readonly compactionAgeMs: number;
 }
 
 export interface RetentionReport {

@@ -30,6 +30,7 @@ const rules = {
   floor: () => Number.POSITIVE_INFINITY,
   segmentAgeMs: 0,
   compactionLagMs: 0,
+  compactionAgeMs: 0,
 };
 
 function entry() {
@@ -81,7 +82,7 @@ try {
     // Ends the last segment and looks at what is sealed; what it finds the next pass compacts.
     await store.retain({ ...rules, policy: () => ({}) });
     await new Promise((resolve) => setTimeout(resolve, 3000));
-    await store.retain({ ...rules, compactionLagMs: 1e15, policy: () => ({}) });
+    await store.retain({ ...rules, compactionLagMs: 1e15, compactionAgeMs: 0, policy: () => ({}) });
     const before = store.stats().logBytes;
     const stop = watchTurns();
     const start = performance.now();

@@ -41,6 +41,8 @@ export interface RetentionKeeperOptions {
   readonly readers: TopicReaders;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** limits.compactionAgeMs unless it is given. */
+  readonly compactionAgeMs?: number;
 }
 
 /** What a relation has to do with a topic. */
@@ -187,6 +189,7 @@ export class RetentionKeeper {
       floor: (topicId, queueId) => this.#floor(topicId, queueId),
       segmentAgeMs: Math.max(limits.retentionMsMin, Math.min(this.#shortestMs, longestMs)),
       compactionLagMs: limits.compactionLagMs,
+      compactionAgeMs: this.#options.compactionAgeMs ?? limits.compactionAgeMs,
     };
   }
 

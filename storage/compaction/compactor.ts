@@ -40,7 +40,8 @@ export interface CompactorOptions {
  * - Only sealed segments are looked at, and only what was sealed when the pass before ended. So
  *   what a view's step wrote is in a flushed checkpoint by now (engine/broker/retention-keeper.ts
  *   has one flushed before each pass), and nobody looks for the entry to know how far it came.
- * - Nothing goes at or past the floor of a queue: the topic is compacted up to there.
+ * - Nothing goes at or past the floor of a queue, and nothing that is younger than
+ *   rules.compactionAgeMs: the topic is compacted up to there.
  *
  * A pass is that of Kafka's cleaner. In front of the topic's clean cut each key has one message. The
  * keys behind it are gathered, oldest entries first, into a table of a fixed size; where it is full
@@ -130,6 +131,7 @@ export class Compactor {
   ): Promise<void> {
     const { topics } = pass;
     const floors = new Floors(rules);
+    const youngestMs = this.#options.clock.nowMs() - rules.compactionAgeMs;
     const entries = new OrderedEntries(this.#stretches(pass, segments), (id) => topics.has(id));
     const stop = (topic: TopicPass) => {
       topic.cut = entries.cut();
@@ -139,10 +141,11 @@ export class Compactor {
       for (;;) {
         const entry = await entries.peek();
         if (entry === undefined || pass.isAllCut) break;
-        const { partition, position, topicId, queueId, baseOffset, count } = entry;
+        const { partition, position, storeTimeMs, topicId, queueId, baseOffset, count } = entry;
         const topic = topics.get(topicId)!;
         if (topic.cut === undefined && !isBelow(topic.before.clean, partition, position)) {
-          if (baseOffset + count > floors.of(topicId, queueId)) stop(topic);
+          const isHeld = baseOffset + count > floors.of(topicId, queueId);
+          if (isHeld || storeTimeMs > youngestMs) stop(topic);
           else if (!(await pass.gather(entry, topic))) break;
           else topic.gathered++;
         }

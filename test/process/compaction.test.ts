@@ -110,7 +110,7 @@ test('the newest message of each key is left, for every reader, also after kill 
     client(
       'sql',
       '--format',
-      'csv',
+      'tsv',
       '-c',
       'SELECT count(*) AS c, sum(n) AS s FROM latest WHERE k IS NOT NULL',
     );

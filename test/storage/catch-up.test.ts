@@ -37,7 +37,13 @@ async function settle(): Promise<void> {
 /** A pass in which every segment ends. */
 async function retain(store: Store, policies: Readonly<Record<number, TopicPolicy>>) {
   const policy = (topicId: number) => (topicId === 0 ? {} : policies[topicId]);
-  const rules = { policy, floor: () => Infinity, segmentAgeMs: 0, compactionLagMs: 0 };
+  const rules = {
+    policy,
+    floor: () => Infinity,
+    segmentAgeMs: 0,
+    compactionLagMs: 0,
+    compactionAgeMs: 0,
+  };
   const report = await store.retain(rules);
   await settle();
   return report;

@@ -60,6 +60,7 @@ function rules(floor: RetentionRules['floor'] = () => Infinity): RetentionRules 
     floor,
     segmentAgeMs: 1000,
     compactionLagMs: 0,
+    compactionAgeMs: 0,
   };
 }
 
@@ -299,12 +300,35 @@ describe('one pass', () => {
     expect(findings.filter(isDamage)).toEqual([]);
   });
 
+  test('lets young messages stay, and older ones of their keys go', async () => {
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const store = await open(world);
+    const model = new Model();
+    for (let i = 0; i < 60; i++) await model.append(store, 1, i % 2, random, 3);
+    world.clock.advance(hour);
+    const old = model.sent.length;
+    for (let i = 0; i < 60; i++) await model.append(store, 1, i % 2, random, 3);
+    await settle();
+    const young = { ...rules(), compactionAgeMs: hour / 2 };
+    let removed = 0;
+    for (let pass = 0; pass < 4; pass++) {
+      world.clock.advance(1000);
+      removed += (await store.retain(young)).compactedMessages;
+      await settle();
+    }
+    const left = await model.check(store, 1);
+    expect(removed).toBeGreaterThan(old / 2);
+    expect(left.filter(({ id }) => id > old).length).toBe(model.sent.length - old);
+    await store.close();
+  });
+
   test('is not made again for what is clean, nor early for a little', async () => {
     const world = newWorld();
     const random = new SeededRandom(seed);
     const store = await open(world);
     const model = new Model();
-    const lag = { ...rules(), compactionLagMs: hour };
+    const lag = { ...rules(), compactionLagMs: hour, compactionAgeMs: 0 };
     const pass = async () => {
       world.clock.advance(1000);
       const report = await store.retain(lag);

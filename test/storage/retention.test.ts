@@ -61,6 +61,7 @@ function rules(
     floor,
     segmentAgeMs: minute,
     compactionLagMs: minute,
+    compactionAgeMs: 0,
   };
 }
 

@@ -32,6 +32,7 @@ async function compact(): Promise<number> {
       floor: () => Infinity,
       segmentAgeMs: 0,
       compactionLagMs: 0,
+      compactionAgeMs: 0,
     });
     removed += report.compactedMessages;
   }

@@ -37,6 +37,7 @@ async function compact(name = 't', tombstoneMs: number = limits.tombstoneMs): Pr
       floor: () => Infinity,
       segmentAgeMs: 0,
       compactionLagMs: 0,
+      compactionAgeMs: 0,
     });
     removed += report.compactedMessages;
   }

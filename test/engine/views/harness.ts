@@ -159,7 +159,7 @@ export async function openEngine(given?: Files): Promise<Engine> {
   const sql = new SqlClient({ store, systemTopic, topics, topicAdmin, thread, clock: systemClock });
   const keeper = new RetentionKeeper({
     ...{ store, topics, systemTopic, readers: sql },
-    ...{ clock: systemClock, logger: createLogger('error') },
+    ...{ clock: systemClock, logger: createLogger('error'), compactionAgeMs: 0 },
   });
   await systemTopic.open();
   const report = await sql.start();

@@ -55,6 +55,7 @@ const rules: RetentionRules = {
   floor: () => Infinity,
   segmentAgeMs: 1000,
   compactionLagMs: 0,
+  compactionAgeMs: 0,
 };
 
 async function settle(): Promise<void> {
