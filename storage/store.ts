@@ -176,8 +176,8 @@ export interface RetentionRules {
    * or is so old.
    */
   readonly compactionLagMs: number;
-  /** Messages younger than this stay. */
-  readonly compactionAgeMs: number;
+  /** Messages younger than this are not compacted away; 0 unless it is given. */
+  readonly compactionAgeMs?: number;
 }
 
 export interface RetentionReport {

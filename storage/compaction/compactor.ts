@@ -131,7 +131,7 @@ export class Compactor {
   ): Promise<void> {
     const { topics } = pass;
     const floors = new Floors(rules);
-    const youngestMs = this.#options.clock.nowMs() - rules.compactionAgeMs;
+    const youngestMs = this.#options.clock.nowMs() - (rules.compactionAgeMs ?? 0);
     const entries = new OrderedEntries(this.#stretches(pass, segments), (id) => topics.has(id));
     const stop = (topic: TopicPass) => {
       topic.cut = entries.cut();
