@@ -24,6 +24,7 @@ import { AccessGuard, openGuard } from './auth/guard.ts';
 import { createFlightService } from './flight/service.ts';
 import { readCertificate, selfSignedCertificate } from './grpc/certificate.ts';
 import { GrpcHost } from './grpc/server.ts';
+import { indexingProgress } from './indexing-progress.ts';
 import { messageKeys } from './rocketmq/keyed-messages.ts';
 import { rocketmqFormat } from './rocketmq/message-format.ts';
 import { namesOfEntry } from './rocketmq/names.ts';
@@ -88,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       namesOf: namesOfEntry,
       keyedFormat: keyedEntries(messageKeys),
       diskReserveBytes: options.diskReserveBytes,
+      onIndexing: indexingProgress(logger, clock),
     });
     closers.push(() => store.close());
     const autoCreate = options.strict !== true;

@@ -78,7 +78,11 @@ async function mend(options: RepairOptions, before: VerifyReport): Promise<Repai
   }
   if (actions.length === 0) return { before, actions, after: before };
   // Recovery and catching up are what every start of the server does.
-  const store = await openStore(options);
+  const { onProgress } = options;
+  const store = await openStore({
+    ...options,
+    ...(onProgress === undefined ? {} : { onIndexing: onProgress }),
+  });
   await store.close();
   return { before, actions, after: await verifyLog(options) };
 }

@@ -147,6 +147,26 @@ describe(`consume queues (seed ${seed})`, () => {
     await again.close();
   });
 
+  test('says how far it is while it brings the index up to date', async () => {
+    const parts = world();
+    const store = await open(parts);
+    for (let i = 0; i < 50; i++) await append(store, { body: Buffer.alloc(500) });
+    await store.close();
+    const seen: [number, number][] = [];
+    const again = await openStore({
+      ...{ ...parts, kv: new MemoryKv(), random: new SeededRandom(1), directory: '/data' },
+      ...{ indexingPieceBytes: 5000, onIndexing: (done, total) => seen.push([done, total]) },
+    });
+    const { durableEnd } = again.stats();
+    expect(seen.length).toBeGreaterThan(4);
+    expect(seen.map(([, total]) => total)).toEqual(seen.map(() => durableEnd));
+    expect(seen.map(([done]) => done)).toEqual(
+      seen.map(([done]) => done).toSorted((a, b) => a - b),
+    );
+    expect(seen.at(-1)![0]).toBe(durableEnd);
+    await again.close();
+  });
+
   test('the index is brought up to date when it is lost, behind, or current', async () => {
     const parts = world();
     const store = await open(parts);

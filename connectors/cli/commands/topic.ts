@@ -49,19 +49,21 @@ export function addTopicCommands(program: Command, context: CliContext, exit: Ex
     .addOption(retentionBytesOption())
     .addOption(cleanupOption())
     .addOption(tombstoneOption())
+    .addOption(topicFlushOption())
     .addOption(endpointOption())
     .action(async (name: string, options: SqlFlags & TopicOptions) => {
       exit(await topicCreate(context, name, options, sqlOptions(options)));
     });
   topic
     .command('alter')
-    .description('give a topic more queues or another retention, while it is in use')
+    .description('give a topic more queues or another retention or flush mode, while it is in use')
     .argument('<name>')
     .option('--queues <count>', 'number of logical queues from now on', queues)
     .addOption(retentionOption())
     .addOption(retentionBytesOption())
     .addOption(cleanupOption())
     .addOption(tombstoneOption())
+    .addOption(topicFlushOption())
     .addOption(endpointOption())
     .action(async (name: string, options: SqlFlags & TopicChanges) => {
       exit(await topicAlter(context, name, options, sqlOptions(options)));
@@ -105,6 +107,13 @@ function retentionOption(): Option {
 function retentionBytesOption(): Option {
   const text = 'keep this much of the newest messages: 500MiB, 10GiB, or none for all';
   return new Option('--retention-bytes <size>', text).argParser(checked(orNone(parseSizeBytes)));
+}
+
+function topicFlushOption(): Option {
+  const text =
+    'sync: acknowledge when a message is on the disk; interval: sooner, and a crash may lose it; ' +
+    'default: as the server was started';
+  return new Option('--flush <mode>', text).choices(['sync', 'interval', 'default']);
 }
 
 function cleanupOption(): Option {

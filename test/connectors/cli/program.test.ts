@@ -144,10 +144,14 @@ describe('sql', () => {
   test('topic commands speak SQL, whatever the name', async () => {
     const context = testContext();
     await run(context, 'topic', 'create', 'my "topic"', '--queues', '8', '--if-not-exists');
+    await run(context, 'topic', 'create', 'early', '--flush', 'interval');
+    await run(context, 'topic', 'alter', 'early', '--flush', 'default');
     await run(context, 'topic', 'list');
     await run(context, 'topic', 'describe', 'orders');
     expect(context.statements).toEqual([
       'CREATE TOPIC IF NOT EXISTS "my ""topic""" WITH (queues = 8)',
+      `CREATE TOPIC "early" WITH (queues = 4, flush = 'interval')`,
+      `ALTER TOPIC "early" SET (flush = 'default')`,
       'SHOW TOPICS',
       'DESCRIBE TOPIC "orders"',
     ]);
