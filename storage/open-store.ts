@@ -42,6 +42,8 @@ export interface StoreOptions {
   readonly waitingIndexRowsMax?: number;
   /** Names under which messages can be found. */
   readonly namesOf?: NamesOf;
+  /** Rows of a key file that are sorted in memory (log/key-file-builder.ts). */
+  readonly keyRowsInMemory?: number;
   /** Called while the index is brought up to date: bytes of the log that are in, and all. */
   readonly onIndexing?: (doneBytes: number, totalBytes: number) => void;
   /** Log bytes that are read between two writes of the index then. */

@@ -36,6 +36,8 @@ export interface PartitionOptions {
   readonly diskReserveBytes?: number | undefined;
   /** Names under which messages can be found; without it sealed segments get no key files. */
   readonly namesOf?: NamesOf;
+  /** Rows of a key file that are sorted in memory (key-file-builder.ts). */
+  readonly keyRowsInMemory?: number;
 }
 
 /** What a start found on the disk, and mended. */
@@ -82,7 +84,9 @@ export class FilePartition implements LogPartition {
       clock,
       writerIdle: ({ file }) => this.#tail.idle(file),
       index: async (segment, pause) => {
-        if (namesOf !== undefined) await indexSegment(fs, segment, namesOf, pause);
+        const rowsInMemory = this.#options.keyRowsInMemory;
+        if (namesOf !== undefined)
+          await indexSegment(segment, namesOf, { fs, pause, rowsInMemory });
       },
     });
   }

@@ -206,6 +206,7 @@ export class GroupCommits {
     this.#counts.appendedBytes += slab.length;
     this.#commitEntries.record(slab.entryCount);
     this.#recent.add(slab);
+    this.#tail.mark(slab.start);
     for (const listener of this.#listeners) listener(this.#durableEnd);
     slab.resolve();
     this.#tail.prepareAhead();

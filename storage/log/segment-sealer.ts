@@ -80,15 +80,17 @@ export interface SegmentPiece {
   }[];
 }
 
-/** The segment's entries from a position on, checked; pauses after each piece. */
+/** The segment's entries in [from, until), checked; pauses after each piece. */
 export async function* readPieces(
   segment: Segment,
   pause: Pause,
   from = segment.start,
+  until = segment.end,
 ): AsyncGenerator<SegmentPiece> {
   const { map } = segment;
-  for (let offset = map.offsetFrom(from); offset < map.endOffset; ) {
-    let bytes = await segment.read(offset, Math.min(pieceBytes, map.endOffset - offset));
+  const endOffset = until < segment.end ? map.offsetFrom(until) : map.endOffset;
+  for (let offset = map.offsetFrom(from); offset < endOffset; ) {
+    let bytes = await segment.read(offset, Math.min(pieceBytes, endOffset - offset));
     const claimed = claimedLength(bytes, 0);
     if (claimed > bytes.length) bytes = await segment.read(offset, claimed);
     const entries = [];
@@ -99,11 +101,11 @@ export async function* readPieces(
       entries.push({ header, at, position: map.positionOf(offset + at) });
       at += header.length;
     }
-    if (at === 0 || (isWhole(bytes, at) && offset + at < map.endOffset)) {
+    if (at === 0 || (isWhole(bytes, at) && offset + at < endOffset)) {
       throw damaged(segment, offset + at);
     }
     offset += at;
-    if (offset > map.endOffset) throw damaged(segment, map.endOffset);
+    if (offset > endOffset) throw damaged(segment, endOffset);
     yield { bytes: bytes.subarray(0, at), entries };
     await pause();
   }

@@ -13,6 +13,8 @@ import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
 
 /** Read at a time when a whole segment is checked. */
 const checkBytes = 4 * 1024 * 1024;
+/** Between two marks, by which a segment can be read from its end. */
+const markBytes = 1024 * 1024;
 
 /** One open segment file of a partition and what is known of it. */
 export class Segment {
@@ -25,6 +27,8 @@ export class Segment {
   #isReleased = false;
   #isClosed = false;
   #isIntact: Promise<boolean> | undefined;
+  /** Where entries begin, every markBytes or more: of those written since the start. */
+  readonly #marks: number[] = [];
 
   constructor(header: SegmentHeader, file: FileHandle) {
     this.header = header;
@@ -99,6 +103,17 @@ export class Segment {
       const bytes = Buffer.allocUnsafeSlow(Math.max(0, length));
       return bytes.subarray(0, await this.file.read(bytes, offset));
     });
+  }
+
+  /** An entry begins at the position, which is past all that were marked. */
+  mark(position: number): void {
+    if (position - (this.#marks.at(-1) ?? this.start) >= markBytes) this.#marks.push(position);
+  }
+
+  /** Positions [start, until) in parts that begin with an entry, the newest one first. */
+  partsBelow(until: number): readonly { readonly from: number; readonly to: number }[] {
+    const starts = [this.start, ...this.#marks].filter((start) => start < until);
+    return starts.map((from, i) => ({ from, to: starts[i + 1] ?? until })).reverse();
   }
 
   /** Every entry was just read and checked. */

@@ -82,6 +82,11 @@ export class TailSegment {
     return writer;
   }
 
+  /** A commit that begins at the position of the stream is durable in the segment. */
+  mark(position: number): void {
+    this.#segments.at(position).mark(position);
+  }
+
   retire(): void {
     if (this.#writer !== undefined) this.#retired = [...this.#retired, this.#writer];
     this.#writer = undefined;

@@ -199,7 +199,8 @@ async function open(life: Life): Promise<Store> {
   const parts = { fs: new ObservedFs(life.fs, observe), kv: observedKv(life.kv, observe), clock };
   // Another one each time: a server id that got lost must not come again.
   const ids = new SeededRandom(life.random.uint32());
-  const names = habits.hasKeyFiles ? { namesOf: namesOfEntry } : {};
+  // Some rows fit in memory, most do not.
+  const names = habits.hasKeyFiles ? { namesOf: namesOfEntry, keyRowsInMemory: 50 } : {};
   const options = { ...parts, random: ids, ...names, ...small, ...directoriesOf(habits) };
   try {
     return await openStore(options);
