@@ -9,7 +9,7 @@ import { OrderedRows } from './ordered-rows.ts';
 import { QueueGates } from './queue-gates.ts';
 import type { ConsumeQueues } from './queues/consume-queues.ts';
 import type { DerivedKeyWriter } from './queues/derived-keys.ts';
-import { col, type IndexRows, indexRow, indexRowWidth } from './queues/index-rows.ts';
+import { col, type IndexRows, indexRowWidth } from './queues/index-rows.ts';
 import type { LogicalQueue } from './queues/logical-queue.ts';
 import {
   encodeRemap,
@@ -106,7 +106,11 @@ export class LogStore implements Store {
     assert(count >= 1, 'an entry holds a message');
     const queue = this.#queues.active.get(topicId, queueId);
     if (queue !== undefined && !this.#gates.isClosed(topicId, queueId)) {
-      return this.#place(queue, request);
+      try {
+        return this.#place(queue, request);
+      } catch (error) {
+        return Promise.reject(error);
+      }
     }
     if (this.#closing !== undefined) return Promise.reject(closed());
     // The queue is looked up, or moving: the append waits, in order.
@@ -274,24 +278,23 @@ export class LogStore implements Store {
   }
 
   /**
-   * Up to the first await all of this happens in the caller's turn: offsets and positions are
-   * given in the order of the calls.
+   * All of this happens in the caller's turn, up to the commit: offsets and positions are given in
+   * the order of the calls.
    */
-  async #place(queue: LogicalQueue, request: AppendRequest): Promise<Appended> {
+  #place(queue: LogicalQueue, request: AppendRequest): Promise<Appended> {
     this.#queues.checkAccepts();
-    const { partition, nextOffset: baseOffset } = queue;
-    const lane = this.#lanes.get(partition)!;
-    const storeTimeMs = this.#times.next(partition);
+    const { partition, nextOffset } = queue;
+    const { log, pending } = this.#lanes.get(partition)!;
     // What the server itself builds on is always awaited.
     const isOfClient = holdsMessages(request.kind) && request.mustBeDurable !== true;
     const mayWait = isOfClient && (request.flush ?? this.#flush) === 'interval';
-    const { placed, durable } = lane.log.append({ ...request, baseOffset, storeTimeMs, mayWait });
-    queue.nextOffset = baseOffset + request.count;
-    const appended = { partition, ...placed, baseOffset, storeTimeMs };
-    lane.pending.push(indexRow({ ...request, ...appended }));
-    if (mayWait) durable.catch(() => this.#lostAcks++);
-    else await durable;
-    return appended;
+    const appended = log.append(request, nextOffset, this.#times.next(partition), mayWait);
+    queue.nextOffset = nextOffset + request.count;
+    pending.add(request, appended);
+    const durable = log.durable(appended);
+    if (!mayWait) return durable;
+    durable.catch(() => this.#lostAcks++);
+    return Promise.resolve(appended);
   }
 
   /** Appends to the queues are held back meanwhile. */

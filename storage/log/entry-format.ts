@@ -9,11 +9,11 @@ import type { AppendRequest, Entry, EntryKind } from '../store.ts';
  * | offset | bytes | field                                                                    |
  * |--------|-------|--------------------------------------------------------------------------|
  * | 0      | 4     | magic `MLRE`                                                             |
- * | 4      | 1     | format version, 1                                                        |
- * | 5      | 1     | kind (storage/store.ts, entryKinds)                                      |
- * | 6      | 2     | 1 when compaction took messages out of the body, else 0                  |
+ * | 4      | 4     | CRC-32 of the bytes from 8 to the end                                    |
  * | 8      | 4     | total length: header and body                                            |
- * | 12     | 4     | CRC-32 of bytes 0-11 and 16-end                                          |
+ * | 12     | 1     | format version, 2                                                        |
+ * | 13     | 1     | kind (storage/store.ts, entryKinds)                                      |
+ * | 14     | 2     | 1 when compaction took messages out of the body, else 0                  |
  * | 16     | 8     | group-commit number, float64                                             |
  * | 24     | 4     | bytes from the group commit's first byte to this entry                   |
  * | 28     | 4     | topic id                                                                 |
@@ -32,7 +32,8 @@ export const entryHeaderBytes = 64;
 export const firstIdHashAt = 56;
 export const tagHashAt = 60;
 export const entryMagic = Uint8Array.of(0x4d, 0x4c, 0x52, 0x45);
-const formatVersion = 1;
+const entryMagicNumber = 0x45524c4d;
+const formatVersion = 2;
 
 export interface EntryHeader {
   readonly kind: EntryKind;
@@ -59,42 +60,41 @@ export interface EntryStamp {
 
 /** Writes header and body at `at`; `target` has room. Returns the entry's length. */
 export function encodeEntry(
-  target: Buffer,
+  target: DataView,
   at: number,
   request: AppendRequest,
   stamp: EntryStamp,
 ): number {
   const length = entryHeaderBytes + request.body.length;
   assert(length <= limits.entryBytesMax + entryHeaderBytes, 'entry within its limit');
-  target.set(entryMagic, at);
-  target[at + 4] = formatVersion;
-  target[at + 5] = request.kind;
-  target.writeUInt16LE(0, at + 6);
-  target.writeUInt32LE(length, at + 8);
-  target.writeDoubleLE(stamp.commit, at + 16);
-  target.writeUInt32LE(stamp.commitDistance, at + 24);
-  target.writeUInt32LE(request.topicId, at + 28);
-  target.writeUInt32LE(request.queueId, at + 32);
-  target.writeUInt32LE(request.count, at + 36);
-  target.writeDoubleLE(stamp.baseOffset, at + 40);
-  target.writeDoubleLE(stamp.storeTimeMs, at + 48);
-  target.writeUInt32LE(request.firstIdHash >>> 0, at + 56);
-  target.writeUInt32LE(request.tagHash >>> 0, at + tagHashAt);
-  target.set(request.body, at + entryHeaderBytes);
-  target.writeUInt32LE(checksum(target, at, length), at + 12);
+  target.setUint32(at, entryMagicNumber, true);
+  target.setUint32(at + 8, length, true);
+  target.setUint8(at + 12, formatVersion);
+  target.setUint8(at + 13, request.kind);
+  target.setUint16(at + 14, 0, true);
+  target.setFloat64(at + 16, stamp.commit, true);
+  target.setUint32(at + 24, stamp.commitDistance, true);
+  target.setUint32(at + 28, request.topicId, true);
+  target.setUint32(at + 32, request.queueId, true);
+  target.setUint32(at + 36, request.count, true);
+  target.setFloat64(at + 40, stamp.baseOffset, true);
+  target.setFloat64(at + 48, stamp.storeTimeMs, true);
+  target.setUint32(at + firstIdHashAt, request.firstIdHash, true);
+  target.setUint32(at + tagHashAt, request.tagHash, true);
+  const checked = new Uint8Array(target.buffer, target.byteOffset + at + 8, length - 8);
+  checked.set(request.body, entryHeaderBytes - 8);
+  target.setUint32(at + 4, crc32(checked), true);
   return length;
 }
 
 function checksum(bytes: Buffer, at: number, length: number): number {
-  const head = crc32(bytes.subarray(at, at + 12));
-  return crc32(bytes.subarray(at + 16, at + length), head) >>> 0;
+  return crc32(new Uint8Array(bytes.buffer, bytes.byteOffset + at + 8, length - 8));
 }
 
 /** Total length that the header at `at` claims; 0 when no header of our version begins there. */
 export function claimedLength(bytes: Buffer, at: number): number {
   if (at + entryHeaderBytes > bytes.length) return 0;
-  for (let i = 0; i < 4; i++) if (bytes[at + i] !== entryMagic[i]) return 0;
-  if (bytes[at + 4] !== formatVersion) return 0;
+  if (bytes.readUInt32LE(at) !== entryMagicNumber || bytes[at + 12] !== formatVersion) return 0;
   const length = bytes.readUInt32LE(at + 8);
   if (length < entryHeaderBytes || length > limits.entryBytesMax + entryHeaderBytes) return 0;
   return length;
@@ -104,9 +104,9 @@ export function claimedLength(bytes: Buffer, at: number): number {
 export function decodeHeader(bytes: Buffer, at: number): EntryHeader | undefined {
   const length = claimedLength(bytes, at);
   if (length === 0 || at + length > bytes.length) return undefined;
-  if (bytes.readUInt32LE(at + 12) !== checksum(bytes, at, length)) return undefined;
+  if (bytes.readUInt32LE(at + 4) !== checksum(bytes, at, length)) return undefined;
   return {
-    kind: bytes[at + 5] as EntryKind,
+    kind: bytes[at + 13] as EntryKind,
     length,
     commit: bytes.readDoubleLE(at + 16),
     commitDistance: bytes.readUInt32LE(at + 24),
@@ -117,7 +117,7 @@ export function decodeHeader(bytes: Buffer, at: number): EntryHeader | undefined
     storeTimeMs: bytes.readDoubleLE(at + 48),
     firstIdHash: bytes.readUInt32LE(at + 56),
     tagHash: bytes.readUInt32LE(at + tagHashAt),
-    isThinned: bytes.readUInt16LE(at + 6) === 1,
+    isThinned: bytes.readUInt16LE(at + 14) === 1,
   };
 }
 
@@ -161,9 +161,9 @@ export function entryOf(
 export function withBody(entry: Buffer, body: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafeSlow(entryHeaderBytes + body.length);
   entry.copy(bytes, 0, 0, entryHeaderBytes);
-  bytes.writeUInt16LE(1, 6);
+  bytes.writeUInt16LE(1, 14);
   bytes.writeUInt32LE(bytes.length, 8);
   bytes.set(body, entryHeaderBytes);
-  bytes.writeUInt32LE(checksum(bytes, 0, bytes.length), 12);
+  bytes.writeUInt32LE(checksum(bytes, 0, bytes.length), 4);
   return bytes;
 }

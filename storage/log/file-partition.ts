@@ -3,17 +3,11 @@ import type { Fs } from '../../platform/fs.ts';
 import { limits } from '../../platform/limits.ts';
 import { Histogram } from '../histogram.ts';
 import type { PendingRows } from '../queues/pending-rows.ts';
-import type { Entry, NamesOf } from '../store.ts';
+import type { Appended, AppendRequest, Entry, NamesOf } from '../store.ts';
 import { FreeSpace } from './free-space.ts';
 import { GroupCommits } from './group-commits.ts';
 import { removeSegment } from './key-file.ts';
-import type {
-  LogPartition,
-  PartitionStats,
-  PlacedEntry,
-  PlacedRequest,
-  ScannedEntry,
-} from './partition.ts';
+import type { LogPartition, PartitionStats, ScannedEntry } from './partition.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { RecentCommits } from './recent-commits.ts';
 import type { Segment } from './segment.ts';
@@ -73,7 +67,7 @@ export class FilePartition implements LogPartition {
     const reserveBytes = options.diskReserveBytes ?? limits.diskReserveBytes;
     this.#space = new FreeSpace(fs, clock, directory, reserveBytes);
     const [tail, space, recent] = [this.#tail, this.#space, this.#recent];
-    this.#commits = new GroupCommits({ clock, tail, space, recent, first });
+    this.#commits = new GroupCommits({ partition, clock, tail, space, recent, first });
     const durableEnd = () => this.#commits.durableEnd;
     this.#reader = new PartitionReader({ partition, segments: this.#segments, recent, durableEnd });
   }
@@ -146,8 +140,17 @@ export class FilePartition implements LogPartition {
     return this.#commits.ensureSegment(() => !this.isEmpty);
   }
 
-  append(request: PlacedRequest): { placed: PlacedEntry; durable: Promise<void> } {
-    return this.#commits.append(request);
+  append(
+    request: AppendRequest,
+    baseOffset: number,
+    storeTimeMs: number,
+    mayWait = false,
+  ): Appended {
+    return this.#commits.append(request, baseOffset, storeTimeMs, mayWait);
+  }
+
+  durable<T>(value: T): Promise<T> {
+    return this.#commits.durable(value);
   }
 
   onCommit(listener: (durableEnd: number) => void): void {

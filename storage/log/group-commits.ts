@@ -2,8 +2,9 @@ import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { Histogram } from '../histogram.ts';
+import type { Appended, AppendRequest } from '../store.ts';
 import type { FreeSpace } from './free-space.ts';
-import type { PartitionStats, PlacedEntry, PlacedRequest } from './partition.ts';
+import type { PartitionStats } from './partition.ts';
 import type { RecentCommits } from './recent-commits.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 import { Slab } from './slab.ts';
@@ -16,6 +17,7 @@ const slabBytesHintMax = 4 * 1024 * 1024;
 const pendingBytesMax = 256 * 1024 * 1024;
 
 export interface GroupCommitParts {
+  readonly partition: number;
   readonly clock: Clock;
   readonly tail: TailSegment;
   readonly space: FreeSpace;
@@ -46,6 +48,7 @@ export type CommitStats = Pick<
  * every segment's range or is cut off; where neither can be done, the error says so.
  */
 export class GroupCommits {
+  readonly partition: number;
   readonly #counts = {
     ...{ appends: 0, appendedBytes: 0, groupCommits: 0 },
     ...{ failedCommits: 0, refusedAppends: 0 },
@@ -66,7 +69,8 @@ export class GroupCommits {
   #hurry: (() => void) | undefined;
   #isClosed = false;
 
-  constructor({ clock, tail, space, recent, first }: GroupCommitParts) {
+  constructor({ partition, clock, tail, space, recent, first }: GroupCommitParts) {
+    this.partition = partition;
     this.#clock = clock;
     this.#tail = tail;
     this.#space = space;
@@ -99,13 +103,24 @@ export class GroupCommits {
     this.#abandonListeners.push(listener);
   }
 
-  append(request: PlacedRequest): { placed: PlacedEntry; durable: Promise<void> } {
+  append(
+    request: AppendRequest,
+    baseOffset: number,
+    storeTimeMs: number,
+    mayWait: boolean,
+  ): Appended {
     this.#checkAccepted(request);
-    const position = this.#filling.end;
-    const { length, durable } = this.#filling.add(request);
-    if (this.#filling.isAwaited) this.#hurry?.();
+    const { partition } = this;
+    const slab = this.#filling;
+    const position = slab.end;
+    const length = slab.add(request, baseOffset, storeTimeMs, mayWait);
+    if (slab.isAwaited) this.#hurry?.();
     this.#flushing ??= this.#flushAll();
-    return { placed: { position, length }, durable };
+    return { partition, position, length, baseOffset, storeTimeMs };
+  }
+
+  durable<T>(value: T): Promise<T> {
+    return this.#filling.durable(value);
   }
 
   /** Creates the first segment unless `isThere`. */
@@ -143,7 +158,7 @@ export class GroupCommits {
     return { commit: this.#filling.commit, start: this.#durableEnd };
   }
 
-  #checkAccepted({ body }: PlacedRequest): void {
+  #checkAccepted({ body }: AppendRequest): void {
     if (this.#isClosed) throw new MillraceError('UNAVAILABLE', 'the log is closed');
     if (body.length > limits.entryBytesMax) {
       const message = `an entry of ${body.length} bytes; the limit is ${limits.entryBytesMax}`;

@@ -1,6 +1,6 @@
 import { type HistogramSnapshot, sumOfHistograms } from '../histogram.ts';
 import type { PendingRows } from '../queues/pending-rows.ts';
-import type { AppendRequest, Entry } from '../store.ts';
+import type { Appended, AppendRequest, Entry } from '../store.ts';
 import type { Segment } from './segment.ts';
 import type { Cleaning } from './segment-cleaner.ts';
 import type { Pause } from './segment-sealer.ts';
@@ -10,20 +10,6 @@ import type { Pause } from './segment-sealer.ts';
  * with its own writer and group commit. `position` is the byte position in the whole stream; a
  * segment's name and header carry the position of its first byte.
  */
-export interface PlacedRequest extends AppendRequest {
-  /** Assigned by the caller in append order (storage/queues). */
-  readonly baseOffset: number;
-  /** Assigned by the caller (store-times.ts). */
-  readonly storeTimeMs: number;
-  /** Nobody waits for it: its commit may wait for the flush interval. */
-  readonly mayWait?: boolean;
-}
-
-export interface PlacedEntry {
-  readonly position: number;
-  readonly length: number;
-}
-
 /** An entry met while scanning. */
 export interface ScannedEntry extends Entry {
   readonly tagHash: number;
@@ -62,10 +48,22 @@ export interface LogPartition {
   /** Creates the first segment when there is none: then the partition is not empty any more. */
   ensureSegment(): Promise<void>;
   /**
-   * Places the entry synchronously (positions are assigned in call order) and copies the body.
-   * Rejects with IO or DISK_FULL when its group commit failed: then it is in no reader's sight.
+   * Places the entry (positions are assigned in call order) and copies the body. Offset and store
+   * time (store-times.ts) are the caller's to assign. With `mayWait` nobody waits for the entry: its
+   * commit may wait for the flush interval. Throws DISK_FULL, RESOURCE_LIMIT, MESSAGE_TOO_LARGE,
+   * UNAVAILABLE.
    */
-  append(request: PlacedRequest): { readonly placed: PlacedEntry; readonly durable: Promise<void> };
+  append(
+    request: AppendRequest,
+    baseOffset: number,
+    storeTimeMs: number,
+    mayWait?: boolean,
+  ): Appended;
+  /**
+   * Called in the turn of an `append`: resolves with `value` when that entry is durable, rejects
+   * with IO or DISK_FULL when its group commit failed. Then it is in no reader's sight.
+   */
+  durable<T>(value: T): Promise<T>;
   /**
    * Entry at `position`; from memory for the newest group commits, else from the file: at once when
    * it is no longer than `length`. `undefined` when it was cleaned away. Throws CORRUPTION, IO.

@@ -11,6 +11,8 @@ import {
 /** Zeros are written ahead in pieces of this size; a commit waits for one piece at most. */
 const zeroPieceBytes = 1024 * 1024;
 const zeros = new Uint8Array(zeroPieceBytes);
+/** After a commit of this size nothing is zeroed: the disk would write twice what it takes anyway. */
+const largeCommitBytes = 256 * 1024;
 
 export interface SegmentWriterOptions {
   readonly strideBytes: number;
@@ -39,6 +41,8 @@ export class SegmentWriter {
   #written: number;
   /** File offset up to which the file is at least zero. */
   #zeroed: number;
+  /** The last commit was large. */
+  #isLarge = false;
   /** An fdatasync runs, or failed. */
   #isSyncing = false;
   #zeroing: Promise<void> | undefined;
@@ -111,6 +115,7 @@ export class SegmentWriter {
     this.#isSyncing = false;
     this.#syncMs.record(this.#clock.monotonicMs() - startMs);
     this.#written = end;
+    this.#isLarge = bytes.length >= largeCommitBytes;
   }
 
   /**
@@ -131,7 +136,7 @@ export class SegmentWriter {
 
   /** Starts writing zeros ahead in the background, if it is time. Never rejects. */
   prepareAhead(): void {
-    if (this.#zeroing !== undefined) return;
+    if (this.#zeroing !== undefined || this.#isLarge) return;
     if (this.#zeroed - this.#written > this.#strideBytes / 2) return;
     const target = Math.min(this.#written + this.#strideBytes, this.#limitBytes);
     this.#zeroing = this.#zeroTo(target).finally(() => {

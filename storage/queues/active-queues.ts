@@ -41,6 +41,8 @@ export class ActiveQueues {
   /** The read that will bring what is wanted. */
   #next: Promise<void> | undefined;
   #trimAbove = activeQueuesMax;
+  /** Counts the times that idle queues were forgotten. */
+  #round = 0;
   #idleTimer: Timer | undefined;
   #isClosed = false;
 
@@ -59,8 +61,9 @@ export class ActiveQueues {
     return this.#queues.get(queueNumber(topicId, queueId));
   }
 
+  /** No look at the clock: this runs for every entry. */
   touch(queue: LogicalQueue): void {
-    queue.touchedMs = this.#clock.monotonicMs();
+    queue.touchedRound = this.#round;
   }
 
   /** The queue, which stays in memory until it is released. */
@@ -170,10 +173,12 @@ export class ActiveQueues {
     );
   }
 
+  /** Those that nobody touched since the last time. */
   #forgetIdle(): void {
-    const before = this.#clock.monotonicMs() - idleMs;
     for (const [number, queue] of this.#queues) {
-      if (queue.touchedMs <= before && this.#isForgettable(queue)) this.#queues.delete(number);
+      const isIdle = queue.touchedRound < this.#round;
+      if (isIdle && this.#isForgettable(queue)) this.#queues.delete(number);
     }
+    this.#round++;
   }
 }

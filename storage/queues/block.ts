@@ -13,6 +13,7 @@ export class Block {
   readonly queueId: number;
   readonly firstOffset: number;
   #buffer: Buffer;
+  #view: DataView;
   #length: number;
 
   private constructor(
@@ -26,6 +27,7 @@ export class Block {
     this.queueId = queueId;
     this.firstOffset = firstOffset;
     this.#buffer = buffer;
+    this.#view = viewOf(buffer);
     this.#length = length;
   }
 
@@ -102,13 +104,13 @@ export class Block {
     if (this.#length === this.#buffer.length) this.#grow();
     const from = row * indexRowWidth;
     const at = this.#length;
-    const buffer = this.#buffer;
-    buffer.writeDoubleLE(values[from + col.position]!, at);
-    buffer.writeDoubleLE(values[from + col.storeTimeMs]!, at + 8);
-    buffer.writeUInt32LE(values[from + col.baseOffset]! - this.firstOffset, at + 16);
-    buffer.writeUInt32LE(values[from + col.count]!, at + 20);
-    buffer.writeUInt32LE(values[from + col.length]!, at + 24);
-    buffer.writeUInt32LE(values[from + col.tagHash]!, at + 28);
+    const view = this.#view;
+    view.setFloat64(at, values[from + col.position]!, true);
+    view.setFloat64(at + 8, values[from + col.storeTimeMs]!, true);
+    view.setUint32(at + 16, values[from + col.baseOffset]! - this.firstOffset, true);
+    view.setUint32(at + 20, values[from + col.count]!, true);
+    view.setUint32(at + 24, values[from + col.length]!, true);
+    view.setUint32(at + 28, values[from + col.tagHash]!, true);
     this.#length += blockEntryBytes;
   }
 
@@ -145,7 +147,12 @@ export class Block {
     const grown = Buffer.alloc(Math.min(blockHeaderBytes + entries, blockBytesMax));
     this.#buffer.copy(grown, 0, 0, this.#length);
     this.#buffer = grown;
+    this.#view = viewOf(grown);
   }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }
 
 function entryAt(i: number): number {

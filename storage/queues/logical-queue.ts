@@ -20,7 +20,8 @@ export class LogicalQueue {
   newestBlock: number;
   /** Oldest first; all but the last take no more entries, and are not yet written. */
   readonly blocks: Block[] = [];
-  touchedMs = 0;
+  /** When it was last used, in rounds of ActiveQueues. */
+  touchedRound = 0;
   /** Entries before the next one were cleaned out of the log, and are not in the index. */
   hasGap: boolean;
   /** Below it messages may be missing whose keys came again. */

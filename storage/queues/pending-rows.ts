@@ -1,3 +1,4 @@
+import type { Appended, AppendRequest } from '../store.ts';
 import { col, type IndexRows, indexRowWidth } from './index-rows.ts';
 
 /** Index rows of entries that are placed but not yet durable, in log order. */
@@ -18,6 +19,21 @@ export class PendingRows {
   push(row: ArrayLike<number>): void {
     const at = this.next() * indexRowWidth;
     this.#values.set(row, at);
+  }
+
+  /** Appends the row of an entry that was placed. */
+  add(request: AppendRequest, placed: Appended): void {
+    const at = this.next() * indexRowWidth;
+    const values = this.#values;
+    values[at + col.topicId] = request.topicId;
+    values[at + col.queueId] = request.queueId;
+    values[at + col.baseOffset] = placed.baseOffset;
+    values[at + col.count] = request.count;
+    values[at + col.partition] = placed.partition;
+    values[at + col.position] = placed.position;
+    values[at + col.length] = placed.length;
+    values[at + col.storeTimeMs] = placed.storeTimeMs;
+    values[at + col.tagHash] = request.tagHash >>> 0;
   }
 
   /** Appends a row that the caller fills in; its number. */

@@ -50,11 +50,10 @@ class Model {
       const request = { topicId: 1 + random.below(2), queueId: 0, count, body, kind: 1 as const };
       const baseOffset = this.#offset;
       this.#offset += count;
-      const { placed, durable } = log.append({
-        ...{ ...request, baseOffset, firstIdHash: 0, tagHash: 0, storeTimeMs: 1_000_000 },
-      });
-      this.entries.set(placed.position, { id, length: body.length });
-      await durable;
+      const entry = { ...request, firstIdHash: 0, tagHash: 0 };
+      const { position } = log.append(entry, baseOffset, 1_000_000);
+      this.entries.set(position, { id, length: body.length });
+      await log.durable(undefined);
     }
   }
 

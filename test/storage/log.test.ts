@@ -10,7 +10,7 @@ import {
   entryHeaderBytes,
 } from '../../storage/log/entry-format.ts';
 import { openPartition } from '../../storage/log/open-partition.ts';
-import type { PlacedEntry, ScannedEntry } from '../../storage/log/partition.ts';
+import type { LogPartition, ScannedEntry } from '../../storage/log/partition.ts';
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
@@ -18,7 +18,7 @@ import {
   segmentFileName,
 } from '../../storage/log/segment-format.ts';
 import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
-import { entryKinds } from '../../storage/store.ts';
+import { type Appended, entryKinds } from '../../storage/store.ts';
 import { seed } from '../random-seed.ts';
 
 const serverId = '00112233445566778899aabbccddeeff';
@@ -35,10 +35,12 @@ const request = {
 };
 const stamp = { commit: 2 ** 40, commitDistance: 12, baseOffset: 2 ** 52 + 1, storeTimeMs: 1.7e12 };
 
+const viewOf = ({ buffer, byteOffset, length }: Buffer) => new DataView(buffer, byteOffset, length);
+
 describe('formats', () => {
   test('an entry survives, at any place in a buffer', () => {
     const bytes = Buffer.alloc(200, 0xee);
-    const length = encodeEntry(bytes, 50, request, stamp);
+    const length = encodeEntry(viewOf(bytes), 50, request, stamp);
     expect(length).toBe(entryHeaderBytes + 6);
     expect(decodeHeader(bytes, 50)).toEqual({
       ...{ kind: 3, topicId: 0xfffffffe, queueId: 7, count: 65_536, length, ...stamp },
@@ -51,7 +53,7 @@ describe('formats', () => {
 
   test('an entry with any bit changed, or cut anywhere, is none', () => {
     const bytes = Buffer.alloc(entryHeaderBytes + 6);
-    const length = encodeEntry(bytes, 0, request, stamp);
+    const length = encodeEntry(viewOf(bytes), 0, request, stamp);
     for (let bit = 0; bit < 8 * length; bit++) {
       bytes[bit >> 3]! ^= 1 << (bit & 7);
       expect(decodeHeader(bytes, 0), `bit ${bit}`).toBeUndefined();
@@ -92,8 +94,8 @@ function open(fs: MemoryFs, segmentBytes = 1_000_000, strideBytes = 10_000) {
   });
 }
 
-function small(body: Uint8Array, baseOffset: number) {
-  return { ...request, topicId: 1, count: 1, body, baseOffset, storeTimeMs: 1.7e12 };
+function small(body: Uint8Array, baseOffset: number): Parameters<LogPartition['append']> {
+  return [{ ...request, topicId: 1, count: 1, body }, baseOffset, 1.7e12];
 }
 
 describe(`a partition (seed ${seed})`, () => {
@@ -103,16 +105,16 @@ describe(`a partition (seed ${seed})`, () => {
     const random = new SeededRandom(seed);
     const log = await open(fs, 30_000);
     const bodies: Uint8Array[] = [];
-    const placed: PlacedEntry[] = [];
+    const placed: Appended[] = [];
     for (let round = 0; round < 40; round++) {
       const durables: Promise<void>[] = [];
       for (let i = 0; i <= random.below(6); i++) {
         const size = random.below(20) === 0 ? 40_000 : random.below(3000);
         const body = random.bytes(size);
-        const appended = log.append(small(body, bodies.length));
+        const appended = log.append(...small(body, bodies.length));
         bodies.push(body.slice());
-        placed.push(appended.placed);
-        durables.push(appended.durable);
+        placed.push(appended);
+        durables.push(log.durable(undefined));
       }
       await Promise.all(durables);
     }
@@ -157,9 +159,11 @@ describe(`a partition (seed ${seed})`, () => {
     const log = await open(fs);
     const commits: number[] = [];
     log.onCommit((end) => commits.push(end));
-    const durables = Array.from({ length: 1000 }, (_, i) => log.append(small(Buffer.of(1), i)));
+    const durables = Array.from({ length: 1000 }, (_, i) =>
+      log.durable(log.append(...small(Buffer.of(1), i))),
+    );
     expect(log.durableEnd).toBe(0);
-    await Promise.all(durables.map(({ durable }) => durable));
+    await Promise.all(durables);
     expect(log.stats).toMatchObject({ appends: 1000, appendedBytes: 65_000, groupCommits: 1 });
     expect(commits).toEqual([65_000]);
     await log.close();
@@ -169,11 +173,11 @@ describe(`a partition (seed ${seed})`, () => {
     const fs = new MemoryFs();
     const log = await open(fs, 50_000_000, 4_000_000);
     const bodies = [10, 3_000_000, 10, 5_000_000, 10].map((size, i) => Buffer.alloc(size, i + 1));
-    const placed: PlacedEntry[] = [];
+    const placed: Appended[] = [];
     for (const [i, body] of bodies.entries()) {
-      const appended = log.append(small(body, i));
-      placed.push(appended.placed);
-      await appended.durable;
+      const appended = log.append(...small(body, i));
+      placed.push(appended);
+      await log.durable(undefined);
     }
     await log.close();
     const again = await open(fs);
@@ -188,23 +192,23 @@ describe(`a partition (seed ${seed})`, () => {
     const clock = new ManualClock();
     const log = await openPartition({ fs, clock, directory, partition: 0, serverId });
     const tooLarge = small(new Uint8Array(limits.entryBytesMax + 1), 0);
-    expect(() => log.append(tooLarge)).toThrow('the limit is 33554432');
+    expect(() => log.append(...tooLarge)).toThrow('the limit is 33554432');
     fs.free = limits.diskReserveBytes - 1;
     clock.advance(2000);
-    await log.append(small(Buffer.of(1), 0)).durable;
+    await log.durable(log.append(...small(Buffer.of(1), 0)));
     await new Promise((resolve) => setImmediate(resolve));
-    expect(() => log.append(small(Buffer.of(2), 1))).toThrow('bytes are free');
+    expect(() => log.append(...small(Buffer.of(2), 1))).toThrow('bytes are free');
     const { placed } = { placed: { position: 0, length: 65 } };
     expect((await log.read(placed.position, placed.length))!.body[0]).toBe(1);
     fs.free = limits.diskReserveBytes;
     clock.advance(2000);
-    expect(() => log.append(small(Buffer.of(2), 1))).toThrow('bytes are free');
+    expect(() => log.append(...small(Buffer.of(2), 1))).toThrow('bytes are free');
     await new Promise((resolve) => setImmediate(resolve));
-    await log.append(small(Buffer.of(2), 1)).durable;
+    await log.durable(log.append(...small(Buffer.of(2), 1)));
     await log.close();
     fs.free = 0;
     const full = await open(fs);
-    expect(() => full.append(small(Buffer.of(2), 1))).toThrow('bytes are free');
+    expect(() => full.append(...small(Buffer.of(2), 1))).toThrow('bytes are free');
     await full.close();
   });
 });

@@ -31,9 +31,9 @@ async function fill(log: LogPartition, entries: number, clock: ManualClock): Pro
     const baseOffset = ends[queueId]!;
     ends[queueId] = baseOffset + count;
     const body = new Uint8Array(500).fill(i);
-    const entry = { topicId: 7, queueId, count, body, baseOffset, kind: 1 as const };
-    const storeTimeMs = clock.nowMs();
-    await log.append({ ...entry, firstIdHash: 0, tagHash: 0, storeTimeMs }).durable;
+    const entry = { topicId: 7, queueId, count, body, kind: 1 as const };
+    const request = { ...entry, firstIdHash: 0, tagHash: 0 };
+    await log.durable(log.append(request, baseOffset, clock.nowMs()));
   }
 }
 
