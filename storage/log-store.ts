@@ -106,11 +106,7 @@ export class LogStore implements Store {
     assert(count >= 1, 'an entry holds a message');
     const queue = this.#queues.active.get(topicId, queueId);
     if (queue !== undefined && !this.#gates.isClosed(topicId, queueId)) {
-      try {
-        return this.#place(queue, request);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+      return this.#place(queue, request);
     }
     if (this.#closing !== undefined) return Promise.reject(closed());
     // The queue is looked up, or moving: the append waits, in order.
@@ -282,6 +278,15 @@ export class LogStore implements Store {
    * the order of the calls.
    */
   #place(queue: LogicalQueue, request: AppendRequest): Promise<Appended> {
+    try {
+      return this.#placed(queue, request);
+    } catch (error) {
+      // Not an async function: that would cost every append another promise.
+      return Promise.reject(error);
+    }
+  }
+
+  #placed(queue: LogicalQueue, request: AppendRequest): Promise<Appended> {
     this.#queues.checkAccepts();
     const { partition, nextOffset } = queue;
     const { log, pending } = this.#lanes.get(partition)!;
