@@ -47,9 +47,8 @@ async function append(log: LogPartition, from: number, to: number, bodyBytes: nu
   for (let n = from; n < to; n++) {
     const body = Buffer.alloc(bodyBytes);
     body.writeUInt32LE(n);
-    const names = { topicId: 1, queueId: 0, kind: 1 as const, count: 3, baseOffset: 3 * n };
-    const request = { ...names, body, firstIdHash: 0, tagHash: 0, storeTimeMs: n };
-    await log.append(request).durable;
+    const names = { topicId: 1, queueId: 0, kind: 1 as const, count: 3 };
+    await log.durable(log.append({ ...names, body, firstIdHash: 0, tagHash: 0 }, 3 * n, n));
   }
 }
 
