@@ -130,7 +130,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const host = new GrpcHost(
       [
         createMessagingService({ ...broker, store, topics, clock, guard, rates }),
-        createFlightService({ sql, guard }),
+        createFlightService({ sql, random: systemRandom, guard }),
         createAdminService({ store, topics, broker, access, guard }),
       ],
       certificate,

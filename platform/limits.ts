@@ -129,6 +129,8 @@ export const limits = {
   arrayItemsMax: 16_777_216,
   /** Digits of a NUMERIC; values are 128-bit as in Arrow's Decimal128. */
   numericDigitsMax: 38,
+  /** Client sessions that are remembered; the one not used for longest is forgotten first. */
+  sessionsMax: 1000,
   /** Declared precision of a NUMERIC, as in PostgreSQL; values have numericDigitsMax digits at most. */
   numericPrecisionMax: 1000,
   /** Between two passes of retention; the shortest retention of a topic decides in between. */

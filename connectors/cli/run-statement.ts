@@ -7,6 +7,11 @@ import type { SqlConnection } from './services.ts';
 import { type StatementText, splitStatements } from './statements.ts';
 import { type TableStyle, tableLines } from './table.ts';
 
+export interface RunOptions {
+  readonly style: TableStyle;
+  readonly dialect?: string | undefined;
+}
+
 /**
  * Runs the statements of a text one by one and prints each answer. The first error ends it;
  * its position is relative to the whole text.
@@ -15,10 +20,10 @@ export async function runText(
   context: CliContext,
   connection: SqlConnection,
   text: string,
-  style: TableStyle,
+  { style, dialect }: RunOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { statements, rest } = splitStatements(text);
+  const { statements, rest } = splitStatements(text, dialect);
   for (const statement of rest === undefined ? statements : [...statements, rest]) {
     try {
       await runStatement(context, connection, statement.text, style, signal);

@@ -41,6 +41,8 @@ export async function runShell(context: CliContext, options: SqlCommandOptions):
   });
   try {
     await context.screen.out(`Connected to ${endpointText(options.endpoint)}. help for help.\n`);
+    const { dialect } = options;
+    if (dialect !== undefined) await connection.execute(`SET dialect = '${dialect}'`);
     await new Shell(context, connection, lines, options.style ?? 'auto').run();
     return 0;
   } finally {
@@ -126,7 +128,13 @@ class Shell {
     const { screen } = this.#context;
     this.#running = new AbortController();
     try {
-      await runText(this.#context, this.#connection, text, this.#style, this.#running.signal);
+      await runText(
+        this.#context,
+        this.#connection,
+        text,
+        { style: this.#style },
+        this.#running.signal,
+      );
     } catch (error) {
       screen.error(errorText(error, text, screen.color));
     } finally {

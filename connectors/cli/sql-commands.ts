@@ -12,6 +12,8 @@ export interface SqlCommandOptions {
   readonly endpoint: Endpoint;
   /** `undefined`: `auto` on a terminal, else `tsv`. */
   readonly style: TableStyle | undefined;
+  /** What the text is written in, when not in ours. */
+  readonly dialect?: string;
 }
 
 /** `millrace sql`: the text, or standard input when that is no terminal, or the shell. */
@@ -39,13 +41,14 @@ export async function submitCommand(
 async function runScript(
   context: CliContext,
   text: string,
-  { endpoint, style }: SqlCommandOptions,
+  { endpoint, style, dialect }: SqlCommandOptions,
 ): Promise<ExitCode> {
   const { screen, services, interrupted } = context;
   const connection = services.sql(endpoint);
   try {
     const shape = style ?? (screen.outIsTerminal ? 'auto' : 'tsv');
-    await runText(context, connection, text, shape, interrupted);
+    if (dialect !== undefined) await connection.execute(`SET dialect = '${dialect}'`);
+    await runText(context, connection, text, { style: shape, dialect }, interrupted);
     return 0;
   } catch (error) {
     if (interrupted.aborted) return 130;

@@ -1,3 +1,6 @@
+import { foreignStatements, foreignTokens } from '../../sql/dialects/foreign-tokens.ts';
+import { type DialectTraits, dialects } from '../../sql/dialects/traits.ts';
+
 /**
  * Cuts a SQL text at the semicolons that end statements: not those in strings, quoted names,
  * dollar quotes and comments (PostgreSQL's lexical rules, section 4.1 of its manual; backticks
@@ -22,7 +25,9 @@ export interface SplitText {
 const tokens =
   /(?<blank>\s+|--[^\n]*)|(?<comment>\/\*)|[eE]'[^'\\]*(?:(?:\\[\s\S]|'')[^'\\]*)*(?<e>'?)|'[^']*(?:''[^']*)*(?<s>'?)|"[^"]*(?:""[^"]*)*(?<d>"?)|`[^`]*(?:``[^`]*)*(?<b>`?)|(?<dollar>\$(?:[A-Za-z_]\w*)?\$)|[\w$]+|(?<end>;)|[\s\S]/y;
 
-export function splitStatements(text: string): SplitText {
+/** `dialect`: what the text is written in, when not in ours. */
+export function splitStatements(text: string, dialect?: string): SplitText {
+  if (dialect !== undefined) return foreignSplit(text, dialects[dialect]!);
   const statements: StatementText[] = [];
   let start = 0;
   let filled = false;
@@ -54,6 +59,16 @@ export function splitStatements(text: string): SplitText {
   }
   const rest = filled || open ? { text: text.slice(start), offset: start } : undefined;
   return { statements, rest, open };
+}
+
+function foreignSplit(text: string, traits: DialectTraits): SplitText {
+  let offset = 0;
+  const statements = foreignStatements(text, traits).flatMap((statement) => {
+    const from = offset;
+    offset += statement.length + 1;
+    return foreignTokens(statement, traits).length === 0 ? [] : [{ text: statement, offset: from }];
+  });
+  return { statements, rest: undefined, open: false };
 }
 
 /** Comments nest. -1 when it does not end. */

@@ -19,6 +19,7 @@ import {
   statementMetadata,
   ticketMessage,
 } from './messages.ts';
+import { cookieHeader, cookieOf } from './sessions.ts';
 import { fromStatus } from './status.ts';
 
 const doGetPath = '/arrow.flight.protocol.FlightService/DoGet';
@@ -39,10 +40,13 @@ export type StatementAnswer =
 /**
  * Statements over Flight SQL to a Millrace server. It writes the ticket itself (proto.ts,
  * StatementHandle), so that a statement takes one round trip; errors are the server's
- * MillraceErrors with their position, or UNAVAILABLE when nobody answers.
+ * MillraceErrors with their position, or UNAVAILABLE when nobody answers. What one statement sets
+ * holds for the later ones.
  */
 export class FlightSqlClient {
   readonly #client: Client;
+  /** The server's name for our session, once it gave one. */
+  #session: string | undefined;
 
   readonly #metadata = new Metadata();
 
@@ -83,13 +87,19 @@ export class FlightSqlClient {
     const handle = statementHandle.encode({ query, execution: 0, progress });
     const ticket = packAny('TicketStatementQuery', { statementHandle: handle });
     const same = (bytes: Buffer): Buffer => bytes;
-    return this.#client.makeServerStreamRequest(
+    const metadata = this.#metadata.clone();
+    if (this.#session !== undefined) metadata.set('cookie', cookieHeader(this.#session));
+    const call = this.#client.makeServerStreamRequest(
       doGetPath,
       same,
       same,
       ticketMessage.encode({ ticket }),
-      this.#metadata,
+      metadata,
     );
+    call.on('metadata', (headers: Metadata) => {
+      for (const header of headers.get('set-cookie')) this.#session = cookieOf(String(header));
+    });
+    return call;
   }
 }
 

@@ -21,12 +21,19 @@ import {
   statementHandle,
   updateResult,
 } from './messages.ts';
+import { getOptions, setOptions } from './sessions.ts';
 import { sqlInfoBatch, sqlInfoSchema } from './sql-info.ts';
 import { statementMessages } from './statement-stream.ts';
 
 const cancelStatusCancelled = 1;
 const cancelStatusNotCancellable = 3;
 const closeSessionClosed = 1;
+
+/** Whose call it is. */
+export interface Caller {
+  readonly signal: AbortSignal;
+  readonly session: string;
+}
 
 /** A statement that came as a query. */
 interface Statement {
@@ -53,9 +60,9 @@ export class FlightSql {
     this.#sql = sql;
   }
 
-  async flightInfo(descriptor: FlightDescriptor, signal: AbortSignal): Promise<FlightInfo> {
-    const { schema, statement } = await this.#plan(descriptor.cmd);
-    const ticket = statement === undefined ? descriptor.cmd : await this.#ticket(statement, signal);
+  async flightInfo(descriptor: FlightDescriptor, caller: Caller): Promise<FlightInfo> {
+    const { schema, statement } = await this.#plan(descriptor.cmd, caller);
+    const ticket = statement === undefined ? descriptor.cmd : await this.#ticket(statement, caller);
     return {
       schema: encapsulatedSchema(schema),
       flightDescriptor: descriptor,
@@ -65,14 +72,14 @@ export class FlightSql {
     };
   }
 
-  async schema(descriptor: FlightDescriptor): Promise<Uint8Array> {
-    return encapsulatedSchema((await this.#plan(descriptor.cmd)).schema);
+  async schema(descriptor: FlightDescriptor, caller: Caller): Promise<Uint8Array> {
+    return encapsulatedSchema((await this.#plan(descriptor.cmd, caller)).schema);
   }
 
   /** FlightData messages of a ticket; `controller` cancels them, here or in its owner's hands. */
   async *read(
     ticket: Uint8Array,
-    controller: AbortController,
+    { controller, session }: { readonly controller: AbortController; readonly session: string },
     sendAhead: (message: Buffer) => void,
   ): AsyncGenerator<Buffer> {
     const command = unpackAny(ticket);
@@ -81,7 +88,8 @@ export class FlightSql {
       const key = keyOf(ticket);
       this.#started(key, controller);
       try {
-        yield* statementMessages(this.#sql, handle, controller.signal, sendAhead);
+        const caller = { signal: controller.signal, session };
+        yield* statementMessages(this.#sql, handle, caller, sendAhead);
       } finally {
         this.#ended(key, controller);
       }
@@ -107,16 +115,16 @@ export class FlightSql {
   async put(
     descriptor: FlightDescriptor,
     messages: readonly FlightData[],
-    signal: AbortSignal,
+    caller: Caller,
   ): Promise<Uint8Array> {
     const command = unpackAny(descriptor.cmd);
     switch (command.name) {
       case 'CommandStatementUpdate':
-        return this.#update(command.value.query, signal);
+        return this.#update(command.value.query, caller);
       case 'CommandPreparedStatementUpdate': {
         rejectParameters(messages);
         const handle = statementHandle.decode(command.value.preparedStatementHandle);
-        return this.#update(handle.query, signal);
+        return this.#update(handle.query, caller);
       }
       case 'CommandPreparedStatementQuery':
         rejectParameters(messages);
@@ -127,10 +135,10 @@ export class FlightSql {
   }
 
   /** The bodies of DoAction's results. */
-  async act(type: string, body: Uint8Array): Promise<readonly Uint8Array[]> {
+  async act(type: string, body: Uint8Array, session: string): Promise<readonly Uint8Array[]> {
     switch (type) {
       case 'CreatePreparedStatement':
-        return [await this.#prepare(body)];
+        return [await this.#prepare(body, session)];
       case 'ClosePreparedStatement':
         return [];
       case 'CancelFlightInfo': {
@@ -139,8 +147,12 @@ export class FlightSql {
         const status = cancelled ? cancelStatusCancelled : cancelStatusNotCancellable;
         return [cancelResult.encode({ status })];
       }
-      // There are no sessions; some clients end theirs and log a refusal.
+      case 'SetSessionOptions':
+        return [await setOptions(this.#sql, body, session)];
+      case 'GetSessionOptions':
+        return [await getOptions(this.#sql, session)];
       case 'CloseSession':
+        this.#sql.closeSession(session);
         return [closeSessionResult.encode({ status: closeSessionClosed })];
       default:
         throw new MillraceError('UNSUPPORTED', `Flight action ${type} is not supported`);
@@ -153,13 +165,16 @@ export class FlightSql {
   }
 
   /** What a command gives, without running it. */
-  async #plan(cmd: Uint8Array): Promise<{ schema: Schema; statement?: Statement }> {
+  async #plan(cmd: Uint8Array, caller: Caller): Promise<{ schema: Schema; statement?: Statement }> {
     const command = unpackAny(cmd);
     switch (command.name) {
       case 'CommandStatementQuery':
-        return this.#planQuery(command.value.query);
+        return this.#planQuery(command.value.query, caller);
       case 'CommandPreparedStatementQuery':
-        return this.#planQuery(statementHandle.decode(command.value.preparedStatementHandle).query);
+        return this.#planQuery(
+          statementHandle.decode(command.value.preparedStatementHandle).query,
+          caller,
+        );
       case 'CommandGetSqlInfo':
         return { schema: sqlInfoSchema };
     }
@@ -168,27 +183,30 @@ export class FlightSql {
     return { schema: plainArrowSchema(answer.fields) };
   }
 
-  async #planQuery(query: string): Promise<{ schema: Schema; statement: Statement }> {
-    const { fields } = await this.#describe(query);
+  async #planQuery(
+    query: string,
+    { session }: Caller,
+  ): Promise<{ schema: Schema; statement: Statement }> {
+    const { fields } = await this.#describe(query, session);
     const statement = { query, returnsRows: fields !== undefined };
     return { schema: arrowSchema(fields ?? []), statement };
   }
 
   /** Runs the statement first if it returns no rows. */
-  async #ticket({ query, returnsRows }: Statement, signal: AbortSignal): Promise<Uint8Array> {
+  async #ticket({ query, returnsRows }: Statement, caller: Caller): Promise<Uint8Array> {
     const execution = ++this.#executions;
-    const done = returnsRows ? undefined : await this.#command(query, signal);
+    const done = returnsRows ? undefined : await this.#command(query, caller);
     const handle = { query, execution, progress: false, ...(done === undefined ? {} : { done }) };
     return packAny('TicketStatementQuery', { statementHandle: statementHandle.encode(handle) });
   }
 
-  async #prepare(body: Uint8Array): Promise<Uint8Array> {
+  async #prepare(body: Uint8Array, session: string): Promise<Uint8Array> {
     const request = unpackAny(body);
     if (request.name !== 'ActionCreatePreparedStatementRequest') {
       throw unsupported(request.name, 'CreatePreparedStatement');
     }
     const { query } = request.value;
-    const { fields } = await this.#describe(query);
+    const { fields } = await this.#describe(query, session);
     return packAny('ActionCreatePreparedStatementResult', {
       preparedStatementHandle: statementHandle.encode({ query, execution: 0, progress: false }),
       datasetSchema:
@@ -198,20 +216,20 @@ export class FlightSql {
     });
   }
 
-  async #describe(query: string): Promise<StatementDescription> {
-    const description = await this.#sql.describe(query);
+  async #describe(query: string, session: string): Promise<StatementDescription> {
+    const description = await this.#sql.describe(query, { session });
     if (description.parameterCount > 0) throw parametersUnsupported();
     return description;
   }
 
   /** DDL changes 0 rows. */
-  async #update(query: string, signal: AbortSignal): Promise<Uint8Array> {
-    const { rowsAffected = 0 } = await this.#command(query, signal);
+  async #update(query: string, caller: Caller): Promise<Uint8Array> {
+    const { rowsAffected = 0 } = await this.#command(query, caller);
     return updateResult.encode({ recordCount: rowsAffected });
   }
 
-  async #command(query: string, signal: AbortSignal): Promise<CommandResult> {
-    const result = await this.#sql.execute(query, { signal });
+  async #command(query: string, { signal, session }: Caller): Promise<CommandResult> {
+    const result = await this.#sql.execute(query, { signal, session });
     if (result.kind === 'command') return result;
     await result.batches[Symbol.asyncIterator]().return?.();
     throw new MillraceError('INVALID_ARGUMENT', 'the statement returns rows', {

@@ -63,6 +63,17 @@ export interface CommandOutcome {
   readonly tag: string;
   readonly rowsAffected?: number;
 }
+/** One of the fields; none unsets the option. */
+export interface SessionOptionValue {
+  readonly stringValue?: string;
+  readonly boolValue?: boolean;
+  readonly int64Value?: number;
+  readonly doubleValue?: number;
+  readonly stringListValue?: { readonly values: readonly string[] } | null;
+}
+interface SessionOptions {
+  readonly sessionOptions: Readonly<Record<string, SessionOptionValue>>;
+}
 export interface StatementMetadata {
   readonly progress?: { readonly done: number; readonly total: number } | null;
   readonly command?: CommandOutcome | null;
@@ -92,6 +103,12 @@ export const cancelResult = codecOf<{ readonly status: number }>(
 export const closeSessionResult = codecOf<{ readonly status: number }>(
   `${flight}.CloseSessionResult`,
 );
+
+export const sessionOptions = codecOf<SessionOptions>(`${flight}.SetSessionOptionsRequest`);
+export const sessionSettings = codecOf<SessionOptions>(`${flight}.GetSessionOptionsResult`);
+export const sessionSettingsResult = codecOf<{
+  readonly errors: Readonly<Record<string, { readonly value: number }>>;
+}>(`${flight}.SetSessionOptionsResult`);
 
 export const statementHandle = codecOf<StatementHandle>('millrace.flight.StatementHandle');
 export const statementMetadata = codecOf<StatementMetadata>('millrace.flight.StatementMetadata');

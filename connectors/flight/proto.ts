@@ -68,6 +68,23 @@ enum CancelStatus {
 }
 message CancelFlightInfoRequest { FlightInfo info = 1; }
 message CancelFlightInfoResult { CancelStatus status = 1; }
+message SessionOptionValue {
+  message StringListValue { repeated string values = 1; }
+  oneof option_value {
+    string string_value = 1;
+    bool bool_value = 2;
+    sfixed64 int64_value = 3;
+    double double_value = 4;
+    StringListValue string_list_value = 5;
+  }
+}
+message SetSessionOptionsRequest { map<string, SessionOptionValue> session_options = 1; }
+message SetSessionOptionsResult {
+  enum ErrorValue { UNSPECIFIED = 0; INVALID_NAME = 1; INVALID_VALUE = 2; ERROR = 3; }
+  message Error { ErrorValue value = 1; }
+  map<string, Error> errors = 1;
+}
+message GetSessionOptionsResult { map<string, SessionOptionValue> session_options = 1; }
 message CloseSessionResult {
   enum Status { UNSPECIFIED = 0; CLOSED = 1; CLOSING = 2; NOT_CLOSEABLE = 3; }
   Status status = 1;

@@ -9,6 +9,7 @@ import {
 import { limitedSql } from '../../engine/views/limited-sql.ts';
 import type { SqlService } from '../../engine/views/sql-service.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import type { Random } from '../../platform/random.ts';
 import { type Guard, openGuard } from '../auth/guard.ts';
 import type { GrpcService } from '../grpc/service.ts';
 import { FlightSql } from './flight-sql.ts';
@@ -27,6 +28,7 @@ import {
 } from './messages.ts';
 import { flightProto } from './proto.ts';
 import { sendAll } from './send.ts';
+import { sessionOf } from './sessions.ts';
 import { toStatus } from './status.ts';
 
 export const flightServiceName = 'arrow.flight.protocol.FlightService';
@@ -41,17 +43,24 @@ const actions = [
   ['CreatePreparedStatement', 'Gives a handle for a statement.'],
   ['ClosePreparedStatement', 'Ends the use of a handle.'],
   ['CancelFlightInfo', 'Cancels the statement that reads a ticket.'],
-  ['CloseSession', 'Does nothing: there are no sessions.'],
+  ['SetSessionOptions', 'Sets settings of the session.'],
+  ['GetSessionOptions', 'Gives the settings of the session.'],
+  ['CloseSession', 'Ends the session.'],
 ] as const;
+
+export interface FlightServiceOptions {
+  readonly sql: SqlService;
+  /** For the names of sessions. */
+  readonly random: Random;
+  readonly guard?: Guard;
+}
 
 /** Arrow Flight SQL, for the shared gRPC port. */
 export function createFlightService({
   sql,
+  random,
   guard = openGuard,
-}: {
-  readonly sql: SqlService;
-  readonly guard?: Guard;
-}): GrpcService {
+}: FlightServiceOptions): GrpcService {
   const flights = {
     read: new FlightSql(limitedSql(sql, 'read')),
     write: new FlightSql(limitedSql(sql, 'write')),
@@ -60,6 +69,7 @@ export function createFlightService({
   /** Throws UNAUTHENTICATED, FORBIDDEN. */
   const flightOf = ({ metadata }: { readonly metadata: Metadata }) =>
     flights[guard.sqlLevel(metadata)];
+  const open = (call: Parameters<typeof sessionOf>[0]) => sessionOf(call, random);
   return {
     name: flightServiceName,
     proto: flightProto,
@@ -81,15 +91,18 @@ export function createFlightService({
       ListFlights: (call: Stream) => call.end(),
       GetFlightInfo: unary(async (call, signal) => {
         const descriptor = flightDescriptor.decode(call.request);
-        return flightInfo.encode(await flightOf(call).flightInfo(descriptor, signal));
+        const caller = { signal, session: open(call) };
+        return flightInfo.encode(await flightOf(call).flightInfo(descriptor, caller));
       }),
-      GetSchema: unary(async (call) => {
+      GetSchema: unary(async (call, signal) => {
         const descriptor = flightDescriptor.decode(call.request);
-        return schemaResult.encode({ schema: await flightOf(call).schema(descriptor) });
+        const caller = { signal, session: open(call) };
+        return schemaResult.encode({ schema: await flightOf(call).schema(descriptor, caller) });
       }),
-      DoGet: (call: Stream) => stream(call, async () => doGet(flightOf(call), call)),
-      DoPut: (call: Duplex) => stream(call, async () => doPut(flightOf(call), call)),
-      DoAction: (call: Stream) => stream(call, async () => doAction(flightOf(call), call)),
+      DoGet: (call: Stream) => stream(call, async () => doGet(flightOf(call), call, open(call))),
+      DoPut: (call: Duplex) => stream(call, async () => doPut(flightOf(call), call, open(call))),
+      DoAction: (call: Stream) =>
+        stream(call, async () => doAction(flightOf(call), call, open(call))),
       ListActions: (call: Stream) => {
         for (const [type, description] of actions) {
           call.write(actionType.encode({ type, description }));
@@ -150,16 +163,16 @@ function handshake(guard: Guard, call: Duplex): void {
   call.on('end', () => call.end(metadata));
 }
 
-async function doGet(flight: FlightSql, call: Stream): Promise<void> {
+async function doGet(flight: FlightSql, call: Stream, session: string): Promise<void> {
   const controller = cancelledWith(call);
   const { ticket } = ticketMessage.decode(call.request);
-  const messages = flight.read(ticket, controller, (message) => {
+  const messages = flight.read(ticket, { controller, session }, (message) => {
     if (!controller.signal.aborted) call.write(message);
   });
   await sendAll(call, messages, controller.signal);
 }
 
-async function doPut(flight: FlightSql, call: Duplex): Promise<void> {
+async function doPut(flight: FlightSql, call: Duplex, session: string): Promise<void> {
   const { signal } = cancelledWith(call);
   const messages: FlightData[] = [];
   for await (const bytes of call.iterator({ destroyOnReturn: false })) {
@@ -171,15 +184,16 @@ async function doPut(flight: FlightSql, call: Duplex): Promise<void> {
   if (descriptor === undefined || descriptor === null) {
     throw new MillraceError('INVALID_ARGUMENT', 'the first message of DoPut has no descriptor');
   }
-  const appMetadata = await flight.put(descriptor, messages, signal);
+  const appMetadata = await flight.put(descriptor, messages, { signal, session });
   call.resume();
   call.write(putResult.encode({ appMetadata }));
   call.end();
 }
 
-async function doAction(flight: FlightSql, call: Stream): Promise<void> {
+async function doAction(flight: FlightSql, call: Stream, session: string): Promise<void> {
   const { type, body } = action.decode(call.request);
-  for (const answer of await flight.act(type, body)) call.write(result.encode({ body: answer }));
+  for (const answer of await flight.act(type, body, session))
+    call.write(result.encode({ body: answer }));
   call.end();
 }
 

@@ -12,7 +12,7 @@ import { type CommandOutcome, type StatementHandle, statementMetadata } from './
 export async function* statementMessages(
   sql: SqlService,
   handle: StatementHandle,
-  signal: AbortSignal,
+  { signal, session }: { readonly signal: AbortSignal; readonly session: string },
   /** Called with a message that may go out while the statement is still at work. */
   sendAhead: (message: Buffer) => void,
 ): AsyncGenerator<Buffer> {
@@ -22,6 +22,7 @@ export async function* statementMessages(
   }
   const result = await sql.execute(handle.query, {
     signal,
+    session,
     ...(handle.progress
       ? {
           onProgress: (progress) =>

@@ -1,31 +1,18 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Statement } from '../../sql/syntax/ast.ts';
-import { parseStatements } from '../../sql/syntax/parser.ts';
-import type { SqlService } from './sql-service.ts';
-
-/** What a statement does: reads, changes rows, or changes what there is. */
-export type StatementClass = 'read' | 'write' | 'admin';
+import type { SqlService, StatementClass } from './sql-service.ts';
 
 const order: readonly StatementClass[] = ['read', 'write', 'admin'];
 
-/** SQL for somebody who may run statements of some classes. Others are refused with FORBIDDEN. */
+/**
+ * SQL for somebody who may run statements of some classes. The worker refuses the others, which
+ * alone knows the dialect that a text is read in.
+ */
 export function limitedSql(sql: SqlService, highest: StatementClass): SqlService {
-  const check = (text: string) => {
-    const needed = classOf(text);
-    if (order.indexOf(needed) <= order.indexOf(highest)) return;
-    throw new MillraceError('FORBIDDEN', `there is no grant to ${verbs[needed]} with SQL`, {
-      sqlState: '42501',
-    });
-  };
   return {
-    async execute(text, options) {
-      check(text);
-      return sql.execute(text, options);
-    },
-    async describe(text) {
-      check(text);
-      return sql.describe(text);
-    },
+    execute: (text, options) => sql.execute(text, { ...options, highest }),
+    describe: (text, options) => sql.describe(text, { ...options, highest }),
+    closeSession: (session) => sql.closeSession(session),
     relations: () => sql.relations(),
     close: () => sql.close(),
   };
@@ -33,13 +20,15 @@ export function limitedSql(sql: SqlService, highest: StatementClass): SqlService
 
 const verbs = { read: 'read', write: 'change rows', admin: 'change relations and topics' };
 
-/** The highest class among the statements. Throws what the parser throws: nothing is run then. */
-function classOf(text: string): StatementClass {
-  let highest = 0;
-  for (const statement of parseStatements(text)) {
-    highest = Math.max(highest, order.indexOf(classOfStatement(statement)));
+/** Throws FORBIDDEN when one of the statements is of a higher class: then none is run. */
+export function checkClass(statements: readonly Statement[], highest: StatementClass): void {
+  for (const statement of statements) {
+    const needed = classOfStatement(statement);
+    if (order.indexOf(needed) <= order.indexOf(highest)) continue;
+    throw new MillraceError('FORBIDDEN', `there is no grant to ${verbs[needed]} with SQL`, {
+      sqlState: '42501',
+    });
   }
-  return order[highest]!;
 }
 
 function classOfStatement(statement: Statement): StatementClass {

@@ -8,7 +8,12 @@ import type {
   RelationRenamed,
   TopicRetention,
 } from '../broker/catalogue-record.ts';
-import type { Progress, RelationInfo, StatementDescription } from './sql-service.ts';
+import type {
+  Progress,
+  RelationInfo,
+  StatementDescription,
+  StatementOptions,
+} from './sql-service.ts';
 
 /**
  * Messages between the main thread (`sql-client.ts`) and the dataflow worker (`sql-engine.ts`).
@@ -30,8 +35,13 @@ export type ToWorker =
   /** Answer to `fetch-rows`; `error` instead when the index could not be read. */
   | { readonly type: 'fetched-rows'; readonly requestId: number; readonly rows: IndexRows }
   | { readonly type: 'fetch-failed'; readonly requestId: number; readonly error: ErrorData }
-  | { readonly type: 'execute'; readonly id: number; readonly text: string }
-  | { readonly type: 'describe'; readonly id: number; readonly text: string }
+  | {
+      readonly type: 'execute' | 'describe';
+      readonly id: number;
+      readonly text: string;
+      readonly options: StatementOptions;
+    }
+  | { readonly type: 'close-session'; readonly session: string }
   | { readonly type: 'relations'; readonly id: number }
   | { readonly type: 'cancel'; readonly id: number }
   /** The consumer took one batch of query `id`: the worker may send another. */

@@ -1,5 +1,6 @@
 import { limits } from '../../platform/limits.ts';
 import { type Context, complain } from '../../sql/analyze/context.ts';
+import { dialects, nativeDialect } from '../../sql/dialects/traits.ts';
 import type { SetVariable } from '../../sql/syntax/ast.ts';
 
 interface Setting {
@@ -16,6 +17,11 @@ interface Setting {
 const settings: Readonly<Record<string, Setting>> = {
   application_name: { value: '' },
   client_encoding: { value: 'UTF8', allowed: /^utf-?8$/i },
+  dialect: {
+    value: nativeDialect,
+    allowed: new RegExp(`^(${[nativeDialect, ...Object.keys(dialects)].join('|')})$`, 'i'),
+    hint: `It is ${nativeDialect}, or ${Object.keys(dialects).join(', ')}.`,
+  },
   datestyle: { value: 'ISO, MDY', allowed: /^iso\b/i },
   extra_float_digits: { value: '1', allowed: /^[0-3]$/ },
   query_memory: {
@@ -43,6 +49,10 @@ export class Session {
   /** Throws SQL_SEMANTIC: 42704 for an unknown name, 22023 for a value that it cannot have. */
   set(context: Context, { name: given, value, span }: SetVariable): void {
     const name = given.toLowerCase();
+    if (name === 'all' && value === undefined) {
+      this.#values.clear();
+      return;
+    }
     const setting = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (setting === undefined && !risingWave.test(name)) {
       throw complain(context, span, `unrecognized configuration parameter "${name}"`, {
@@ -74,6 +84,11 @@ export class Session {
     const timeMs = parsed(this.get('statement_timeout')!, { ms: 1, s: 1e3, min: 6e4, h: 36e5 });
     const stateBytes = bytesOf(this.get('query_memory')!);
     return { timeMs: timeMs === 0 ? Infinity : timeMs, stateBytes };
+  }
+
+  /** The dialect of its statements. */
+  get dialect(): string {
+    return this.get('dialect')!;
   }
 
   all(): [string, string][] {

@@ -25,6 +25,7 @@ import type {
   SqlResult,
   SqlService,
   StatementDescription,
+  StatementOptions,
 } from './sql-service.ts';
 
 export interface SqlClientOptions {
@@ -94,14 +95,20 @@ export class SqlClient implements SqlService {
       ended: () => this.#executions.delete(id),
     });
     this.#executions.set(id, execution);
+    const known = only(options);
     this.#afterRows(() => {
-      if (this.#executions.has(id)) this.#post({ type: 'execute', id, text });
+      if (this.#executions.has(id)) this.#post({ type: 'execute', id, text, options: known });
     });
     return execution.result;
   }
 
-  describe(text: string): Promise<StatementDescription> {
-    return this.#ask(this.#describes, (id) => ({ type: 'describe', id, text }));
+  describe(text: string, options: StatementOptions = {}): Promise<StatementDescription> {
+    const known = only(options);
+    return this.#ask(this.#describes, (id) => ({ type: 'describe', id, text, options: known }));
+  }
+
+  closeSession(session: string): void {
+    this.#post({ type: 'close-session', session });
   }
 
   relations(): Promise<readonly RelationInfo[]> {
@@ -342,4 +349,12 @@ function startsOf(
 function settle<T>(waiters: Map<number, Waiter<T>>, id: number, value: T): void {
   waiters.get(id)?.resolve(value);
   waiters.delete(id);
+}
+
+/** What crosses to the worker. */
+function only({ session, highest }: StatementOptions): StatementOptions {
+  return {
+    ...(session === undefined ? {} : { session }),
+    ...(highest === undefined ? {} : { highest }),
+  };
 }

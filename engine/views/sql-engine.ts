@@ -2,8 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { type ErrorData, MillraceError, toErrorData } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Port } from '../../platform/threads.ts';
-import type { Statement } from '../../sql/syntax/ast.ts';
-import { parseStatements } from '../../sql/syntax/parser.ts';
+import { readScript, type ScriptStatement } from '../../sql/dialects/script.ts';
 import type { KvStore } from '../../storage/kv/kv-store.ts';
 import type {
   CatalogueRecord,
@@ -15,16 +14,19 @@ import { Checkpointer } from './checkpointer.ts';
 import { build } from './definitions.ts';
 import type { PartitionReader } from './entry-reader.ts';
 import { Frontier } from './frontier.ts';
+import { checkClass } from './limited-sql.ts';
 import type { RelationNode } from './nodes.ts';
 import { PortClient } from './port-client.ts';
 import type { ToWorker } from './protocol.ts';
 import { type OnProgress, RelationReader } from './relation-reader.ts';
 import { restore } from './restore.ts';
 import { ResultStreams } from './result-streams.ts';
-import { Session } from './session.ts';
+import type { Session } from './session.ts';
+import { Sessions } from './sessions.ts';
 import { cutOf } from './sink-cuts.ts';
 import { SinkNode } from './sink-node.ts';
 import { SinkWriter } from './sink-writer.ts';
+import type { StatementOptions } from './sql-service.ts';
 import { describeStatement, onlyReads, Statements } from './statements.ts';
 import { StepLoop } from './step-loop.ts';
 import { TableLocks } from './table-locks.ts';
@@ -57,6 +59,7 @@ export class SqlEngine {
   readonly tableLocks = new TableLocks();
   readonly #options: SqlEngineOptions;
   readonly #streams: ResultStreams;
+  readonly #sessions = new Sessions();
   readonly #statements: Statements;
   readonly #writer: SinkWriter;
   readonly #records: CatalogueRecord[] = [];
@@ -106,9 +109,11 @@ export class SqlEngine {
       case 'rows':
         return this.steps.add(message.rows);
       case 'execute':
-        return this.#execute(message.id, message.text);
+        return this.#execute(message.id, message.text, message.options);
       case 'describe':
-        return this.#reading(() => this.#describe(message.id, message.text));
+        return this.#reading(() => this.#describe(message.id, message.text, message.options));
+      case 'close-session':
+        return this.#sessions.close(message.session);
       case 'relations':
         return this.#reading(() => this.#listRelations(message.id));
       case 'cancel':
@@ -290,25 +295,35 @@ export class SqlEngine {
 
   // ---- statements --------------------------------------------------------------------------------
 
-  #execute(id: number, text: string): void {
+  #execute(id: number, text: string, options: StatementOptions): void {
     const answer = this.#streams.open(id);
-    let statements: readonly Statement[];
+    const session = this.#sessions.get(options.session);
+    let statements: readonly ScriptStatement[];
     try {
-      statements = parseStatements(text);
+      statements = this.#read(text, session, options);
     } catch (error) {
       return this.#fail(id, error);
     }
     const run = () =>
-      this.#statements
-        .run(statements, text, answer, new Session())
-        .catch((error) => this.#fail(id, error));
+      this.#statements.run(statements, answer, session).catch((error) => this.#fail(id, error));
     if (onlyReads(statements)) this.#reading(run);
     else this.#exclusive(run);
   }
 
-  #describe(id: number, text: string): void {
+  /** Throws what reading throws, and FORBIDDEN. */
+  #read(text: string, session: Session, { highest = 'admin' }: StatementOptions) {
+    const script = readScript(text, session.dialect);
+    checkClass(
+      script.map(({ statement }) => statement),
+      highest,
+    );
+    return script;
+  }
+
+  #describe(id: number, text: string, options: StatementOptions): void {
     try {
-      const description = describeStatement(this.catalogue, text);
+      const session = this.#sessions.get(options.session);
+      const description = describeStatement(this.catalogue, this.#read(text, session, options));
       this.client.post({ type: 'described', id, description });
     } catch (error) {
       this.#fail(id, error);

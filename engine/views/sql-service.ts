@@ -10,14 +10,26 @@ export interface SqlService {
    * `readAfter`: the answer reflects at least these (topic name, queue, offset)s.
    */
   execute(text: string, options?: ExecuteOptions): Promise<SqlResult>;
-  /** Parses and analyses one statement without running it. */
-  describe(text: string): Promise<StatementDescription>;
+  /** Parses and analyses one statement without running it, as the session has it. */
+  describe(text: string, options?: StatementOptions): Promise<StatementDescription>;
+  /** Forgets what was set in the session. */
+  closeSession(session: string): void;
   /** Every relation that a user can name, sorted by name. */
   relations(): Promise<readonly RelationInfo[]>;
   close(): Promise<void>;
 }
 
-export interface ExecuteOptions {
+/** What a statement does: reads, changes rows, or changes what there is. */
+export type StatementClass = 'read' | 'write' | 'admin';
+
+export interface StatementOptions {
+  /** Whose settings hold, and keep what SET sets; without one they end with the text. */
+  readonly session?: string;
+  /** Statements of higher classes are refused with FORBIDDEN; absent: none is. */
+  readonly highest?: StatementClass;
+}
+
+export interface ExecuteOptions extends StatementOptions {
   /** Aborting cancels the query; its batches then reject with CANCELLED. */
   readonly signal?: AbortSignal;
   /** Progress of long work (a view's replay): rows done and rows known to remain. */

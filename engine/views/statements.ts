@@ -1,9 +1,10 @@
-import type { MillraceError } from '../../platform/errors.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
 import { defineFunction } from '../../sql/analyze/sql-functions.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import type { Field, SqlValue } from '../../sql/columns/types.ts';
+import { asTranslated, type ScriptStatement } from '../../sql/dialects/script.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import type {
@@ -20,7 +21,6 @@ import type {
   Rename,
   Statement,
 } from '../../sql/syntax/ast.ts';
-import { parseStatements } from '../../sql/syntax/parser.ts';
 import { exactKey } from '../formats/keyed-rows.ts';
 import { runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
@@ -54,13 +54,12 @@ export class Statements {
   }
 
   async run(
-    statements: readonly Statement[],
-    script: string,
+    statements: readonly ScriptStatement[],
     answer: Answer,
     session: Session,
   ): Promise<void> {
     if (statements.length === 0) return answer.done('');
-    for (const [index, statement] of statements.entries()) {
+    for (const [index, { statement, text, translated }] of statements.entries()) {
       await this.#engine.steps.caughtUp();
       const isLast = index === statements.length - 1;
       const quiet: Answer = {
@@ -71,7 +70,9 @@ export class Statements {
         rows: () => {},
         done: () => {},
       };
-      await this.#one(statement, script, isLast ? answer : quiet, session);
+      await this.#one(statement, text, isLast ? answer : quiet, session).catch((error) => {
+        throw translated && error instanceof MillraceError ? asTranslated(error, text) : error;
+      });
     }
   }
 
@@ -489,16 +490,19 @@ function notA(
 }
 
 /** True when none of the statements changes anything: such a text waits for no other. */
-export function onlyReads(statements: readonly Statement[]): boolean {
-  return statements.every(({ kind }) => readingKinds.has(kind));
+export function onlyReads(statements: readonly ScriptStatement[]): boolean {
+  return statements.every(({ statement }) => readingKinds.has(statement.kind));
 }
 
 const readingKinds: ReadonlySet<string> = new Set(['query', 'explain', 'show', 'describe', 'set']);
 
 /** Fields of the last statement's result, without running anything. */
-export function describeStatement(catalogue: Catalogue, script: string): StatementDescription {
-  const statement = parseStatements(script).at(-1);
-  const fields = fieldsOf(catalogue, statement, script);
+export function describeStatement(
+  catalogue: Catalogue,
+  script: readonly ScriptStatement[],
+): StatementDescription {
+  const { statement, text = '' } = script.at(-1) ?? {};
+  const fields = fieldsOf(catalogue, statement, text);
   const isDml =
     statement?.kind === 'insert' || statement?.kind === 'update' || statement?.kind === 'delete';
   return { fields, isUpdate: isDml && fields === undefined, parameterCount: 0 };

@@ -579,6 +579,8 @@ export interface Flush extends Node {
 
 export interface SetVariable extends Node {
   readonly kind: 'set';
+  /** RESET, which is SET to DEFAULT, or SET TIME ZONE, which sets `timezone`. */
+  readonly form?: 'reset' | 'time zone';
   readonly name: string;
   /** Absent for DEFAULT. */
   readonly value?: string;

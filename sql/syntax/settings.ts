@@ -11,7 +11,12 @@ export function parseSet(stream: TokenStream): SetVariable {
   if (isScope && stream.peek(1).text !== 'to') {
     throw stream.unsupported(`SET ${stream.peek().text.toUpperCase()}`);
   }
-  if (stream.isWord('time', 'zone')) throw stream.unsupported('SET TIME ZONE');
+  if (stream.acceptWord('time', 'zone')) {
+    // LOCAL and DEFAULT are the server's, which is UTC.
+    const isReset = stream.acceptWord('local') || stream.acceptWord('default');
+    const value = isReset ? {} : { value: parseOptionValue(stream) };
+    return { kind: 'set', form: 'time zone', name: 'timezone', ...value, span: stream.span(mark) };
+  }
   let { name } = stream.label('a setting');
   while (stream.acceptOperator('.')) name += `.${stream.label('a name after "."').name}`;
   if (!stream.acceptOperator('=')) stream.expectWord('to');
@@ -19,6 +24,18 @@ export function parseSet(stream: TokenStream): SetVariable {
   const value = isDefault ? {} : { value: parseOptionValue(stream) };
   if (stream.isOperator(',')) throw stream.unsupported('a list of values');
   return { kind: 'set', name, ...value, span: stream.span(mark) };
+}
+
+/** `RESET name`, `RESET TIME ZONE`, `RESET ALL`: SET to DEFAULT. */
+export function parseReset(stream: TokenStream): SetVariable {
+  const mark = stream.mark();
+  stream.expectWord('reset');
+  if (stream.acceptWord('time', 'zone')) {
+    return { kind: 'set', form: 'reset', name: 'timezone', span: stream.span(mark) };
+  }
+  let { name } = stream.label('a setting');
+  while (stream.acceptOperator('.')) name += `.${stream.label('a name after "."').name}`;
+  return { kind: 'set', form: 'reset', name, span: stream.span(mark) };
 }
 
 const showable = [
@@ -53,6 +70,7 @@ export function parseShow(stream: TokenStream): Show {
   let what = stream.label(`what to show: ${showable.join(', ')}`).name;
   while (stream.acceptOperator('.')) what += `.${stream.label('a name after "."').name}`;
   while (stream.peek().kind === 'word') what += ` ${stream.next().text}`;
+  if (what === 'time zone') what = 'timezone';
   return { kind: 'show', what, span: stream.span(mark) };
 }
 

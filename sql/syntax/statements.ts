@@ -7,7 +7,7 @@ import { parseExplain } from './explain.ts';
 import { parseAlter, parseCreateIndex, parseCreateSink } from './objects.ts';
 import { parseOptions } from './options.ts';
 import { parseQuery } from './queries.ts';
-import { parseDescribe, parseSet, parseShow } from './settings.ts';
+import { parseDescribe, parseReset, parseSet, parseShow } from './settings.ts';
 import type { TokenStream } from './token-stream.ts';
 
 export function parseOne(stream: TokenStream): Statement {
@@ -46,6 +46,8 @@ export function parseOne(stream: TokenStream): Statement {
     }
     case 'set':
       return parseSet(stream);
+    case 'reset':
+      return parseReset(stream);
     default:
       if (foreignStatements.has(token.text)) {
         throw stream.unsupported(token.text.toUpperCase());
@@ -60,7 +62,7 @@ export function parseOne(stream: TokenStream): Statement {
 const foreignStatements = new Set(
   `abort analyse analyze begin call checkpoint close cluster comment commit copy deallocate
   declare discard do end execute fetch grant import listen load lock merge move notify prepare
-  reassign refresh reindex release reset revoke rollback savepoint security start truncate unlisten
+  reassign refresh reindex release revoke rollback savepoint security start truncate unlisten
   vacuum`.split(/\s+/),
 );
 

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { MillraceError } from '../../../platform/errors.ts';
+import { dialects } from '../../../sql/dialects/traits.ts';
 import type { ExitCode } from '../context.ts';
 import { defaultEndpoint, type Endpoint, parseEndpoint } from '../endpoint.ts';
 import { addDataDirectory } from '../partition-name.ts';
@@ -32,6 +33,15 @@ export function formatOption(): Option {
     'tsv',
     'json',
   ]);
+}
+
+export interface DialectFlag {
+  readonly dialect?: string;
+}
+
+export function dialectOption(): Option {
+  const names = Object.keys(dialects);
+  return new Option('--dialect <name>', 'what the text is written in').choices(names);
 }
 
 export function jsonOption(): Option {

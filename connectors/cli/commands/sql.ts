@@ -1,7 +1,15 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { sqlCommand, submitCommand } from '../sql-commands.ts';
-import { type Exit, endpointOption, formatOption, type SqlFlags, sqlOptions } from './options.ts';
+import { type SqlCommandOptions, sqlCommand, submitCommand } from '../sql-commands.ts';
+import {
+  type DialectFlag,
+  dialectOption,
+  type Exit,
+  endpointOption,
+  formatOption,
+  type SqlFlags,
+  sqlOptions,
+} from './options.ts';
 
 export function addSqlCommands(program: Command, context: CliContext, exit: Exit): void {
   program
@@ -10,8 +18,9 @@ export function addSqlCommands(program: Command, context: CliContext, exit: Exit
     .option('-c, --command <text>', 'the statements to run')
     .addOption(endpointOption())
     .addOption(formatOption())
-    .action(async (options: SqlFlags & { command?: string }) => {
-      exit(await sqlCommand(context, options.command, sqlOptions(options)));
+    .addOption(dialectOption())
+    .action(async (options: SqlFlags & DialectFlag & { command?: string }) => {
+      exit(await sqlCommand(context, options.command, inDialect(options)));
     });
   program
     .command('submit')
@@ -19,7 +28,13 @@ export function addSqlCommands(program: Command, context: CliContext, exit: Exit
     .argument('<file>')
     .addOption(endpointOption())
     .addOption(formatOption())
-    .action(async (file: string, options: SqlFlags) => {
-      exit(await submitCommand(context, file, sqlOptions(options)));
+    .addOption(dialectOption())
+    .action(async (file: string, options: SqlFlags & DialectFlag) => {
+      exit(await submitCommand(context, file, inDialect(options)));
     });
+}
+
+function inDialect(options: SqlFlags & DialectFlag): SqlCommandOptions {
+  const { dialect } = options;
+  return { ...sqlOptions(options), ...(dialect === undefined ? {} : { dialect }) };
 }

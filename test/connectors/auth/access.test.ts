@@ -13,8 +13,11 @@ import { GrpcHost } from '../../../connectors/grpc/server.ts';
 import { decode, encode } from '../../../connectors/rocketmq/codec.ts';
 import { createMessagingService } from '../../../connectors/rocketmq/service.ts';
 import { RateLimits } from '../../../engine/broker/rate-limits.ts';
+import { checkClass } from '../../../engine/views/limited-sql.ts';
 import type { SqlService } from '../../../engine/views/sql-service.ts';
 import type { ManualClock } from '../../../platform/manual-clock.ts';
+import { systemRandom } from '../../../platform/system-random.ts';
+import { readScript } from '../../../sql/dialects/script.ts';
 import { openTestBroker, type TestBroker } from '../../engine/broker/harness.ts';
 
 let broker: TestBroker;
@@ -24,13 +27,19 @@ let raw: Client;
 const secretKey = 'a secret of ours';
 const ran: string[] = [];
 
-/** Says what it was asked to run. */
+/** Refuses as the worker does, and says what it was asked to run. */
 const sql: SqlService = {
-  async execute(text) {
+  async execute(text, { highest = 'admin' } = {}) {
+    const script = readScript(text, 'millrace');
+    checkClass(
+      script.map(({ statement }) => statement),
+      highest,
+    );
     ran.push(text);
     return { kind: 'command', tag: 'DONE' };
   },
   describe: async () => ({ fields: undefined, isUpdate: true, parameterCount: 0 }),
+  closeSession: () => undefined,
   relations: async () => [],
   close: async () => undefined,
 };
@@ -65,7 +74,7 @@ beforeEach(async () => {
   const services = { ...broker, access, guard, rates, close: () => undefined };
   host = new GrpcHost([
     createMessagingService(services),
-    createFlightService({ sql, guard }),
+    createFlightService({ sql, random: systemRandom, guard }),
     createAdminService({ ...services, broker: services as never }),
   ]);
   const port = await host.listen('127.0.0.1', 0);

@@ -57,6 +57,12 @@ export class FixedSql implements SqlService {
     return { fields: undefined, isUpdate: true, parameterCount: 0 };
   }
 
+  readonly closedSessions: string[] = [];
+
+  closeSession(session: string): void {
+    this.closedSessions.push(session);
+  }
+
   async relations(): Promise<readonly RelationInfo[]> {
     return this.tables;
   }

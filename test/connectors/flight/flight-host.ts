@@ -1,5 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { createFlightService } from '../../../connectors/flight/service.ts';
+import type { SqlService } from '../../../engine/views/sql-service.ts';
+import { systemRandom } from '../../../platform/system-random.ts';
 import { FixedSql } from './fixed-sql.ts';
 
 /** A Flight service on a free port of this machine. */
@@ -14,7 +16,12 @@ export interface FlightHost {
 
 export async function startFlight(): Promise<FlightHost> {
   const sql = new FixedSql();
-  const service = createFlightService({ sql });
+  return { sql, ...(await serveFlight(sql)) };
+}
+
+/** The service over any SQL. */
+export async function serveFlight(sql: SqlService): Promise<Omit<FlightHost, 'sql'>> {
+  const service = createFlightService({ sql, random: systemRandom });
   const server = new Server();
   server.addService(service.definition, service.handlers);
   const port = await new Promise<number>((resolve, reject) => {
@@ -23,7 +30,6 @@ export async function startFlight(): Promise<FlightHost> {
     );
   });
   return {
-    sql,
     port,
     endpoint: `127.0.0.1:${port}`,
     closeService: () => service.close(),

@@ -326,6 +326,6 @@ test('a handshake gives a token without any message from the client', async () =
 });
 
 test('actions are listed', async () => {
-  expect(await streamed('ListActions', Buffer.alloc(0))).toHaveLength(4);
+  expect(await streamed('ListActions', Buffer.alloc(0))).toHaveLength(6);
   expect(await streamed('ListFlights', Buffer.alloc(0))).toEqual([]);
 });

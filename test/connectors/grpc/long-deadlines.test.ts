@@ -4,11 +4,12 @@ import { packAny } from '../../../connectors/flight/any.ts';
 import { statementHandle, ticketMessage } from '../../../connectors/flight/messages.ts';
 import { createFlightService } from '../../../connectors/flight/service.ts';
 import { GrpcHost } from '../../../connectors/grpc/server.ts';
+import { systemRandom } from '../../../platform/system-random.ts';
 import { batchOf } from '../../../sql/columns/builder.ts';
 import { FixedSql } from '../flight/fixed-sql.ts';
 
 const sql = new FixedSql();
-const host = new GrpcHost([createFlightService({ sql })]);
+const host = new GrpcHost([createFlightService({ sql, random: systemRandom })]);
 let client: Client;
 afterEach(async () => {
   client.close();
@@ -60,7 +61,7 @@ test('a call that never ends does not keep the server from its end', async () =>
     },
   });
   const stubborn = new GrpcHost(
-    [{ ...createFlightService({ sql }), close: () => undefined }],
+    [{ ...createFlightService({ sql, random: systemRandom }), close: () => undefined }],
     undefined,
     50,
   );

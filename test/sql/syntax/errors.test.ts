@@ -4,8 +4,8 @@ import { limits } from '../../../platform/limits.ts';
 import { caretLines } from '../../../sql/syntax/caret.ts';
 import { parseExpression, parseStatement, parseStatements } from '../../../sql/syntax/parser.ts';
 import { positionAt } from '../../../sql/syntax/position.ts';
+import { printExpression, printStatement } from '../../../sql/syntax/printer.ts';
 import { withoutSpans } from './postgres.ts';
-import { printExpression, printStatement } from './printer.ts';
 
 function failure(text: string): MillraceError {
   try {

@@ -31,8 +31,8 @@ import type {
   WindowFrame,
   WindowSpec,
   WithOption,
-} from '../../../sql/syntax/ast.ts';
-import { columnNameOnly, functionOrType, reserved } from '../../../sql/syntax/keywords.ts';
+} from './ast.ts';
+import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 
 /**
  * The syntax tree as text, every compound expression in parentheses, so that no rule of precedence
@@ -138,8 +138,12 @@ export function printStatement(statement: Statement): string {
       );
     case 'flush':
       return 'FLUSH';
-    case 'set':
-      return `SET ${quote(statement.name)} = ${statement.value === undefined ? 'DEFAULT' : text(statement.value)}`;
+    case 'set': {
+      const value = statement.value === undefined ? 'DEFAULT' : text(statement.value);
+      if (statement.form === 'time zone') return `SET TIME ZONE ${value}`;
+      if (statement.form !== 'reset') return `SET ${quote(statement.name)} = ${value}`;
+      return statement.name === 'all' ? 'RESET ALL' : `RESET ${quote(statement.name)}`;
+    }
   }
 }
 
