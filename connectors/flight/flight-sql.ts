@@ -1,10 +1,5 @@
 import type { Schema } from 'apache-arrow';
-import { Message } from 'apache-arrow/ipc/metadata/message';
-import type {
-  CommandResult,
-  SqlService,
-  StatementDescription,
-} from '../../engine/views/sql-service.ts';
+import type { CommandResult, SqlService } from '../../engine/views/sql-service.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { packAny, unpackAny } from './any.ts';
 import { arrowSchema, encapsulatedSchema, plainArrowSchema, schemaHeader } from './arrow-schema.ts';
@@ -18,9 +13,11 @@ import {
   type FlightData,
   type FlightDescriptor,
   type FlightInfo,
+  type StatementHandle,
   statementHandle,
   updateResult,
 } from './messages.ts';
+import { boundParameters, parameterFields, parameterSets } from './parameters.ts';
 import { getOptions, setOptions } from './sessions.ts';
 import { sqlInfoBatch, sqlInfoSchema } from './sql-info.ts';
 import { statementMessages } from './statement-stream.ts';
@@ -37,11 +34,9 @@ export interface Caller {
 
 /** A statement that came as a query. */
 interface Statement {
-  readonly query: string;
+  readonly handle: StatementHandle;
   readonly returnsRows: boolean;
 }
-
-const notArrow = 'not an Arrow schema or record batch';
 
 /**
  * Flight SQL without its transport: commands and tickets in, messages out. A query runs when its
@@ -120,15 +115,16 @@ export class FlightSql {
     const command = unpackAny(descriptor.cmd);
     switch (command.name) {
       case 'CommandStatementUpdate':
-        return this.#update(command.value.query, caller);
+        return this.#update(handleOf(command.value.query), caller);
       case 'CommandPreparedStatementUpdate': {
-        rejectParameters(messages);
         const handle = statementHandle.decode(command.value.preparedStatementHandle);
-        return this.#update(handle.query, caller);
+        const bound = boundParameters(messages);
+        return this.#update(bound.length === 0 ? handle : { ...handle, parameters: bound }, caller);
       }
       case 'CommandPreparedStatementQuery':
-        rejectParameters(messages);
-        return bindResult.encode(command.value);
+        return bindResult.encode({
+          preparedStatementHandle: bound(command.value.preparedStatementHandle, messages),
+        });
       default:
         throw unsupported(command.name, 'DoPut');
     }
@@ -169,10 +165,10 @@ export class FlightSql {
     const command = unpackAny(cmd);
     switch (command.name) {
       case 'CommandStatementQuery':
-        return this.#planQuery(command.value.query, caller);
+        return this.#planQuery(handleOf(command.value.query), caller);
       case 'CommandPreparedStatementQuery':
         return this.#planQuery(
-          statementHandle.decode(command.value.preparedStatementHandle).query,
+          statementHandle.decode(command.value.preparedStatementHandle),
           caller,
         );
       case 'CommandGetSqlInfo':
@@ -184,20 +180,20 @@ export class FlightSql {
   }
 
   async #planQuery(
-    query: string,
+    handle: StatementHandle,
     { session }: Caller,
   ): Promise<{ schema: Schema; statement: Statement }> {
-    const { fields } = await this.#describe(query, session);
-    const statement = { query, returnsRows: fields !== undefined };
+    const { fields } = await this.#sql.describe(handle.query, { session });
+    const statement = { handle, returnsRows: fields !== undefined };
     return { schema: arrowSchema(fields ?? []), statement };
   }
 
   /** Runs the statement first if it returns no rows. */
-  async #ticket({ query, returnsRows }: Statement, caller: Caller): Promise<Uint8Array> {
+  async #ticket({ handle, returnsRows }: Statement, caller: Caller): Promise<Uint8Array> {
     const execution = ++this.#executions;
-    const done = returnsRows ? undefined : await this.#command(query, caller);
-    const handle = { query, execution, progress: false, ...(done === undefined ? {} : { done }) };
-    return packAny('TicketStatementQuery', { statementHandle: statementHandle.encode(handle) });
+    const done = returnsRows ? undefined : await this.#command(handle, caller);
+    const run = { ...handle, execution, ...(done === undefined ? {} : { done }) };
+    return packAny('TicketStatementQuery', { statementHandle: statementHandle.encode(run) });
   }
 
   async #prepare(body: Uint8Array, session: string): Promise<Uint8Array> {
@@ -206,30 +202,39 @@ export class FlightSql {
       throw unsupported(request.name, 'CreatePreparedStatement');
     }
     const { query } = request.value;
-    const { fields } = await this.#describe(query, session);
+    const { fields, parameters } = await this.#sql.describe(query, { session });
     return packAny('ActionCreatePreparedStatementResult', {
-      preparedStatementHandle: statementHandle.encode({ query, execution: 0, progress: false }),
+      preparedStatementHandle: statementHandle.encode(handleOf(query)),
       datasetSchema:
         fields === undefined ? new Uint8Array(0) : encapsulatedSchema(arrowSchema(fields)),
-      parameterSchema: encapsulatedSchema(arrowSchema([])),
+      parameterSchema: encapsulatedSchema(arrowSchema(parameterFields(parameters))),
       isUpdate: fields === undefined,
     });
   }
 
-  async #describe(query: string, session: string): Promise<StatementDescription> {
-    const description = await this.#sql.describe(query, { session });
-    if (description.parameterCount > 0) throw parametersUnsupported();
-    return description;
-  }
-
   /** DDL changes 0 rows. */
-  async #update(query: string, caller: Caller): Promise<Uint8Array> {
-    const { rowsAffected = 0 } = await this.#command(query, caller);
+  async #update(handle: StatementHandle, caller: Caller): Promise<Uint8Array> {
+    const { rowsAffected = 0 } = await this.#command(handle, caller);
     return updateResult.encode({ recordCount: rowsAffected });
   }
 
-  async #command(query: string, { signal, session }: Caller): Promise<CommandResult> {
-    const result = await this.#sql.execute(query, { signal, session });
+  /** Once for each set of parameters; what it says is the last run's, with the sum of the rows. */
+  async #command(handle: StatementHandle, caller: Caller): Promise<CommandResult> {
+    let last: CommandResult | undefined;
+    let rows: number | undefined;
+    for (const parameters of parameterSets(handle)) {
+      last = await this.#run(handle.query, parameters, caller);
+      if (last.rowsAffected !== undefined) rows = (rows ?? 0) + last.rowsAffected;
+    }
+    return rows === undefined ? last! : { ...last!, rowsAffected: rows };
+  }
+
+  async #run(
+    query: string,
+    parameters: readonly (string | null)[],
+    { signal, session }: Caller,
+  ): Promise<CommandResult> {
+    const result = await this.#sql.execute(query, { signal, session, parameters });
     if (result.kind === 'command') return result;
     await result.batches[Symbol.asyncIterator]().return?.();
     throw new MillraceError('INVALID_ARGUMENT', 'the statement returns rows', {
@@ -260,27 +265,15 @@ function keyOf(ticket: Uint8Array): string {
 }
 
 /** Clients send an empty schema, and an empty batch after it, where there is nothing to bind. */
-function rejectParameters(messages: readonly FlightData[]): void {
-  for (const { dataHeader } of messages) {
-    if (dataHeader.length === 0) continue;
-    if (columnCount(dataHeader) > 0) throw parametersUnsupported();
-  }
+/** A handle of a text as it stands. */
+function handleOf(query: string): StatementHandle {
+  return { query, execution: 0, progress: false };
 }
 
-/** Of a schema message; 0 for a record batch, which follows its schema. Throws MALFORMED. */
-function columnCount(header: Uint8Array): number {
-  try {
-    const message = Message.decode(header);
-    if (message.isSchema()) return message.header().fields.length;
-    if (message.isRecordBatch()) return 0;
-  } catch (error) {
-    throw new MillraceError('MALFORMED', notArrow, { cause: error });
-  }
-  throw new MillraceError('MALFORMED', notArrow);
-}
-
-function parametersUnsupported(): MillraceError {
-  return new MillraceError('UNSUPPORTED', 'statements with parameters are not supported');
+/** The prepared statement's handle with what was bound, in place of what was bound before. */
+function bound(handle: Uint8Array, messages: readonly FlightData[]): Uint8Array {
+  const parameters = boundParameters(messages);
+  return statementHandle.encode({ ...statementHandle.decode(handle), parameters });
 }
 
 function unsupported(command: string, method: string): MillraceError {

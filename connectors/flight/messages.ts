@@ -58,6 +58,11 @@ export interface StatementHandle {
   readonly progress: boolean;
   /** Of a statement that has run already: what it said. */
   readonly done?: CommandOutcome | null;
+  readonly parameters?: readonly ParameterSet[];
+}
+/** Values as text; an absent one is NULL. */
+export interface ParameterSet {
+  readonly values: readonly { readonly text?: string }[];
 }
 export interface CommandOutcome {
   readonly tag: string;

@@ -144,7 +144,10 @@ message StatementHandle {
   uint32 execution = 2; // tells two runs of one text apart, for CancelFlightInfo
   bool progress = 3; // the client understands StatementMetadata ahead of the schema
   Command done = 4; // the statement has run and returned no rows: reading the ticket only says so
+  repeated ParameterSet parameters = 5; // bound values of $1, $2 ...; one set per row that was bound
 }
+message ParameterSet { repeated ParameterValue values = 1; }
+message ParameterValue { optional string text = 1; } // absent: NULL
 message StatementMetadata {
   Progress progress = 1;
   Command command = 2;

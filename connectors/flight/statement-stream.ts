@@ -1,7 +1,10 @@
 import type { SqlService } from '../../engine/views/sql-service.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import { arrowSchema, schemaHeader } from './arrow-schema.ts';
 import { batchMessages, headerMessage } from './flight-data.ts';
 import { type CommandOutcome, type StatementHandle, statementMetadata } from './messages.ts';
+
+import { parameterSets } from './parameters.ts';
 
 /**
  * Runs a statement and gives its FlightData messages: the schema, always, then the rows. A
@@ -20,7 +23,12 @@ export async function* statementMessages(
     yield commandMessage(handle.done);
     return;
   }
+  const sets = parameterSets(handle);
+  if (sets.length > 1) {
+    throw new MillraceError('UNSUPPORTED', 'a query takes one set of parameters at a time');
+  }
   const result = await sql.execute(handle.query, {
+    parameters: sets[0]!,
     signal,
     session,
     ...(handle.progress

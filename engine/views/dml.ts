@@ -8,6 +8,7 @@ import {
   analyzeUpdate,
   type DmlPlan,
 } from '../../sql/analyze/dml.ts';
+import type { Parameters } from '../../sql/analyze/parameters.ts';
 import { compileMap } from '../../sql/codegen/compile-map.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
@@ -30,6 +31,11 @@ export interface DmlResult {
   readonly returned?: { readonly fields: readonly Field[]; readonly batch: Batch };
 }
 
+/** What bounds a statement, and what `$1` and so on stand for in it. */
+export type DmlRun = Pick<RunOptions, 'isCancelled' | 'budget'> & {
+  readonly parameters: Parameters;
+};
+
 /**
  * One DML statement: its rows are resolved on state that includes every earlier statement, become
  * durable as one entry of the table's topic, and are applied by the step that follows.
@@ -38,15 +44,15 @@ export async function runDml(
   engine: SqlEngine,
   statement: Insert | Update | Delete,
   text: string,
-  bounds: Pick<RunOptions, 'isCancelled' | 'budget'>,
+  run: DmlRun,
 ): Promise<DmlResult> {
   const { catalogue, tableLocks, steps } = engine;
   const topicId = catalogue.nodes.get(catalogue.find(targetOf(statement))?.id ?? 0)?.topicId;
-  if (topicId === undefined) return runAlone(engine, statement, text, bounds);
+  if (topicId === undefined) return runAlone(engine, statement, text, run);
   return tableLocks.run(topicId, async () => {
     // What sinks wrote into the table before is applied.
     await steps.caughtUp();
-    return runAlone(engine, statement, text, bounds);
+    return runAlone(engine, statement, text, run);
   });
 }
 
@@ -54,9 +60,12 @@ async function runAlone(
   engine: SqlEngine,
   statement: Insert | Update | Delete,
   text: string,
-  bounds: Pick<RunOptions, 'isCancelled' | 'budget'>,
+  { parameters, ...bounds }: DmlRun,
 ): Promise<DmlResult> {
-  const context = dmlContext(engine.catalogue, statement, text, engine.clock.nowMs());
+  const context = dmlContext(engine.catalogue, statement, text, {
+    nowMs: engine.clock.nowMs(),
+    parameters,
+  });
   const plan = analyzeDml(context, statement);
   const node = engine.catalogue.node(plan.table.id);
   if (!(node instanceof TableNode)) {
@@ -87,14 +96,15 @@ async function runAlone(
   return { count, returned: { fields, batch } };
 }
 
-/** Fields of RETURNING; `undefined` without it. */
+/** Fields of RETURNING; `undefined` without it. Says the types of the parameters. */
 export function returnedFields(
   catalogue: Catalogue,
   statement: Insert | Update | Delete,
   text: string,
+  parameters: Parameters,
 ): readonly Field[] | undefined {
-  if (statement.returning === undefined) return undefined;
-  return analyzeDml(dmlContext(catalogue, statement, text, 0), statement).returning?.fields;
+  const context = dmlContext(catalogue, statement, text, { nowMs: 0, parameters });
+  return analyzeDml(context, statement).returning?.fields;
 }
 
 /** Ad-hoc inputs only grow; the table that is changed shows its hidden key, by which rows are found. */
@@ -102,7 +112,7 @@ function dmlContext(
   catalogue: Catalogue,
   statement: Insert | Update | Delete,
   text: string,
-  nowMs: number,
+  run: { readonly nowMs: number; readonly parameters: Parameters },
 ): Context {
   const target = targetOf(statement);
   const catalog = new TrackingCatalog(catalogue, (relation): Relation => {
@@ -111,7 +121,7 @@ function dmlContext(
       statement.kind !== 'insert' && relation.name === target && node instanceof TableNode;
     return { ...(isTarget ? node.relation : relation), appendOnly: true };
   });
-  return newContext({ catalog, text, nowMs });
+  return newContext({ catalog, text, ...run });
 }
 
 function targetOf({ table }: Insert | Update | Delete): string {

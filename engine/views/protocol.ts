@@ -9,6 +9,7 @@ import type {
   TopicRetention,
 } from '../broker/catalogue-record.ts';
 import type {
+  ExecuteOptions,
   Progress,
   RelationInfo,
   StatementDescription,
@@ -39,7 +40,7 @@ export type ToWorker =
       readonly type: 'execute' | 'describe';
       readonly id: number;
       readonly text: string;
-      readonly options: StatementOptions;
+      readonly options: StatementOptions & Pick<ExecuteOptions, 'parameters'>;
     }
   | { readonly type: 'close-session'; readonly session: string }
   | { readonly type: 'relations'; readonly id: number }

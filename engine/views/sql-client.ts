@@ -352,8 +352,9 @@ function settle<T>(waiters: Map<number, Waiter<T>>, id: number, value: T): void 
 }
 
 /** What crosses to the worker. */
-function only({ session, highest }: StatementOptions): StatementOptions {
+function only({ session, highest, parameters }: ExecuteOptions): ExecuteOptions {
   return {
+    ...(parameters === undefined ? {} : { parameters }),
     ...(session === undefined ? {} : { session }),
     ...(highest === undefined ? {} : { highest }),
   };

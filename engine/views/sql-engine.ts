@@ -26,7 +26,7 @@ import { Sessions } from './sessions.ts';
 import { cutOf } from './sink-cuts.ts';
 import { SinkNode } from './sink-node.ts';
 import { SinkWriter } from './sink-writer.ts';
-import type { StatementOptions } from './sql-service.ts';
+import type { ExecuteOptions, StatementOptions } from './sql-service.ts';
 import { describeStatement, onlyReads, Statements } from './statements.ts';
 import { StepLoop } from './step-loop.ts';
 import { TableLocks } from './table-locks.ts';
@@ -295,7 +295,7 @@ export class SqlEngine {
 
   // ---- statements --------------------------------------------------------------------------------
 
-  #execute(id: number, text: string, options: StatementOptions): void {
+  #execute(id: number, text: string, options: ExecuteOptions): void {
     const answer = this.#streams.open(id);
     const session = this.#sessions.get(options.session);
     let statements: readonly ScriptStatement[];
@@ -305,7 +305,9 @@ export class SqlEngine {
       return this.#fail(id, error);
     }
     const run = () =>
-      this.#statements.run(statements, answer, session).catch((error) => this.#fail(id, error));
+      this.#statements
+        .run(statements, answer, session, options.parameters)
+        .catch((error) => this.#fail(id, error));
     if (onlyReads(statements)) this.#reading(run);
     else this.#exclusive(run);
   }

@@ -1,6 +1,6 @@
 import type { RelationKind } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
-import type { Field } from '../../sql/columns/types.ts';
+import type { Field, SqlType } from '../../sql/columns/types.ts';
 
 /** SQL as connectors see it. Implemented by `engine/views/sql-client.ts` over the worker. */
 export interface SqlService {
@@ -30,6 +30,8 @@ export interface StatementOptions {
 }
 
 export interface ExecuteOptions extends StatementOptions {
+  /** What `$1` and so on stand for, as text; null is NULL. */
+  readonly parameters?: readonly (string | null)[];
   /** Aborting cancels the query; its batches then reject with CANCELLED. */
   readonly signal?: AbortSignal;
   /** Progress of long work (a view's replay): rows done and rows known to remain. */
@@ -63,8 +65,8 @@ export interface StatementDescription {
   /** `undefined` when the statement returns no rows. */
   readonly fields: readonly Field[] | undefined;
   readonly isUpdate: boolean;
-  /** Number of `$n` parameters; First light supports 0. */
-  readonly parameterCount: number;
+  /** Types of `$1`, `$2` and so on. */
+  readonly parameters: readonly SqlType[];
 }
 
 export interface RelationInfo {

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
+import { Parameters } from '../../sql/analyze/parameters.ts';
 import { defineFunction } from '../../sql/analyze/sql-functions.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import type { Field, SqlValue } from '../../sql/columns/types.ts';
@@ -57,6 +58,8 @@ export class Statements {
     statements: readonly ScriptStatement[],
     answer: Answer,
     session: Session,
+    /** What `$1` and so on stand for in each of them. */
+    values: readonly (string | null)[] = [],
   ): Promise<void> {
     if (statements.length === 0) return answer.done('');
     for (const [index, { statement, text, translated }] of statements.entries()) {
@@ -70,9 +73,12 @@ export class Statements {
         rows: () => {},
         done: () => {},
       };
-      await this.#one(statement, text, isLast ? answer : quiet, session).catch((error) => {
-        throw translated && error instanceof MillraceError ? asTranslated(error, text) : error;
-      });
+      const parameters = new Parameters(values);
+      await this.#one(statement, text, isLast ? answer : quiet, session, parameters).catch(
+        (error) => {
+          throw translated && error instanceof MillraceError ? asTranslated(error, text) : error;
+        },
+      );
     }
   }
 
@@ -81,12 +87,13 @@ export class Statements {
     script: string,
     answer: Answer,
     session: Session,
+    parameters: Parameters,
   ): Promise<void> {
     const { catalogue } = this.#engine;
     const context = newContext({ catalog: catalogue, text: script });
     switch (statement.kind) {
       case 'query':
-        return this.#query(statement, script, answer, session);
+        return this.#query(statement, script, answer, session, parameters);
       case 'create-topic':
         return this.#createTopic(context, statement, answer);
       case 'alter-topic':
@@ -101,7 +108,7 @@ export class Statements {
       case 'update':
       case 'delete': {
         const budget = new QueryBudget(this.#engine.clock, session.budget);
-        const bounds = { isCancelled: () => answer.isCancelled, budget };
+        const bounds = { isCancelled: () => answer.isCancelled, budget, parameters };
         const { count, returned } = await runDml(this.#engine, statement, script, bounds);
         const verb = statement.kind === 'insert' ? 'INSERT 0' : statement.kind.toUpperCase();
         const tag = `${verb} ${count}`;
@@ -140,9 +147,15 @@ export class Statements {
     }
   }
 
-  async #query(query: Query, script: string, answer: Answer, session: Session): Promise<void> {
+  async #query(
+    query: Query,
+    script: string,
+    answer: Answer,
+    session: Session,
+    parameters: Parameters,
+  ): Promise<void> {
     const { catalogue, reader, clock } = this.#engine;
-    const plan = planAdHoc(catalogue, query, script, clock.nowMs());
+    const plan = planAdHoc(catalogue, query, script, { nowMs: clock.nowMs(), parameters });
     const isCancelled = () => answer.isCancelled;
     const budget = new QueryBudget(clock, session.budget);
     const batches = await runOnce(plan, { reader, clock, text: script, isCancelled, budget });
@@ -429,12 +442,13 @@ export function planAdHoc(
   catalogue: Catalogue,
   query: Query,
   script: string,
-  /** What now() is; of no matter where the query is not run. */
-  nowMs = 0,
+  /** `nowMs`: what now() is; of no matter where the query is not run. */
+  { nowMs = 0, parameters }: { readonly nowMs?: number; readonly parameters?: Parameters } = {},
 ): QueryPlan {
   const growing = (relation: Relation): Relation => ({ ...relation, appendOnly: true });
   const catalog = new TrackingCatalog(catalogue, growing);
-  return planQuery(query, 'statement', { catalog, text: script, nowMs });
+  const bound = parameters === undefined ? {} : { parameters };
+  return planQuery(query, 'statement', { catalog, text: script, nowMs, ...bound });
 }
 
 function reply(
@@ -502,16 +516,22 @@ export function describeStatement(
   script: readonly ScriptStatement[],
 ): StatementDescription {
   const { statement, text = '' } = script.at(-1) ?? {};
-  const fields = fieldsOf(catalogue, statement, text);
+  const parameters = new Parameters();
+  const fields = fieldsOf(catalogue, statement, text, parameters);
   const isDml =
     statement?.kind === 'insert' || statement?.kind === 'update' || statement?.kind === 'delete';
-  return { fields, isUpdate: isDml && fields === undefined, parameterCount: 0 };
+  return { fields, isUpdate: isDml && fields === undefined, parameters: parameters.types };
 }
 
-function fieldsOf(catalogue: Catalogue, statement: Statement | undefined, script: string) {
+function fieldsOf(
+  catalogue: Catalogue,
+  statement: Statement | undefined,
+  script: string,
+  parameters: Parameters,
+) {
   switch (statement?.kind) {
     case 'query': {
-      const plan = planAdHoc(catalogue, statement, script);
+      const plan = planAdHoc(catalogue, statement, script, { parameters });
       return plan.root.fields.slice(0, plan.visibleColumns);
     }
     case 'show':
@@ -523,7 +543,7 @@ function fieldsOf(catalogue: Catalogue, statement: Statement | undefined, script
     case 'insert':
     case 'update':
     case 'delete':
-      return returnedFields(catalogue, statement, script);
+      return returnedFields(catalogue, statement, script, parameters);
     default:
       return undefined;
   }

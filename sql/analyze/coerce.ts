@@ -14,6 +14,7 @@ const nowhere: Span = { start: 0, end: 0 };
 /** The expression as a value of `type`; the cast becomes part of the tree. */
 export function coerce(context: Context, expr: Expr, type: SqlType, how: CastContext): Expr {
   if (expr.kind === 'constant' && expr.type.kind === 'unknown') {
+    if (expr.parameter !== undefined) context.parameters?.decide(expr.parameter, type);
     const hasLength = type.kind === 'varchar' || type.kind === 'char';
     if (how === 'explicit' && hasLength && type.length !== undefined) {
       const asText: Expr = { ...expr, type: { kind: 'text' } };

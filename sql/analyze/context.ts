@@ -8,6 +8,7 @@ import type { TableCalls } from '../plan/table-calls.ts';
 import type { CommonTable, Span, TypeName } from '../syntax/ast.ts';
 import { positionAt } from '../syntax/position.ts';
 import type { Catalog } from './catalog.ts';
+import type { Parameters } from './parameters.ts';
 import type { Scope } from './scope.ts';
 
 /** What an analysis knows wherever it is in the statement. */
@@ -23,6 +24,8 @@ export interface Context {
   readonly use?: 'statement' | 'view';
   /** The moment that now() gives, ms since 1970. */
   readonly nowMs?: number;
+  /** Absent where there can be none, as in a view. */
+  readonly parameters?: Parameters;
   /** Plain views being expanded, so that errors can say where they come from. */
   readonly depth: number;
   readonly statement: StatementState;

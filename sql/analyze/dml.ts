@@ -26,6 +26,7 @@ import { analyzeExpression } from './expressions.ts';
 import { analyzeQuery, analyzeValues } from './query.ts';
 import { combined, emptyScope, expandStar, relationScope, type Scope } from './scope.ts';
 import { analyzeSelect, nameOf } from './select.ts';
+import { typed } from './set-operation.ts';
 
 /**
  * DML as queries that yield the table's whole rows: those to put for INSERT; the old row and then
@@ -124,7 +125,7 @@ function insertSource(
   targets: readonly number[],
 ): PlanNode {
   if (source === undefined) return constantsNode([], [[]]);
-  if (!isPlainValues(source)) return analyzeQuery(context, source, 'derived').root;
+  if (!isPlainValues(source)) return insertedQuery(context, source, table, targets);
   return analyzeValues(context, source.body, (item, position) => {
     const target = targets[position];
     const column = target === undefined ? undefined : table.columns[target];
@@ -136,6 +137,24 @@ function insertSource(
     const place = { context, scope: emptyScope, clause: 'VALUES' };
     return assignedValue(context, analyzeExpression(place, item), column.type, column.name);
   });
+}
+
+/** Untyped literals of the select list are read as the target columns' types. */
+function insertedQuery(
+  context: Context,
+  query: Query,
+  table: Relation,
+  targets: readonly number[],
+): PlanNode {
+  const { body, orderBy, limit, offset } = query;
+  const isBare = query.with.length === 0 && orderBy.length === 0 && !limit && !offset;
+  if (!isBare || body.kind !== 'select') return analyzeQuery(context, query, 'derived').root;
+  const { root } = analyzeSelect(context, body, [], 'keep-untyped');
+  const fields = root.fields.map((field, index): Field => {
+    if (field.type.kind !== 'unknown') return field;
+    return { ...field, type: table.columns[targets[index]!]?.type ?? { kind: 'text' } };
+  });
+  return typed(context, root, fields);
 }
 
 function isPlainValues(

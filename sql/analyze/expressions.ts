@@ -22,9 +22,10 @@ import type {
 } from '../syntax/ast.ts';
 import { clockCall, isClockCall } from './clock-calls.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
-import { type Context, complain, resolveType, unsupported } from './context.ts';
+import { type Context, complain, resolveType } from './context.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
 import { applied, call, operator } from './operators.ts';
+import { noParameter } from './parameters.ts';
 import { findColumn, type Scope } from './scope.ts';
 import { callSqlFunction } from './sql-functions.ts';
 import { analyzeSubquery, inSubquery } from './subqueries.ts';
@@ -91,7 +92,8 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
     case 'star':
       throw complain(context, node.span, '"*" is not an expression', { sqlState: '42601' });
     case 'parameter':
-      throw unsupported(context, node.span, 'a parameter');
+      if (context.parameters === undefined) throw noParameter(context, node);
+      return context.parameters.expression(context, node);
     case 'subquery':
       return analyzeSubquery(place, node);
     case 'array':

@@ -1,8 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Batch } from '../columns/batch.ts';
-import { scalarById, typedForms } from '../functions/scalar.ts';
 import type { CallExpr, Expr } from '../plan/expr.ts';
-import { interpret } from './interpreter.ts';
+import { interpret, isStrictCall } from './interpreter.ts';
 
 const noColumns: Batch = { rowCount: 1, columns: [], weights: Int32Array.of(1) };
 
@@ -41,7 +40,7 @@ export function foldConstant(expr: Expr): Expr {
   }
 }
 
-function isNullAnyway({ functionId, args }: CallExpr): boolean {
-  const hasNull = args.some((arg) => arg.kind === 'constant' && arg.value === null);
-  return hasNull && !(functionId in typedForms) && scalarById(functionId).signature.strict;
+function isNullAnyway(call: CallExpr): boolean {
+  const hasNull = call.args.some((arg) => arg.kind === 'constant' && arg.value === null);
+  return hasNull && isStrictCall(call);
 }

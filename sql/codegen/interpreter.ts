@@ -70,6 +70,12 @@ export function applyFunction(
   return evaluate(args, type, argTypes);
 }
 
+/** A NULL argument makes the call NULL, whatever the others are. */
+export function isStrictCall({ functionId, args }: CallExpr): boolean {
+  if (Object.hasOwn(typedForms, functionId)) return false;
+  return scalarById(functionIdOf(functionId, args.length)).signature.strict;
+}
+
 /** LIKE and SIMILAR TO come with or without ESCAPE. */
 function functionIdOf(id: string, arity: number): string {
   if (id === 'like' || id === 'ilike') return `${id}:${arity}`;

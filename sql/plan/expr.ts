@@ -21,6 +21,8 @@ export interface ColumnExpr extends ExprBase {
 export interface ConstantExpr extends ExprBase {
   readonly kind: 'constant';
   readonly value: SqlValue;
+  /** It stands for `$n`, as long as its type is unknown. */
+  readonly parameter?: number;
 }
 
 /**

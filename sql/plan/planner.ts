@@ -1,6 +1,7 @@
 import { assert } from '../../platform/assert.ts';
 import type { Catalog } from '../analyze/catalog.ts';
 import type { Context, StatementState } from '../analyze/context.ts';
+import type { Parameters } from '../analyze/parameters.ts';
 import { analyzeQuery } from '../analyze/query.ts';
 import { foldConstant } from '../codegen/fold.ts';
 import type { Query } from '../syntax/ast.ts';
@@ -23,9 +24,11 @@ export interface PlanOptions {
   readonly text: string;
   /** The moment that now() gives, ms since 1970; without it now() is refused. */
   readonly nowMs?: number;
+  /** Without them there may be none in the text. */
+  readonly parameters?: Parameters;
 }
 
-export function newContext({ catalog, text, nowMs }: PlanOptions): Context {
+export function newContext({ catalog, text, nowMs, parameters }: PlanOptions): Context {
   const newColumn = () => statement.nextColumn++;
   const statement: StatementState = {
     nextColumn: firstColumnId,
@@ -33,7 +36,11 @@ export function newContext({ catalog, text, nowMs }: PlanOptions): Context {
     tableCalls: new TableCalls(newColumn),
   };
   const base = { catalog, text, commonTables: [], outerScopes: [], depth: 0, statement };
-  return nowMs === undefined ? base : { ...base, nowMs };
+  return {
+    ...base,
+    ...(nowMs === undefined ? {} : { nowMs }),
+    ...(parameters === undefined ? {} : { parameters }),
+  };
 }
 
 /**

@@ -38,7 +38,7 @@ const sql: SqlService = {
     ran.push(text);
     return { kind: 'command', tag: 'DONE' };
   },
-  describe: async () => ({ fields: undefined, isUpdate: true, parameterCount: 0 }),
+  describe: async () => ({ fields: undefined, isUpdate: true, parameters: [] }),
   closeSession: () => undefined,
   relations: async () => [],
   close: async () => undefined,

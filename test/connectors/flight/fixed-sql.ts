@@ -52,9 +52,9 @@ export class FixedSql implements SqlService {
 
   async describe(text: string): Promise<StatementDescription> {
     const query = this.queries.get(text);
-    if (query !== undefined) return { fields: query.fields, isUpdate: false, parameterCount: 0 };
+    if (query !== undefined) return { fields: query.fields, isUpdate: false, parameters: [] };
     if (!text.startsWith('INSERT ')) tableName(text);
-    return { fields: undefined, isUpdate: true, parameterCount: 0 };
+    return { fields: undefined, isUpdate: true, parameters: [] };
   }
 
   readonly closedSessions: string[] = [];

@@ -235,7 +235,8 @@ describe('prepared statements and updates', () => {
   test('what is refused', async () => {
     const { preparedStatementHandle } = await prepared('SELECT n');
     const bind = packAny('CommandPreparedStatementQuery', { preparedStatementHandle });
-    const parameters = failure(put([upload(bind, schemaHeader(arrowSchema(fields)))], true));
+    const spans = [{ ...fields[0]!, type: { kind: 'interval' } as const }];
+    const parameters = failure(put([upload(bind, schemaHeader(arrowSchema(spans)))], true));
     expect((await parameters).code).toBe(status.UNIMPLEMENTED);
     const rows = packAny('CommandStatementUpdate', { query: 'SELECT n' });
     expect((await failure(put([upload(rows)], false))).code).toBe(status.INVALID_ARGUMENT);

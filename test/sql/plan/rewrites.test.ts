@@ -163,6 +163,9 @@ test('constant parts are folded', () => {
 
 test('a strict call of a NULL is NULL, whatever would fail in it', () => {
   expect(lines('SELECT id FROM t WHERE (v / 0) = NULL')[0]).toBe('Map: id where null');
+  for (const form of ['LIKE', 'ILIKE', 'SIMILAR TO']) {
+    expect(lines(`SELECT id FROM t WHERE v::text ${form} NULL`)[0]).toBe('Map: id where null');
+  }
 });
 
 test('what all branches of an OR demand is taken out of it: here a join', () => {
