@@ -78,7 +78,8 @@ async function pushBatched(endpoint, topic, total) {
     endpoint,
     group: `push-${topic}`,
     subscriptions: { [topic]: '*' },
-    listener: () => {
+    listener: (message) => {
+      if (message.body.length !== body.length) throw new Error('another body');
       if (++count === total) done();
     },
   });
@@ -102,7 +103,7 @@ async function readBatched(endpoint, topic, queues, total) {
         for (;;) {
           const messages = await reader.read(0);
           if (messages.length === 0) return;
-          count += messages.length;
+          for (const message of messages) if (message.body.length === body.length) count++;
         }
       }),
     );

@@ -7,13 +7,13 @@ import { type BatchTarget, PackedBatch } from './packed-request.ts';
 export interface BatchOptions {
   /** A message waits so long for others to go with. 5. */
   readonly lingerMs?: number;
-  /** 2,000. */
+  /** 10,000. */
   readonly maxBatchMessages?: number;
-  /** 256 KiB. */
+  /** 1 MiB. */
   readonly maxBatchBytes?: number;
-  /** Requests under way; of one message group or one queue it is one. 4. */
+  /** Requests under way; of one message group or one queue it is one. 8. */
   readonly maxInFlight?: number;
-  /** Bytes that wait for their acknowledgement; beyond it `ready` waits. 16 MiB. */
+  /** Bytes that wait for their acknowledgement; beyond it `ready` waits. 32 MiB. */
   readonly maxPendingBytes?: number;
 }
 
@@ -76,10 +76,10 @@ export class Batcher {
   ) {
     this.#options = {
       lingerMs: 5,
-      maxBatchMessages: 2000,
-      maxBatchBytes: 256 * 1024,
-      maxInFlight: 4,
-      maxPendingBytes: 16 * 1024 * 1024,
+      maxBatchMessages: 10_000,
+      maxBatchBytes: 1024 * 1024,
+      maxInFlight: 8,
+      maxPendingBytes: 32 * 1024 * 1024,
       ...options,
     };
     const { maxBatchMessages, maxBatchBytes } = this.#options;

@@ -1,7 +1,7 @@
 import { checkBody, checkContent } from '../../engine/broker/message-check.ts';
 import { PackedWriter, packedEncoding, packedFlags } from '../../engine/formats/packed-records.ts';
 import { encode, fromMillis } from '../rocketmq/codec.ts';
-import { delimited, varintLength, writeVarint } from '../rocketmq/wire.ts';
+import { delimited, fieldHead } from '../rocketmq/wire.ts';
 import type { Message } from './message.ts';
 
 /** What the messages of a batch have in common. */
@@ -94,14 +94,6 @@ export class PackedBatch {
 function typeOf({ messageGroup, priority }: BatchTarget): string {
   if (messageGroup !== undefined) return 'FIFO';
   return priority === undefined ? 'NORMAL' : 'PRIORITY';
-}
-
-/** Tag and length of a length-delimited field. */
-function fieldHead(field: number, length: number): Buffer {
-  const head = Buffer.alloc(1 + varintLength(length));
-  head[0] = field * 8 + 2;
-  writeVarint(head, 1, length);
-  return head;
 }
 
 function textField(field: number, value: string): Buffer {

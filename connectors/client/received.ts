@@ -103,24 +103,26 @@ function unpacked(topic: string, system: System, bytes: Buffer): ReceivedMessage
   return messages;
 }
 
-/** A message of a batch: what is asked for is taken out of the batch's bytes. */
+/**
+ * A message of a batch: what is asked for is taken out of the batch's bytes. There are a million of
+ * them a second, so each has little that is its own.
+ */
 class BatchMessage implements ReceivedMessage {
-  readonly body: Uint8Array;
   readonly #batch: Batch;
   readonly #place: number;
   readonly #number: number;
-  readonly #systemStart: number;
-  readonly #systemEnd: number;
-  readonly #propertiesEnd: number;
+  /** Where the lengths and fields of its record begin, behind the number. */
+  readonly #start: number;
 
   constructor(batch: Batch, record: PackedReader, place: number) {
-    this.body = batch.bytes.subarray(record.bodyStart, record.bodyEnd);
     this.#batch = batch;
     this.#place = place;
     this.#number = record.number;
-    this.#systemStart = record.systemStart;
-    this.#systemEnd = record.systemEnd;
-    this.#propertiesEnd = record.propertiesEnd;
+    this.#start = record.systemHead;
+  }
+
+  get body(): Uint8Array {
+    return this.#field(2);
   }
 
   get topic(): string {
@@ -140,13 +142,10 @@ class BatchMessage implements ReceivedMessage {
   }
 
   get properties(): Readonly<Record<string, string>> {
-    // One field's length lies between the two.
-    const fields = new WireReader(this.#batch.bytes, this.#systemEnd, this.#propertiesEnd);
-    fields.varint();
+    const bytes = this.#field(1);
+    const fields = new WireReader(bytes);
     const properties: Property[] = [];
-    while (fields.next()) {
-      properties.push(propertyOf(this.#batch.bytes.subarray(fields.start, fields.stop)));
-    }
+    while (fields.next()) properties.push(propertyOf(bytes.subarray(fields.start, fields.stop)));
     return Object.fromEntries(properties);
   }
 
@@ -179,7 +178,18 @@ class BatchMessage implements ReceivedMessage {
   }
 
   get #system(): System {
-    const bytes = this.#batch.bytes.subarray(this.#systemStart, this.#systemEnd);
-    return decode<System>('SystemProperties', bytes);
+    return decode<System>('SystemProperties', this.#field(0));
+  }
+
+  /** Of the record: 0 its system properties, 1 its user properties, 2 its body. */
+  #field(number: number): Buffer {
+    const { bytes } = this.#batch;
+    const reader = new WireReader(bytes, this.#start);
+    for (let i = 0; ; i++) {
+      const length = reader.varint();
+      const start = reader.at;
+      reader.at = start + length;
+      if (i === number) return bytes.subarray(start, reader.at);
+    }
   }
 }

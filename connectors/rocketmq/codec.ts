@@ -13,8 +13,15 @@ root.resolveAll();
 
 export type Fields = Readonly<Record<string, unknown>>;
 
+const types = new Map<string, protobuf.Type>();
+
 function typeOf(name: string): protobuf.Type {
-  return root.lookupType(`apache.rocketmq.v2.${name}`);
+  let type = types.get(name);
+  if (type === undefined) {
+    type = root.lookupType(`apache.rocketmq.v2.${name}`);
+    types.set(name, type);
+  }
+  return type;
 }
 
 export function encode(name: string, message: Fields): Buffer {

@@ -48,7 +48,7 @@ export class ConsumeMethods {
       call.write(encode('ReceiveMessageResponse', { status }));
       const names = namesOf(call);
       for (const message of popped)
-        this.#polls.write(call, delimited(2, [names.localized(deliver(message))]));
+        this.#polls.write(call, delimited(2, names.localized(deliver(message))));
       const now = fromMillis(this.#clock.nowMs());
       call.write(encode('ReceiveMessageResponse', { delivery_timestamp: now }));
     } catch (error) {
@@ -181,7 +181,7 @@ function attempt(run: () => void): Status {
   }
 }
 
-function deliver(popped: Popped): Buffer {
+function deliver(popped: Popped): readonly Buffer[] {
   const { entry, index, count, offset, attempt, receiptHandle, invisibleMs } = popped;
   const { queueId, storeTimeMs } = entry;
   const delivery = { queueId, offset, storeTimeMs, receiptHandle, invisibleMs, attempt };

@@ -4,7 +4,7 @@ import { encode, fromMillis } from './codec.ts';
 import { bytesOf, isTransaction, messagesOf } from './message-format.ts';
 import { packedPart } from './packed.ts';
 import { type ScannedMessage, scanSendRequest } from './scan.ts';
-import { delimited, WireReader } from './wire.ts';
+import { delimited, fieldHead, WireReader } from './wire.ts';
 
 /** What the server adds to a message that it hands out. */
 export interface DeliveryFields {
@@ -56,16 +56,19 @@ function fieldsOf({ receiptHandle, invisibleMs, attempt, ...place }: DeliveryFie
   };
 }
 
-/** Messages of an entry from number `index` on: one, or several that are packed. */
+/**
+ * Messages of an entry from number `index` on: one, or several that are packed. In parts, which
+ * are copied once, when they are written.
+ */
 export function deliveredPiece(
   entry: Entry,
   index: number,
   count: number,
   delivery: DeliveryFields,
-): Buffer {
+): readonly Buffer[] {
   if (count > 1) return deliveredPacked(entry, index, count, delivery);
   const { bytes, messages } = messagesOf(entry);
-  return deliveredMessage(bytes, messages[index]!, delivery);
+  return [deliveredMessage(bytes, messages[index]!, delivery)];
 }
 
 /**
@@ -77,24 +80,27 @@ function deliveredPacked(
   index: number,
   count: number,
   delivery: DeliveryFields,
-): Buffer {
+): readonly Buffer[] {
   const request = bytesOf(entry);
   const envelope = scanSendRequest(request)[0]!;
   const { start, end, bodyStart, bodyEnd, systemStart, systemEnd } = envelope;
   const packed = request.subarray(bodyStart, bodyEnd);
-  const places = Array.from({ length: count }, (_, i) => index + i);
-  const body = count === entry.count ? packed : packedPart(packed, places);
+  const body = count === entry.count ? packed : packedRange(packed, index, count);
   const added = encode('SystemProperties', fieldsOf(delivery));
   const kept: Buffer[] = [];
   const reader = new WireReader(request, start, end);
   while (reader.next()) {
     if (!reader.is(3) && !reader.is(4)) kept.push(request.subarray(reader.tagStart, reader.at));
   }
-  return Buffer.concat([
-    ...kept,
-    delimited(3, [request.subarray(systemStart, systemEnd), added]),
-    delimited(4, [body]),
-  ]);
+  const system = delimited(3, [request.subarray(systemStart, systemEnd), added]);
+  return [...kept, system, fieldHead(4, body.length), body];
+}
+
+function packedRange(packed: Buffer, index: number, count: number): Buffer {
+  return packedPart(
+    packed,
+    Array.from({ length: count }, (_, i) => index + i),
+  );
 }
 
 /** What RocketMQ's broker shows among the user's properties, and clients read (reference 1.11). */

@@ -15,8 +15,8 @@ export interface Named {
 export interface Names {
   topic(resource: Named | undefined): string;
   group(resource: Named | undefined): string;
-  /** A delivered Message, with its topic under the name that the client knows it by. */
-  localized(message: Buffer): Buffer;
+  /** The parts of a delivered Message, with its topic under the name that the client knows. */
+  localized(message: readonly Buffer[]): readonly Buffer[];
 }
 
 /** Names of topics that belong to a group. */
@@ -51,7 +51,7 @@ export function namesOf({ metadata }: { readonly metadata: Metadata }): Names {
       return prefix + group(namespace, name.slice(prefix.length));
     },
     group: (resource) => group(within(resource), resource?.name ?? ''),
-    localized: (message) => (header === '' ? message : localized(message, header)),
+    localized: (message) => (header === '' ? message : [localized(Buffer.concat(message), header)]),
   };
 }
 

@@ -24,6 +24,12 @@ interface PullRequest {
   readonly long_polling_timeout?: Duration;
 }
 
+interface PullAnswer {
+  /** In parts each. */
+  readonly messages: readonly (readonly Buffer[])[];
+  readonly nextOffset: number;
+}
+
 const pullBatchMax = 1024;
 
 /** PullMessage: a logical queue in order from any offset, without a consumer group. */
@@ -48,7 +54,7 @@ export class PullMethod {
       const { messages, nextOffset } = await this.#wait(call);
       const status = messages.length === 0 ? noNewMessage : ok;
       call.write(encode('PullMessageResponse', { status }));
-      for (const message of messages) this.#polls.write(call, delimited(2, [message]));
+      for (const message of messages) this.#polls.write(call, delimited(2, message));
       call.write(encode('PullMessageResponse', { next_offset: nextOffset }));
     } catch (error) {
       call.write(encode('PullMessageResponse', { status: statusOf(error) }));
@@ -57,7 +63,7 @@ export class PullMethod {
   }
 
   /** Without a time to wait it does not wait. */
-  async #wait(call: StreamCall): Promise<{ messages: Buffer[]; nextOffset: number }> {
+  async #wait(call: StreamCall): Promise<PullAnswer> {
     const request = decode<PullRequest>('PullMessageRequest', call.request);
     const { topicId, queueId } = queueNamed(this.#topics, call, request.message_queue);
     const names = namesOf(call);
@@ -83,8 +89,8 @@ export class PullMethod {
   }
 }
 
-function deliver({ pieces }: Pulled, queueId: number): Buffer[] {
-  const messages: Buffer[] = [];
+function deliver({ pieces }: Pulled, queueId: number): (readonly Buffer[])[] {
+  const messages: (readonly Buffer[])[] = [];
   for (const { entry, index, count } of pieces) {
     // Compaction leaves empty messages behind; in a batch the client knows them.
     if (count === 1 && isTakenOut(messagesOf(entry).messages[index]!)) continue;

@@ -99,8 +99,8 @@ export class Telemetry {
       storeTimeMs,
     });
     const id = delimited(2, [Buffer.from(transactionId)]);
-    const local = namesOf(stream).localized(message);
-    stream.write(delimited(5, [delimited(1, [local]), id]));
+    const local = namesOf(stream).localized([message]);
+    stream.write(delimited(5, [delimited(1, local), id]));
     return true;
   };
 

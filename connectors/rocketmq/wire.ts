@@ -104,6 +104,14 @@ export function writeVarint(target: Buffer, at: number, value: number): number {
   return at;
 }
 
+/** Tag and length of a length-delimited field; field numbers below 16. */
+export function fieldHead(field: number, length: number): Buffer {
+  const head = Buffer.allocUnsafe(1 + varintLength(length));
+  head[0] = (field << 3) | 2;
+  writeVarint(head, 1, length);
+  return head;
+}
+
 /** Tag, length and bytes of a length-delimited field; field numbers below 16. */
 export function delimited(field: number, parts: readonly Buffer[]): Buffer {
   const length = parts.reduce((sum, part) => sum + part.length, 0);

@@ -125,7 +125,8 @@ export class Duplicates {
       }
     }
     const placed = await append();
-    this.#recent.add({ topicId, count, idHash, ...placed });
+    const { queueId, baseOffset, storeTimeMs } = placed;
+    this.#recent.add({ topicId, count, idHash, queueId, baseOffset, storeTimeMs });
     return placed;
   }
 

@@ -17,6 +17,8 @@ interface Traffic {
   count: number;
   /** While the topic is being altered: sends wait for it. */
   held: Promise<void> | undefined;
+  /** Why sends are refused, until the server is started again. */
+  refused: string | undefined;
   readonly idle: (() => void)[];
 }
 
@@ -34,7 +36,9 @@ export class Routes {
     if (messages.some((message) => message.messageGroup !== messageGroup)) {
       throw new MillraceError('MALFORMED', 'all messages of a request have one message group');
     }
-    const places = messages.map((message) => placeOf(topic, { ...message, key: message.keys[0] }));
+    const places = messages.map(({ messageGroup: group, priority, keys }) =>
+      placeOf(topic, { messageGroup: group, priority, key: keys[0] }),
+    );
     const free = places.includes(undefined) ? this.#freePlace(topic, messages, places) : 0;
     const parts = new Map<number, number[]>();
     for (const [index, place] of places.entries()) {
@@ -50,10 +54,13 @@ export class Routes {
     return placeOf(topic, message) ?? this.#nextTurn(topic);
   }
 
-  /** Runs a send on the topic; while the topic is held, later. */
+  /** Runs a send on the topic; while the topic is held, later. Throws UNAVAILABLE. */
   async send<T>(topicId: number, run: () => Promise<T>): Promise<T> {
     const traffic = this.#of(topicId);
     while (traffic.held !== undefined) await traffic.held;
+    if (traffic.refused !== undefined) {
+      throw new MillraceError('UNAVAILABLE', `the topic takes no messages: ${traffic.refused}`);
+    }
     traffic.count++;
     try {
       return await run();
@@ -61,6 +68,11 @@ export class Routes {
       traffic.count--;
       if (traffic.count === 0) for (const idle of traffic.idle.splice(0)) idle();
     }
+  }
+
+  /** From now on sends to the topic throw UNAVAILABLE. */
+  refuse(topicId: number, reason: string): void {
+    this.#of(topicId).refused = reason;
   }
 
   /** Runs `work` while no send to the topic is under way; sends wait until it is over. */
@@ -83,7 +95,7 @@ export class Routes {
   #of(topicId: number): Traffic {
     let traffic = this.#traffic.get(topicId);
     if (traffic === undefined) {
-      traffic = { count: 0, held: undefined, idle: [] };
+      traffic = { count: 0, held: undefined, refused: undefined, idle: [] };
       this.#traffic.set(topicId, traffic);
     }
     return traffic;

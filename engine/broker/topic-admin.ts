@@ -12,6 +12,8 @@ export interface TopicAdminOptions {
   readonly systemTopic: SystemTopic;
 }
 
+const recordAttemptsMax = 3;
+
 /** Changes topics while producers and consumers work on them. */
 export class TopicAdmin {
   readonly #options: TopicAdminOptions;
@@ -37,7 +39,7 @@ export class TopicAdmin {
    * Throws TOPIC_NOT_FOUND, INVALID_ARGUMENT, IO, DISK_FULL.
    */
   async grow(name: string, queues: number): Promise<void> {
-    const { store, topics, systemTopic } = this.#options;
+    const { store, topics } = this.#options;
     const { topicId } = topics.get(name);
     await topics.routes.holdWhile(topicId, async () => {
       const before = topics.get(name).queues;
@@ -50,11 +52,31 @@ export class TopicAdmin {
       for (let queueId = 0; queueId < before; queueId++) {
         ends.push((await store.range(topicId, queueId)).maxOffset);
       }
-      await systemTopic.change((): TopicAltered => {
+      await this.#record(topicId, (): TopicAltered => {
         const { slots } = topics.state(name);
         return { op: 'topic-altered', topicId, queues, slots: grownSlots(slots, queues), ends };
       });
     });
+  }
+
+  /**
+   * A record whose append failed may be in the log all the same, and count after a restart: with
+   * sends in between, under the old table, it would be wrong. The same record again does no harm; if
+   * it cannot be had, the topic takes nothing until the server has seen what is there.
+   */
+  async #record(topicId: number, decide: () => TopicAltered): Promise<void> {
+    const { topics, systemTopic } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await systemTopic.change(decide);
+        return;
+      } catch (error) {
+        if (!(error instanceof MillraceError) || error.code !== 'IO') throw error;
+        if (attempt < recordAttemptsMax) continue;
+        topics.routes.refuse(topicId, 'its change of queues may be half done: restart the server');
+        throw error;
+      }
+    }
   }
 
   /** Throws TOPIC_NOT_FOUND, and INVALID_ARGUMENT for a queue or partition that does not exist. */

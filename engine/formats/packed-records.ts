@@ -40,6 +40,8 @@ export class PackedReader {
   number = -1;
   /** Where it begins, with its number. */
   start = 0;
+  /** Behind the number, where the length of its first field is. */
+  systemHead = 0;
   systemStart = 0;
   systemEnd = 0;
   propertiesStart = 0;
@@ -75,6 +77,7 @@ export class PackedReader {
     this.#left--;
     this.start = this.#at;
     this.#readNumber();
+    this.systemHead = this.#at;
     this.systemStart = this.#length();
     this.systemEnd = this.#at;
     this.propertiesStart = this.#length();

@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Parked } from '../../../engine/broker/parked.ts';
 import { TopicAdmin } from '../../../engine/broker/topic-admin.ts';
 import { MillraceError } from '../../../platform/errors.ts';
 import { limits } from '../../../platform/limits.ts';
 import { col } from '../../../storage/queues/index-rows.ts';
+import { systemTopicId } from '../../../storage/store.ts';
 import { bodies, openTestBroker, type TestBroker } from './harness.ts';
 
 /** What is left behind by what is gone. */
@@ -132,4 +133,33 @@ test('a topic that its first use makes is placed as any other', async () => {
   const { topicId, queues } = await topics.use('by-use');
   expect(queues).toBe(limits.autoTopicQueues);
   expect(moved).toEqual([[topicId, [1, 3], 1]]);
+});
+
+describe('a growth whose record may be in the log or not', () => {
+  const failing = (times: number) => {
+    const append = broker.store.append.bind(broker.store);
+    let left = times;
+    vi.spyOn(broker.store, 'append').mockImplementation(async (request) => {
+      if (request.topicId !== systemTopicId || left-- <= 0) return append(request);
+      throw new MillraceError('IO', 'the disk failed');
+    });
+  };
+
+  test('is written again', async () => {
+    failing(1);
+    await broker.admin.grow('t', 3);
+    expect(broker.topics.get('t').queues).toBe(3);
+    await broker.publish('t', [{ body: 'a' }]);
+  });
+
+  test('else the topic takes nothing until the next start', async () => {
+    failing(100);
+    await expect(broker.admin.grow('t', 3)).rejects.toMatchObject({ code: 'IO' });
+    await expect(broker.publish('t', [{ body: 'a' }])).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+    vi.restoreAllMocks();
+    broker = await broker.restart();
+    await broker.publish('t', [{ body: 'a' }]);
+  });
 });
