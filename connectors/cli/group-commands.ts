@@ -114,6 +114,41 @@ export function groupReset(
   });
 }
 
+/** The groups that have dead letters, and how many are kept, those that were sent back included. */
+export async function deadLetterList(context: CliContext, options: ListOptions): Promise<ExitCode> {
+  const sql = context.services.sql(options.endpoint);
+  const messaging = context.services.messaging(options.endpoint);
+  try {
+    const answer = await sql.execute('SHOW TOPICS');
+    const letters: DeadLetters[] = [];
+    for await (const [topic] of answer.kind === 'rows' ? answer.rows : []) {
+      if (topic === null || topic === undefined || !topic.startsWith(deadLetterPrefix)) continue;
+      const [queue] = await messaging.queueOffsets(topic);
+      const messages = queue === undefined ? 0 : queue.max - queue.min;
+      letters.push({ group: topic.slice(deadLetterPrefix.length), topic, messages });
+    }
+    await show(context, options, deadLetterColumns, letters, ({ group, topic, messages }) => [
+      group,
+      topic,
+      String(messages),
+    ]);
+    return 0;
+  } finally {
+    await sql.close();
+    await messaging.close();
+  }
+}
+
+const deadLetterPrefix = '%DLQ%';
+
+interface DeadLetters {
+  readonly group: string;
+  readonly topic: string;
+  readonly messages: number;
+}
+
+const deadLetterColumns = [column('group'), column('topic'), column('messages', true)];
+
 /** Sends a group's dead letters back to the topics that they came from. */
 export function redriveCommand(
   context: CliContext,

@@ -3,6 +3,7 @@ import type { CliContext } from '../context.ts';
 import type { Endpoint } from '../endpoint.ts';
 import {
   clientList,
+  deadLetterList,
   type GroupFlags,
   groupAlter,
   groupCreate,
@@ -87,9 +88,15 @@ export function addGroupCommands(program: Command, context: CliContext, exit: Ex
       exit(await clientList(context, { ...sqlOptions(options), json: options.json }));
     },
   );
-  program
+  const dlq = program
     .command('dlq')
-    .description('dead letters; they are in the topic %DLQ%GROUP')
+    .description('dead letters; they are in the topic %DLQ%GROUP, for sub and message peek');
+  list(dlq.command('list'))
+    .description('groups that have some')
+    .action(async (options: ListFlags) => {
+      exit(await deadLetterList(context, { ...sqlOptions(options), json: options.json }));
+    });
+  dlq
     .command('redrive')
     .description('send a group its dead letters again')
     .argument('<group>')

@@ -13,6 +13,7 @@ const answers: Readonly<Record<string, object>> = {
   },
   ListClients: { clients: [] },
   Redrive: { count: 1 },
+  ListUsers: { users: [{ access_key: 'k', admin: true, grants: { list: ['sql:*=admin'] } }] },
 };
 
 async function run(...args: string[]) {
@@ -45,6 +46,18 @@ test.each([
     { group: 'g', topic: 't', beginning: true },
   ],
   [['dlq', 'redrive', 'g', '--max', '5'], 'Redrive', { group: 'g', max: 5 }],
+  [
+    ['group', 'create', 'g', '--exclusive'],
+    'CreateGroup',
+    { group: { name: 'g', exclusive: true }, if_not_exists: false },
+  ],
+  [
+    ['acl', 'create', 'k', '--secret-key', 'secret', '--grant', 'topic:a=publish', '--grant', 'x'],
+    'CreateUser',
+    { user: { access_key: 'k', secret_key: 'secret', grants: { list: ['topic:a=publish', 'x'] } } },
+  ],
+  [['acl', 'alter', 'k', '--no-admin'], 'AlterUser', { user: { access_key: 'k', admin: false } }],
+  [['acl', 'delete', 'k'], 'DeleteUser', { access_key: 'k' }],
 ])('%j calls %s', async (args, method, request) => {
   const { code, calls } = await run(...args);
   expect(code).toBe(0);
@@ -80,4 +93,18 @@ test('what the server refuses is said', async () => {
   expect(await runCommandLine(context, '1.0', ['group', 'delete', 'g'])).toBe(1);
   expect(context.screen.errors).toContain('consumer group "g" does not exist');
   expect(context.open.admin).toBe(0);
+});
+
+test('access keys: a secret is made and shown once, and never listed', async () => {
+  const { out, calls } = await run('acl', 'create', 'k', '--admin');
+  const [, secret] = /^secret key: (\S{32})\nCREATE ACCESS KEY\n$/.exec(out) ?? [];
+  expect(calls).toEqual([
+    ['CreateUser', { user: { access_key: 'k', secret_key: secret, admin: true } }],
+  ]);
+  expect((await run('acl', 'list')).out).toBe('access_key\tadmin\tgrants\nk\ttrue\tsql:*=admin\n');
+  expect(JSON.parse((await run('acl', 'list', '--json')).out)).toEqual({
+    access_key: 'k',
+    admin: true,
+    grants: ['sql:*=admin'],
+  });
 });

@@ -463,3 +463,85 @@ describe('calls', () => {
     expect(await of('g')).toEqual([-1]);
   });
 });
+
+describe('a lite client', () => {
+  const sync = (clientId: string, action: string, ...lites: readonly string[]) =>
+    unary<Answer>(
+      'SyncLiteSubscription',
+      {
+        ...{ action, topic: { name: 'chats' }, group: { name: 'lite' } },
+        ...{ lite_topic_set: lites, version: 1 },
+      },
+      metadata(clientId),
+    );
+  const send = (lite: string, id: string) =>
+    unary<Answer>('SendMessage', {
+      messages: [
+        {
+          topic: { name: 'chats' },
+          body: Buffer.from(id),
+          system_properties: { message_id: id, message_type: 'LITE', lite_topic: lite },
+        },
+      ],
+    });
+  interface Evicted extends Command {
+    readonly notify_unsubscribe_lite_command?: { readonly lite_topic: string };
+  }
+
+  beforeEach(() => broker.topic('chats', 1, 'LITE'));
+
+  test('subscribes, receives, and acknowledges with the name of the lite topic', async () => {
+    interface Route extends Answer {
+      readonly message_queues: readonly { readonly accept_message_types: readonly string[] }[];
+    }
+    const route = await unary<Route>('QueryRoute', { topic: { name: 'chats' } });
+    expect(route.message_queues[0]!.accept_message_types).toEqual(['LITE']);
+    expect((await send('room-1', 'm1')).status).toEqual(ok);
+    expect((await send('room-2', 'm2')).status).toEqual(ok);
+    expect((await sync('a', 'COMPLETE_ADD', 'room-1', 'room-3')).status).toEqual(ok);
+    const of = metadata('a');
+    const more = {
+      ...{ group: { name: 'lite' }, message_queue: { topic: { name: 'chats' } } },
+      ...{ invisible_duration: fromMillis(10_000), long_polling_timeout: fromMillis(0) },
+    };
+    const [message, ...others] = messagesIn(await receive(more, of));
+    expect([message!.body.toString(), others]).toEqual(['m1', []]);
+    expect(message!.system_properties).toMatchObject({ lite_topic: 'room-1' });
+    const acked = await unary<Answer>(
+      'AckMessage',
+      {
+        ...{ group: { name: 'lite' }, topic: { name: 'chats' } },
+        entries: [
+          {
+            ...{ lite_topic: 'room-1', message_id: 'm1' },
+            receipt_handle: message!.system_properties.receipt_handle,
+          },
+        ],
+      },
+      of,
+    );
+    expect(acked.status).toEqual(ok);
+    const long = 'x'.repeat(65);
+    expect((await send(long, 'm3')).status.code).toBe(40020);
+    const many = Array.from({ length: 2001 }, (_, i) => `r${i}`);
+    expect((await sync('a', 'PARTIAL_ADD', ...many)).status.code).toBe(42902);
+  });
+
+  test('is told when its lite topic is another one’s', async () => {
+    await broker.groups.create('lite', { ...defaultGroup, exclusive: true }, false);
+    const call = client.makeBidiStreamRequest(`${path}Telemetry`, same, same, metadata('a'));
+    call.on('error', () => undefined);
+    const told = new Promise<Evicted>((resolve) =>
+      call.on('data', (bytes: Buffer) => {
+        const command = decode<Evicted>('TelemetryCommand', bytes);
+        if (command.notify_unsubscribe_lite_command !== undefined) resolve(command);
+      }),
+    );
+    call.write(encode('TelemetryCommand', { settings: consumer('LITE_PUSH_CONSUMER', 'JAVA') }));
+    await expect.poll(() => broker.clients.list().length).toBe(1);
+    await sync('a', 'PARTIAL_ADD', 'room-1');
+    await sync('b', 'PARTIAL_ADD', 'room-1');
+    expect((await told).notify_unsubscribe_lite_command).toEqual({ lite_topic: 'room-1' });
+    call.cancel();
+  });
+});
