@@ -1,4 +1,5 @@
 import { MillraceError } from '../../platform/errors.ts';
+import { systemClock } from '../../platform/system-clock.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { GroupCalls } from './group-calls.ts';
 import type { Delivery, ReceivedMessage } from './message.ts';
@@ -61,6 +62,8 @@ export class PushConsumer {
 
   /** Resolves when the calls of the listener are over and their messages acknowledged. */
   async close(): Promise<void> {
+    // A receive that began in this turn is not on its way yet, and grpc-js cancels it here alone.
+    await new Promise<void>((resolve) => systemClock.soon(resolve));
     this.#closing.abort();
     await this.#loops;
     await this.#session.close();
