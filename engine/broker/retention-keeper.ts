@@ -183,7 +183,9 @@ export class RetentionKeeper {
         const table = owned.get(topicId);
         if (table !== undefined) return table;
         if (this.#dropped.has(topicId)) return undefined;
-        const topic = this.#options.topics.byId(topicId);
+        const { topics } = this.#options;
+        // A lite topic keeps what the topic keeps that it is of.
+        const topic = topics.parentOf(topicId) ?? topics.byId(topicId);
         return topic === undefined ? keepAll : policyOf(topic);
       },
       floor: (topicId, queueId) => this.#floor(topicId, queueId),

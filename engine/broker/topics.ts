@@ -26,8 +26,8 @@ export class Topics {
   readonly #clock: Clock;
   readonly #byName = new Map<string, TopicState>();
   readonly #byId = new Map<number, TopicState>();
-  /** By id of a lite topic. */
-  readonly #parents = new Map<number, TopicCreated>();
+  /** By id of a lite topic the id of the one that it is of. */
+  readonly #parents = new Map<number, number>();
   readonly #autoCreate: boolean;
 
   /** Makes a topic with the defaults, when it is first used. */
@@ -99,7 +99,8 @@ export class Topics {
 
   /** The topic that the lite topic is of; `undefined` for other topics. */
   parentOf(topicId: number): TopicCreated | undefined {
-    return this.#parents.get(topicId);
+    const parentId = this.#parents.get(topicId);
+    return parentId === undefined ? undefined : this.byId(parentId);
   }
 
   /**
@@ -119,15 +120,12 @@ export class Topics {
           `there are ${limits.liteTopicsMax} lite topics, and no more can be made`,
         );
       }
-      const { retentionMs, retentionBytes, messageType } = parent;
       return {
         op: 'topic-created',
         topicId: this.#systemTopic.nextTopicId,
         name,
         queues: 1,
-        messageType,
-        ...(retentionMs === undefined ? {} : { retentionMs }),
-        ...(retentionBytes === undefined ? {} : { retentionBytes }),
+        messageType: parent.messageType,
         timeMs: this.#clock.nowMs(),
       };
     });
@@ -206,8 +204,8 @@ export class Topics {
 
   /** With its lite topics. */
   async drop(topicId: number): Promise<void> {
-    for (const [lite, parent] of [...this.#parents]) {
-      if (parent.topicId === topicId) await this.drop(lite);
+    for (const [lite, parentId] of [...this.#parents]) {
+      if (parentId === topicId) await this.drop(lite);
     }
     await this.#systemTopic.change(() =>
       this.#byId.has(topicId) ? { op: 'topic-dropped', topicId } : undefined,
@@ -238,7 +236,7 @@ export class Topics {
     this.#byId.set(topicId, topic);
     const parent = parentName(name);
     const created = parent === undefined ? undefined : this.#byName.get(parent)?.created;
-    if (created !== undefined) this.#parents.set(topicId, created);
+    if (created !== undefined) this.#parents.set(topicId, created.topicId);
   }
 }
 
