@@ -95,9 +95,24 @@ export class OrderedIndex {
     }
   }
 
-  /** Calls `visit` with the group's rows in order, until it returns false. */
-  walk(group: number, visit: (id: number) => boolean): void {
-    if (group < this.#roots.length) this.#walk(this.#roots[group]!, visit);
+  /** Copies before row `id` of the group. */
+  place(group: number, id: number): number {
+    let node = this.#roots[group]! - 1;
+    let place = 0;
+    while (node !== id) {
+      if (this.compare(id, node) < 0) {
+        node = this.#left[node]! - 1;
+        continue;
+      }
+      place += this.#sizes[node]! - this.#sizeOf(this.#right[node]!);
+      node = this.#right[node]! - 1;
+    }
+    return place + this.#sizeOf(this.#left[id]!);
+  }
+
+  /** Calls `visit` with the group's rows in order, from a place on, until it returns false. */
+  walk(group: number, visit: (id: number) => boolean, from = 0): void {
+    if (group < this.#roots.length) this.#walk(this.#roots[group]!, visit, from);
   }
 
   /** Order of two rows of the table. */
@@ -119,12 +134,16 @@ export class OrderedIndex {
     return node === 0 ? 0 : this.#sizes[node - 1]!;
   }
 
-  #walk(node: number, visit: (id: number) => boolean): boolean {
-    if (node === 0) return true;
+  #walk(node: number, visit: (id: number) => boolean, from: number): boolean {
+    if (node === 0 || from >= this.#sizes[node - 1]!) return true;
     const id = node - 1;
     // Read first: a visitor may take the row out of the table, though not out of the index.
     const right = this.#right[id]!;
-    return this.#walk(this.#left[id]!, visit) && visit(id) && this.#walk(right, visit);
+    const before = from === 0 ? 0 : this.#sizeOf(this.#left[id]!);
+    const isSkipped = from > before;
+    const through = from === 0 ? 0 : this.#sizes[id]! - this.#sizeOf(right);
+    if (!isSkipped && !(this.#walk(this.#left[id]!, visit, from) && visit(id))) return false;
+    return this.#walk(right, visit, Math.max(0, from - through));
   }
 
   #insert(root: number, id: number, copies: number): number {

@@ -9,7 +9,7 @@ import { RowTable } from './row-table.ts';
 import type { StateSize } from './table.ts';
 
 const mask = limits.chunkRows - 1;
-const never = Infinity;
+const none = -1;
 
 /**
  * Which iteration each row of a UNION recursion belongs to: the first one that derives it. Every
@@ -51,33 +51,39 @@ export class RecursionLevels {
     const emptied: number[] = [];
     for (let row = 0; row < rowCount; row++) {
       const hash = hashes[row]!;
-      const before = this.#firstLevel(this.#rows.first(columns, row, hash));
+      const before = this.#firstEntry(this.#rows.first(columns, row, hash));
       const id = this.#entryOf(delta, row, level, hash);
       const counts = this.#doubles(id, 1, 'write');
       counts[id & mask]! += delta.weights[row]!;
       if (counts[id & mask] === 0) emptied.push(id);
-      const after = this.#firstLevel(this.#rows.first(columns, row, hash));
+      const after = this.#firstEntry(this.#rows.first(columns, row, hash));
       if (before === after) continue;
-      moves.add(before, id, -1);
-      moves.add(after, id, 1);
+      // Each iteration's own entry: it may look different where values that differ are equal.
+      if (before !== none) moves.add(this.#levelOf(before), before, -1);
+      if (after !== none) moves.add(this.#levelOf(after), after, 1);
     }
     for (const [at, { ids, weights }] of moves.byLevel) moved(at, this.#batch(ids, weights));
     for (const id of emptied) this.#dropEmpty(id);
   }
 
-  #firstLevel(head: number): number {
-    let first = never;
+  /** The entry of the first iteration that derives the row, or -1. */
+  #firstEntry(head: number): number {
+    let first = none;
     for (let id = head; id >= 0; id = this.#rows.next(id)) {
       if (this.#doubles(id, 1)[id & mask]! <= 0) continue;
-      first = Math.min(first, this.#doubles(id, 0)[id & mask]!);
+      if (first === none || this.#levelOf(id) < this.#levelOf(first)) first = id;
     }
     return first;
+  }
+
+  #levelOf(id: number): number {
+    return this.#doubles(id, 0)[id & mask]!;
   }
 
   #entryOf(delta: Batch, row: number, level: number, hash: number): number {
     const head = this.#rows.first(delta.columns, row, hash);
     for (let id = head; id >= 0; id = this.#rows.next(id)) {
-      if (this.#doubles(id, 0)[id & mask] === level) return id;
+      if (this.#levelOf(id) === level) return id;
     }
     const id = this.#table.insert(delta, row, 1);
     this.#doubles(id, 0, 'write')[id & mask] = level;
@@ -112,7 +118,6 @@ class Moves {
   readonly byLevel = new Map<number, { readonly ids: number[]; readonly weights: number[] }>();
 
   add(level: number, id: number, weight: number): void {
-    if (level === never) return;
     const list = this.byLevel.get(level) ?? { ids: [], weights: [] };
     list.ids.push(id);
     list.weights.push(weight);

@@ -14,18 +14,40 @@ export interface WindowValues {
   readonly errors?: ReadonlyMap<number, MillraceError>;
 }
 
-/** The functions that are no aggregates; `undefined` for those that are. */
+/**
+ * True when a change at some place of a partition leaves alone the values of all rows before it,
+ * but for the one next to it, and a value needs no more of them than the row before its own.
+ */
+export function looksForward({ functionId, args }: WindowCall): boolean {
+  const isRank = ['row_number', 'rank', 'dense_rank'].includes(functionId);
+  return isRank || ((functionId === 'lag' || functionId === 'lead') && args[1] === undefined);
+}
+
+/**
+ * The functions that are no aggregates; `undefined` for those that are. `column`: of the table, the
+ * call's last values.
+ */
 export function windowFunction(
   call: WindowCall,
   type: SqlType,
+  column: number,
 ): ((partition: Partition) => WindowValues) | undefined {
   switch (call.functionId) {
     case 'row_number':
-      return ranked(type, (_, place) => BigInt(place + 1));
+      return ranked(type, ({ rowsBefore }, place) => BigInt(rowsBefore + place + 1));
     case 'rank':
-      return ranked(type, (partition, place) => BigInt(partition.peersFrom(place) + 1));
+      return ranked(type, (partition, place) => {
+        const { rowsBefore } = partition;
+        const from = partition.peersFrom(place);
+        if (rowsBefore > 0 && from === 0) return partition.storedAtFirst(column);
+        return BigInt(rowsBefore + from + 1);
+      });
     case 'dense_rank':
-      return ranked(type, ({ peerGroup }, place) => BigInt(peerGroup[place]! + 1));
+      return ranked(type, (partition, place) => {
+        const group = BigInt(partition.peerGroup[place]!);
+        const isEnd = partition.rowsBefore > 0;
+        return group + (isEnd ? (partition.storedAtFirst(column) as bigint) : 1n);
+      });
     case 'percent_rank':
       return ranked(type, (partition, place) =>
         partition.rowCount === 1 ? 0 : partition.peersFrom(place) / (partition.rowCount - 1),

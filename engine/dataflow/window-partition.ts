@@ -1,5 +1,7 @@
 import { limits } from '../../platform/limits.ts';
 import type { Column } from '../../sql/columns/batch.ts';
+import { valueAt } from '../../sql/columns/read.ts';
+import type { SqlValue } from '../../sql/columns/types.ts';
 import type { SortKey } from '../../sql/plan/physical.ts';
 import { gatherStored } from './gather-stored.ts';
 import type { OrderPart } from './ordering.ts';
@@ -10,11 +12,15 @@ const mask = limits.chunkRows - 1;
 /**
  * The rows of one partition in order, for the time of one evaluation. Rows are known by their
  * places, from 0; rows that the ORDER BY does not tell apart are peers and form a peer group.
+ *
+ * It may be the end of a partition, behind `rowsBefore` rows: then its first row is one whose stored
+ * values hold, and peers of it that lie before are not seen.
  */
 export class Partition {
   /** Row ids by place. */
   readonly ids: Int32Array;
   readonly orderBy: readonly SortKey[];
+  readonly rowsBefore: number;
   /** Number of the peer group, by place. */
   readonly peerGroup: Int32Array;
   /** Place of each peer group's first row; then the number of rows. */
@@ -28,7 +34,9 @@ export class Partition {
     ids: Int32Array,
     orderBy: readonly SortKey[],
     keys: readonly OrderPart[],
+    rowsBefore = 0,
   ) {
+    this.rowsBefore = rowsBefore;
     this.#table = table;
     this.ids = ids;
     this.orderBy = orderBy;
@@ -52,6 +60,12 @@ export class Partition {
 
   peersTo(place: number): number {
     return this.peerStarts[this.peerGroup[place]! + 1]!;
+  }
+
+  /** What a call gave the first row, in a column of the table, before this evaluation. */
+  storedAtFirst(column: number): SqlValue {
+    const id = this.ids[0]!;
+    return valueAt(this.#table.chunk(id).columns[column]!, id & mask);
   }
 
   /** A column of the rows, by place. */

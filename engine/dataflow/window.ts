@@ -16,7 +16,7 @@ import { OrderedRows } from './ordered-rows.ts';
 import { orderParts } from './ordering.ts';
 import type { StateTable } from './table.ts';
 import { WindowAggregate } from './window-aggregates.ts';
-import { type WindowValues, windowFunction } from './window-functions.ts';
+import { looksForward, type WindowValues, windowFunction } from './window-functions.ts';
 import { Partition } from './window-partition.ts';
 
 const mask = limits.chunkRows - 1;
@@ -28,8 +28,9 @@ const errorField: Field = { name: 'error', type: { kind: 'text' }, nullable: tru
  *   d(f(A)) = f(A + dA) - f(A), for the partitions that occur in dA
  *
  * Each partition's rows are kept in order with what the functions last gave them. A touched
- * partition is evaluated anew; a row goes out again only where a value has changed. Copies of a row
- * are rows of their own here, since row_number tells them apart.
+ * partition is evaluated anew, from the first change on where the functions allow that; a row goes
+ * out again only where a value has changed. Copies of a row are rows of their own here, since
+ * row_number tells them apart.
  *
  * State columns: the input's, one per call, and the error of a row that has one.
  */
@@ -42,7 +43,10 @@ export class WindowOperator implements Operator {
   readonly #keys;
   readonly #calls: readonly ((partition: Partition) => WindowValues)[];
   readonly #equal;
-  readonly #touched = new Set<number>();
+  /** Groups touched in this step, each with the first place at which its rows changed. */
+  readonly #touched = new Map<number, number>();
+  /** What lies before the first change of a partition need not be evaluated. */
+  readonly #looksForward: boolean;
   /** By row id: its values are those that went out. */
   #isOut = new Uint8Array(1024);
   #changes: Batch[] = [];
@@ -58,9 +62,10 @@ export class WindowOperator implements Operator {
     this.#rows = new OrderedRows({ ...node, fields, extra });
     this.#keys = orderParts(fields, node.orderBy, false);
     this.#equal = extra.map(({ type }) => cellsEqual(type, 'exact'));
+    this.#looksForward = node.calls.every(looksForward);
     this.#calls = node.calls.map((call, index) => {
       const { type } = results[index]!;
-      const named = windowFunction(call, type);
+      const named = windowFunction(call, type, fields.length + index);
       if (named !== undefined) return named;
       const aggregate = new WindowAggregate(call, fields, type);
       return (partition: Partition) => aggregate.evaluate(partition);
@@ -75,7 +80,7 @@ export class WindowOperator implements Operator {
       else this.#insert(delta);
     }
     if (this.#loading.isSet || this.#touched.size === 0) return noBatches;
-    for (const group of this.#touched) this.#evaluate(group);
+    for (const [group, place] of this.#touched) this.#evaluate(group, place);
     this.#touched.clear();
     const changes = this.#changes;
     this.#changes = [];
@@ -97,8 +102,8 @@ export class WindowOperator implements Operator {
         const id = this.#rows.insert(prepared, row, 1, this.#rows.find(prepared, row));
         this.#reserve(id + 1);
         this.#isOut[id] = 0;
+        this.#touch(prepared.groups[row]!, id);
       }
-      this.#touched.add(prepared.groups[row]!);
       this.#rows.release(prepared, row);
     }
   }
@@ -107,10 +112,10 @@ export class WindowOperator implements Operator {
     const prepared = this.#rows.prepare(delta);
     const gone: number[] = [];
     for (let row = 0; row < delta.rowCount; row++) {
-      this.#touched.add(prepared.groups[row]!);
       for (let copy = delta.weights[row]!; copy < 0; copy++) {
         const id = this.#rows.find(prepared, row);
         assert(id >= 0, 'only rows that are there are taken away');
+        this.#touch(prepared.groups[row]!, id);
         this.#rows.remove(id);
         if (this.#isOut[id] === 1) gone.push(id);
       }
@@ -120,21 +125,39 @@ export class WindowOperator implements Operator {
     this.#give(Int32Array.from(gone), -1);
   }
 
-  #evaluate(group: number): void {
+  /** A row of the group came or is about to go. */
+  #touch(group: number, id: number): void {
+    const first = this.#touched.get(group);
+    if (first === 0) return;
+    // While whole relations go in, every partition is new, or nearly.
+    const isKnown = this.#looksForward && !this.#loading.isSet;
+    const place = isKnown ? this.#rows.order.place(group, id) : 0;
+    this.#touched.set(group, Math.min(first ?? place, place));
+  }
+
+  /** `firstChange`: the rows of the group before this place are those that they were. */
+  #evaluate(group: number, firstChange: number): void {
     const { order, table } = this.#rows;
-    const ids = new Int32Array(order.total(group));
+    // The row before the first change may have another lead. It in turn needs the one before it,
+    // whose own values hold.
+    const from = Math.max(0, firstChange - 2);
+    const ids = new Int32Array(Math.max(0, order.total(group) - from));
     let count = 0;
-    order.walk(group, (id) => {
-      ids[count++] = id;
-      return true;
-    });
+    order.walk(
+      group,
+      (id) => {
+        ids[count++] = id;
+        return true;
+      },
+      from,
+    );
     if (count === 0) return;
-    const partition = new Partition(table, ids, this.#node.orderBy, this.#keys);
+    const partition = new Partition(table, ids, this.#node.orderBy, this.#keys, from);
     const values = this.#calls.map((call) => call(partition));
     const columns = [...values.map(({ column }) => column), errorsOf(values, count)];
     const places = new Int32Array(count);
     let changes = 0;
-    for (let place = 0; place < count; place++) {
+    for (let place = from > 0 ? 1 : 0; place < count; place++) {
       if (!this.#isSame(ids[place]!, place, columns)) places[changes++] = place;
     }
     const changed = Int32Array.from(places.subarray(0, changes), (place) => ids[place]!);

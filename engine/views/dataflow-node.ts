@@ -78,7 +78,8 @@ export abstract class DataflowNode implements RelationNode {
     this.clear();
     this.delta = noBatches;
     const { kind, name } = this.relation;
-    this.#logger.log('warn', `${kind} "${name}" stopped`, { reason: failure.message });
+    const level = failure.code === 'INTERNAL' ? 'error' : 'warn';
+    this.#logger.log(level, `${kind} "${name}" stopped`, { reason: failure.message });
   }
 
   /** State of the operators and of the result. */
@@ -142,13 +143,18 @@ export abstract class DataflowNode implements RelationNode {
     ];
   }
 
-  #run(): void {
+  /** Does something of this node's alone: what it throws stops the node. */
+  contain(action: () => void): void {
     if (this.failure !== undefined) return;
     try {
-      this.take(this.#dataflow.root.step());
+      action();
     } catch (error) {
       this.stop(contained(error, this.relation));
     }
+  }
+
+  #run(): void {
+    this.contain(() => this.take(this.#dataflow.root.step()));
   }
 }
 

@@ -90,7 +90,10 @@ export class SinkNode extends DataflowNode {
 
   /** The step that moved the inputs from `before` to `after` is over: its output, if it has any. */
   emit(before: Cut, after: Cut): void {
-    if (this.failure !== undefined) return;
+    this.contain(() => this.#emit(before, after));
+  }
+
+  #emit(before: Cut, after: Cut): void {
     let origin = { sink: this.relation.id, before, after };
     let firstPart = 0;
     if (this.written !== undefined) {

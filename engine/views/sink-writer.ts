@@ -36,6 +36,8 @@ export class SinkWriter {
   readonly #options: Options;
   /** Of each sink that has something to write, when all of it is written. */
   readonly #lanes = new Map<SinkNode, Promise<void>>();
+  /** Who is to be told when the disk does not take a part. */
+  readonly #onRefusal = new Set<(isWritten: false) => void>();
   readonly #closing: Promise<void>;
   #close: () => void = () => undefined;
   #isClosed = false;
@@ -51,7 +53,13 @@ export class SinkWriter {
   attach(node: SinkNode): void {
     node.onOutput = (output) => {
       const before = this.#lanes.get(node) ?? Promise.resolve();
-      const lane = before.then(() => this.#writeAll(node, output));
+      const lane = before
+        .then(() => this.#writeAll(node, output))
+        .catch((error) =>
+          node.contain(() => {
+            throw error;
+          }),
+        );
       this.#lanes.set(node, lane);
       void lane.then(() => {
         if (this.#lanes.get(node) === lane) this.#lanes.delete(node);
@@ -61,11 +69,22 @@ export class SinkWriter {
 
   /**
    * Resolves when everything given out so far is durable, but for what stopped sinks lost; `false`
-   * when part of it was given up.
+   * when part of it was given up, or the disk does not take it now: what frees the disk may wait
+   * for the answer.
    */
   async flushed(): Promise<boolean> {
-    await Promise.all(this.#lanes.values());
-    return !this.#hasGivenUp;
+    if ([...this.#lanes.keys()].some((node) => node.waiting !== undefined)) return false;
+    const all = Promise.all(this.#lanes.values()).then(() => !this.#hasGivenUp);
+    let refuse: (isWritten: false) => void = () => undefined;
+    const refusal = new Promise<false>((resolve) => {
+      refuse = resolve;
+    });
+    this.#onRefusal.add(refuse);
+    try {
+      return await Promise.race([all, refusal]);
+    } finally {
+      this.#onRefusal.delete(refuse);
+    }
   }
 
   /** From now on nothing is tried again: the next start writes what is not written then. */
@@ -111,6 +130,7 @@ export class SinkWriter {
         logger.log('warn', `sink "${name}" waits`, { reason: message });
       }
       node.waiting = reason;
+      for (const refuse of this.#onRefusal) refuse(false);
       if (!this.#isClosed) await Promise.race([sleep(clock, retryMs), this.#closing]);
       return false;
     }
