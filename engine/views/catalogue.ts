@@ -188,11 +188,12 @@ export class Catalogue implements Catalog {
     return [...topics];
   }
 
-  /** Throws CORRUPTION when the state of one of the relations is lost. */
+  /** Throws CORRUPTION when the state of one of the relations is lost, or why one stopped. */
   checkReadable(ids: readonly number[]): void {
     for (const id of ids) {
       const node = this.node(id);
       if (node instanceof LostNode) node.snapshot();
+      if (node?.failure !== undefined) throw node.failure;
       this.checkReadable(this.views.get(id)?.dependsOn ?? []);
     }
   }

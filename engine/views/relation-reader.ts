@@ -138,7 +138,12 @@ export class RelationReader {
 
   /** First a snapshot of the inputs, then what steps changed meanwhile. */
   async #fillView(node: DataflowNode, onProgress: OnProgress, publish: () => void) {
-    const { steps, clock } = this.#options;
+    const { steps, clock, catalogue } = this.#options;
+    const failure = node.inputIds.flatMap((id) => catalogue.node(id)?.failure ?? [])[0];
+    if (failure !== undefined) {
+      node.stop(failure);
+      return publish();
+    }
     const slices = new Slices(clock);
     const missed: ReadonlyMap<number, readonly Batch[]>[] = [];
     const contents = this.pinned(node.inputIds, undefined, onProgress);

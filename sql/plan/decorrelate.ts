@@ -225,20 +225,16 @@ class Unnesting {
       args: call.args.map((arg) => this.#bound(arg, input.terms)),
     }));
     const plan = flatMapNode(input.plan, calls, node.hasOrdinality);
-    const made = input.plan.fields.length;
-    const order = [
-      ...Array.from({ length: width }, (_, index) => index),
-      ...Array.from({ length: node.fields.length - width }, (_, index) => made + index),
-      ...input.terms.map(({ column }) => column),
-    ];
+    const terms = input.terms.map(({ column }) => column);
+    const order = behindTerms(width, node.fields.length, terms, input.plan.fields.length);
     return { plan: projected(plan, order), terms: moved(input.terms, node.fields.length) };
   }
 
   #join(node: JoinNode): Unnested {
     const { left, right } = this.#aligned(this.unnest(node.left), this.unnest(node.right), 'inner');
     const from = left.terms.length > 0 ? left : right;
-    const side = left.terms.length > 0 ? ('left' as const) : ('right' as const);
-    const outputs = [...node.outputs, ...from.terms.map(({ column }) => ({ side, column }))];
+    const more = termOutputs(left.terms.length > 0 ? 'left' : 'right', from);
+    const outputs = [...node.outputs, ...more];
     const keys = withTermKeys(node, left, right);
     const plan = joinNode(
       left.plan,
@@ -263,17 +259,7 @@ class Unnesting {
       left = this.#complete(left);
       if (right.terms.length > 0) right = this.#complete(right);
     }
-    const plan = outerJoinNode({
-      ...node,
-      ...withTermKeys(node, left, right),
-      left: left.plan,
-      right: right.plan,
-      outputs: [
-        ...node.outputs,
-        ...left.terms.map(({ column }) => ({ side: 'left' as const, column })),
-      ],
-      ...(residual === undefined ? {} : { residual: this.#residual(node, residual, left) }),
-    });
+    const plan = this.#outerJoin(node, left, right, termOutputs('left', left));
     return { plan, terms: moved(left.terms, node.outputs.length) };
   }
 
@@ -281,21 +267,9 @@ class Unnesting {
   #fullJoin(node: OuterJoinNode): Unnested {
     const left = this.#complete(this.unnest(node.left));
     const right = this.#complete(this.unnest(node.right));
-    const { residual } = node;
-    const width = node.outputs.length;
-    const joined = outerJoinNode({
-      ...node,
-      ...withTermKeys(node, left, right),
-      left: left.plan,
-      right: right.plan,
-      outputs: [
-        ...node.outputs,
-        ...left.terms.map(({ column }) => ({ side: 'left' as const, column })),
-        ...right.terms.map(({ column }) => ({ side: 'right' as const, column })),
-      ],
-      ...(residual === undefined ? {} : { residual: this.#residual(node, residual, left) }),
-    });
-    const terms = moved(left.terms, width);
+    const both = [...termOutputs('left', left), ...termOutputs('right', right)];
+    const joined = this.#outerJoin(node, left, right, both);
+    const terms = moved(left.terms, node.outputs.length);
     const outputs = [
       ...node.fields.map(({ type }, index) => columnExpr(index, type)),
       ...terms.map(({ expr: { type }, column }): Expr => {
@@ -304,6 +278,24 @@ class Unnesting {
       }),
     ];
     return { plan: mapNode(joined, names(node, terms), outputs), terms };
+  }
+
+  /** The join of two sides that may have become wider, with more outputs behind its own. */
+  #outerJoin(
+    node: OuterJoinNode,
+    left: Unnested,
+    right: Unnested,
+    more: OuterJoinNode['outputs'],
+  ): OuterJoinNode {
+    const { residual } = node;
+    return outerJoinNode({
+      ...node,
+      ...withTermKeys(node, left, right),
+      left: left.plan,
+      right: right.plan,
+      outputs: [...node.outputs, ...more],
+      ...(residual === undefined ? {} : { residual: this.#residual(node, residual, left) }),
+    });
   }
 
   /** The residual condition of a join whose left side became wider. */
@@ -596,6 +588,11 @@ function behindTerms(
 ): number[] {
   const own = Array.from({ length: count - width }, (_, index) => inputWidth + index);
   return [...Array(width).keys(), ...own, ...terms];
+}
+
+/** The terms of one side as outputs of a join. */
+function termOutputs(side: 'left' | 'right', { terms }: Unnested): OuterJoinNode['outputs'] {
+  return terms.map(({ column }) => ({ side, column }));
 }
 
 /** The keys of a join and, if both sides have them, their terms. */

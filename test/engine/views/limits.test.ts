@@ -61,6 +61,32 @@ test('the state of a recursion, and that of a view being filled, count', async (
   expect(String(await engine.run('DESCRIBE copy'))).toContain('stopped');
 });
 
+test('what reads a stopped view is refused, and stops with it at a start', async () => {
+  await engine.run(
+    'CREATE TABLE t (a int); INSERT INTO t SELECT n FROM generate_series(1, 5000) g(n)',
+  );
+  await engine.run(`CREATE MATERIALIZED VIEW v WITH (state_budget = '3MB') AS SELECT a FROM t;
+    CREATE MATERIALIZED VIEW above AS SELECT count(*) AS n FROM v;
+    CREATE TOPIC out WITH (queues = 1); CREATE SINK s FROM above INTO out WITH (format = 'changelog');
+    CREATE MATERIALIZED VIEW beside AS SELECT count(*) AS n FROM t`);
+  await engine.run('INSERT INTO t SELECT n FROM generate_series(1, 65000) g(n)');
+  await engine.run('INSERT INTO t SELECT n FROM generate_series(65001, 250000) g(n)');
+  await engine.checkpointed();
+  const refused = async (text: string) =>
+    expect(engine.run(text), text).rejects.toMatchObject({ sqlState: '53200' });
+  for (const start of ['no', 'again', 'from the log']) {
+    await refused('SELECT * FROM v');
+    await refused('SELECT * FROM above');
+    await refused('CREATE MATERIALIZED VIEW over AS SELECT a FROM v');
+    await refused("CREATE SINK over FROM v INTO out WITH (format = 'changelog')");
+    expect(await engine.run('SELECT n FROM beside'), start).toEqual([['255000']]);
+    if (start === 'from the log') break;
+    engine = await engine.restart((kv, state) => {
+      if (start === 'again') kv.destroy(state);
+    });
+  }
+});
+
 test('a join by inequality keeps what matches alone, and has a bound', async () => {
   await engine.run(`CREATE TABLE l (a int PRIMARY KEY); CREATE TABLE r (b int PRIMARY KEY)`);
   const less = 'SELECT a, b FROM l JOIN r ON a < b';
