@@ -200,7 +200,7 @@ test(`append, compact, move, restart, crash and lose the index against a model (
     expect(findings.filter(isDamage)).toEqual([]);
   };
   await fc.assert(fc.asyncProperty(actions, fc.integer(), run), { seed, numRuns: 25 });
-  expect(removed).toBeGreaterThan(1000);
+  expect(removed).toBeGreaterThan(200);
 }, 180_000);
 
 describe('one pass', () => {
@@ -298,6 +298,37 @@ describe('one pass', () => {
     const { fs, kv, clock } = world;
     const { findings } = await verifyLog({ fs, kv, clock, directory: '/data', dataDirectories });
     expect(findings.filter(isDamage)).toEqual([]);
+  });
+
+  test('waits with a tombstone for an older message in a segment that takes writes', async () => {
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const store = await open(world);
+    const model = new Model();
+    const send = async (topicId: number, key: number, isTombstone: boolean) => {
+      const drafts = [{ key, isTombstone, id: model.nextId++ }];
+      model.sent.push(...(await sendKeyed(store, topicId, 0, drafts, random)));
+      world.clock.advance(10);
+    };
+    await store.moveQueues(2, [0], 1);
+    await send(2, 1, false);
+    await store.moveQueues(2, [0], 0);
+    await send(2, 1, true);
+    for (let i = 0; i < 200; i++) await send(3, 1, false);
+    await settle();
+    const noRoll = { ...rules(), segmentAgeMs: Infinity };
+    for (let pass = 0; pass < 4; pass++) await store.retain(noRoll);
+    expect(await presentIds(store, 2, 0)).toEqual(
+      new Map([
+        [0, 1],
+        [1, 2],
+      ]),
+    );
+    await model.check(store, 2);
+    // Once that segment has ended the message goes, then the tombstone.
+    await retainAll(world, store, 4);
+    expect((await presentIds(store, 2, 0)).size).toBe(0);
+    await store.close();
   });
 
   test('lets young messages stay, and older ones of their keys go', async () => {
