@@ -9,6 +9,8 @@ export const limits = {
   /** One entry of the commit log, a whole batch; bounds the buffers of every reader. */
   entryBytesMax: 32 * 1024 * 1024,
   entryMessagesMax: 65_536,
+  /** Of packed messages: the fields of their envelope, which each of them gets when unpacked. */
+  packedSharedBytesMax: 4096,
   /** A gRPC request: the largest entry and some framing. */
   grpcMessageBytesMax: 33 * 1024 * 1024,
   /** Default size of one segment file of the commit log. */

@@ -20,6 +20,7 @@ export function packedParts(request: Buffer, envelope: ScannedMessage): PackedPa
   checkEnvelope(envelope);
   const { bodyStart, bodyEnd, messageId } = envelope;
   const records = new PackedReader(request, bodyStart, bodyEnd);
+  checkUnpackedBytes(envelope, records.count);
   if (records.count === 0 || records.count > limits.entryMessagesMax) {
     throw new MillraceError(
       'MALFORMED',
@@ -101,6 +102,20 @@ function checkEnvelope(envelope: ScannedMessage): void {
   if (envelope.isTransaction || envelope.deliverAtMs !== undefined) {
     throw unfitForPacking('delayed and transactional messages wait each for itself');
   }
+}
+
+/** Each record gets a copy of what they share when they are made ordinary messages. */
+function checkUnpackedBytes(envelope: ScannedMessage, count: number): void {
+  const { systemStart, systemEnd, topicStart, topicEnd, bodyBytes } = envelope;
+  const sharedBytes = systemEnd - systemStart + topicEnd - topicStart;
+  if (sharedBytes > limits.packedSharedBytesMax) {
+    throw unfitForPacking(`they share more than ${limits.packedSharedBytesMax} bytes of fields`);
+  }
+  if (count * sharedBytes + bodyBytes <= limits.entryBytesMax) return;
+  throw new MillraceError(
+    'MESSAGE_TOO_LARGE',
+    `packed messages are at most ${limits.entryBytesMax} bytes when they are unpacked`,
+  );
 }
 
 /** The request with some of its packed messages, which keep their numbers. */

@@ -23,11 +23,14 @@ export const methodRights: Readonly<Record<string, RightsOf>> = {
     return [{ kind: 'topic', name: names.topic(topic), actions: ['publish', 'subscribe'] }];
   },
   SendMessage: (request, names) =>
-    [...new Set(scanSendRequest(request).map(({ topic }) => topic))].map((topic) => ({
-      kind: 'topic',
-      name: names.topic({ name: topic }),
-      actions: publish,
-    })),
+    [
+      // Each under the name that it is published under: its own namespace counts, too.
+      ...new Set(
+        scanSendRequest(request).map(({ topic, topicNamespace }) =>
+          names.topic({ name: topic, resource_namespace: topicNamespace }),
+        ),
+      ),
+    ].map((name) => topicRight(name, publish)),
   RecallMessage: ofTopic('RecallMessageRequest', publish),
   EndTransaction: ofTopic('EndTransactionRequest', publish),
   QueryAssignment: ofBoth('QueryAssignmentRequest'),

@@ -24,7 +24,7 @@ export class WireReader {
   next(): boolean {
     if (this.at >= this.end) return false;
     this.tagStart = this.at;
-    const tag = this.varint();
+    const tag = this.#uint32();
     this.field = Math.floor(tag / 8);
     this.wireType = tag % 8;
     if (this.field === 0) throw malformed();
@@ -37,7 +37,7 @@ export class WireReader {
         this.#skip(8);
         break;
       case 2: {
-        const length = this.varint();
+        const length = this.#uint32();
         this.start = this.at;
         this.#skip(length);
         break;
@@ -73,6 +73,17 @@ export class WireReader {
       factor *= 128;
     }
     throw malformed();
+  }
+
+  /**
+   * A tag or a length: five bytes at most, as every reader of the log has it
+   * (engine/formats/protobuf.ts). Longer ones would be acknowledged, and nobody could read them.
+   */
+  #uint32(): number {
+    const start = this.at;
+    const value = this.varint();
+    if (this.at - start > 5 || value > 0xffffffff) throw malformed();
+    return value;
   }
 
   #skip(length: number): void {
