@@ -140,6 +140,8 @@ export interface RelationCreated {
    * (formats/keyed-rows.ts); then the topic is compacted.
    */
   readonly keyColumns?: readonly number[];
+  /** Topic that it writes into (sinks). */
+  readonly targetTopicId?: number;
   /** CREATE OR REPLACE: the relation that goes in the same moment. */
   readonly replaces?: number;
   /** Where the topics began that it reads as sources: what had expired by then it never saw. */

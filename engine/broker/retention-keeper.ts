@@ -50,6 +50,8 @@ interface TopicUse {
   /** That it reads or owns, if it does. */
   readonly topicId: number | undefined;
   readonly owns: boolean;
+  /** That it writes into, if it does. */
+  readonly targetTopicId: number | undefined;
   readonly keyColumns: readonly number[] | undefined;
 }
 
@@ -69,6 +71,8 @@ const nothingDone: RetentionReport = {
  *
  * - what lies at or past the frontier of one of the last two flushed checkpoints, and everything
  *   that any relation reads as long as some relation is not in both of them;
+ * - what sinks wrote, when no checkpoint could be flushed: by its last output a sink knows how far
+ *   it came beyond the checkpoint before;
  * - what a query, or a relation in the making, reads now;
  * - the system topic, which keeps everything.
  *
@@ -82,6 +86,8 @@ export class RetentionKeeper {
   readonly #dropped = new Set<number>();
   /** The last two, newest first. */
   #checkpoints: readonly ConsumedInput[] = [];
+  /** The newest one was flushed in this pass. */
+  #isFresh = false;
   #timer: Timer | undefined;
   #pass: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -121,6 +127,7 @@ export class RetentionKeeper {
     if (!hasLimits && this.#dropped.size === 0) return nothingDone;
     if (hasLimits && this.#relations.size > 0) {
       const consumed = await readers.flushCheckpoint();
+      this.#isFresh = consumed !== undefined;
       if (consumed !== undefined) this.#checkpoints = [consumed, ...this.#checkpoints].slice(0, 2);
     }
     return store.retain(this.#rules());
@@ -200,8 +207,9 @@ export class RetentionKeeper {
     for (const held of this.#options.readers.held) {
       if (held.topicId === topicId && held.queueId === queueId) floor = Math.min(floor, held.from);
     }
-    const isRead = [...this.#relations.values()].some((relation) => relation.topicId === topicId);
-    if (!isRead) return floor;
+    const relations = [...this.#relations.values()];
+    if (!this.#isFresh && relations.some((one) => one.targetTopicId === topicId)) return 0;
+    if (!relations.some((one) => one.topicId === topicId)) return floor;
     if (this.#checkpoints.length < 2) return 0;
     for (const { frontier, relations } of this.#checkpoints) {
       if ([...this.#relations.keys()].some((id) => !relations.has(id))) return 0;
@@ -216,9 +224,10 @@ export class RetentionKeeper {
         this.#dropped.add(record.topicId);
         return;
       case 'relation-created': {
-        const { relationId, topicId, ownsTopic = false, replaces, keyColumns } = record;
+        const { relationId, topicId, ownsTopic = false, replaces } = record;
+        const { keyColumns, targetTopicId } = record;
         if (replaces !== undefined) this.#relations.delete(replaces);
-        this.#relations.set(relationId, { topicId, owns: ownsTopic, keyColumns });
+        this.#relations.set(relationId, { topicId, owns: ownsTopic, keyColumns, targetTopicId });
         return;
       }
       case 'relation-dropped':

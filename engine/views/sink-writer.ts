@@ -73,7 +73,7 @@ export class SinkWriter {
    * for the answer.
    */
   async flushed(): Promise<boolean> {
-    if ([...this.#lanes.keys()].some((node) => node.waiting !== undefined)) return false;
+    if (this.#isWaiting) return false;
     const all = Promise.all(this.#lanes.values()).then(() => !this.#hasGivenUp);
     let refuse: (isWritten: false) => void = () => undefined;
     const refusal = new Promise<false>((resolve) => {
@@ -85,6 +85,14 @@ export class SinkWriter {
     } finally {
       this.#onRefusal.delete(refuse);
     }
+  }
+
+  /** A stop waits for the last tries. */
+  get #isWaiting(): boolean {
+    if (this.#isClosed) return false;
+    return [...this.#lanes.keys()].some(
+      (node) => node.waiting !== undefined && !this.#isPointless(node),
+    );
   }
 
   /** From now on nothing is tried again: the next start writes what is not written then. */

@@ -292,11 +292,11 @@ export class Statements {
     const { catalogue } = this.#engine;
     const name = newName(catalogue, node.name, node.ifNotExists, context);
     if (name === undefined) return answer.done('CREATE SINK');
-    const { dependsOn } = defineSink(context, catalogue, node);
+    const { dependsOn, target } = defineSink(context, catalogue, node);
     catalogue.checkReadable(dependsOn);
     const reads = catalogue.sourceTopics(dependsOn);
     const sql = script.slice(node.span.start, node.span.end);
-    return this.#adopt({ name, sql }, reads, 'CREATE SINK', answer);
+    return this.#adopt({ name, sql, targetTopicId: target.topicId }, reads, 'CREATE SINK', answer);
   }
 
   async #createIndex(
@@ -343,6 +343,7 @@ export class Statements {
       sql: string;
       topicId?: number;
       ownsTopic?: boolean;
+      targetTopicId?: number;
       keyColumns?: readonly number[];
       replaces?: number;
     },

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { MillraceError } from '../../../platform/errors.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
-import { type Engine, openEngine } from './harness.ts';
+import { type Engine, openEngine, openEngineInMemory } from './harness.ts';
 
 let engine: Engine;
 afterEach(() => engine.close());
@@ -10,8 +10,8 @@ const order = (id: number, item: string, price: number) => JSON.stringify({ id, 
 const asMessages = `CREATE SOURCE seen (op text, item text, total numeric, "offset" bigint METADATA)
   WITH (topic = 'out')`;
 
-async function open(): Promise<void> {
-  engine = await openEngine();
+async function open(opened = openEngine): Promise<void> {
+  engine = await opened();
   await engine.run(`CREATE TOPIC orders WITH (queues = 2); CREATE TOPIC out WITH (queues = 1);
     CREATE SOURCE orders (id bigint, item text, price numeric) WITH (topic = 'orders')`);
 }
@@ -260,6 +260,63 @@ test('a sink goes on when the disk does', async () => {
     (rows) => rows.length === 1,
   );
   expect(copies).toEqual([['1']]);
+});
+
+test('while a sink waits, retention goes on with the checkpoint before, and budgets hold', async () => {
+  await open();
+  await engine.run(`CREATE SINK ids AS SELECT id FROM orders INTO TOPIC out;
+    CREATE MATERIALIZED VIEW small WITH (state_budget = '300kB') AS SELECT id, item FROM orders`);
+  await engine.publish('orders', [order(1, 'x', 1)]);
+  expect(await engine.sql.flushCheckpoint()).toBeDefined();
+  const disk = failing('DISK_FULL');
+  // One that is under way when the sink begins to wait, and one that is asked for later.
+  await engine.publish('orders', [order(2, 'x', 1)]);
+  await engine.run('SELECT 1');
+  expect(await engine.sql.flushCheckpoint()).toBeUndefined();
+  await settled(
+    () => engine.run('DESCRIBE ids'),
+    (rows) => String(rows).includes('the disk does not want it'),
+  );
+  expect(await engine.sql.flushCheckpoint()).toBeUndefined();
+  await engine.run('ALTER TOPIC out SET (retention_ms = 1)');
+  await engine.keeper.run();
+  // Checkpoints cannot be written, but what they look after goes on.
+  const wide = Array.from({ length: 3000 }, (_, id) => order(id, 'x'.repeat(200), 1));
+  await engine.publish('orders', wide);
+  await engine.run('SELECT 1');
+  expect(await engine.sql.flushCheckpoint()).toBeUndefined();
+  expect(String(await engine.run('DESCRIBE small'))).toContain('stopped');
+  disk.isOn = false;
+  const checkpoint = await settled(
+    async () => {
+      engine.fireTimers();
+      return [[String((await engine.sql.flushCheckpoint()) !== undefined)]];
+    },
+    ([row]) => row![0] === 'true',
+  );
+  expect(checkpoint).toEqual([['true']]);
+});
+
+test('what a sink wrote does not expire while no checkpoint says how far it came', async () => {
+  await open(() => openEngineInMemory(8192));
+  await engine.run(`ALTER TOPIC out SET (retention_bytes = 1000);
+    CREATE SINK ids AS SELECT id FROM orders INTO TOPIC out`);
+  const begins = async () => {
+    const { topicId } = engine.topics.get('out');
+    return engine.store.range(topicId, 0);
+  };
+  for (let id = 1; id <= 100; id++) await engine.publish('orders', [order(id, 'x'.repeat(99), 1)]);
+  await settled(
+    async () => [[String((await begins()).maxOffset)]],
+    ([row]) => row![0] === '100',
+  );
+  engine.failWrites(2);
+  await engine.keeper.run();
+  expect(engine.writesToFail()).toBe(1);
+  expect((await begins()).minOffset).toBe(0);
+  engine.failWrites(0);
+  await engine.keeper.run();
+  expect((await begins()).minOffset).toBeGreaterThan(0);
 });
 
 test('a sink above a view that is over its budget stops with it', async () => {
