@@ -213,9 +213,15 @@ export class LogStore implements Store {
   }
 
   async #retain(rules: RetentionRules): Promise<RetentionReport> {
-    const report = await this.#retention.run(rules);
-    if (report.cleanedSegments > 0) for (const listener of this.#replacedListeners) listener();
-    return report;
+    let isReplacing = false;
+    try {
+      return await this.#retention.run(rules, () => {
+        isReplacing = true;
+      });
+    } finally {
+      // Also of a pass that failed: it may have replaced some.
+      if (isReplacing) for (const listener of this.#replacedListeners) listener();
+    }
   }
 
   onSegmentsReplaced(listener: () => void): () => void {

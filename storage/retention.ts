@@ -25,7 +25,8 @@ export interface RetentionOptions {
  * A pass plans which offsets expire and then publishes the queues' new first offsets, some queues
  * at a time, each in the turn of the event loop in which it looks once more whether somebody holds
  * what is below. Index rows are deleted then. Segments are written anew only when the first offsets
- * are durable, and how far queues are compacted. After a crash in between the next pass comes to the same decision, or to a later one.
+ * are durable, and how far queues are compacted. After a crash in between the next pass comes to
+ * the same decision, or to a later one.
  */
 export class Retention {
   readonly #options: RetentionOptions;
@@ -36,8 +37,12 @@ export class Retention {
     this.#options = options;
   }
 
-  /** One pass; never two at a time. Throws IO, DISK_FULL, CORRUPTION, UNAVAILABLE (closed). */
-  async run(rules: RetentionRules): Promise<RetentionReport> {
+  /**
+   * One pass; never two at a time. `onReplacing` is called before segment files are replaced.
+   * Throws IO, DISK_FULL, CORRUPTION, UNAVAILABLE (closed). What cannot be read, or written anew,
+   * keeps nothing else from going: everything else has been done when the pass throws.
+   */
+  async run(rules: RetentionRules, onReplacing: () => void): Promise<RetentionReport> {
     const { logs, queues, clock, compactor } = this.#options;
     for (const log of logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
     const tabled = await this.#tabled();
@@ -46,34 +51,59 @@ export class Retention {
       planExpiry(tabled, rules, nowMs),
       ({ topicId, queueId }, first) => first <= rules.floor(topicId, queueId),
     );
-    const compaction = await compactor?.begin(tabled, rules);
+    const failures: unknown[] = [];
+    const compaction = await compactor?.begin(tabled, rules).catch((error) => {
+      failures.push(error);
+      return undefined;
+    });
+    /** Topics of which some is left that should have gone. */
+    const unclean = new Set<number>();
     let cleanedSegments = 0;
     let freedBytes = 0;
-    for (const log of logs) {
-      const firstOf = ({ topicId, queueId, expiredOffset }: QueueRow) =>
-        rules.policy(topicId) === undefined
-          ? Infinity
-          : Math.max(expiredOffset, expired.get(queueNumber(topicId, queueId)) ?? 0);
+    for (const { log, run } of this.#runs(tabled, expired, rules, compaction)) {
+      const rows = run.flatMap(({ queues: table }) => table);
+      try {
+        const forgotten = await this.#forgettable(rows, rules);
+        const segments = run.map(({ segment }) => segment);
+        const before = segments.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
+        onReplacing();
+        const cleaning = cleaningOf(expired, forgotten, rules, compaction);
+        freedBytes += before - (await log.clean(segments, cleaning)).entryBytes;
+        cleanedSegments += run.length;
+      } catch (error) {
+        failures.push(error);
+        for (const { topicId } of rows) unclean.add(topicId);
+      }
+    }
+    if (compaction !== undefined) await compactor!.finish(compaction, rules, unclean);
+    if (failures.length > 0) throw failures[0];
+    const compactedMessages = compaction?.removedMessages ?? 0;
+    return { expiredQueues: expired.size, compactedMessages, cleanedSegments, freedBytes };
+  }
+
+  /** The segments that are written anew, as runs of neighbours. */
+  #runs(
+    tabled: readonly TabledSegment[],
+    expired: ReadonlyMap<number, number>,
+    rules: RetentionRules,
+    compaction: CompactionPass | undefined,
+  ): readonly { readonly log: LogPartition; readonly run: readonly TabledSegment[] }[] {
+    const firstOf = ({ topicId, queueId, expiredOffset }: QueueRow) =>
+      rules.policy(topicId) === undefined
+        ? Infinity
+        : Math.max(expiredOffset, expired.get(queueNumber(topicId, queueId)) ?? 0);
+    return this.#options.logs.flatMap((log) => {
       const own = tabled.filter((one) => one.log === log);
       const judged = own.map(({ segment, queues: rows }) => {
         const compacted = compaction?.bytesOf(segment) ?? 0;
         const live = Math.max(0, liveBytes(rows, firstOf) - compacted);
         return { segment, liveBytes: live, mustGo: compacted > 0 };
       });
-      for (const run of runsToClean(judged, log.segmentBytes)) {
-        const before = run.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
-        const rows = own.flatMap(({ segment, queues: table }) =>
-          run.includes(segment) ? table : [],
-        );
-        const forgotten = await this.#forgettable(rows, rules);
-        const cleaned = await log.clean(run, cleaningOf(expired, forgotten, rules, compaction));
-        cleanedSegments += run.length;
-        freedBytes += before - cleaned.entryBytes;
-      }
-    }
-    if (compaction !== undefined) await compactor!.finish(compaction, rules);
-    const compactedMessages = compaction?.removedMessages ?? 0;
-    return { expiredQueues: expired.size, compactedMessages, cleanedSegments, freedBytes };
+      return runsToClean(judged, log.segmentBytes).map((run) => ({
+        log,
+        run: own.filter(({ segment }) => run.includes(segment)),
+      }));
+    });
   }
 
   /** Queues of dropped topics of which nothing is, or was, but in the rows. */

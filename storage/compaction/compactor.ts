@@ -96,14 +96,27 @@ export class Compactor {
     const newest = new NewestMessages(keys, keyBytes, random);
     const turns = new Turns(clock, logs[0]!.pause);
     const pass = new CompactionPass({ topics, newest, format, turns });
-    await this.#gather(pass, old, rules);
-    await this.#judge(pass, old);
-    await this.#publish(pass, rules);
+    try {
+      await this.#gather(pass, old, rules);
+      await this.#judge(pass, old);
+      await this.#publish(pass, rules);
+    } catch (error) {
+      for (const { topicId } of due) this.#wait(topicId, rules);
+      throw error;
+    }
     return pass;
   }
 
-  /** What went is gone from the disk. Throws IO, DISK_FULL, UNAVAILABLE; it has gone all the same. */
-  async finish(pass: CompactionPass, rules: RetentionRules): Promise<void> {
+  /**
+   * What went is gone from the disk, but for some of the topics in `unclean`: with these nothing
+   * has been reached, or a tombstone could go before what it deletes. Throws IO, DISK_FULL,
+   * UNAVAILABLE; it has gone all the same.
+   */
+  async finish(
+    pass: CompactionPass,
+    rules: RetentionRules,
+    unclean: ReadonlySet<number>,
+  ): Promise<void> {
     const { topics, waiting } = pass;
     const { clock, logs, queues } = this.#options;
     const byNumber = new Map(logs.map((log) => [log.number, log]));
@@ -112,15 +125,18 @@ export class Compactor {
     await queues.thin(pass.compactedQueues(), isGone, logs[0]!.pause);
     for (const { topicId, before, cut, horizon, policy, isStopped } of topics.values()) {
       this.#notBeforeMs.delete(topicId);
-      if (isStopped) {
-        const waitMs = Math.min(rules.compactionLagMs, retryMs);
-        this.#notBeforeMs.set(topicId, clock.monotonicMs() + waitMs);
-      }
-      if (cut === undefined) continue;
+      const isUnclean = unclean.has(topicId);
+      if (isStopped || isUnclean) this.#wait(topicId, rules);
+      if (cut === undefined || isUnclean) continue;
       const next = { atMs: clock.nowMs(), waitMs: policy.tombstoneMs };
       const progress = advanced(before, cut, horizon, waiting.has(topicId) ? next : undefined);
       this.#progress.save(topicId, progress);
     }
+  }
+
+  #wait(topicId: number, { compactionLagMs }: RetentionRules): void {
+    const waitMs = Math.min(compactionLagMs, retryMs);
+    this.#notBeforeMs.set(topicId, this.#options.clock.monotonicMs() + waitMs);
   }
 
   /** Finds the newest message of each key that came since, and the topics' cuts. */

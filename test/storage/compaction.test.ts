@@ -15,7 +15,7 @@ import {
 } from '../../storage/compaction/topic-progress.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { openStore } from '../../storage/open-store.ts';
-import type { RetentionRules, Store } from '../../storage/store.ts';
+import type { Entry, KeyedFormat, RetentionRules, Store } from '../../storage/store.ts';
 import {
   draftMessages,
   finalState,
@@ -24,6 +24,7 @@ import {
   presentIds,
   sendKeyed,
 } from './keyed.ts';
+import { readFile, segmentPaths } from './segments.ts';
 
 const seed = Number(process.env.SEED ?? 20261126);
 const hour = 3_600_000;
@@ -41,10 +42,14 @@ function newWorld(): World {
 }
 
 /** `compactionKeyBytes`: room for 48 keys. */
-function open({ fs, kv, clock }: World, compactionKeyBytes = 64 * 36): Promise<Store> {
+function open(
+  { fs, kv, clock }: World,
+  compactionKeyBytes = 64 * 36,
+  format = keyedFormat,
+): Promise<Store> {
   const random = new SeededRandom(7);
   return openStore({
-    ...{ fs, kv, clock, random, directory: '/data', dataDirectories, keyedFormat },
+    ...{ fs, kv, clock, random, directory: '/data', dataDirectories, keyedFormat: format },
     ...{ segmentBytes: 3000, strideBytes: 1000, compactionKeyBytes },
   });
 }
@@ -66,6 +71,15 @@ function rules(floor: RetentionRules['floor'] = () => Infinity): RetentionRules 
 
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function logBytes({ fs }: World): Promise<number> {
+  let bytes = 0;
+  for (const directory of ['/data/log/p0', '/data/p1']) {
+    for (const path of await segmentPaths(fs, directory))
+      bytes += (await readFile(fs, path)).length;
+  }
+  return bytes;
 }
 
 /** Ends the last segments; a pass finds what the one before found sealed. */
@@ -374,6 +388,64 @@ describe('one pass', () => {
     expect([await pass(), await pass(), await pass()]).toEqual([0, 0, 0]);
     world.clock.advance(2 * hour);
     expect((await pass()) + (await pass())).toBeGreaterThan(0);
+    await store.close();
+  });
+});
+
+describe('an entry that cannot be read', () => {
+  /** Compacted messages, such that have expired, and such that stay, in the same segments. */
+  async function damaged(isDamaged: (entry: Entry) => boolean) {
+    const damage = { isOn: true };
+    const format: KeyedFormat = {
+      ...keyedFormat,
+      messages(entry, policy) {
+        if (damage.isOn && isDamaged(entry)) throw new MillraceError('CORRUPTION', 'damaged');
+        return keyedFormat.messages(entry, policy);
+      },
+    };
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const store = await open(world, 1 << 20, format);
+    const model = new Model();
+    for (let i = 0; i < 250; i++) await model.append(store, [1, 4, 4, 3, 4][i % 5]!, 0, random, 6);
+    await settle();
+    world.clock.advance(2 * hour);
+    await store.retain({ ...rules(), policy: () => ({}) });
+    let replaced = 0;
+    store.onSegmentsReplaced(() => replaced++);
+    const before = await logBytes(world);
+    await expect(store.retain(rules())).rejects.toMatchObject({ code: 'CORRUPTION' });
+    // The dataflow worker lets go of the files before.
+    expect(replaced).toBe(1);
+    expect(await store.range(4, 0)).toMatchObject({ minOffset: model.of(4).length });
+    await settle();
+    damage.isOn = false;
+    return { world, store, model, shrunkTo: (await logBytes(world)) / before };
+  }
+
+  test('keeps no topic from expiring', async () => {
+    const { world, store, model, shrunkTo } = await damaged(({ topicId }) => topicId === 1);
+    expect(shrunkTo).toBeLessThan(0.8);
+    expect((await model.check(store, 1)).length).toBe(model.of(1).length);
+    expect(await retainAll(world, store)).toBeGreaterThan(50);
+    await model.check(store, 1);
+    await store.close();
+  });
+
+  test('keeps its own segments only, and the pass of its topic is made again', async () => {
+    let looks = 0;
+    // Keys are gathered and judged; then, when its segment is written anew, it is damaged.
+    const { world, store, model, shrunkTo } = await damaged(
+      ({ topicId, baseOffset }) => topicId === 1 && baseOffset === 0 && ++looks === 3,
+    );
+    expect(looks).toBe(3);
+    expect(shrunkTo).toBeLessThan(0.8);
+    expect([...(await presentIds(store, 1, 0)).keys()]).toContain(0);
+    await retainAll(world, store);
+    world.clock.advance(2 * hour);
+    await retainAll(world, store);
+    const left = (await model.check(store, 1)).filter(({ key }) => key !== undefined);
+    expect(left.length).toBe(finalState(model.of(1)).size);
     await store.close();
   });
 });
