@@ -96,6 +96,11 @@ export async function restore(options: Options): Promise<Restored> {
   let lost = 0;
   for (const node of missing) {
     const { id } = node.relation;
+    if (checkpoint === undefined && node instanceof SinkNode && isOutrun(node, beginnings)) {
+      lost++;
+      node.stop(outrun(node));
+      continue;
+    }
     const reason = lossOf(node, catalogue, beginnings);
     if (reason !== undefined) {
       lost++;
@@ -111,7 +116,9 @@ export async function restore(options: Options): Promise<Restored> {
       },
     );
   }
-  const writing = sinks.filter((sink) => catalogue.nodes.get(sink.relation.id) === sink);
+  const writing = sinks.filter(
+    (sink) => sink.failure === undefined && catalogue.nodes.get(sink.relation.id) === sink,
+  );
   for (const sink of writing) sink.startFrom(cutOf(frontier, sink.inputTopics));
   return {
     restored: catalogue.nodes.size - missing.length,
@@ -201,6 +208,29 @@ function lossOf(
     }
   }
   return undefined;
+}
+
+/**
+ * Whether compaction may have taken away, of what the sink's last output was made from, what came
+ * again later without giving an output: filled up to there, the sink would then write it twice. An
+ * output that lacks parts was in no checkpoint, and compaction does not go beyond these.
+ */
+function isOutrun({ written, inputTopics }: SinkNode, beginnings: Beginnings): boolean {
+  if (written?.isLast !== true) return false;
+  const reached = new Map(written.after);
+  return inputTopics.some((topicId) =>
+    (beginnings.get(topicId) ?? []).some(
+      ({ compactedOffset = 0, maxOffset }, queueId) =>
+        compactedOffset > 0 && (reached.get(topicId)?.[queueId] ?? 0) < maxOffset,
+    ),
+  );
+}
+
+function outrun({ relation }: SinkNode): MillraceError {
+  const message = `sink "${relation.name}" stopped: its state is lost, and what it reads may have been compacted beyond its last output`;
+  return new MillraceError('CORRUPTION', message, {
+    hint: 'Drop it and create it again: it then writes what is there once more.',
+  });
 }
 
 /** Follows every topic from the checkpoint's frontier on; returns what lies between it and now. */
