@@ -160,7 +160,18 @@ export interface KeyedFormat {
    */
   messages(entry: Entry, policy: CompactionPolicy): Iterable<KeyedMessage | undefined>;
   /** The body without the messages whose `isKept` is 0; the others keep their numbers. */
-  without(entry: Entry, isKept: Uint8Array, policy: CompactionPolicy): Uint8Array;
+  without(
+    entry: Entry,
+    isKept: Uint8Array,
+    policy: CompactionPolicy,
+    turns: Turns,
+  ): Uint8Array | Promise<Uint8Array>;
+}
+
+/** Divides a long loop into turns of the event loop: `if (turns.isOver) await turns.next()`. */
+export interface Turns {
+  readonly isOver: boolean;
+  next(): Promise<void>;
 }
 
 /** What the layers above know of topics and of who reads them. */

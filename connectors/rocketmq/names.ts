@@ -25,6 +25,11 @@ function namesOfPacked(body: Uint8Array): readonly MessageNames[] {
   const names: MessageNames[] = [];
   const records = new PackedReader(body, bodyStart, bodyEnd);
   while (records.next()) {
+    // One that compaction took out keeps its place, and has no names.
+    if (records.bodyStart === records.bodyEnd) {
+      names.push({ id: '', keys: [] });
+      continue;
+    }
     const keys: string[] = [];
     const system = new WireReader(bytes, records.systemStart, records.systemEnd);
     while (system.next()) if (system.is(2)) keys.push(system.text());

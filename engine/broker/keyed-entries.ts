@@ -27,7 +27,7 @@ export function keyedEntries({ messages, packed }: MessageKeys): KeyedFormat {
   };
   return {
     messages: (entry, policy) => formatOf(entry.kind)?.messages(entry, policy) ?? [],
-    without: (entry, isKept, policy) =>
-      formatOf(entry.kind)?.without(entry, isKept, policy) ?? entry.body,
+    without: (entry, isKept, policy, turns) =>
+      formatOf(entry.kind)?.without(entry, isKept, policy, turns) ?? entry.body,
   };
 }

@@ -55,6 +55,14 @@ interface TopicUse {
   readonly keyColumns: readonly number[] | undefined;
 }
 
+/** What is known of all relations; made anew when one comes or goes, or a checkpoint comes. */
+interface Readers {
+  readonly read: ReadonlySet<number>;
+  readonly written: ReadonlySet<number>;
+  /** The last two checkpoints are there, and have all relations. */
+  readonly areInBoth: boolean;
+}
+
 const keepAll: TopicPolicy = {};
 /** Nobody but a start reads it, and that runs before any pass. */
 const parkedPolicy: TopicPolicy = { compaction: { tombstoneMs: 0 } };
@@ -88,6 +96,7 @@ export class RetentionKeeper {
   #checkpoints: readonly ConsumedInput[] = [];
   /** The newest one was flushed in this pass. */
   #isFresh = false;
+  #readers: Readers | undefined;
   #timer: Timer | undefined;
   #pass: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -129,6 +138,7 @@ export class RetentionKeeper {
       const consumed = await readers.flushCheckpoint();
       this.#isFresh = consumed !== undefined;
       if (consumed !== undefined) this.#checkpoints = [consumed, ...this.#checkpoints].slice(0, 2);
+      this.#readers = undefined;
     }
     return store.retain(this.#rules());
   }
@@ -207,18 +217,30 @@ export class RetentionKeeper {
     for (const held of this.#options.readers.held) {
       if (held.topicId === topicId && held.queueId === queueId) floor = Math.min(floor, held.from);
     }
-    const relations = [...this.#relations.values()];
-    if (!this.#isFresh && relations.some((one) => one.targetTopicId === topicId)) return 0;
-    if (!relations.some((one) => one.topicId === topicId)) return floor;
-    if (this.#checkpoints.length < 2) return 0;
-    for (const { frontier, relations } of this.#checkpoints) {
-      if ([...this.#relations.keys()].some((id) => !relations.has(id))) return 0;
+    this.#readers ??= this.#allReaders();
+    const { read, written, areInBoth } = this.#readers;
+    if (written.has(topicId) && !this.#isFresh) return 0;
+    if (!read.has(topicId)) return floor;
+    if (!areInBoth) return 0;
+    for (const { frontier } of this.#checkpoints) {
       floor = Math.min(floor, frontier.get(topicId)?.[queueId] ?? 0);
     }
     return floor;
   }
 
+  #allReaders(): Readers {
+    const relations = [...this.#relations.values()];
+    const some = (id: number | undefined) => (id === undefined ? [] : [id]);
+    const isInBoth = (id: number) => this.#checkpoints.every((one) => one.relations.has(id));
+    return {
+      read: new Set(relations.flatMap(({ topicId }) => some(topicId))),
+      written: new Set(relations.flatMap(({ targetTopicId }) => some(targetTopicId))),
+      areInBoth: this.#checkpoints.length === 2 && [...this.#relations.keys()].every(isInBoth),
+    };
+  }
+
   #apply(record: CatalogueRecord): void {
+    this.#readers = undefined;
     switch (record.op) {
       case 'topic-dropped':
         this.#dropped.add(record.topicId);

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Field, TypeKind } from '../../sql/columns/types.ts';
-import type { CompactionPolicy, KeyedFormat } from '../../storage/store.ts';
+import type { KeyedFormat, Turns } from '../../storage/store.ts';
 import { originOf } from './sink-entry.ts';
 
 /**
@@ -32,8 +32,8 @@ export const keyedRows: KeyedFormat = {
     }
   },
 
-  without({ body, baseOffset }, isKept, { keyColumns = [] }: CompactionPolicy) {
-    return new RawBlock(body).keep(isKept, keyColumns, baseOffset);
+  without({ body, baseOffset }, isKept, { keyColumns = [] }, turns) {
+    return new RawBlock(body).keep(isKept, keyColumns, baseOffset, turns);
   },
 };
 
@@ -69,8 +69,8 @@ interface RawColumn {
   readonly nullsAt: number;
   /** Where its values, or their lengths, are. */
   readonly valuesAt: number;
-  /** Of the bytes of each row, relative to the values' end; only of `bytes`. */
-  readonly starts: readonly number[] | undefined;
+  /** Where the bytes of each row are, and where the last ones end; only of `bytes`. */
+  readonly starts: Uint32Array | undefined;
   readonly end: number;
 }
 
@@ -104,11 +104,12 @@ class RawBlock {
     if (layout === decimal) end += this.rows;
     if (layout !== bytes) return { layout, at, nullsAt, valuesAt, starts: undefined, end };
     if (end > this.#bytes.length) throw corrupt();
-    const starts: number[] = [];
+    const starts = new Uint32Array(this.rows + 1);
     for (let row = 0; row < this.rows; row++) {
-      starts.push(end);
+      starts[row] = end;
       end += this.#bytes.readUInt32LE(valuesAt + 4 * row);
     }
+    starts[this.rows] = end;
     return { layout, at, nullsAt, valuesAt, starts, end };
   }
 
@@ -138,46 +139,73 @@ class RawBlock {
   }
 
   #value({ layout, valuesAt, starts }: RawColumn, row: number): Buffer {
-    if (starts !== undefined) {
-      const length = this.#bytes.readUInt32LE(valuesAt + 4 * row);
-      return this.#bytes.subarray(starts[row]!, starts[row]! + length);
-    }
+    if (starts !== undefined) return this.#bytes.subarray(starts[row]!, starts[row + 1]!);
     const width = widths[layout]!;
     return this.#bytes.subarray(valuesAt + width * row, valuesAt + width * (row + 1));
   }
 
-  /** The block with the kept rows alone. */
-  keep(isKept: Uint8Array, keyColumns: readonly number[], baseOffset: number): Buffer {
-    const kept = Array.from({ length: this.rows }, (_, row) => row).filter((row) => isKept[row]);
-    const head = Buffer.from(this.#bytes.subarray(0, headBytes));
-    head.writeUInt32LE(kept.length, 4);
-    const parts: Buffer[] = [head];
-    const each = (from: number, width: number) => {
-      for (const row of kept) {
-        parts.push(this.#bytes.subarray(from + width * row, from + width * (row + 1)));
+  /** The block with the kept rows alone, which is never longer. */
+  async keep(
+    isKept: Uint8Array,
+    keyColumns: readonly number[],
+    baseOffset: number,
+    turns: Turns,
+  ): Promise<Buffer> {
+    const source = this.#bytes;
+    const runs = keptRuns(isKept, this.rows);
+    const out = Buffer.allocUnsafe(source.length);
+    let end = 0;
+    const copy = (from: number, to: number) => {
+      end += source.copy(out, end, from, to);
+    };
+    const eachRun = async (visit: (from: number, to: number) => void) => {
+      for (let i = 0; i < runs.length; i += 2) {
+        visit(runs[i]!, runs[i + 1]!);
+        if (i % runsPerLook === 0 && turns.isOver) await turns.next();
       }
     };
-    each(headBytes, 4);
+    const fixed = (at: number, width: number) =>
+      eachRun((from, to) => copy(at + width * from, at + width * to));
+    copy(0, headBytes);
+    await fixed(headBytes, 4);
+    out.writeUInt32LE((end - headBytes) / 4, 4);
     for (const [number, column] of this.#columns.entries()) {
       const { layout, at, nullsAt, valuesAt, starts } = column;
-      const isHidden = layout === i64 && keyColumns.includes(number) && nullsAt > 0;
-      parts.push(isHidden ? Buffer.of(layout, 0) : this.#bytes.subarray(at, at + 2));
-      if (isHidden) {
-        for (const row of kept) {
-          const isNull = this.#isNull(column, row);
-          parts.push(isNull ? hiddenKey(baseOffset + row) : this.#value(column, row));
-        }
+      copy(at, at + 2);
+      if (layout === i64 && keyColumns.includes(number) && nullsAt > 0) {
+        out[end - 1] = 0;
+        await eachRun((from, to) => {
+          for (let row = from; row < to; row++) {
+            if (!this.#isNull(column, row)) copy(valuesAt + 8 * row, valuesAt + 8 * (row + 1));
+            else end = out.writeBigInt64LE(BigInt(baseOffset + row), end);
+          }
+        });
         continue;
       }
-      if (nullsAt > 0) each(nullsAt, 1);
-      each(valuesAt, widths[layout]!);
-      if (layout === decimal) each(valuesAt + 16 * this.rows, 1);
-      if (starts !== undefined) for (const row of kept) parts.push(this.#value(column, row));
+      if (nullsAt > 0) await fixed(nullsAt, 1);
+      await fixed(valuesAt, widths[layout]!);
+      if (layout === decimal) await fixed(valuesAt + 16 * this.rows, 1);
+      if (starts !== undefined) await eachRun((from, to) => copy(starts[from]!, starts[to]!));
     }
-    const end = this.#columns.at(-1)?.end ?? headBytes + 4 * this.rows;
-    if (isKept[this.rows] !== 0) parts.push(this.#bytes.subarray(end));
-    return Buffer.concat(parts);
+    const columnsEnd = this.#columns.at(-1)?.end ?? headBytes + 4 * this.rows;
+    if (isKept[this.rows] !== 0) copy(columnsEnd, source.length);
+    return out.subarray(0, end);
   }
+}
+
+/** After so many bounds of runs the time is looked at. */
+const runsPerLook = 512;
+
+/** Where each run of kept rows begins and ends. */
+function keptRuns(isKept: Uint8Array, rows: number): Uint32Array {
+  const bounds = new Uint32Array(rows + 1);
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    if (isKept[row] === (row === 0 ? 0 : isKept[row - 1])) continue;
+    bounds[count++] = row;
+  }
+  if (count % 2 === 1) bounds[count++] = rows;
+  return bounds.subarray(0, count);
 }
 
 /** As `fillHiddenKey` gives it (engine/views/nodes.ts). */

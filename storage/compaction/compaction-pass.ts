@@ -60,10 +60,6 @@ export class CompactionPass {
     this.#turns = turns;
   }
 
-  get isAllCut(): boolean {
-    return [...this.topics.values()].every(({ cut }) => cut !== undefined);
-  }
-
   /** Messages that have gone. */
   get removedMessages(): number {
     return this.#removed;
@@ -132,7 +128,9 @@ export class CompactionPass {
     return this.#verdict(topic, entry).then(({ isKept, kept, removed }) => {
       this.#removed += removed;
       if (removed === 0) return entry.body;
-      return kept === 0 ? undefined : this.#format.without(entry, isKept, topic.policy);
+      return kept === 0
+        ? undefined
+        : this.#format.without(entry, isKept, topic.policy, this.#turns);
     });
   }
 

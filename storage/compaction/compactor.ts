@@ -4,8 +4,9 @@ import { entryOf } from '../log/entry-format.ts';
 import type { LogPartition } from '../log/partition.ts';
 import type { QueueRow } from '../log/queue-table.ts';
 import { readPieces } from '../log/segment-sealer.ts';
+import type { QueueName } from '../queues/active-queues.ts';
 import type { ConsumeQueues } from '../queues/consume-queues.ts';
-import { queueNumber, queueOfNumber } from '../queues/queue-number.ts';
+import { queueNumber } from '../queues/queue-number.ts';
 import type { DerivedKeys, KeyedFormat, RetentionRules } from '../store.ts';
 import { CompactionPass, type TopicPass } from './compaction-pass.ts';
 import { dueTopics, type TabledSegment } from './due-topics.ts';
@@ -149,14 +150,16 @@ export class Compactor {
     const floors = new Floors(rules);
     const youngestMs = this.#options.clock.nowMs() - (rules.compactionAgeMs ?? 0);
     const entries = new OrderedEntries(this.#stretches(pass, segments), (id) => topics.has(id));
+    let open = topics.size;
     const stop = (topic: TopicPass) => {
       topic.cut = entries.cut();
       topic.isStopped = true;
+      open--;
     };
     try {
       for (;;) {
         const entry = await entries.peek();
-        if (entry === undefined || pass.isAllCut) break;
+        if (entry === undefined || open === 0) break;
         const { partition, position, storeTimeMs, topicId, queueId, baseOffset, count } = entry;
         const topic = topics.get(topicId)!;
         if (topic.cut === undefined && !isBelow(topic.before.clean, partition, position)) {
@@ -214,13 +217,13 @@ export class Compactor {
     if (numbers.size === 0) return;
     // What the broker has noted of what goes is with the index, and durable with it.
     await this.#options.keys.settled();
-    await this.#options.queues.compacted([...numbers.keys()], () => {
-      const floors = new Floors(rules);
-      for (const [number, end] of numbers) {
-        const { topicId, queueId } = queueOfNumber(number);
-        if (end > floors.of(topicId, queueId)) pass.giveUp(topicId);
+    const endOf = ({ topicId, queueId }: QueueName) => pass.compactedOffset(topicId, queueId);
+    await this.#options.queues.compacted([...numbers.keys()], (some) => {
+      for (const queue of some) {
+        const { topicId, queueId } = queue;
+        if (endOf(queue) > rules.floor(topicId, queueId)) pass.giveUp(topicId);
       }
-      return pass.compactedQueues();
+      return some.map(endOf);
     });
   }
 }

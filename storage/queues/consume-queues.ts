@@ -265,30 +265,39 @@ export class ConsumeQueues {
   }
 
   /**
-   * Notes up to where queues are compacted, by queue number, as `decide` answers once they are all
-   * in memory. It is durable before the promise resolves, and so before anything goes.
+   * Notes up to where queues are compacted, by queue number, as `endsOf` answers for some of them in
+   * the moment. It is durable before the promise resolves, and so before anything goes.
    */
   async compacted(
     numbers: readonly number[],
-    decide: () => ReadonlyMap<number, number>,
+    endsOf: (queues: readonly QueueName[]) => readonly number[],
   ): Promise<void> {
-    const queues = new Map<number, LogicalQueue>();
+    for (let from = 0; from < numbers.length; from += queuesAtOnce) {
+      await this.#compactedSome(
+        numbers.slice(from, from + queuesAtOnce).map(queueOfNumber),
+        endsOf,
+      );
+    }
+    await this.#kv.flush();
+  }
+
+  async #compactedSome(
+    names: readonly QueueName[],
+    endsOf: (queues: readonly QueueName[]) => readonly number[],
+  ): Promise<void> {
+    const acquire = ({ topicId, queueId }: QueueName) => this.active.acquire(topicId, queueId);
+    const queues = await Promise.all(names.map(acquire));
     try {
-      for (const number of numbers) {
-        const { topicId, queueId } = queueOfNumber(number);
-        queues.set(number, await this.active.acquire(topicId, queueId));
-      }
-      for (const [number, offset] of decide()) {
-        const queue = queues.get(number)!;
-        if (offset <= queue.compactedOffset) continue;
-        queue.compactedOffset = offset;
+      for (const [i, end] of endsOf(names).entries()) {
+        const queue = queues[i]!;
+        if (end <= queue.compactedOffset) continue;
+        queue.compactedOffset = end;
         this.#dirty.add(queue);
         this.#isBehind = true;
       }
       await this.write();
-      await this.#kv.flush();
     } finally {
-      for (const queue of queues.values()) this.active.release(queue);
+      for (const queue of queues) this.active.release(queue);
     }
   }
 

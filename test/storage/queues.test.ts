@@ -9,6 +9,7 @@ import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { ConsumeQueues } from '../../storage/queues/consume-queues.ts';
 import { col, type IndexRows, indexRow, indexRowWidth } from '../../storage/queues/index-rows.ts';
+import { queueNumber } from '../../storage/queues/queue-number.ts';
 import { entryKinds, type Store } from '../../storage/store.ts';
 import { seed } from '../random-seed.ts';
 
@@ -413,4 +414,27 @@ describe('derived keys', () => {
     await killed.close();
     await store.close();
   });
+});
+
+test('queues are noted as compacted some at a time, all of them durably', async () => {
+  const kv = await new MemoryKv().open('/index');
+  const queues = new ConsumeQueues(kv, new ManualClock());
+  await queues.load();
+  const asked: number[] = [];
+  const numbers = Array.from({ length: 2500 }, (_, i) =>
+    queueNumber(1 + (i % 5), Math.floor(i / 5)),
+  );
+  await queues.compacted(numbers, (some) => {
+    asked.push(some.length);
+    return some.map(({ topicId, queueId }) => topicId + queueId);
+  });
+  // They stay in memory meanwhile: never all of them.
+  expect(Math.max(...asked)).toBeLessThan(2000);
+  expect(asked.reduce((sum, count) => sum + count)).toBe(2500);
+  await queues.close();
+  const again = new ConsumeQueues(kv, new ManualClock());
+  await again.load();
+  const queue = await again.active.acquire(5, 490);
+  expect(queue.compactedOffset).toBe(495);
+  await again.close();
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decode, encode } from '../../../connectors/rocketmq/codec.ts';
+import { messageKeys } from '../../../connectors/rocketmq/keyed-messages.ts';
 import { rocketmqFormat } from '../../../connectors/rocketmq/message-format.ts';
 import { namesOfEntry } from '../../../connectors/rocketmq/names.ts';
 import { packedParts } from '../../../connectors/rocketmq/packed.ts';
@@ -18,6 +19,9 @@ import { toText } from '../../../sql/columns/text.ts';
 import { type Entry, entryKinds } from '../../../storage/store.ts';
 
 const seed = Number(process.env['SEED'] ?? 20261126);
+
+const policy = { tombstoneMs: 0 };
+const turns = { isOver: false, next: () => Promise.resolve() };
 
 interface Sent {
   readonly body: Uint8Array;
@@ -119,6 +123,16 @@ test('packed messages are the ones that were sent, whoever reads them', () => {
         expect(rocketmqFormat.firstId(entryOf(body, places.length))).toBe(firstId);
       }
       expect(namesOfEntry(entry)).toEqual(messages.map(({ keys }, i) => ({ id: `ID-${i}`, keys })));
+      const isKept = Uint8Array.from(messages, (_, i) => ((i + pick) % 3 === 0 ? 0 : 1));
+      const thinned = entryOf(
+        Buffer.from(messageKeys.packed.without(entry, isKept, policy, turns) as Uint8Array),
+        0,
+      );
+      expect(namesOfEntry(thinned)).toEqual(
+        messages.map(({ keys }, i) =>
+          isKept[i] === 0 ? { id: '', keys: [] } : { id: `ID-${i}`, keys },
+        ),
+      );
       const parts = packedParts(request, scanSendRequest(request)[0]!);
       expect(parts.count).toBe(messages.length);
       expect(parts.keys ?? messages.map(() => undefined)).toEqual(
