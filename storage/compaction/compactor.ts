@@ -12,7 +12,14 @@ import { CompactionPass, type TopicPass } from './compaction-pass.ts';
 import { dueTopics, type TabledSegment } from './due-topics.ts';
 import { NewestMessages } from './newest-messages.ts';
 import { type LogCut, OrderedEntries, type Stretch } from './ordered-entries.ts';
-import { advanced, dueHorizon, isBelow, noProgress, ProgressStore } from './topic-progress.ts';
+import {
+  advanced,
+  dueHorizon,
+  isBelow,
+  type Moment,
+  noProgress,
+  ProgressStore,
+} from './topic-progress.ts';
 import { Turns } from './turns.ts';
 
 /** A topic of which something was held back is looked at again after this time. */
@@ -79,16 +86,16 @@ export class Compactor {
     for (const topicId of [...progress.keys()]) {
       if (rules.policy(topicId) === undefined) this.#progress.forget(topicId);
     }
-    const times = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const times = momentOf(clock);
     const old = segments.filter(({ log, segment }) => segment.end <= (ends.get(log.number) ?? 0));
-    const due = dueTopics(old, rules, progress, times.nowMs).filter(
+    const due = dueTopics(old, rules, progress, times).filter(
       ({ topicId }) => (this.#notBeforeMs.get(topicId) ?? 0) <= times.monotonicMs,
     );
     if (due.length === 0) return undefined;
     const topics = new Map(
       due.map(({ topicId, policy }): [number, TopicPass] => {
         const before = progress.get(topicId) ?? noProgress;
-        const horizon = dueHorizon(before, policy.tombstoneMs, times.nowMs);
+        const horizon = dueHorizon(before, policy.tombstoneMs, times);
         const rest = { before, horizon, cut: undefined, isStopped: false, gathered: 0 };
         return [topicId, { topicId, policy, ...rest }];
       }),
@@ -129,7 +136,7 @@ export class Compactor {
       const isUnclean = unclean.has(topicId);
       if (isStopped || isUnclean) this.#wait(topicId, rules);
       if (cut === undefined || isUnclean) continue;
-      const next = { atMs: clock.nowMs(), waitMs: policy.tombstoneMs };
+      const next = { ...momentOf(clock), waitMs: policy.tombstoneMs };
       const progress = advanced(before, cut, horizon, waiting.has(topicId) ? next : undefined);
       this.#progress.save(topicId, progress);
     }
@@ -254,4 +261,8 @@ function holds(queues: readonly QueueRow[], topics: ReadonlyMap<number, unknown>
 
 function sealedEnds(segments: readonly TabledSegment[]): LogCut {
   return new Map(segments.map(({ log, segment }) => [log.number, segment.end]));
+}
+
+function momentOf(clock: Clock): Moment {
+  return { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
 }

@@ -2,7 +2,7 @@ import type { LogPartition } from '../log/partition.ts';
 import type { QueueRow } from '../log/queue-table.ts';
 import type { Segment } from '../log/segment.ts';
 import type { CompactionPolicy, RetentionRules } from '../store.ts';
-import { dueHorizon, noProgress, type TopicProgress } from './topic-progress.ts';
+import { dueHorizon, type Moment, noProgress, type TopicProgress } from './topic-progress.ts';
 
 /** A sealed segment with its queue table. */
 export interface TabledSegment {
@@ -39,7 +39,7 @@ export function dueTopics(
   segments: readonly TabledSegment[],
   rules: RetentionRules,
   progress: ReadonlyMap<number, TopicProgress>,
-  nowMs: number,
+  now: Moment,
 ): DueTopic[] {
   const due: DueTopic[] = [];
   for (const [topicId, tally] of tallies(segments, rules, progress)) {
@@ -47,8 +47,8 @@ export function dueTopics(
     const before = progress.get(topicId) ?? noProgress;
     const isMuch = dirtyBytes > 0 && dirtyBytes >= cleanBytes;
     const lagMs = rules.compactionLagMs * (1 + cleanBytes / dirtyBytes / sharePerLag);
-    const isLate = dirtyBytes > 0 && oldestDirtyMs <= nowMs - lagMs;
-    const hasWaited = dueHorizon(before, policy.tombstoneMs, nowMs) !== undefined;
+    const isLate = dirtyBytes > 0 && oldestDirtyMs <= now.nowMs - lagMs;
+    const hasWaited = dueHorizon(before, policy.tombstoneMs, now) !== undefined;
     if (isMuch || isLate || hasWaited) due.push({ topicId, policy, messages: dirtyMessages });
   }
   return due;

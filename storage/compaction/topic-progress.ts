@@ -27,6 +27,14 @@ export interface Horizon {
   readonly cut: LogCut;
   /** By the wall clock. */
   readonly atMs: number;
+  /** By the monotonic clock; not kept, and `undefined` for one of an earlier process. */
+  readonly monotonicMs?: number;
+}
+
+/** The same moment by both clocks. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly monotonicMs: number;
 }
 
 export const noProgress: TopicProgress = { clean: new Map(), horizons: [] };
@@ -39,13 +47,18 @@ export function isBelow(cut: LogCut, partition: number, position: number): boole
   return position < (cut.get(partition) ?? 0);
 }
 
-/** The newest horizon that has waited for `waitMs`. */
+/**
+ * The newest horizon that has waited for `waitMs`: by the monotonic clock, too, as far as this
+ * process can know, since somebody may have set the wall clock forward.
+ */
 export function dueHorizon(
   { horizons }: TopicProgress,
   waitMs: number,
-  nowMs: number,
+  { nowMs, monotonicMs }: Moment,
 ): Horizon | undefined {
-  return horizons.findLast(({ atMs }) => atMs + waitMs <= nowMs);
+  return horizons.findLast(
+    (one) => one.atMs + waitMs <= nowMs && (one.monotonicMs ?? -Infinity) + waitMs <= monotonicMs,
+  );
 }
 
 /**
@@ -56,7 +69,7 @@ export function advanced(
   progress: TopicProgress,
   clean: LogCut,
   applied: Horizon | undefined,
-  next: { readonly atMs: number; readonly waitMs: number } | undefined,
+  next: (Moment & { readonly waitMs: number }) | undefined,
 ): TopicProgress {
   const from = applied === undefined ? 0 : progress.horizons.indexOf(applied) + 1;
   const horizons = progress.horizons.slice(from);
@@ -67,7 +80,8 @@ export function advanced(
     last !== undefined &&
     last.atMs - before.atMs < next.waitMs / horizonParts;
   if (isClose) horizons.pop();
-  return { clean, horizons: [...horizons, { cut: clean, atMs: next.atMs }] };
+  const { nowMs: atMs, monotonicMs } = next;
+  return { clean, horizons: [...horizons, { cut: clean, atMs, monotonicMs }] };
 }
 
 /** The progress of all topics. */
