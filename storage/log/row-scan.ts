@@ -1,6 +1,6 @@
 import { col, indexRowWidth } from '../queues/index-rows.ts';
 import type { PendingRows } from '../queues/pending-rows.ts';
-import { claimedLength, decodeHeader, tagHashAt } from './entry-format.ts';
+import { checkedLength, claimedLength, tagHashAt } from './entry-format.ts';
 
 /**
  * Appends the index row of the entry at `at`, read straight from its header: a lost index is built
@@ -15,7 +15,7 @@ export function pushRow(
   place: { readonly partition: number; readonly position: number; readonly isVerified: boolean },
 ): number {
   const { partition, position, isVerified } = place;
-  const length = isVerified ? claimedLength(bytes, at) : (decodeHeader(bytes, at)?.length ?? 0);
+  const length = isVerified ? claimedLength(bytes, at) : checkedLength(bytes, at);
   if (length === 0 || at + length > bytes.length) return 0;
   const row = rows.next() * indexRowWidth;
   const { values } = rows;

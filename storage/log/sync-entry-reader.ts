@@ -72,11 +72,12 @@ export class SyncEntryReader {
 
   #readPart({ file, map }: OpenSegment, position: number, end: number, entries: Entry[]): void {
     const from = map.offsetFrom(position);
-    const bytes = Buffer.allocUnsafeSlow(map.offsetFrom(end) - from);
-    const done = readFully(file, bytes, from);
-    for (let local = 0; local < bytes.length; ) {
+    const length = map.offsetFrom(end) - from;
+    const buffer = Buffer.allocUnsafeSlow(length);
+    const bytes = buffer.subarray(0, readFully(file, buffer, from));
+    for (let local = 0; local < length; ) {
       const at = map.positionOf(from + local);
-      const entry = decodeEntry(bytes.subarray(0, done), local, this.#partition, at);
+      const entry = decodeEntry(bytes, local, this.#partition, at);
       if (entry === undefined) {
         throw new MillraceError(
           'CORRUPTION',
