@@ -56,5 +56,6 @@ async function run(directory, bytes) {
   }
   process_.kill('SIGKILL');
   if (process_.exitCode === null && process_.signalCode === null) await once(process_, 'exit');
+  if (openedMs === undefined) throw new Error('the child did not open the store');
   return openedMs;
 }
