@@ -71,8 +71,9 @@ export class Checkpointer {
     if (this.#isClosed) return undefined;
     this.#timer?.cancel();
     this.#timer = undefined;
-    const { nodes, views, indexes } = catalogue;
-    const relations = new Set([...nodes.keys(), ...views.keys(), ...indexes.keys()]);
+    const { nodes, views, indexes, functions } = catalogue;
+    const kinds = [nodes, views, indexes, functions];
+    const relations = new Set(kinds.flatMap((kind) => [...kind.keys()]));
     const flushed = { frontier: frontier.offsets(), relations };
     const writing = this.#write(this.#capture());
     this.#writing = writing.then((isWritten) => {

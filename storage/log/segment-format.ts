@@ -9,7 +9,7 @@ import { MillraceError } from '../../platform/errors.ts';
  * | offset | bytes | field                                                       |
  * |--------|-------|-------------------------------------------------------------|
  * | 0      | 8     | magic `MILLRLOG`                                            |
- * | 8      | 2     | format version, 2                                           |
+ * | 8      | 2     | format version, 3; it counts changes of the entries, too    |
  * | 10     | 2     | physical partition                                          |
  * | 12     | 4     | CRC-32 of bytes 0-11 and 16-63                              |
  * | 16     | 16    | server id                                                   |
@@ -28,7 +28,7 @@ export const segmentHeaderBytes = 64;
 /** Ends the name of a file that is being written and counts for nothing yet. */
 export const draftSuffix = '.new';
 const magic = Buffer.from('MILLRLOG', 'latin1');
-const formatVersion = 2;
+const formatVersion = 3;
 
 export interface SegmentName {
   readonly sequence: number;

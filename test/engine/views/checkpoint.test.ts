@@ -134,6 +134,16 @@ test('a dropped relation leaves nothing behind', async () => {
   expect(engine.report).toMatchObject({ restored: relations - 2, filled: 0 });
 });
 
+test('a flushed checkpoint names everything that was created: else retention would wait for it', async () => {
+  engine = await prepared();
+  await engine.run(`CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql AS 'SELECT n * 2';
+    CREATE INDEX by_city ON shops (city);
+    CREATE TOPIC copies;
+    CREATE SINK copied AS SELECT city, shops FROM per_city INTO copies WITH (format = 'changelog')`);
+  // The source, the table, four materialized views and a plain one, the function, index and sink.
+  expect((await engine.sql.flushCheckpoint())?.relations.size).toBe(10);
+});
+
 test('a batch that could not be written goes out with the next one', async () => {
   engine = await prepared();
   await engine.checkpointed();
