@@ -3,7 +3,7 @@ import { tokenize } from '../syntax/lexer.ts';
 import type { ForeignToken } from './foreign-tokens.ts';
 
 /** Words that change nothing, and signs that only group: neither side counts them. */
-const silent = new Set(['as', 'inner', 'outer', 'asc', '(', ')', ',', ';', 'public', 'dbo', 'n']);
+const silent = new Set(['as', 'inner', 'outer', 'asc', '(', ')', ',', ';']);
 /** Signs with two spellings. */
 const spellings: Readonly<Record<string, string>> = { '!=': '<>', '&&': 'and', '==': '=' };
 

@@ -30,7 +30,11 @@ export function foreignTokens(text: string, traits: DialectTraits): ForeignToken
     const comment = commentEnd(text, at, traits);
     if (/\s/.test(first)) at++;
     else if (comment !== undefined) at = comment;
-    else if (traits.stringQuotes.includes(first)) {
+    else if (/^[nN]'/.test(text.slice(at, at + 2))) {
+      // The standard's national string: with the quote it is one token.
+      const { end, meaning } = quotedText(text, at + 1, "'", traits.backslash);
+      push('string', end, meaning);
+    } else if (traits.stringQuotes.includes(first)) {
       const { end, meaning } = quotedText(text, at, first, traits.backslash);
       push('string', end, meaning);
     } else if (traits.nameQuotes.includes(first)) {

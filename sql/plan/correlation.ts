@@ -58,6 +58,8 @@ export function exprCanFail(expr: Expr): boolean {
       );
     case 'call': {
       const { functionId, args } = expr;
+      // Its pattern may be no regular expression.
+      if (functionId === 'similar') return true;
       const isTotal = Object.hasOwn(typedForms, functionId) || /^i?like$/.test(functionId);
       return (!isTotal && scalarById(functionId).signature.fails) || args.some(exprCanFail);
     }

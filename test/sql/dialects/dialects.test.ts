@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { Account } from '../../../sql/dialects/account.ts';
+import { foreignTokens } from '../../../sql/dialects/foreign-tokens.ts';
 import { readScript } from '../../../sql/dialects/script.ts';
 import { dialects } from '../../../sql/dialects/traits.ts';
 import { translate } from '../../../sql/dialects/translate.ts';
@@ -201,6 +203,12 @@ const refusals: readonly (readonly [dialect: string, text: string, code: string]
 test.each(refusals)('%s refuses: %s', (dialect, text, code) => {
   const run = () => translate(text, dialects[dialect]!);
   expect(run).toThrow(expect.objectContaining({ code }));
+});
+
+test('a token that the foreign parser loses is missed, whatever its name', () => {
+  const account = new Account();
+  const tokens = foreignTokens('SELECT a, n FROM dbo.t', dialects.transactsql!);
+  expect(() => account.close(tokens, 'SELECT a FROM t')).toThrow('not understood whole: n, dbo, .');
 });
 
 test('a syntax error points into the text as the user wrote it', () => {

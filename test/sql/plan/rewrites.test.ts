@@ -176,3 +176,10 @@ test('what all branches of an OR demand is taken out of it: here a join', () => 
   const whole = lines('SELECT id FROM t WHERE (v = 1 AND k = 2) OR v = 1');
   expect(whole[0]).toBe('Map: id where (v = 1)');
 });
+
+test('a subquery with SIMILAR TO is planned: its pattern may fail', () => {
+  const plan = planned(
+    "SELECT id FROM t WHERE EXISTS (SELECT FROM s WHERE s.k = t.k AND s.v::text SIMILAR TO '1%')",
+  );
+  expect(kinds(plan)).toContain('semi');
+});
