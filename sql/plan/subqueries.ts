@@ -104,14 +104,33 @@ export class Subqueries {
   ): Side {
     const side: Side = { plan, columns: plan.fields.map(() => this.#newColumn()) };
     const needed = new Map<number, Expr>();
-    for (const { plan: inner, operands, span } of this.of(exprs)) {
-      for (const { id, expr } of operands) needed.set(id, expr);
-      for (const [id, type] of freeTypes(inner)) {
-        if (scope.has(id)) needed.set(id, { ...columnExpr(id, type), span });
+    /** Operands that hold subqueries themselves, the innermost first. */
+    const nested: Operand[] = [];
+    const visit = (some: readonly Expr[]): void => {
+      for (const { plan: inner, operands, span } of this.of(some)) {
+        for (const operand of operands) {
+          if (!this.isIn(operand.expr)) needed.set(operand.id, operand.expr);
+          else {
+            visit([operand.expr]);
+            nested.push(operand);
+          }
+        }
+        for (const [id, type] of freeTypes(inner)) {
+          const isOperand = operands.some((operand) => operand.id === id);
+          if (scope.has(id) && !isOperand) needed.set(id, { ...columnExpr(id, type), span });
+        }
       }
-    }
+    };
+    visit(exprs);
     const added = [...needed].map(([id, expr]) => ({ id, expr: lower(expr), name: 'group' }));
-    return added.length === 0 ? side : extended(side, added);
+    return nested.reduce(
+      (result, operand) => {
+        if (result.columns.includes(operand.id)) return result;
+        const expr = lower(operand.expr);
+        return extended(this.attached(result, [expr]), [{ id: operand.id, expr, name: 'group' }]);
+      },
+      added.length === 0 ? side : extended(side, added),
+    );
   }
 
   #attach(side: Side, subquery: Subquery): Side {

@@ -183,3 +183,10 @@ test('a subquery with SIMILAR TO is planned: its pattern may fail', () => {
   );
   expect(kinds(plan)).toContain('semi');
 });
+
+test('HAVING takes IN of a subquery whose left side is a correlated subquery', () => {
+  const plan = planned(
+    'SELECT k FROM t GROUP BY k HAVING (SELECT max(v) FROM s WHERE s.k = t.k) IN (SELECT v FROM u)',
+  );
+  expect(kinds(plan)).toContain('semi');
+});
