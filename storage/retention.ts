@@ -46,11 +46,13 @@ export class Retention {
     const { logs, queues, clock, compactor } = this.#options;
     for (const log of logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
     const tabled = await this.#tabled();
-    const nowMs = clock.nowMs();
+    const firsts = await this.#firstOffsets(tabled, rules);
     const expired = await queues.expire(
-      planExpiry(tabled, rules, nowMs),
+      planExpiry(tabled, rules, clock.nowMs(), firsts),
       ({ topicId, queueId }, first) => first <= rules.floor(topicId, queueId),
     );
+    for (const [queue, first] of expired)
+      firsts.set(queue, Math.max(first, firsts.get(queue) ?? 0));
     const failures: unknown[] = [];
     const compaction = await compactor?.begin(tabled, rules).catch((error) => {
       failures.push(error);
@@ -60,14 +62,14 @@ export class Retention {
     const unclean = new Set<number>();
     let cleanedSegments = 0;
     let freedBytes = 0;
-    for (const { log, run } of this.#runs(tabled, expired, rules, compaction)) {
+    for (const { log, run } of this.#runs(tabled, firsts, rules, compaction)) {
       const rows = run.flatMap(({ queues: table }) => table);
       try {
         const forgotten = await this.#forgettable(rows, rules);
         const segments = run.map(({ segment }) => segment);
         const before = segments.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
         onReplacing();
-        const cleaning = cleaningOf(expired, forgotten, rules, compaction);
+        const cleaning = cleaningOf(firsts, forgotten, rules, compaction);
         freedBytes += before - (await log.clean(segments, cleaning)).entryBytes;
         cleanedSegments += run.length;
       } catch (error) {
@@ -84,14 +86,14 @@ export class Retention {
   /** The segments that are written anew, as runs of neighbours. */
   #runs(
     tabled: readonly TabledSegment[],
-    expired: ReadonlyMap<number, number>,
+    firsts: ReadonlyMap<number, number>,
     rules: RetentionRules,
     compaction: CompactionPass | undefined,
   ): readonly { readonly log: LogPartition; readonly run: readonly TabledSegment[] }[] {
     const firstOf = ({ topicId, queueId, expiredOffset }: QueueRow) =>
       rules.policy(topicId) === undefined
         ? Infinity
-        : Math.max(expiredOffset, expired.get(queueNumber(topicId, queueId)) ?? 0);
+        : Math.max(expiredOffset, firsts.get(queueNumber(topicId, queueId)) ?? 0);
     return this.#options.logs.flatMap((log) => {
       const own = tabled.filter((one) => one.log === log);
       const judged = own.map(({ segment, queues: rows }) => {
@@ -106,6 +108,20 @@ export class Retention {
     });
   }
 
+  /** Where the queues begin of which so many bytes are kept: what is below does not count. */
+  async #firstOffsets(
+    tabled: readonly TabledSegment[],
+    rules: RetentionRules,
+  ): Promise<Map<number, number>> {
+    const numbers = new Set<number>();
+    for (const { topicId, queueId, entries } of tabled.flatMap(({ queues }) => queues)) {
+      if (entries === 0 || rules.policy(topicId)?.retentionBytes === undefined) continue;
+      numbers.add(queueNumber(topicId, queueId));
+    }
+    const ranges = await this.#options.queues.ranges([...numbers]);
+    return new Map([...numbers].map((number, i) => [number, ranges[i]!.minOffset]));
+  }
+
   /** Queues of dropped topics of which nothing is, or was, but in the rows. */
   async #forgettable(
     rows: readonly QueueRow[],
@@ -117,8 +133,10 @@ export class Retention {
       const number = queueNumber(topicId, queueId);
       held.set(number, (held.get(number) ?? 0) + endOffset - firstOffset);
     }
-    const ends = await this.#options.queues.ends([...held.keys()]);
-    return new Set([...held.keys()].filter((number, i) => held.get(number) === ends[i]));
+    const ranges = await this.#options.queues.ranges([...held.keys()]);
+    return new Set(
+      [...held.keys()].filter((number, i) => held.get(number) === ranges[i]!.maxOffset),
+    );
   }
 
   async #tabled(): Promise<readonly TabledSegment[]> {
@@ -140,13 +158,13 @@ export class Retention {
  * has found.
  */
 function cleaningOf(
-  expired: ReadonlyMap<number, number>,
+  firsts: ReadonlyMap<number, number>,
   forgotten: ReadonlySet<number>,
   rules: RetentionRules,
   compaction: CompactionPass | undefined,
 ): Cleaning {
   const firstOf = (topicId: number, queueId: number) =>
-    expired.get(queueNumber(topicId, queueId)) ?? 0;
+    firsts.get(queueNumber(topicId, queueId)) ?? 0;
   return {
     choose(entry) {
       const { topicId, queueId, baseOffset, count, body } = entry;

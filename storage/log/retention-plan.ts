@@ -18,16 +18,19 @@ export interface RetainedSegment {
  * Nothing expires that lies at or past the floor of its queue, and nothing after it: the offsets
  * of a queue expire from its beginning on, whatever the clock did while they were written.
  *
+ * `firstOffsets`, by queue number: what lies below has expired and is only not cleaned out yet.
+ *
  * Returns the new first offset of each queue that loses entries, by queue number.
  */
 export function planExpiry(
   segments: readonly RetainedSegment[],
   rules: RetentionRules,
   nowMs: number,
+  firstOffsets: ReadonlyMap<number, number> = new Map(),
 ): ReadonlyMap<number, number> {
   const first = new Map<number, number>();
   for (const portions of portionsByTopic(segments).values()) {
-    expireTopic(portions, rules, nowMs, first);
+    expireTopic(portions, rules, nowMs, firstOffsets, first);
   }
   return first;
 }
@@ -37,7 +40,6 @@ interface Portion {
   readonly partition: number;
   readonly topicId: number;
   readonly rows: readonly QueueRow[];
-  readonly bytes: number;
   readonly highTimeMs: number;
 }
 
@@ -51,10 +53,9 @@ function portionsByTopic(segments: readonly RetainedSegment[]): Map<number, Port
       const rows = queues.slice(from, to).filter(({ entries }) => entries > 0);
       from = to;
       if (rows.length === 0) continue;
-      const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
       const highTimeMs = rows.reduce((high, row) => Math.max(high, row.highTimeMs), -Infinity);
       const portions = topics.get(topicId) ?? [];
-      portions.push({ partition, topicId, rows, bytes, highTimeMs });
+      portions.push({ partition, topicId, rows, highTimeMs });
       topics.set(topicId, portions);
     }
   }
@@ -65,6 +66,7 @@ function expireTopic(
   portions: readonly Portion[],
   rules: RetentionRules,
   nowMs: number,
+  firstOffsets: ReadonlyMap<number, number>,
   first: Map<number, number>,
 ): void {
   const { topicId } = portions[0]!;
@@ -77,12 +79,17 @@ function expireTopic(
     return;
   const { retentionMs = Infinity, retentionBytes = Infinity } = policy ?? {};
   const queues = rowsByQueue(portions);
-  let left = portions.reduce((sum, { bytes }) => sum + bytes, 0);
+  const bytesOf = (rows: readonly QueueRow[]) =>
+    rows.reduce((sum, { queueId, endOffset, bytes }) => {
+      const isGone = endOffset <= (firstOffsets.get(queueNumber(topicId, queueId)) ?? 0);
+      return isGone ? sum : sum + bytes;
+    }, 0);
+  let left = bytesOf(portions.flatMap(({ rows }) => rows));
   const stopped = new Set<number>();
   for (const { partition, rows, highTimeMs } of oldestFirst(portions)) {
     if (stopped.has(partition)) continue;
     const gone = newestRows(rows).flatMap((row) => upTo(row, queues.get(row.queueId)!));
-    const bytes = gone.reduce((sum, row) => sum + row.bytes, 0);
+    const bytes = bytesOf(gone);
     const isOver =
       policy === undefined || highTimeMs < nowMs - retentionMs || left - bytes >= retentionBytes;
     const isFree = rows.every((row) => row.endOffset <= rules.floor(topicId, row.queueId));

@@ -4,7 +4,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { KvPair, KvPut, KvStore } from '../kv/kv-store.ts';
 import type { Pause } from '../log/segment-sealer.ts';
-import { systemTopicId } from '../store.ts';
+import { type QueueRange, systemTopicId } from '../store.ts';
 import { ActiveQueues, type QueueName } from './active-queues.ts';
 import { Block } from './block.ts';
 import {
@@ -48,6 +48,7 @@ const writeDelayMs = 1000;
 const waitingRowsMax = 16_384;
 /** Queues that are read, or held in memory, together. */
 const queuesAtOnce = 1024;
+const nothing: QueueRange = { minOffset: 0, maxOffset: 0 };
 
 /** How far a partition's log is in the index. */
 export interface Applied {
@@ -248,20 +249,21 @@ export class ConsumeQueues {
     }
   }
 
-  /** One past the last durable offset of each queue, by queue number. */
-  async ends(numbers: readonly number[]): Promise<readonly number[]> {
-    const ends: number[] = [];
+  /** What is retained of each queue, by queue number; none of them is brought into memory. */
+  async ranges(numbers: readonly number[]): Promise<readonly QueueRange[]> {
+    const ranges: QueueRange[] = [];
     for (let from = 0; from < numbers.length; from += queuesAtOnce) {
       const names = numbers.slice(from, from + queuesAtOnce).map(queueOfNumber);
       const keys = names.map(({ topicId, queueId }) => queueStateKey(topicId, queueId));
       const stored = await this.#kv.getMany(keys);
       for (const [i, { topicId, queueId }] of names.entries()) {
         const value = stored[i];
-        const inDatabase = value === undefined ? 0 : decodeQueueState(value).maxOffset;
-        ends.push(this.active.get(topicId, queueId)?.maxOffset ?? inDatabase);
+        const inDatabase = value === undefined ? nothing : decodeQueueState(value);
+        const { minOffset, maxOffset } = this.active.get(topicId, queueId) ?? inDatabase;
+        ranges.push({ minOffset, maxOffset });
       }
     }
-    return ends;
+    return ranges;
   }
 
   /**

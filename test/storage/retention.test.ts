@@ -395,6 +395,18 @@ describe('planExpiry', () => {
     expect(plan(200)).toEqual([]);
     expect(plan(100)).toEqual([20]);
     expect(plan(0)).toEqual([20, 10]);
+    // What went with it before, and lies there still, does not count again.
+    const left = segments.slice(0, 1);
+    const policy = new Map([[1, { retentionBytes: 100 }]]);
+    const again = (first: number) =>
+      [...planExpiry(left, rules(policy), 99, new Map([[1024, first]]))].map(([, to]) => to);
+    expect(again(0)).toEqual([]);
+    expect(again(20)).toEqual([]);
+    const some = [...left, part(1, [{ ...row(1, 10, 30, bytes, 10), queueId: 1 }])];
+    const later = (first: number) =>
+      [...planExpiry(some, rules(policy), 99, new Map([[1024, first]]))].map(([, to]) => to);
+    expect(later(0)).toEqual([30]);
+    expect(later(20)).toEqual([10, 10]);
   });
 
   test('by size: never less than was asked for', () => {
