@@ -32,6 +32,8 @@ export class Retention {
   readonly #options: RetentionOptions;
   /** Tables of segments, which never change. */
   readonly #tables = new WeakMap<Segment, readonly QueueRow[]>();
+  /** Topics that were dropped before the last pass: what was on its way to them has arrived. */
+  #dropped: ReadonlySet<number> = new Set();
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -65,7 +67,7 @@ export class Retention {
     for (const { log, run } of this.#runs(tabled, firsts, rules, compaction)) {
       const rows = run.flatMap(({ queues: table }) => table);
       try {
-        const forgotten = await this.#forgettable(rows, rules);
+        const forgotten = await this.#forgettable(rows);
         const segments = run.map(({ segment }) => segment);
         const before = segments.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
         onReplacing();
@@ -77,6 +79,8 @@ export class Retention {
         for (const { topicId } of rows) unclean.add(topicId);
       }
     }
+    const topics = tabled.flatMap((one) => one.queues.map(({ topicId }) => topicId));
+    this.#dropped = new Set(topics.filter((topicId) => rules.policy(topicId) === undefined));
     if (compaction !== undefined) await compactor!.finish(compaction, rules, unclean);
     if (failures.length > 0) throw failures[0];
     const compactedMessages = compaction?.removedMessages ?? 0;
@@ -123,13 +127,10 @@ export class Retention {
   }
 
   /** Queues of dropped topics of which nothing is, or was, but in the rows. */
-  async #forgettable(
-    rows: readonly QueueRow[],
-    rules: RetentionRules,
-  ): Promise<ReadonlySet<number>> {
+  async #forgettable(rows: readonly QueueRow[]): Promise<ReadonlySet<number>> {
     const held = new Map<number, number>();
     for (const { topicId, queueId, firstOffset, endOffset } of rows) {
-      if (rules.policy(topicId) !== undefined) continue;
+      if (!this.#dropped.has(topicId)) continue;
       const number = queueNumber(topicId, queueId);
       held.set(number, (held.get(number) ?? 0) + endOffset - firstOffset);
     }

@@ -249,7 +249,10 @@ export class ConsumeQueues {
     }
   }
 
-  /** What is retained of each queue, by queue number; none of them is brought into memory. */
+  /**
+   * What is retained of each queue, by queue number, appends under way included; none of them is
+   * brought into memory.
+   */
   async ranges(numbers: readonly number[]): Promise<readonly QueueRange[]> {
     const ranges: QueueRange[] = [];
     for (let from = 0; from < numbers.length; from += queuesAtOnce) {
@@ -259,8 +262,9 @@ export class ConsumeQueues {
       for (const [i, { topicId, queueId }] of names.entries()) {
         const value = stored[i];
         const inDatabase = value === undefined ? nothing : decodeQueueState(value);
-        const { minOffset, maxOffset } = this.active.get(topicId, queueId) ?? inDatabase;
-        ranges.push({ minOffset, maxOffset });
+        const queue = this.active.get(topicId, queueId);
+        const { minOffset } = queue ?? inDatabase;
+        ranges.push({ minOffset, maxOffset: queue?.nextOffset ?? inDatabase.maxOffset });
       }
     }
     return ranges;

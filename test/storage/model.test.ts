@@ -10,7 +10,9 @@ import { entryKinds, type Store } from '../../storage/store.ts';
 
 /** The store against a plain list per queue: whatever was done, both say the same. */
 
-const queues = 3;
+/** At first; topics grow. */
+const queuesAtFirst = 3;
+const queuesMax = 6;
 const partitions = 3;
 
 type Command =
@@ -23,11 +25,13 @@ type Command =
   | { readonly op: 'move'; readonly queue: number; readonly to: number; readonly wait: boolean }
   | { readonly op: 'read'; readonly queue: number; readonly from: number; readonly max: number }
   | { readonly op: 'time'; readonly queue: number; readonly entry: number }
+  | { readonly op: 'grow' }
   | { readonly op: 'pass'; readonly ms: number }
   | { readonly op: 'restart'; readonly keepsIndex: boolean }
   | { readonly op: 'power loss'; readonly keepsIndex: boolean };
 
-const queue = fc.nat({ max: queues - 1 });
+/** Of those that there are then. */
+const queue = fc.nat({ max: queuesMax - 1 });
 const commands = fc.array(
   fc.oneof(
     {
@@ -61,6 +65,7 @@ const commands = fc.array(
       weight: 1,
       arbitrary: fc.record({ op: fc.constant('time' as const), queue, entry: fc.nat({ max: 30 }) }),
     },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant('grow' as const) }) },
     {
       weight: 2,
       // Shorter than the index waits, longer, and long enough for queues to be forgotten.
@@ -92,8 +97,8 @@ class World {
   fs = new MemoryFs();
   kv = new MemoryKv();
   readonly clock = new ManualClock();
-  readonly model: Known[][] = Array.from({ length: queues }, () => []);
-  readonly homes = new Array<number>(queues).fill(0);
+  readonly model: Known[][] = Array.from({ length: queuesAtFirst }, () => []);
+  readonly homes = new Array<number>(queuesAtFirst).fill(0);
   store!: Store;
   #running: Promise<unknown>[] = [];
   #sent = 0;
@@ -110,22 +115,28 @@ class World {
   }
 
   async run(command: Command): Promise<void> {
+    const queueId = 'queue' in command ? command.queue % this.model.length : 0;
     switch (command.op) {
+      case 'grow':
+        if (this.model.length === queuesMax) return;
+        this.model.push([]);
+        this.homes.push(0);
+        return;
       case 'append':
-        this.#start(this.#append(command.queue, command.count));
+        this.#start(this.#append(queueId, command.count));
         if (command.wait) await this.settled();
         return;
       case 'move':
-        this.#start(this.store.moveQueues(1, [command.queue], command.to));
-        this.homes[command.queue] = command.to;
+        this.#start(this.store.moveQueues(1, [queueId], command.to));
+        this.homes[queueId] = command.to;
         if (command.wait) await this.settled();
         return;
       case 'read':
         await this.settled();
-        return this.#read(command.queue, command.from, command.max);
+        return this.#read(queueId, command.from, command.max);
       case 'time':
         await this.settled();
-        return this.#findTime(command.queue, command.entry);
+        return this.#findTime(queueId, command.entry);
       case 'pass':
         this.clock.advance(command.ms);
         await new Promise((resolve) => setImmediate(resolve));
@@ -198,7 +209,7 @@ class World {
 
   async check(): Promise<void> {
     await this.settled();
-    for (let queueId = 0; queueId < queues; queueId++) {
+    for (let queueId = 0; queueId < this.model.length; queueId++) {
       await this.#read(queueId, 0, 1000);
       const { maxOffset } = await this.store.range(1, queueId);
       expect(maxOffset).toBe(this.#inOrder(queueId).reduce((sum, { count }) => sum + count, 0));
@@ -210,7 +221,7 @@ class World {
   }
 }
 
-test('append, move, read, find by time, restart, power loss', async () => {
+test('append, grow, move, read, find by time, restart, power loss', async () => {
   await fc.assert(
     fc.asyncProperty(commands, async (list) => {
       const world = new World();

@@ -19,7 +19,7 @@ const notMet = [/unlink.*draft/];
  * brought up to date at the next start.
  */
 const savingWork = [
-  /^log\/key-file\.ts/,
+  /^log\/key-file-builder\.ts/,
   /^log\/segment-sealer\.ts fdatasync #2/,
   /^log-store\.ts flush/,
 ];
