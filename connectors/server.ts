@@ -87,7 +87,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
       ...(options.flush === undefined ? {} : { flush: options.flush }),
       namesOf: namesOfEntry,
-      keyedFormat: keyedEntries(messageKeys),
+      keyedFormat: keyedEntries(messageKeys, ({ topicId, queueId, baseOffset }, error) => {
+        logger.log('warn', 'an entry cannot be compacted', { topicId, queueId, baseOffset, error });
+      }),
       diskReserveBytes: options.diskReserveBytes,
       onIndexing: indexingProgress(logger, clock),
     });

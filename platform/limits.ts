@@ -34,6 +34,9 @@ export const limits = {
   /** Of one client: receives and pulls under way, and bytes of answers that it has not read. */
   clientPollsMax: 1024,
   clientUnreadBytesMax: 64 * 1024 * 1024,
+  /** Of a Telemetry stream: one settings message, and what the client has not read. */
+  settingsBytesMax: 1024 * 1024,
+  telemetryUnreadBytesMax: 16 * 1024 * 1024,
   /** How long a message may stay invisible (reference rocketmq-v2, 1.11). */
   invisibleMsMax: 12 * 3_600_000,
   /** Invisibility of a push consumer's message, renewed while the consumer lives (1.13). */
@@ -55,6 +58,8 @@ export const limits = {
   attemptIdsMax: 1024,
   /** Deliveries of a message before it is dead, unless its group says otherwise (1.8). */
   deliveryAttemptsMax: 17,
+  /** Dead letters of one batch that are written side by side. */
+  buriedTogetherMax: 256,
   /** Requests that come again are found within this time, and among this many entries. */
   duplicateWindowMs: 10 * 60_000,
   duplicateEntriesMax: 4 * 1024 * 1024,

@@ -13,6 +13,8 @@ const skewMs = 5 * minuteMs;
 const zoneMsMin = -12 * 60 * minuteMs;
 const zoneMsMax = 14 * 60 * minuteMs;
 const zoneStepMs = 15 * minuteMs;
+/** Clients run on when their clocks are set to summer time, and back. */
+const summerMs = 60 * minuteMs;
 const clientsMax = 100_000;
 const tokenMs = 24 * 60 * minuteMs;
 
@@ -22,9 +24,10 @@ const tokenMs = 24 * 60 * minuteMs;
  *
  * A signature covers the time header alone, and that is local time in most clients (reference
  * rocketmq-v2, 1.5). So the time zone that a client's first request shows is held against its later
- * ones: a signature of more than skewMs ago is refused, also with its client id. One that is used
- * under another client id within the hours of a time zone cannot be told from a new client; only
- * TLS keeps signatures from being read.
+ * ones: a signature of more than skewMs ago is refused, also with its client id; but for one of an
+ * hour ago, which cannot be told from a clock that was set to winter time. One that is used under
+ * another client id within the hours of a time zone cannot be told from a new client; only TLS keeps
+ * signatures from being read.
  */
 export class Authenticator {
   readonly #access: Access;
@@ -46,7 +49,7 @@ export class Authenticator {
     const signed = parseSigned(header);
     if (signed === undefined) throw refused('the authorization header is of no known form');
     const dateTime = String(metadata.get('x-mq-date-time')[0] ?? '');
-    const user = this.#user(signed.accessKey);
+    const user = this.user(signed.accessKey);
     if (!isSame(signatureOf(user.secretKey, dateTime), signed.signature)) {
       throw refused(`the signature is not that of access key "${signed.accessKey}"`);
     }
@@ -61,7 +64,8 @@ export class Authenticator {
     return `${name}.${untilMs}.${tokenMac(secretKey, name, untilMs).toString('hex')}`;
   }
 
-  #user(accessKey: string): UserCreated {
+  /** Who has the key now. Throws UNAUTHENTICATED. */
+  user(accessKey: string): UserCreated {
     const user = this.#access.find(accessKey);
     if (user === undefined) throw refused(`access key "${accessKey}" is not known`);
     return user;
@@ -70,7 +74,7 @@ export class Authenticator {
   #basic(encoded: string): UserCreated {
     const text = Buffer.from(encoded, 'base64').toString();
     const at = text.indexOf(':');
-    const user = this.#user(text.slice(0, Math.max(at, 0)));
+    const user = this.user(text.slice(0, Math.max(at, 0)));
     const given = createHmac('sha256', 'basic')
       .update(text.slice(at + 1))
       .digest();
@@ -81,7 +85,7 @@ export class Authenticator {
 
   #bearer(token: string): UserCreated {
     const [name = '', until = '', mac = ''] = token.split('.');
-    const user = this.#user(Buffer.from(name, 'base64url').toString());
+    const user = this.user(Buffer.from(name, 'base64url').toString());
     const expected = tokenMac(user.secretKey, name, Number(until));
     if (!isSame(Buffer.from(mac, 'hex'), expected)) throw refused('the token is not ours');
     if (Number(until) > this.#clock.nowMs()) return user;
@@ -95,7 +99,8 @@ export class Authenticator {
     const key = `${accessKey}/${clientId}`;
     const zone = this.#zones.get(key) ?? Math.round(offBy / zoneStepMs) * zoneStepMs;
     const isZone = zone >= zoneMsMin && zone <= zoneMsMax;
-    if (!isZone || Math.abs(offBy - zone) > skewMs) {
+    const shifts = [0, -summerMs, summerMs];
+    if (!isZone || !shifts.some((shift) => Math.abs(offBy - zone - shift) <= skewMs)) {
       throw refused('the signature is too old, or the clock of the client is wrong');
     }
     this.#zones.delete(key);

@@ -6,7 +6,11 @@ import type { Authenticator } from './authenticator.ts';
 
 /** Says of each request whether it may pass. */
 export interface Guard {
-  /** Throws UNAUTHENTICATED, FORBIDDEN. */
+  /** Who sends it; `undefined` where nobody is asked. Throws UNAUTHENTICATED. */
+  identify(metadata: Metadata): string | undefined;
+  /** What may be done by who was identified before. Throws UNAUTHENTICATED, FORBIDDEN. */
+  authorize(accessKey: string | undefined, rights: () => readonly Right[]): void;
+  /** Both. Throws UNAUTHENTICATED, FORBIDDEN. */
   check(metadata: Metadata, rights: () => readonly Right[]): void;
   /** Only for who may do everything. Throws as `check`. */
   checkAdmin(metadata: Metadata): void;
@@ -21,6 +25,8 @@ export type SqlLevel = 'read' | 'write' | 'admin';
 
 /** Without access control. */
 export const openGuard: Guard = {
+  identify: () => undefined,
+  authorize: () => undefined,
   check: () => undefined,
   checkAdmin: () => undefined,
   sqlLevel: () => 'admin',
@@ -35,10 +41,18 @@ export class AccessGuard implements Guard {
     this.#authenticator = authenticator;
   }
 
-  check(metadata: Metadata, rights: () => readonly Right[]): void {
-    const user = this.#authenticator.authenticate(metadata);
+  identify(metadata: Metadata): string {
+    return this.#authenticator.authenticate(metadata).accessKey;
+  }
+
+  authorize(accessKey: string, rights: () => readonly Right[]): void {
+    const user = this.#authenticator.user(accessKey);
     if (user.admin) return;
     for (const right of rights()) authorize(user, right);
+  }
+
+  check(metadata: Metadata, rights: () => readonly Right[]): void {
+    this.authorize(this.identify(metadata), rights);
   }
 
   checkAdmin(metadata: Metadata): void {

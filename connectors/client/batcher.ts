@@ -11,7 +11,7 @@ export interface BatchOptions {
   readonly maxBatchMessages?: number;
   /** 1 MiB. */
   readonly maxBatchBytes?: number;
-  /** Requests under way; of one message group or one queue it is one. 8. */
+  /** Requests under way; of one message group, one queue, or messages with keys, it is one. 8. */
   readonly maxInFlight?: number;
   /** Bytes that wait for their acknowledgement; beyond it `ready` waits. 32 MiB. */
   readonly maxPendingBytes?: number;
@@ -47,6 +47,8 @@ interface Lane {
   open: OpenBatch | undefined;
   timer: Timer | undefined;
   inFlight: number;
+  /** Some of its messages have keys: messages of a key keep their order. */
+  hasKeys: boolean;
   readonly waiting: OpenBatch[];
 }
 
@@ -110,6 +112,7 @@ export class Batcher {
     const before = packed.byteLength;
     const place = packed.count;
     packed.add(message);
+    if (message.keys !== undefined && message.keys.length > 0) lane.hasKeys = true;
     this.#pendingBytes += packed.byteLength - before;
     const { maxBatchMessages, maxBatchBytes } = this.#options;
     if (packed.count >= maxBatchMessages || packed.byteLength >= maxBatchBytes) this.#close(lane);
@@ -132,7 +135,14 @@ export class Batcher {
     const key = JSON.stringify([topic, messageGroup, priority, queue]);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { target, open: undefined, timer: undefined, inFlight: 0, waiting: [] };
+      lane = {
+        target,
+        open: undefined,
+        timer: undefined,
+        inFlight: 0,
+        hasKeys: false,
+        waiting: [],
+      };
       this.#lanes.set(key, lane);
     }
     this.#last = lane;
@@ -161,7 +171,7 @@ export class Batcher {
     const { open } = lane;
     lane.open = undefined;
     // Its only message may have been refused.
-    if (open === undefined || open.packed.count === 0) return;
+    if (open === undefined || open.packed.count === 0) return this.#forgetIdle(lane);
     lane.waiting.push(open);
     this.#hungry.push(lane);
     this.#sendMore();
@@ -171,7 +181,7 @@ export class Batcher {
   #sendMore(): void {
     for (let i = 0; i < this.#hungry.length && this.#inFlight < this.#options.maxInFlight; ) {
       const lane = this.#hungry[i]!;
-      if (lane.inFlight > 0 && isOrdered(lane.target)) {
+      if (lane.inFlight > 0 && (lane.hasKeys || isOrdered(lane.target))) {
         i++;
         continue;
       }

@@ -4,7 +4,7 @@ import type { Status } from '../rocketmq/status.ts';
 import { checkedResponse, checkStatus, errorOf, streamAnswer } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './message.ts';
-import { deliveryOf } from './received.ts';
+import { deliveryOf, handleOf } from './received.ts';
 
 export interface ReceiveRequest {
   readonly topic: string;
@@ -16,7 +16,12 @@ export interface ReceiveRequest {
   readonly waitMs: number;
   readonly batches: boolean;
   readonly signal?: AbortSignal;
+  /** Told of messages that cannot be decoded, which are given back: they come again, or die. */
+  readonly onUndecodable?: (error: unknown) => void;
 }
+
+/** Before a message that could not be decoded comes again. */
+const undecodablePauseMs = 10_000;
 
 /** What the members of a consumer group ask of the server. */
 export class GroupCalls {
@@ -43,7 +48,18 @@ export class GroupCalls {
     });
     const options = { waitMs, batches, ...(signal === undefined ? {} : { signal }) };
     const answers = await this.#connection.stream('ReceiveMessage', bytes, options);
-    return streamAnswer(answers).messages.map(deliveryOf);
+    const deliveries: Delivery[] = [];
+    for (const message of streamAnswer(answers).messages) {
+      try {
+        deliveries.push(deliveryOf(message));
+      } catch (error) {
+        request.onUndecodable?.(error);
+        const handle = handleOf(message);
+        const back = this.changeInvisible(topic, handle, undecodablePauseMs);
+        back.catch((failure) => request.onUndecodable?.(failure));
+      }
+    }
+    return deliveries;
   }
 
   /** What went wrong with each: RECEIPT_HANDLE_EXPIRED when it is too late; most are `undefined`. */

@@ -11,7 +11,7 @@ import { delayedRequest } from './publish-request.ts';
 import { type SendEntry, sendDurably } from './send.ts';
 
 export interface ProducerOptions extends ConnectionOptions, BatchOptions {
-  /** Sends of a request before it counts as failed; the server knows one that came twice. 3. */
+  /** Sends of a request before it counts as failed; as many as go into 30 s unless it is given. */
   readonly maxAttempts?: number;
 }
 
@@ -26,13 +26,13 @@ export interface ProducerOptions extends ConnectionOptions, BatchOptions {
 export class Producer {
   readonly #connection: Connection;
   readonly #batcher: Batcher;
-  readonly #attempts: number;
+  readonly #attempts: number | undefined;
   readonly #singles = new Set<Promise<unknown>>();
   #isClosed = false;
 
   constructor(options: ProducerOptions) {
     this.#connection = new Connection(options);
-    this.#attempts = options.maxAttempts ?? 3;
+    this.#attempts = options.maxAttempts;
     this.#batcher = new Batcher(batchOptionsOf(options), systemClock, async (batch) => {
       const id = newId();
       const request = batch.request(id, systemClock.nowMs());

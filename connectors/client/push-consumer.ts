@@ -29,6 +29,9 @@ interface Done {
 const receiveMax = 32;
 const waitMs = 15_000;
 const errorPauseMs = 1000;
+const settlePauseMs = 100;
+const settlePauseMsMax = 5000;
+const callsAfterCloseMax = 3;
 
 /**
  * A member of a consumer group whose listener is called with each message. The server keeps a
@@ -87,7 +90,7 @@ export class PushConsumer {
     try {
       return await this.#calls.receive({
         ...{ topic, filter, max: receiveMax, invisibleMs: 'renewed', waitMs },
-        ...{ batches: true, signal },
+        ...{ batches: true, signal, onUndecodable: (error) => this.#failed(error) },
       });
     } catch (error) {
       this.#failed(error);
@@ -114,21 +117,47 @@ export class PushConsumer {
         if (!failed.has(message)) done.push({ handle: message.receiptHandle, messages: [message] });
       }
     }
-    const retries = [...failed].map(async ([{ receiptHandle, attempt }, isGivenBack]) => {
+    const retries = [...failed].map(([{ receiptHandle, attempt }, isGivenBack]) => {
       const ms = isGivenBack ? 0 : settings.retryMs(attempt);
-      await this.#calls.changeInvisible(topic, receiptHandle, ms, isGivenBack);
+      return this.#untilDone(async () => {
+        await this.#calls.changeInvisible(topic, receiptHandle, ms, isGivenBack);
+      });
     });
     await Promise.all([...retries, this.#acknowledge(topic, done)]);
   }
 
   async #acknowledge(topic: string, done: readonly Done[]): Promise<void> {
-    if (done.length === 0) return;
-    const handles = done.map(({ handle }) => handle);
-    const errors = await this.#calls.ack(topic, handles);
-    for (const [i, { messages }] of done.entries()) {
-      const error = errors[i];
-      if (error === undefined) this.#options.onAcknowledged?.(messages);
-      else this.#failed(error);
+    let left = done;
+    await this.#untilDone(async () => {
+      if (left.length === 0) return;
+      const handles = left.map(({ handle }) => handle);
+      const errors = await this.#calls.ack(topic, handles);
+      const again = left.filter((_, i) => errors[i] !== undefined && !isOver(errors[i]));
+      for (const [i, { messages }] of left.entries()) {
+        if (errors[i] === undefined) this.#options.onAcknowledged?.(messages);
+        else if (isOver(errors[i])) this.#failed(errors[i]);
+      }
+      left = again;
+      const failure = errors.find((error) => error !== undefined && !isOver(error));
+      if (failure !== undefined) throw failure;
+    });
+  }
+
+  /**
+   * The server keeps messages for as long as the consumer lives: what it is not told now, it has to
+   * be told later. Ends when it succeeds, when it is too late, or soon when the consumer closes.
+   */
+  async #untilDone(call: () => Promise<void>): Promise<void> {
+    let callsAfterClose = 0;
+    for (let pauseMs = settlePauseMs; ; pauseMs = Math.min(2 * pauseMs, settlePauseMsMax)) {
+      try {
+        return await call();
+      } catch (error) {
+        this.#failed(error);
+        if (isOver(error)) return;
+        if (this.#closing.signal.aborted && ++callsAfterClose >= callsAfterCloseMax) return;
+      }
+      await pause(pauseMs);
     }
   }
 
@@ -202,4 +231,9 @@ export class PushConsumer {
     if (this.#closing.signal.aborted && error instanceof MillraceError) return;
     this.#options.onError?.(error);
   }
+}
+
+/** The message is not ours any more. */
+function isOver(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'RECEIPT_HANDLE_EXPIRED';
 }

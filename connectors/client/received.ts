@@ -53,6 +53,22 @@ export function deliveryOf(bytes: Buffer): Delivery {
   return { messages: [single], handle: undefined };
 }
 
+/** The receipt handle of a message of which the rest may be anything; '' if it has none. */
+export function handleOf(bytes: Buffer): string {
+  let handle = '';
+  try {
+    const message = new WireReader(bytes);
+    while (message.next()) {
+      if (!message.is(3)) continue;
+      const system = new WireReader(bytes, message.start, message.stop);
+      while (system.next()) if (system.is(12)) handle = system.text();
+    }
+  } catch {
+    // What was found before it counts.
+  }
+  return handle;
+}
+
 type Property = readonly [name: string, value: string];
 
 /** A map entry: key = 1, value = 2. */

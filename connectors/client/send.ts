@@ -17,16 +17,19 @@ interface SendAnswer {
 
 const firstPauseMs = 20;
 const pauseMsMax = 1000;
+const retryMs = 30_000;
 
 /**
  * One SendMessageRequest; gives its first entry. Sent again, as it is, when the server could not
- * be reached or was too busy: it knows a request that came twice (reference rocketmq-v2, 1.12).
+ * be reached or was too busy, `attempts` times in all, or for 30 s unless they are given: it knows a
+ * request that came twice (reference rocketmq-v2, 1.12).
  */
 export async function sendDurably(
   connection: Connection,
   request: Buffer,
-  attempts: number,
+  attempts: number | undefined,
 ): Promise<SendEntry> {
+  const untilMs = systemClock.monotonicMs() + retryMs;
   for (let attempt = 1, pauseMs = firstPauseMs; ; attempt++) {
     try {
       const bytes = await connection.unary('SendMessage', request);
@@ -34,7 +37,11 @@ export async function sendDurably(
       for (const entry of entries) checkStatus(entry);
       return entries[0] ?? {};
     } catch (error) {
-      if (attempt >= attempts || !mayPass(error)) throw error;
+      const isLast =
+        attempts === undefined
+          ? systemClock.monotonicMs() + pauseMs > untilMs
+          : attempt >= attempts;
+      if (isLast || !mayPass(error)) throw error;
       await pause(pauseMs);
       pauseMs = Math.min(2 * pauseMs, pauseMsMax);
     }

@@ -1,5 +1,6 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Timer } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { type Duration, decode, encode, millisOf } from '../rocketmq/codec.ts';
 import { checkStatus } from './answers.ts';
@@ -22,6 +23,7 @@ interface SettingsAnswer {
 
 const heartbeatMs = 10_000;
 const reopenMs = 1000;
+const answerMs = 10_000;
 const firstRetryMs = 1000;
 
 /**
@@ -35,6 +37,8 @@ export class Session {
   #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
   #timers: Timer[] = [];
   #isClosed = false;
+  /** The server took the settings once. */
+  #isOpen = false;
 
   constructor(
     connection: Connection,
@@ -63,19 +67,30 @@ export class Session {
     this.#stream?.end();
   }
 
+  /** A stream that was never answered is the caller's to open again. */
   #connect(): Promise<SettingsAnswer> {
     const stream = this.#connection.telemetry();
     this.#stream = stream;
     return new Promise((resolve, reject) => {
+      let isOver = false;
       const ended = (error?: unknown) => {
+        if (isOver) return;
+        isOver = true;
+        late.cancel();
         if (this.#stream === stream) this.#stream = undefined;
         reject(error instanceof Error ? error : new Error('the server ended the stream'));
-        this.#reopenLater();
+        if (this.#isOpen) this.#reopenLater();
       };
+      const late = systemClock.after(answerMs, () => {
+        ended(new MillraceError('UNAVAILABLE', 'the server does not answer the settings'));
+        stream.cancel();
+      });
       stream.on('data', (bytes: Buffer) => {
-        const answer = decode<SettingsAnswer>('TelemetryCommand', bytes);
+        late.cancel();
         try {
+          const answer = decode<SettingsAnswer>('TelemetryCommand', bytes);
           checkStatus(answer);
+          this.#isOpen = true;
           resolve(answer);
         } catch (error) {
           reject(error);

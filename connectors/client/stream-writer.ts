@@ -22,7 +22,7 @@ export class StreamWriter {
   #isClosed = false;
 
   constructor(options: StreamWriterOptions) {
-    const { topic, queue, maxAttempts = 3 } = options;
+    const { topic, queue, maxAttempts } = options;
     this.#target = { topic, queue };
     this.#connection = new Connection(options);
     this.#batcher = new Batcher(batchOptionsOf(options), systemClock, async (batch) => {

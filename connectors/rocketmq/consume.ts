@@ -2,6 +2,7 @@ import type { Clients } from '../../engine/broker/clients.ts';
 import type { Consumers } from '../../engine/broker/consumers.ts';
 import { checkGroupName } from '../../engine/broker/groups.ts';
 import type { Member, Popped } from '../../engine/broker/pop-request.ts';
+import { isUnreadable } from '../../engine/broker/unreadable.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
@@ -43,18 +44,32 @@ export class ConsumeMethods {
   /** status, messages, delivery timestamp, end (reference rocketmq-v2, 1.13). */
   async receive(call: StreamCall): Promise<void> {
     try {
-      const popped = await this.#pop(call);
-      const status = popped.length === 0 ? noNewMessage : ok;
+      const delivered = this.#decodable(call, await this.#pop(call));
+      const status = delivered.length === 0 ? noNewMessage : ok;
       call.write(encode('ReceiveMessageResponse', { status }));
       const names = namesOf(call);
-      for (const message of popped)
-        this.#polls.write(call, delimited(2, names.localized(deliver(message))));
+      for (const message of delivered)
+        this.#polls.write(call, delimited(2, names.localized(message)));
       const now = fromMillis(this.#clock.nowMs());
       call.write(encode('ReceiveMessageResponse', { delivery_timestamp: now }));
     } catch (error) {
       call.write(encode('ReceiveMessageResponse', { status: statusOf(error) }));
     }
     call.end();
+  }
+
+  /** The messages as they go out. One that cannot be decoded never will be: its group is done. */
+  #decodable(call: StreamCall, popped: readonly Popped[]): (readonly Buffer[])[] {
+    return popped.flatMap((message) => {
+      try {
+        return [deliver(message)];
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        const { group } = decode<ReceiveRequest>('ReceiveMessageRequest', call.request);
+        this.#consumers.passOver(memberOf(call, group), message, error);
+        return [];
+      }
+    });
   }
 
   async #pop(call: StreamCall): Promise<readonly Popped[]> {

@@ -67,7 +67,8 @@ export class Polls {
   write(call: StreamCall, bytes: Buffer): void {
     call.write(bytes);
     const client = this.#byClient.get(clientIdOf(call));
-    if (client === undefined) return;
+    // After its close nothing would take it off again.
+    if (client === undefined || call.destroyed) return;
     client.unreadBytes += bytes.length;
     this.#unread.set(call, (this.#unread.get(call) ?? 0) + bytes.length);
   }

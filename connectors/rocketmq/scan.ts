@@ -202,10 +202,12 @@ export function scanSystem(bytes: Buffer, start: number, end: number) {
     else if (reader.wireType === 0) {
       const value = new WireReader(bytes, reader.start, reader.stop).varint();
       if (reader.field === 5) {
-        hasEncoding = value !== 0;
-        isPacked = value === packedEncoding;
+        // An enum is 32 bits to every protobuf reader, whatever is written in front of them.
+        const encoding = lower32(bytes, reader.start);
+        hasEncoding = encoding !== 0;
+        isPacked = encoding === packedEncoding;
       } else if (reader.field === 13) queueId = int32(value);
-      else if (reader.field === 6) messageType = value;
+      else if (reader.field === 6) messageType = lower32(bytes, reader.start);
       else if (reader.field === 22) priority = int32(value);
     }
     if (reader.is(1) || reader.is(2)) propertyBytes += reader.stop - reader.start;
@@ -272,6 +274,16 @@ function timestampMs(bytes: Buffer, start: number, end: number): number {
     else if (reader.field === 2) ms += int32(value) / 1e6;
   }
   return ms;
+}
+
+/** The lower 32 bits of a varint that is whole: of five bytes at most, whatever follows. */
+function lower32(bytes: Buffer, start: number): number {
+  let value = 0;
+  for (let at = start, shift = 0; shift < 32; at++, shift += 7) {
+    value |= (bytes[at]! & 127) << shift;
+    if (bytes[at]! < 128) break;
+  }
+  return value;
 }
 
 /** A negative int32 is ten bytes on the wire. */

@@ -13,6 +13,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../storage/store.ts';
 import { type Guard, openGuard } from '../auth/guard.ts';
 import type { GrpcService } from '../grpc/service.ts';
+import { Admission } from './admission.ts';
 import { clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
 import { ConsumeMethods } from './consume.ts';
@@ -87,9 +88,10 @@ const definition: ServiceDefinition = Object.fromEntries(
 export function createMessagingService(options: MessagingOptions): GrpcService {
   const { guard = openGuard, rates = new RateLimits({}, options.clock) } = options;
   /** What is asked of every request: who sends it, that it is not one too many, and a grant. */
+  const admission = new Admission(guard, rates, options.clients);
   const admit = (method: string, call: UnaryCall | StreamCall) => {
-    rates.takeRequest(clientIdOf(call));
-    guard.check(call.metadata, () => methodRights[method]!(call.request, namesOf(call)));
+    const accessKey = admission.admit(call);
+    guard.authorize(accessKey, () => methodRights[method]!(call.request, namesOf(call)));
   };
   const unary = (method: string, run: Unary) =>
     answering(`${method}Response`, (call) => {
@@ -108,7 +110,7 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     };
   const send = new SendMethods(options, rates);
   const polls = new Polls(options.clock);
-  const telemetry = new Telemetry({ ...options, guard }, polls);
+  const telemetry = new Telemetry({ ...options, guard, admission }, polls);
   options.transactions.askProducer = telemetry.askProducer;
   options.consumers.lites.notifyEvicted = telemetry.notifyEvicted;
   const consume = new ConsumeMethods(options, polls);
@@ -125,6 +127,7 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     Heartbeat: unary('Heartbeat', (call) => {
       decode('HeartbeatRequest', call.request);
       options.clients.seen(clientIdOf(call));
+      admission.claim(clientIdOf(call), guard.identify(call.metadata));
       return encode('HeartbeatResponse', { status: ok });
     }),
     NotifyClientTermination: unary('NotifyClientTermination', (call) => consume.terminate(call)),

@@ -5,7 +5,9 @@ import type { NotifyEvicted } from '../../engine/broker/lite-subscriptions.ts';
 import type { AskProducer } from '../../engine/broker/transactions.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import { limits } from '../../platform/limits.ts';
 import type { Guard } from '../auth/guard.ts';
+import type { Admission } from './admission.ts';
 import { clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
 import { deliveredMessage } from './deliver.ts';
@@ -26,6 +28,7 @@ export interface TelemetryOptions {
   readonly clients: Clients;
   readonly clock: Clock;
   readonly guard: Guard;
+  readonly admission: Admission;
 }
 
 /**
@@ -41,7 +44,8 @@ const repeatSettingsMs = [300, 1500, 5000];
  */
 export class Telemetry {
   readonly #options: TelemetryOptions;
-  readonly #streams = new Set<TelemetryCall>();
+  /** With the access key that each was opened with: its signature is of that time alone. */
+  readonly #streams = new Map<TelemetryCall, string | undefined>();
   /** Streams of producers by the topics that their settings name; the one asked last is last. */
   readonly #producers = new Map<string, Set<TelemetryCall>>();
 
@@ -53,16 +57,20 @@ export class Telemetry {
   }
 
   open(call: TelemetryCall): void {
+    const { admission, clients } = this.#options;
     let clientId: string;
+    let accessKey: string | undefined;
     try {
       clientId = clientIdOf(call);
+      accessKey = admission.admit(call);
     } catch (error) {
       call.write(encode('TelemetryCommand', { status: statusOf(error) }));
       call.end();
       return;
     }
-    const disconnected = this.#options.clients.connected(clientId);
-    this.#streams.add(call);
+    const disconnected = clients.connected(clientId);
+    admission.claim(clientId, accessKey);
+    this.#streams.set(call, accessKey);
     const finish = () => {
       if (this.#streams.delete(call)) disconnected();
       this.#forgetProducer(call);
@@ -73,7 +81,7 @@ export class Telemetry {
     call.on('end', () => {
       finish();
       // Who ends its last stream cleanly is shutting down, and waits for its polls (1.22).
-      if (!this.#options.clients.isConnected(clientId)) this.#polls.endOf(clientId);
+      if (!clients.isConnected(clientId)) this.#polls.endOf(clientId);
       call.end();
     });
     call.on('error', finish);
@@ -100,14 +108,14 @@ export class Telemetry {
     });
     const id = delimited(2, [Buffer.from(transactionId)]);
     const local = namesOf(stream).localized([message]);
-    stream.write(delimited(5, [delimited(1, local), id]));
+    send(stream, delimited(5, [delimited(1, local), id]));
     return true;
   };
 
   /** A lite topic of the client is another one's now. */
   readonly notifyEvicted: NotifyEvicted = (clientId, lite) => {
-    for (const stream of this.#streams) {
-      if (clientIdOf(stream) === clientId) stream.write(evictionCommand(lite));
+    for (const stream of this.#streams.keys()) {
+      if (clientIdOf(stream) === clientId) send(stream, evictionCommand(lite));
     }
   };
 
@@ -119,17 +127,21 @@ export class Telemetry {
   }
 
   close(): void {
-    for (const stream of this.#streams) stream.end();
+    for (const stream of this.#streams.keys()) stream.end();
   }
 
   async #answer(call: TelemetryCall, bytes: Buffer): Promise<void> {
+    if (bytes.length > limits.settingsBytesMax) {
+      throw new MillraceError('INVALID_ARGUMENT', 'the settings are too long');
+    }
     const { settings } = decode<{ settings?: ClientSettings }>('TelemetryCommand', bytes);
     if (settings === undefined) return;
     if (settings.publishing === undefined && settings.subscription === undefined) {
       throw new MillraceError('INVALID_ARGUMENT', 'the settings are of no producer or consumer');
     }
     const names = namesOf(call);
-    this.#options.guard.check(call.metadata, () => settingsRights(settings, names));
+    const accessKey = this.#streams.get(call);
+    this.#options.guard.authorize(accessKey, () => settingsRights(settings, names));
     const name = names.group(settings.subscription?.group);
     const group = name === '' ? undefined : await this.#options.groups.use(name);
     const { clients, clock } = this.#options;
@@ -150,14 +162,21 @@ export class Telemetry {
       const topic = names.topic(resource);
       this.#producers.set(topic, (this.#producers.get(topic) ?? new Set()).add(call));
     }
-    call.write(answer);
+    send(call, answer);
     if (settings.user_agent?.language !== 'NODE_JS') return;
     for (const delayMs of repeatSettingsMs) {
-      clock.after(delayMs, () => this.#streams.has(call) && call.write(answer), {
+      clock.after(delayMs, () => this.#streams.has(call) && send(call, answer), {
         background: true,
       });
     }
   }
+}
+
+/** A client that does not read what it is sent loses its stream. */
+function send(call: TelemetryCall, bytes: Buffer): void {
+  if (call.writableLength <= limits.telemetryUnreadBytesMax) call.write(bytes);
+  else
+    call.emit('error', failureOf(new MillraceError('RESOURCE_LIMIT', 'nobody reads the stream')));
 }
 
 /** The stream ends with it (reference rocketmq-v2, 1.8). */

@@ -10,11 +10,14 @@ export interface ConnectedClient {
 }
 
 type Listener = (owner: number, clientId: string) => void;
+/** What was taken before `beforeMs` may have been on the connection that broke. */
+type BrokenListener = (owner: number, clientId: string, beforeMs: number) => void;
 
 interface Client {
   /** Small number that stands for the id in the cursors' memory. */
   readonly owner: number;
-  streams: number;
+  /** When each of its streams was opened, by the monotonic clock. */
+  readonly streams: Set<{ readonly openedMs: number }>;
   lastSeenMs: number;
   isLost: boolean;
   info: ConnectedClient | undefined;
@@ -32,7 +35,7 @@ export class Clients {
   readonly #byId = new Map<string, Client>();
   readonly #byOwner = new Map<number, Client>();
   readonly #lostListeners: Listener[] = [];
-  readonly #brokenListeners: Listener[] = [];
+  readonly #brokenListeners: BrokenListener[] = [];
   #lastOwner = 0;
   #sweep: Timer | undefined;
 
@@ -45,7 +48,7 @@ export class Clients {
   }
 
   /** A connection of the client broke; it may come back. */
-  onBroken(listener: Listener): void {
+  onBroken(listener: BrokenListener): void {
     this.#brokenListeners.push(listener);
   }
 
@@ -76,18 +79,22 @@ export class Clients {
   connected(clientId: string): () => void {
     this.seen(clientId);
     const client = this.#client(clientId);
-    client.streams++;
+    const stream = { openedMs: this.#clock.monotonicMs() };
+    client.streams.add(stream);
     return () => {
-      client.streams--;
+      client.streams.delete(stream);
       client.lastSeenMs = this.#clock.monotonicMs();
-      for (const listener of this.#brokenListeners) listener(client.owner, clientId);
-      if (client.isLost && client.streams === 0) this.#forget(clientId, client);
+      // An old stream may end long after the client came back: what came over the new one stays.
+      const newestMs = Math.max(...[...client.streams].map(({ openedMs }) => openedMs), -Infinity);
+      const beforeMs = client.streams.size === 0 ? Infinity : newestMs;
+      for (const listener of this.#brokenListeners) listener(client.owner, clientId, beforeMs);
+      if (client.isLost && client.streams.size === 0) this.#forget(clientId, client);
     };
   }
 
   /** Whether the client has a Telemetry stream. */
   isConnected(clientId: string): boolean {
-    return (this.#byId.get(clientId)?.streams ?? 0) > 0;
+    return (this.#byId.get(clientId)?.streams.size ?? 0) > 0;
   }
 
   /** The client said that it goes. */
@@ -110,7 +117,7 @@ export class Clients {
     if (client === undefined) {
       const owner = ++this.#lastOwner;
       const lastSeenMs = this.#clock.monotonicMs();
-      client = { owner, streams: 0, lastSeenMs, isLost: false, info: undefined };
+      client = { owner, streams: new Set(), lastSeenMs, isLost: false, info: undefined };
       this.#byId.set(clientId, client);
       this.#byOwner.set(owner, client);
       this.#sweepLater();
@@ -119,7 +126,7 @@ export class Clients {
   }
 
   #isOverdue({ streams, lastSeenMs }: Client): boolean {
-    const limitMs = streams > 0 ? limits.clientSilenceMs : limits.clientReturnMs;
+    const limitMs = streams.size > 0 ? limits.clientSilenceMs : limits.clientReturnMs;
     return this.#clock.monotonicMs() - lastSeenMs > limitMs;
   }
 
@@ -144,7 +151,7 @@ export class Clients {
 
   #lose(clientId: string, client: Client): void {
     client.isLost = true;
-    if (client.streams === 0) this.#forget(clientId, client);
+    if (client.streams.size === 0) this.#forget(clientId, client);
     for (const listener of this.#lostListeners) listener(client.owner, clientId);
   }
 }

@@ -10,6 +10,7 @@ import type { Member, Popped, PopRequest } from './pop-request.ts';
 import { Popper } from './popper.ts';
 import type { QueueCursor } from './queue-cursor.ts';
 import { decodeReceipt, encodeReceipt, type Receipt } from './receipt-handle.ts';
+import { logUnreadable } from './unreadable.ts';
 
 /** How far a group is on one queue. */
 export interface QueueProgress {
@@ -47,8 +48,9 @@ export class Consumers {
       }
     });
     topics.onDropped((topicId) => this.#queues.cursors.removeTopic(topicId));
-    clients.onBroken((owner, clientId) => {
-      for (const [, cursor] of this.#queues.cursors.assigned(clientId)) cursor.release(owner);
+    clients.onBroken((owner, clientId, beforeMs) => {
+      for (const [, cursor] of this.#queues.cursors.assigned(clientId))
+        cursor.release(owner, beforeMs);
     });
     clients.onLost((owner, clientId) => this.#disown(owner, clientId));
   }
@@ -119,6 +121,12 @@ export class Consumers {
     const hasFreed = cursor.finish(receipt.offset, receipt.stamp, now, receipt.count);
     this.#queues.cursors.touch(name, cursor);
     this.#queues.onFinished(receipt, cursor, hasFreed);
+  }
+
+  /** A message that was handed out and cannot be decoded is done. */
+  passOver(member: Member, { entry, receiptHandle }: Popped, error: MillraceError): void {
+    logUnreadable(this.#options.logger, entry, error);
+    this.acknowledge(member, receiptHandle);
   }
 
   /**

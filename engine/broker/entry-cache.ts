@@ -28,13 +28,21 @@ export class EntryCache {
   }
 
   #keep(key: string, entry: Entry): void {
-    if (this.#entries.delete(key)) this.#bytes -= entry.length;
+    if (this.#entries.delete(key)) this.#bytes -= heldBytes(entry);
     this.#entries.set(key, entry);
-    this.#bytes += entry.length;
-    for (const [oldest, { length }] of this.#entries) {
+    this.#bytes += heldBytes(entry);
+    for (const [oldest, held] of this.#entries) {
       if (this.#bytes <= limits.batchCacheBytes) break;
       this.#entries.delete(oldest);
-      this.#bytes -= length;
+      this.#bytes -= heldBytes(held);
     }
   }
+}
+
+/**
+ * The bytes that were read, those bytes unpacked once more, and for each message what was found in
+ * it (about 500 bytes of objects and texts): whoever uses an entry keeps them with it.
+ */
+function heldBytes({ length, count }: Entry): number {
+  return 2 * length + 512 * count;
 }

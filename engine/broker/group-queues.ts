@@ -1,5 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
-import type { Store } from '../../storage/store.ts';
+import { limits } from '../../platform/limits.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { Entry, Store } from '../../storage/store.ts';
 import type { GroupCreated } from './catalogue-record.ts';
 import type { Clients } from './clients.ts';
 import { CursorStore, stampBaseAt } from './cursor-store.ts';
@@ -12,6 +14,7 @@ import type { Member, PopRequest } from './pop-request.ts';
 import type { QueueCursor } from './queue-cursor.ts';
 import { SlotBarrier } from './slot-barrier.ts';
 import type { Topics } from './topics.ts';
+import { isUnreadable, logUnreadable } from './unreadable.ts';
 import { Waiters } from './waiters.ts';
 
 export interface ConsumersOptions {
@@ -21,6 +24,7 @@ export interface ConsumersOptions {
   readonly clients: Clients;
   readonly clock: Clock;
   readonly format: MessageFormat;
+  readonly logger: Logger;
 }
 
 /** A queue as one group sees it. */
@@ -133,7 +137,10 @@ export class GroupQueues {
     if (parent !== undefined) this.waiters.wake(parent.topicId);
   }
 
-  /** To the dead letters; resolves when the messages are there, and finished. */
+  /**
+   * To the dead letters; resolves when the messages are there, and finished. Each is finished once
+   * it is there: when one fails, those before it are not buried again.
+   */
   async bury(
     group: string,
     topic: string,
@@ -141,11 +148,34 @@ export class GroupQueues {
     cursor: QueueCursor,
     { claim, entry, index }: Taken,
   ): Promise<void> {
-    for (let i = 0; i < claim.count; i++) {
-      await this.#deadLetters.add(group, topic, entry, index + i);
+    const one = async (i: number) => {
+      await this.#buryOne(group, topic, entry, index + i);
+      const single = { ...claim, offset: claim.offset + i, count: 1 };
+      this.onFinished(place, cursor, cursor.finishTaken(single));
+    };
+    try {
+      for (let i = 0; i < claim.count; i += limits.buriedTogetherMax) {
+        const count = Math.min(limits.buriedTogetherMax, claim.count - i);
+        const results = await Promise.allSettled(
+          Array.from({ length: count }, (_, k) => one(i + k)),
+        );
+        for (const result of results) if (result.status === 'rejected') throw result.reason;
+      }
+    } finally {
+      this.cursors.touch(place.name, cursor);
     }
-    this.onFinished(place, cursor, cursor.finishTaken(claim));
-    this.cursors.touch(place.name, cursor);
+  }
+
+  /** What compaction took out, or cannot be decoded, leaves no dead letter. */
+  async #buryOne(group: string, topic: string, entry: Entry, index: number): Promise<void> {
+    const { format, logger } = this.#options;
+    try {
+      if (format.isTakenOut(entry, index, 1)) return;
+      await this.#deadLetters.add(group, topic, entry, index);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      logUnreadable(logger, entry, error);
+    }
   }
 }
 

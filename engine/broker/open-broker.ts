@@ -40,7 +40,7 @@ export interface Broker {
 export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const { store, topics, groups, clock, logger, format } = options;
   const clients = new Clients(clock);
-  const consumers = new Consumers({ store, topics, groups, clients, clock, format });
+  const consumers = new Consumers({ store, topics, groups, clients, clock, format, logger });
   await consumers.open();
   const duplicates = new Duplicates(store, format, clock);
   await duplicates.open();

@@ -1,9 +1,11 @@
+import type { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { type Entry, entryKinds, type Store, tagMixed } from '../../storage/store.ts';
 import type { Claim, Taking } from './claims.ts';
 import type { MessageFilter, MessageFormat } from './message-format.ts';
 import type { QueueCursor } from './queue-cursor.ts';
+import { isUnreadable } from './unreadable.ts';
 
 /** What was taken together from a queue: of its entry the messages from number `index` on. */
 export interface Taken {
@@ -28,6 +30,8 @@ export interface QueuePop {
   /** The time to look for more is up. */
   readonly isLate: () => boolean;
   readonly read: (rows: IndexRows, row: number) => Promise<Entry | undefined>;
+  /** Told of an entry that cannot be decoded: the group is done with it. */
+  readonly onUnreadable: (entry: Entry, error: MillraceError) => void;
 }
 
 /** Index rows looked at in one go. */
@@ -44,8 +48,8 @@ export async function popQueue(pop: QueuePop): Promise<Taken[]> {
   const claims = pop.cursor.takeVisible(pop.taking, pop.max);
   const taken: Taken[] = [];
   try {
-    await readVisible(pop, claims, taken);
-    await takeNew(pop, taken);
+    const bytes = await readVisible(pop, claims, taken);
+    await takeNew(pop, taken, bytes);
   } catch (error) {
     const all = new Set([...claims, ...taken.map(({ claim }) => claim)]);
     pop.cursor.untake([...all], pop.taking.nowMs);
@@ -54,18 +58,40 @@ export async function popQueue(pop: QueuePop): Promise<Taken[]> {
   return taken;
 }
 
-async function readVisible(pop: QueuePop, claims: readonly Claim[], taken: Taken[]): Promise<void> {
-  for (const claim of claims) {
+/** Gives the bytes of what was taken. Claims beyond `maxBytes` are given back. */
+async function readVisible(
+  pop: QueuePop,
+  claims: readonly Claim[],
+  taken: Taken[],
+): Promise<number> {
+  let bytes = 0;
+  for (const [i, claim] of claims.entries()) {
     const last = taken.at(-1)?.entry;
+    if (bytes >= pop.maxBytes) {
+      pop.cursor.untake(claims.slice(i), pop.taking.nowMs);
+      break;
+    }
     // The same object: what is made of an entry is made once for all its messages.
     const entry = last !== undefined && holds(last, claim.offset) ? last : await readAt(pop, claim);
     const index = claim.offset - (entry?.baseOffset ?? Infinity);
-    if (entry === undefined || index < 0 || pop.format.isTakenOut(entry, index, claim.count)) {
+    if (entry === undefined || index < 0 || isGone(pop, entry, index, claim.count)) {
       // Retention or compaction took the message away; there is nothing to deliver any more.
       pop.cursor.finishTaken(claim);
     } else {
       taken.push({ claim, entry, index });
+      bytes += (entry.length * claim.count) / entry.count;
     }
+  }
+  return bytes;
+}
+
+function isGone(pop: QueuePop, entry: Entry, index: number, count: number): boolean {
+  try {
+    return pop.format.isTakenOut(entry, index, count);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    pop.onUnreadable(entry, error);
+    return true;
   }
 }
 
@@ -81,11 +107,11 @@ function holds({ baseOffset, count }: Entry, offset: number): boolean {
   return offset >= baseOffset && offset < baseOffset + count;
 }
 
-async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
+async function takeNew(pop: QueuePop, taken: Taken[], bytesTaken: number): Promise<void> {
   const { store, topicId, queueId, cursor, filter } = pop;
   const { minOffset, maxOffset } = await store.range(topicId, queueId);
   cursor.skipTo(minOffset);
-  let bytes = 0;
+  let bytes = bytesTaken;
   const isFull = () =>
     taken.length >= pop.max ||
     bytes >= pop.maxBytes ||
@@ -113,7 +139,13 @@ async function takeNew(pop: QueuePop, taken: Taken[]): Promise<void> {
         continue;
       }
       bytes += entry.length;
-      takeEntry(pop, entry, taken);
+      try {
+        takeEntry(pop, entry, taken);
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        pop.onUnreadable(entry, error);
+        cursor.skipTo(endOffset(rows, row));
+      }
     }
   }
 }

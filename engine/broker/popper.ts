@@ -7,6 +7,7 @@ import { popQueue, type QueuePop, type Taken } from './pop-queue.ts';
 import type { Popped, PopRequest } from './pop-request.ts';
 import type { QueueCursor } from './queue-cursor.ts';
 import { encodeReceipt } from './receipt-handle.ts';
+import { logUnreadable } from './unreadable.ts';
 
 /** What a pop may take from one more queue, and until when it may look for it. */
 type PopBounds = Pick<QueuePop, 'max'> & { readonly scanUntilMs: number };
@@ -154,7 +155,7 @@ export class Popper {
     cursor: QueueCursor,
     { max, scanUntilMs }: PopBounds,
   ): QueuePop {
-    const { store, format, clock, clients, topics } = this.#options;
+    const { store, format, clock, clients, topics, logger } = this.#options;
     // A lite topic goes out in order as a whole.
     const order = topics.parentOf(topicId) !== undefined ? 'all' : fifo ? 'groups' : 'none';
     const { filter, signal, clientId } = request;
@@ -170,6 +171,7 @@ export class Popper {
       ...{ store, format, topicId, queueId, cursor, order, filter },
       ...{ taking, max, maxBytes, signal, isLate },
       read: (rows, row) => this.#entries.read(rows, row),
+      onUnreadable: (entry, error) => logUnreadable(logger, entry, error),
     };
   }
 

@@ -153,7 +153,7 @@ export class Publisher {
     // Field by field: a spread costs more than all else that is done here for a single message.
     const { topicId, queueId, kind, body, count, firstId, tagHash } = entry;
     const firstIdHash = crc32(firstId);
-    const flush = this.#topics.byId(topicId)?.flush;
+    const flush = this.#topics.settingsOf(topicId)?.flush;
     const { baseOffset } = await this.#duplicates.once(topicId, firstId, count, async () => {
       const request = { topicId, queueId, kind, body, count, firstIdHash, tagHash, flush };
       const { baseOffset: at, storeTimeMs } = await this.#store.append(request);

@@ -72,9 +72,13 @@ export class QueueCursor {
     return slot < 0 ? Number.POSITIVE_INFINITY : this.#held.visibleAtMs[slot]!;
   }
 
-  /** Its messages are not renewed any more; the client may still finish them in their time. */
-  release(owner: number): void {
+  /**
+   * Its messages that were taken before `beforeMs` are not renewed any more; the client may still
+   * finish them in their time.
+   */
+  release(owner: number, beforeMs = Infinity): void {
     for (const slot of this.#held.slots()) {
+      if (this.#held.takenAtMs[slot]! >= beforeMs) continue;
       if (this.#held.owner[slot] === owner) this.#held.owner[slot] = -owner;
     }
   }
@@ -218,8 +222,10 @@ export class QueueCursor {
     let hasFreed = false;
     for (let at = offset; at < offset + count; at++) {
       if (at >= this.#next) this.#ahead.finishTaken(at);
-      const slot = this.#held.slotOf(at);
-      if (slot >= 0 && this.#held.stamp[slot] === stamp) hasFreed = this.#remove(slot) || hasFreed;
+      const slot = this.#held.slotOver(at);
+      if (slot < 0 || this.#held.stamp[slot] !== stamp) continue;
+      if (this.#held.count[slot]! > 1) this.#split(slot);
+      hasFreed = this.#remove(this.#held.slotOf(at)) || hasFreed;
     }
     return hasFreed;
   }

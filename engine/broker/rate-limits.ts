@@ -31,11 +31,11 @@ export class RateLimits {
     this.#clock = clock;
   }
 
-  /** Throws RESOURCE_LIMIT. */
-  takeRequest(clientId: string): void {
+  /** Client ids are the senders' to choose: each access key has its own. Throws RESOURCE_LIMIT. */
+  takeRequest(clientId: string, accessKey = ''): void {
     const { clientRequests } = this.#options;
     if (clientRequests === undefined) return;
-    if (this.#take(this.#clients, clientId, 1, clientRequests)) return;
+    if (this.#take(this.#clients, JSON.stringify([accessKey, clientId]), 1, clientRequests)) return;
     throw tooMany(`client "${clientId}" sends more than ${clientRequests} requests a second`);
   }
 

@@ -200,9 +200,7 @@ export class RetentionKeeper {
         const table = owned.get(topicId);
         if (table !== undefined) return table;
         if (this.#dropped.has(topicId)) return undefined;
-        const { topics } = this.#options;
-        // A lite topic keeps what the topic keeps that it is of.
-        const topic = topics.parentOf(topicId) ?? topics.byId(topicId);
+        const topic = this.#options.topics.settingsOf(topicId);
         return topic === undefined ? keepAll : policyOf(topic);
       },
       floor: (topicId, queueId) => this.#floor(topicId, queueId),

@@ -70,12 +70,7 @@ export class Topics {
   /** As `get`, with its slots. Throws TOPIC_NOT_FOUND. */
   state(name: string): TopicState {
     const topic = isInternal(name) ? undefined : this.#byName.get(name);
-    if (topic === undefined) {
-      throw new MillraceError('TOPIC_NOT_FOUND', `topic "${name}" does not exist`, {
-        sqlState: '42704',
-        hint: `Create it with: CREATE TOPIC "${name}".`,
-      });
-    }
+    if (topic === undefined) throw notFound(name);
     return topic;
   }
 
@@ -99,8 +94,13 @@ export class Topics {
 
   /** The topic that the lite topic is of; `undefined` for other topics. */
   parentOf(topicId: number): TopicCreated | undefined {
-    const parentId = this.#parents.get(topicId);
-    return parentId === undefined ? undefined : this.byId(parentId);
+    const parent = this.#parents.get(topicId);
+    return parent === undefined ? undefined : this.byId(parent);
+  }
+
+  /** The record with the topic's retention and flush: lite topics have those of their topic. */
+  settingsOf(topicId: number): TopicCreated | undefined {
+    return this.parentOf(topicId) ?? this.byId(topicId);
   }
 
   /**
@@ -114,6 +114,8 @@ export class Topics {
     const name = liteName(parent.name, lite);
     await this.#systemTopic.change((): TopicCreated | undefined => {
       if (this.#byName.has(name)) return undefined;
+      // It may have been dropped meanwhile.
+      this.get(parent.name);
       if (this.#parents.size >= limits.liteTopicsMax) {
         throw new MillraceError(
           'LITE_TOPIC_QUOTA_EXCEEDED',
@@ -129,7 +131,9 @@ export class Topics {
         timeMs: this.#clock.nowMs(),
       };
     });
-    return this.lite(parent.name, lite)!;
+    const made = this.lite(parent.name, lite);
+    if (made === undefined) throw notFound(parent.name);
+    return made;
   }
 
   list(): readonly TopicCreated[] {
@@ -204,12 +208,20 @@ export class Topics {
 
   /** With its lite topics. */
   async drop(topicId: number): Promise<void> {
-    for (const [lite, parentId] of [...this.#parents]) {
-      if (parentId === topicId) await this.drop(lite);
+    // Again, when lite topics were made meanwhile: none is left without its topic.
+    while (this.#byId.has(topicId)) {
+      const lites = this.#litesOf(topicId);
+      for (const lite of lites) await this.drop(lite);
+      await this.#systemTopic.change(() =>
+        this.#byId.has(topicId) && this.#litesOf(topicId).length === 0
+          ? { op: 'topic-dropped', topicId }
+          : undefined,
+      );
     }
-    await this.#systemTopic.change(() =>
-      this.#byId.has(topicId) ? { op: 'topic-dropped', topicId } : undefined,
-    );
+  }
+
+  #litesOf(topicId: number): number[] {
+    return [...this.#parents].flatMap(([lite, parent]) => (parent === topicId ? [lite] : []));
   }
 
   #apply(record: CatalogueRecord): void {
@@ -238,6 +250,13 @@ export class Topics {
     const created = parent === undefined ? undefined : this.#byName.get(parent)?.created;
     if (created !== undefined) this.#parents.set(topicId, created.topicId);
   }
+}
+
+function notFound(name: string): MillraceError {
+  return new MillraceError('TOPIC_NOT_FOUND', `topic "${name}" does not exist`, {
+    sqlState: '42704',
+    hint: `Create it with: CREATE TOPIC "${name}".`,
+  });
 }
 
 const messageTypes: readonly string[] = [

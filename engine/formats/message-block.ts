@@ -1,5 +1,6 @@
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { assert } from '../../platform/assert.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { type Entry, entryKinds, holdsMessages } from '../../storage/store.ts';
 import { PackedReader } from './packed-records.ts';
@@ -26,14 +27,15 @@ export interface MessageBlock {
 /**
  * Finds the message bodies of `messages` and `packed` entries (storage/store.ts). The bytes are a
  * SendMessageRequest: repeated Message messages = 1; of a Message, bytes body = 4. They were
- * checked when they were accepted, so anything odd here is corruption. Packed records are read in
- * place, or made Messages first, when more than their bodies is needed (`withProperties`).
+ * checked when they were accepted; messages of an entry that cannot be read all the same have no
+ * body and are reported as undecodable ones. Packed records are read in place, or made Messages
+ * first, when more than their bodies is needed (`withProperties`).
  *
  * Compressed bodies (gzip 1f 8b, zlib 78 xx, told by their first bytes and not by body_encoding,
  * which clients set wrongly: reference rocketmq-v2, 1.12) are inflated.
  */
 export function messageBlock(stored: readonly Entry[], withProperties = true): MessageBlock {
-  const entries = withProperties ? stored.map(unpacked) : stored;
+  const entries = withProperties ? stored.map(unpackedOrEmpty) : stored;
   let count = 0;
   for (const entry of entries) count += entry.count;
   const { buffer, bases } = joinBodies(entries);
@@ -52,18 +54,16 @@ export function messageBlock(stored: readonly Entry[], withProperties = true): M
   let message = 0;
   for (const [index, entry] of entries.entries()) {
     assert(holdsMessages(entry.kind), 'only message entries hold bodies');
-    let at = bases[index]!;
-    const end = at + entry.body.length;
-    const packed = entry.kind === entryKinds.packed ? packedIn(buffer, at, end) : undefined;
-    for (let i = 0; i < entry.count; i++) {
-      if (packed === undefined) at = findBody(buffer, at, end, block, message);
-      else nextPacked(packed, block, message);
+    const isReadable = findBodies(entry, bases[index]!, block, message);
+    // Those that are gone leave no place.
+    for (let i = 0, from = message; i < entry.count; i++, from++) {
       // Compaction took it out: an empty message is left, or a record without a body.
       const isGone =
-        packed === undefined
-          ? block.messageStarts[message] === block.messageEnds[message]
-          : block.lengths[message] === 0;
-      if (isGone) continue;
+        entry.kind === entryKinds.packed
+          ? block.lengths[from] === 0
+          : block.messageStarts[from] === block.messageEnds[from];
+      if (isGone && isReadable) continue;
+      moveMessage(block, from, message);
       block.queues[message] = entry.queueId;
       block.offsets[message] = entry.baseOffset + i;
       block.storeTimesMs[message] = entry.storeTimeMs;
@@ -77,6 +77,35 @@ export function messageBlock(stored: readonly Entry[], withProperties = true): M
   }
   const whole = message === count ? block : firstOf(block, message);
   return inflated.length === 0 ? whole : withInflated(whole, inflated);
+}
+
+/**
+ * Finds the entry's bodies, from number `message` on. False when it cannot be read: its messages
+ * are then there as ones without a body, which no decoder takes.
+ */
+function findBodies(entry: Entry, base: number, block: MessageBlock, message: number): boolean {
+  const { buffer } = block;
+  const end = base + entry.body.length;
+  const last = message + entry.count;
+  try {
+    const packed = entry.kind === entryKinds.packed ? packedIn(buffer, base, end) : undefined;
+    for (let at = base, to = message; to < last; to++) {
+      if (packed === undefined) at = findBody(buffer, at, end, block, to);
+      else nextPacked(packed, block, to);
+    }
+    return true;
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    const { starts, lengths, messageStarts, messageEnds } = block;
+    for (const spans of [starts, lengths, messageStarts, messageEnds]) spans.fill(0, message, last);
+    return false;
+  }
+}
+
+function moveMessage(block: MessageBlock, from: number, to: number): void {
+  if (from === to) return;
+  const { starts, lengths, messageStarts, messageEnds } = block;
+  for (const spans of [starts, lengths, messageStarts, messageEnds]) spans[to] = spans[from]!;
 }
 
 /** The first `count` messages of a block. */
@@ -95,9 +124,15 @@ function firstOf(block: MessageBlock, count: number): MessageBlock {
   };
 }
 
-function unpacked(entry: Entry): Entry {
+function unpackedOrEmpty(entry: Entry): Entry {
   if (entry.kind !== entryKinds.packed) return entry;
-  return { ...entry, kind: entryKinds.messages, body: unpackedRequest(entry.body) };
+  let body: Uint8Array = new Uint8Array(0);
+  try {
+    body = unpackedRequest(entry.body);
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+  }
+  return { ...entry, kind: entryKinds.messages, body };
 }
 
 function packedIn(buffer: Uint8Array, start: number, end: number): PackedReader {
@@ -147,6 +182,9 @@ function findBody(
       if (messageEnd > end) throw corrupt();
       block.messageStarts[message] = start;
       block.messageEnds[message] = messageEnd;
+      // The slot may have been that of a message that is gone.
+      block.starts[message] = 0;
+      block.lengths[message] = 0;
       bodyIn(buffer, start, messageEnd, block.starts, block.lengths, message);
       return messageEnd;
     }

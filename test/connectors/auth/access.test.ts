@@ -192,6 +192,14 @@ describe('a signature', () => {
     expect(await code('Heartbeat', heartbeat, again)).toBe(ok);
   });
 
+  test('of a client that runs on when its clock is set to summer time, and back', async () => {
+    const at = (hours: number) => signed('root', { at: nowText(broker.clock, hours * 3_600_000) });
+    for (const hours of [1, 2, 1, 0]) {
+      expect([hours, await code('Heartbeat', heartbeat, at(hours))]).toEqual([hours, ok]);
+    }
+    expect(await code('Heartbeat', heartbeat, at(3))).toBe(unauthorized);
+  });
+
   test('its time is read as clients write it', () => {
     expect(parseDateTime('20261123T130154Z')).toBe(Date.UTC(2026, 10, 23, 13, 1, 54));
     expect(parseDateTime('2026-11-23T13:01:54.5+02:00')).toBe(
@@ -322,6 +330,64 @@ test('what is more than the limits is told to come later', async () => {
   for (let i = 0; i < 60; i++) results.push(await code('Heartbeat', heartbeat, signed('root')));
   expect(results.filter((each) => each === ok)).toHaveLength(50);
   expect(results.filter((each) => each === tooMany)).toHaveLength(10);
+});
+
+describe('a Telemetry stream', () => {
+  const settings = encode('TelemetryCommand', {
+    settings: { client_type: 'PRODUCER', publishing: { topics: [{ name: 'orders' }] } },
+  });
+  interface Answer {
+    readonly status?: { readonly code: number };
+  }
+
+  /** Codes of its answers, one a call of `next`; `undefined`: it has ended. */
+  function open(headers: Headers) {
+    const same = (bytes: Buffer) => bytes;
+    const path = '/apache.rocketmq.v2.MessagingService/Telemetry';
+    const call = raw.makeBidiStreamRequest(path, same, same, metadataOf(headers));
+    const codes: (number | undefined)[] = [];
+    call.on('data', (bytes) => codes.push(decode<Answer>('TelemetryCommand', bytes).status?.code));
+    call.on('end', () => codes.push(undefined));
+    call.on('error', () => codes.push(undefined));
+    const next = async () => {
+      await expect.poll(() => codes.length).toBeGreaterThan(0);
+      return codes.shift();
+    };
+    return { call, next };
+  }
+
+  test('stays open when its signature is old, and minds the grants of the moment', async () => {
+    const { call, next } = open(signed('shop'));
+    call.write(settings);
+    expect(await next()).toBe(ok);
+    broker.clock.advance(3_600_000);
+    call.write(settings);
+    expect(await next()).toBe(ok);
+    await broker.access.alter('shop', { grants: [] });
+    call.write(settings);
+    expect(await next()).toBeUndefined();
+  });
+
+  test('is not opened without a signature', async () => {
+    const { next } = open({});
+    expect(await next()).toBe(unauthorized);
+  });
+
+  test('makes its client id that of its access key, while the client lives', async () => {
+    const { call, next } = open(signed('shop'));
+    call.write(settings);
+    expect(await next()).toBe(ok);
+    const go = encode('NotifyClientTerminationRequest', {});
+    expect(await code('NotifyClientTermination', go, signed('audit'))).toBe(forbidden);
+    expect(await open(signed('audit')).next()).toBe(forbidden);
+    expect(await code('NotifyClientTermination', go, signed('shop'))).toBe(ok);
+    expect(await code('Heartbeat', heartbeat, signed('audit'))).toBe(ok);
+  });
+});
+
+test('a client id that somebody else sends under has requests of its own', async () => {
+  for (let i = 0; i < 60; i++) await code('Heartbeat', heartbeat, {});
+  expect(await code('Heartbeat', heartbeat, signed('root'))).toBe(ok);
 });
 
 test('a client must say which one it is', async () => {

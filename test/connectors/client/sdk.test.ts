@@ -10,6 +10,7 @@ import {
 import { GrpcHost } from '../../../connectors/grpc/server.ts';
 import { createMessagingService } from '../../../connectors/rocketmq/service.ts';
 import { defaultGroup } from '../../../engine/broker/groups.ts';
+import { MillraceError } from '../../../platform/errors.ts';
 import { entryKinds } from '../../../storage/store.ts';
 import { openTestBroker, type TestBroker } from '../../engine/broker/harness.ts';
 
@@ -197,7 +198,13 @@ describe('a batch', () => {
     );
     await consumer.start();
     await expect.poll(() => done.length).toBe(12);
-    broker.clock.advance(1100);
+    // Until the server has heard that it failed, its time does not run.
+    await expect
+      .poll(() => {
+        broker.clock.advance(1100);
+        return done.length;
+      })
+      .toBe(20);
     await all.promise;
     const of = (rest: number) => done.filter((body) => Number(body) % 2 === rest).map(Number);
     expect(of(0)).toEqual([...of(0)].sort((a, b) => a - b));
@@ -224,6 +231,31 @@ describe('a batch', () => {
     expect(none).toEqual([]);
     expect((await simple('d').receive('%DLQ%g')).map(text)).toEqual(numbers(0, 3));
   });
+});
+
+test('an ack that the server does not get is sent again', async () => {
+  const { consumers } = broker;
+  const acknowledge = consumers.acknowledge.bind(consumers);
+  let refusals = 2;
+  consumers.acknowledge = (...given) => {
+    if (refusals-- > 0) throw new MillraceError('UNAVAILABLE', 'not now');
+    acknowledge(...given);
+  };
+  await producer().send('t', { body: 'x' });
+  const acknowledged = resolvable<void>();
+  const consumer = closing(
+    new PushConsumer({
+      endpoint,
+      group: 'g',
+      subscriptions: { t: '*' },
+      listener: () => undefined,
+      onAcknowledged: () => acknowledged.resolve(),
+    }),
+  );
+  await consumer.start();
+  await acknowledged.promise;
+  expect(refusals).toBeLessThan(0);
+  expect(await consumers.progress('g')).toMatchObject([{ cursor: 1, inFlight: 0 }]);
 });
 
 test('what waits beyond the limit of pending bytes is not taken: ready() waits', async () => {

@@ -62,3 +62,11 @@ test.each([
   expect(() => scanSendRequest(delimited(1, [field(6)]))).toThrow('not valid protobuf');
   expect(() => scanSendRequest(delimited(1, [field(10)]))).toThrow('not valid protobuf');
 });
+
+test('an encoding is what its lower 32 bits say, as protobuf readers have it', () => {
+  // body_encoding = 5: 2^32 + 100.
+  const system = Buffer.concat([Buffer.of(0x28), longVarint(0, 5)]);
+  system.set([0x80 | 100, 0x80, 0x80, 0x80, 0x10], 1);
+  const [scanned] = scanSendRequest(delimited(1, [delimited(3, [system])]));
+  expect(scanned!.isPacked).toBe(true);
+});

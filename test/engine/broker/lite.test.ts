@@ -147,3 +147,26 @@ describe('lite topics', () => {
     expect(bodies(await pop('x'))).toEqual(['a1']);
   });
 });
+
+test('a lite topic has the retention and flush of its topic, also when that is altered', async () => {
+  await send('a', 'x');
+  const { topicId } = broker.topics.get('chats');
+  const lite = broker.topics.lite('chats', 'a')!.topicId;
+  await broker.topics.alter(topicId, { retentionMs: 5000, flush: 'interval' });
+  expect(broker.topics.settingsOf(lite)).toMatchObject({ retentionMs: 5000, flush: 'interval' });
+  expect(broker.topics.parentOf(lite)).toMatchObject({ retentionMs: 5000 });
+});
+
+test('a lite topic that is made while its topic is dropped goes with it', async () => {
+  await send('a', 'x');
+  const parent = broker.topics.get('chats');
+  const dropped = broker.topics.drop(parent.topicId);
+  const made = broker.topics.useLite(parent, 'b').catch((error) => error);
+  await dropped;
+  await made;
+  expect(broker.topics.lite('chats', 'a')).toBeUndefined();
+  expect(broker.topics.lite('chats', 'b')).toBeUndefined();
+  await expect(broker.topics.useLite(parent, 'c')).rejects.toMatchObject({
+    code: 'TOPIC_NOT_FOUND',
+  });
+});

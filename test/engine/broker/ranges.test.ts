@@ -181,3 +181,26 @@ test('any course of events', () => {
     { seed, numRuns: 300 },
   );
 });
+
+test('a part of a range that was taken is finished by itself', () => {
+  const cursor = new QueueCursor(0, never);
+  const [range] = pop(cursor, 4, 4, taking(0, 1, true), 1);
+  cursor.finishTaken({ ...range!, offset: 2, count: 1 });
+  expect([0, 1, 2, 3].map((offset) => cursor.isFinished(offset))).toEqual([
+    false,
+    false,
+    true,
+    false,
+  ]);
+  cursor.finishTaken(range!);
+  expect([cursor.heldCount, cursor.cursor]).toEqual([0, 4]);
+});
+
+test('an old connection that ends leaves what came over the new one', () => {
+  const keeps = (owner: number) => owner > 0;
+  const cursor = new QueueCursor(0, { renewMs: 1000, keeps });
+  cursor.takeNext(0, 0, { ...taking(0, 1, false), owner: 7 });
+  cursor.takeNext(1, 0, { ...taking(20, 2, false), owner: 7 });
+  cursor.release(7, 10);
+  expect(cursor.takeVisible(taking(500, 3, false), 9).map(({ offset }) => offset)).toEqual([0]);
+});
