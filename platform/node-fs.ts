@@ -8,17 +8,23 @@ import type { FileHandle, Fs, OpenMode } from './fs.ts';
 const read = promisify(fs.read);
 const write = promisify(fs.write);
 const fdatasync = promisify(fs.fdatasync);
+/** The log holds secrets: nobody but the server's user reads what it makes. */
+const fileMode = 0o600;
+const directoryMode = 0o700;
 const flags: Record<OpenMode, string> = { read: 'r', write: 'r+', create: 'wx+' };
 
 /** The operating system's file system. */
 export const nodeFs: Fs = {
   async open(path, mode) {
-    return new NodeFile(path, await named('open', path, promisify(fs.open)(path, flags[mode])));
+    return new NodeFile(
+      path,
+      await named('open', path, promisify(fs.open)(path, flags[mode], fileMode)),
+    );
   },
 
   openSync(path, mode) {
     try {
-      return new NodeFile(path, fs.openSync(path, flags[mode]));
+      return new NodeFile(path, fs.openSync(path, flags[mode], fileMode));
     } catch (error) {
       throw toMillraceError('open', path, error);
     }
@@ -72,7 +78,7 @@ export const nodeFs: Fs = {
 
 /** Not Node's `recursive`, which never returns where even the parents cannot be made (/proc/x). */
 async function makeDirectories(path: string): Promise<void> {
-  const make = () => fs.promises.mkdir(path);
+  const make = () => fs.promises.mkdir(path, directoryMode);
   try {
     await make();
   } catch (error) {

@@ -85,7 +85,7 @@ export class Consumers {
 
   /**
    * A client's change of its lite topics. `start`: where the group begins on those that are new to
-   * the client; it goes on where it was without it. Throws as `LiteSubscriptions.sync`.
+   * it; on others it goes on where it was. Throws as `LiteSubscriptions.sync`.
    */
   async syncLites(sync: LiteSync, start?: LiteStart): Promise<void> {
     const { topics, store } = this.#options;
@@ -93,11 +93,13 @@ export class Consumers {
     for (const lite of this.#queues.lites.sync(sync)) {
       const topic = topics.lite(sync.topic, lite);
       if (topic === undefined || start === undefined) continue;
+      const { name } = placeOf(this.#queues.readerOf(sync), topic.topicId, 0);
+      // Other members of the group have begun there: what they hold is not to be forgotten.
+      if (this.#queues.cursors.find(name) !== undefined) continue;
       const { minOffset, maxOffset } = await store.range(topic.topicId, 0);
       const offset = await liteOffset(start, minOffset, maxOffset, (timeMs) =>
         store.offsetAtTime(topic.topicId, 0, timeMs),
       );
-      const { name } = placeOf(this.#queues.readerOf(sync), topic.topicId, 0);
       this.#queues.cursors.move(name, Math.max(minOffset, Math.min(offset, maxOffset)));
     }
     this.#queues.wake(parent.topicId);

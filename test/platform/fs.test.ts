@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,6 +26,17 @@ test.each([
   [import.meta.filename, 'ALREADY_EXISTS'],
 ])('a directory that cannot be made is an error: %s', async (path, code) => {
   await expect(nodeFs.makeDirectory(path)).rejects.toMatchObject({ code });
+});
+
+test('what is made is for its owner alone: the log holds secrets', async () => {
+  const directory = join(root, 'private', 'data');
+  await nodeFs.makeDirectory(directory);
+  const file = await nodeFs.open(join(directory, 'f'), 'create');
+  await file.close();
+  const modes = [directory, join(directory, 'f')].map(
+    async (path) => (await stat(path)).mode & 0o777,
+  );
+  expect(await Promise.all(modes)).toEqual([0o700, 0o600]);
 });
 
 describe.each(kinds)('the %s file system', (name, fs) => {

@@ -170,3 +170,15 @@ test('a lite topic that is made while its topic is dropped goes with it', async 
     code: 'TOPIC_NOT_FOUND',
   });
 });
+
+test('a client that says where to begin does not move a group that has begun', async () => {
+  await send('a', 'a1', 'a2');
+  await sync('x', 'PARTIAL_ADD', 'a');
+  const [first] = await pop('x');
+  const [topic, lites] = ['chats', ['a']];
+  const late = { clientId: 'y', group: 'g', topic, action: 'PARTIAL_ADD', lites } as const;
+  await broker.consumers.syncLites(late, 'MAX');
+  broker.consumers.acknowledge({ group: 'g', clientId: 'x' }, first!.receiptHandle);
+  broker.clock.advance(1001);
+  expect(bodies(await pop('y'))).toEqual(['a2']);
+});
