@@ -29,8 +29,10 @@ export function filterOf(filter: FilterExpression | undefined): MessageFilter | 
   if (tags.has('*')) return undefined;
   return {
     tagHashes: new Set([...tags].map(tagHashOf)),
-    select: (entry) =>
-      messagesOf(entry).messages.map(({ tag }) => tag !== undefined && tags.has(tag)),
+    passes(entry, index) {
+      const { tag } = messagesOf(entry).messages[index]!;
+      return tag !== undefined && tags.has(tag);
+    },
   };
 }
 
@@ -38,12 +40,11 @@ function sqlFilter(expression: string): MessageFilter {
   const passes = compileFilter(expression);
   return {
     tagHashes: undefined,
-    select(entry) {
+    passes(entry, index) {
       const { bytes, messages } = messagesOf(entry);
-      return messages.map((message) => {
-        const properties = propertiesOf(bytes, message);
-        return passes((name) => (name === 'TAGS' ? message.tag : properties.get(name)));
-      });
+      const message = messages[index]!;
+      const properties = propertiesOf(bytes, message);
+      return passes((name) => (name === 'TAGS' ? message.tag : properties.get(name)));
     },
   };
 }

@@ -60,10 +60,9 @@ export const rocketmqFormat: MessageFormat = {
     return recordId(id, records.number);
   },
 
-  orderKeys(entry) {
-    return messagesOf(entry).messages.map(({ messageGroup }) =>
-      messageGroup === undefined ? 0 : orderKeyOf(messageGroup),
-    );
+  orderKey(entry, index) {
+    const { messageGroup } = messagesOf(entry).messages[index]!;
+    return messageGroup === undefined ? 0 : orderKeyOf(messageGroup);
   },
 
   parked(entry): ParkedMessage {

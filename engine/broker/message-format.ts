@@ -7,8 +7,8 @@ export interface MessageFilter {
    * skips entries unread.
    */
   readonly tagHashes: ReadonlySet<number> | undefined;
-  /** Answers for each message of an entry, in order. */
-  select(entry: Entry): readonly boolean[];
+  /** Whether message number `index` of the entry passes. */
+  passes(entry: Entry, index: number): boolean;
 }
 
 /** What the broker must know of a message's bytes; the connector that took them in answers. */
@@ -24,8 +24,8 @@ export interface MessageFormat {
   isTakenOut(entry: Entry, index: number, count: number): boolean;
   /** Id of the entry's first message. */
   firstId(entry: Entry): string;
-  /** A hash of each message's message group, in order; 0 where there is none. */
-  orderKeys(entry: Entry): readonly number[];
+  /** A hash of the message group of message number `index`; 0 where there is none. */
+  orderKey(entry: Entry, index: number): number;
   /** What a parked entry holds: a request with one message. */
   parked(entry: Entry): ParkedMessage;
   /**
@@ -64,4 +64,11 @@ export interface DeadLetter {
   readonly body: Buffer;
   readonly messageId: string;
   readonly tag: string | undefined;
+}
+
+/** Whether the filter takes every message from number `index` on; looks no further than it must. */
+export function passAll(filter: MessageFilter | undefined, entry: Entry, index: number): boolean {
+  if (filter === undefined) return true;
+  for (let at = index; at < entry.count; at++) if (!filter.passes(entry, at)) return false;
+  return true;
 }

@@ -3,7 +3,7 @@ import { limits } from '../../platform/limits.ts';
 import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { type Entry, entryKinds, type Store, tagMixed } from '../../storage/store.ts';
 import type { Claim, Taking } from './claims.ts';
-import type { MessageFilter, MessageFormat } from './message-format.ts';
+import { type MessageFilter, type MessageFormat, passAll } from './message-format.ts';
 import type { QueueCursor } from './queue-cursor.ts';
 import { isUnreadable } from './unreadable.ts';
 
@@ -168,16 +168,15 @@ function rowsNeeded(
 
 function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   const { cursor, filter, taking } = pop;
-  const selected = filter?.select(entry);
-  const orderKeys = pop.order === 'groups' ? pop.format.orderKeys(entry) : undefined;
-  const orderKey = pop.order === 'all' ? 1 : 0;
+  const orderKey = (index: number) =>
+    pop.order === 'groups' ? pop.format.orderKey(entry, index) : pop.order === 'all' ? 1 : 0;
   const end = entry.baseOffset + entry.count;
   let offset = Math.max(cursor.next, entry.baseOffset);
   const isGone = () => pop.format.isTakenOut(entry, offset - entry.baseOffset, 1);
-  const isWanted = selected === undefined || !selected.includes(false);
   // One of which something was taken out goes message by message: nobody would finish the rest.
-  const isWhole = entry.kind === entryKinds.packed && !entry.isThinned && isWanted;
-  if (taking.ranges === true && isWhole && pop.order === 'none') {
+  const isBatch = entry.kind === entryKinds.packed && !entry.isThinned && pop.order === 'none';
+  const first = offset - entry.baseOffset;
+  if (taking.ranges === true && isBatch && passAll(filter, entry, first)) {
     const claim = cursor.takeRange(offset, end - offset, taking);
     if (claim !== undefined) {
       taken.push({ claim, entry, index: offset - entry.baseOffset });
@@ -186,11 +185,11 @@ function takeEntry(pop: QueuePop, entry: Entry, taken: Taken[]): void {
   }
   for (; offset < end && taken.length < pop.max; offset++) {
     const index = offset - entry.baseOffset;
-    if ((selected !== undefined && !selected[index]) || isGone()) {
+    if ((filter !== undefined && !filter.passes(entry, index)) || isGone()) {
       cursor.skipTo(offset + 1);
       continue;
     }
-    const claim = cursor.takeNext(offset, orderKeys?.[index] ?? orderKey, taking);
+    const claim = cursor.takeNext(offset, orderKey(index), taking);
     if (claim !== undefined) taken.push({ claim, entry, index });
   }
 }

@@ -1,7 +1,7 @@
 import { limits } from '../../platform/limits.ts';
 import { col, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { type Entry, entryKinds, type Store } from '../../storage/store.ts';
-import type { MessageFilter } from './message-format.ts';
+import { type MessageFilter, passAll } from './message-format.ts';
 import { endOffset, isOtherTag, readRow } from './pop-queue.ts';
 
 export interface QueuePull {
@@ -81,15 +81,16 @@ type IndexRowValues = Awaited<ReturnType<Store['indexRows']>>['values'];
 function take(pull: QueuePull, entry: Entry, from: number, pieces: Piece[]): number {
   const end = entry.baseOffset + entry.count;
   let next = Math.max(from, entry.baseOffset);
-  const selected = pull.filter?.select(entry);
-  const isWhole = selected === undefined || !selected.includes(false);
-  if (pull.takesBatches && entry.kind === entryKinds.packed && isWhole) {
+  const { filter } = pull;
+  const isBatch = pull.takesBatches && entry.kind === entryKinds.packed;
+  if (isBatch && passAll(filter, entry, next - entry.baseOffset)) {
     pieces.push({ entry, index: next - entry.baseOffset, count: end - next });
     return end;
   }
   for (; next < end && pieces.length < pull.max; next++) {
     const index = next - entry.baseOffset;
-    if (selected === undefined || selected[index]) pieces.push({ entry, index, count: 1 });
+    if (filter === undefined || filter.passes(entry, index))
+      pieces.push({ entry, index, count: 1 });
   }
   return next;
 }

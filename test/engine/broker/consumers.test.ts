@@ -267,3 +267,22 @@ test('dead letters go back to where they came from, each once', async () => {
   expect(await broker.redrive('g', 10)).toBe(0);
   await expect(broker.redrive('none', 1)).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
 });
+
+test('a pop looks at no more of a batch than it takes', async () => {
+  await broker.topic('batches');
+  await broker.publishTogether(
+    'batches',
+    Array.from({ length: 100 }, (_, i) => ({ body: String(i) })),
+  );
+  const looked: number[] = [];
+  const filter = {
+    tagHashes: undefined,
+    passes(_: unknown, index: number) {
+      looked.push(index);
+      return true;
+    },
+  };
+  await broker.pop('g', 'batches', { filter, max: 10 });
+  await broker.pop('g', 'batches', { filter, max: 10 });
+  expect(looked).toEqual(Array.from({ length: 20 }, (_, i) => i));
+});

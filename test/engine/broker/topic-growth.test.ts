@@ -118,7 +118,7 @@ test('a queue opens when filters pass over the rest of the old one', async () =>
   await broker.publish('t', [{ body: 'a', group, tag: 'x' }]);
   await broker.admin.grow('t', 2);
   await broker.publish('t', [{ body: 'b', group, tag: 'y' }]);
-  const filter = { tagHashes: new Set([tagHashOf('y')]), select: () => [true] };
+  const filter = { tagHashes: new Set([tagHashOf('y')]), passes: () => true };
   expect(bodies(await broker.pop('g', 't', { filter }))).toEqual(['b']);
 });
 
