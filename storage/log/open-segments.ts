@@ -134,7 +134,8 @@ async function withFooter(header: SegmentHeader, file: FileHandle): Promise<Segm
 
 function isCovered(before: Segment, { header, isSealed, end }: Segment): boolean {
   const isCleaned = before.header.generation > 0;
-  return isCleaned && isSealed && header.start < before.end && end <= before.end;
+  // Its footer may have been in the page cache only, and be lost.
+  return isCleaned && header.start < before.end && (!isSealed || end <= before.end);
 }
 
 /** The segment before one that starts at `end` holds every byte up to there. */
