@@ -28,7 +28,8 @@ export function processScreen(): Screen {
     },
     outIsTerminal: stdout.isTTY === true,
     errorIsTerminal: stderr.isTTY === true,
-    width: () => (stdout.isTTY === true ? stdout.columns : undefined),
+    // A terminal that was given no size says 0.
+    width: () => (stdout.isTTY === true ? stdout.columns || undefined : undefined),
     color: stdout.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
   };
 }
