@@ -114,7 +114,7 @@ export const limits = {
   recursionRowsMax: 10_000_000,
   /** Rows that one call of a table function may give: a step holds them all. */
   callRowsMax: 10_000_000,
-  /** Rows that a relation's errors keep; more are counted and not kept. */
+  /** Rows that a view's or sink's errors keep; more are counted and not kept. */
   errorRowsMax: 10_000,
   /** Pairs that one step of a join may look at, and keep: it cannot pause. */
   stepPairsMax: 2 ** 30,

@@ -44,7 +44,8 @@ const droppedFields: readonly Field[] = [
  * What a relation could not read or compute, as rows: counted and kept, never just dropped. They
  * are a Z-set like any other: a row that failed and is taken back takes its error back.
  *
- * At most limits.errorRowsMax rows are kept: those that came first. The others are a number.
+ * At most `max` rows are kept: those that came first. The others are a number. A view can fail on
+ * more rows than it reads, so it has a bound; of what a topic holds, each message has one row at most.
  */
 export class ErrorRows {
   readonly fields: readonly Field[];
@@ -55,8 +56,11 @@ export class ErrorRows {
   #added: Batch[] = [];
   #delta: readonly Batch[] = noBatches;
 
-  constructor(fields: readonly Field[]) {
+  readonly #max: number;
+
+  constructor(fields: readonly Field[], max: number = limits.errorRowsMax) {
     this.fields = fields;
+    this.#max = max;
     this.#rows = new Arrangement(fields);
   }
 
@@ -109,8 +113,7 @@ export class ErrorRows {
       for (let row = 0; row < batch.rowCount; row++) {
         const weight = batch.weights[row]!;
         const known = this.#rows.copies(batch, row);
-        const isKept =
-          known > 0 || (weight > 0 && this.#rows.rowCount + kept.length < limits.errorRowsMax);
+        const isKept = known > 0 || (weight > 0 && this.#rows.rowCount + kept.length < this.#max);
         // Of one that goes, the copies that are kept go first.
         const part = !isKept ? 0 : Math.max(weight, -known);
         dropped += weight - part;

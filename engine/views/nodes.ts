@@ -79,7 +79,7 @@ export class TopicNode implements RelationNode {
   readonly dependsOn: readonly number[] = [];
   readonly ownsTopic = false;
   readonly fingerprint: string;
-  readonly errors = new ErrorRows(undecodableFields);
+  readonly errors = new ErrorRows(undecodableFields, Number.POSITIVE_INFINITY);
   delta: readonly Batch[] = [];
   readonly #reader: MessageReader;
   readonly #state: TableState | undefined;

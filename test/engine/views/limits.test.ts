@@ -138,6 +138,18 @@ test('errors are kept up to a bound, and counted beyond it', async () => {
   expect(await count()).toEqual([['0']]);
 });
 
+test('each message that is no row stays readable, however many there are', async () => {
+  await engine.run(`CREATE TOPIC t; CREATE SOURCE s (a int) WITH (topic = 't', format = 'json')`);
+  await engine.publish(
+    't',
+    Array.from({ length: limits.errorRowsMax + 5 }, () => 'no json'),
+  );
+  const total = String(limits.errorRowsMax + 5);
+  expect(await engine.run('SELECT count(*), count(DISTINCT "offset") FROM s$errors')).toEqual([
+    [total, total],
+  ]);
+});
+
 test('a statement that changes rows has the bounds of a query, and one entry for its rows', async () => {
   await engine.run(
     'CREATE TABLE t (a int); INSERT INTO t SELECT n FROM generate_series(1, 2000) g(n)',
