@@ -1,17 +1,10 @@
 import type {
-  Assignment,
   CallExpression,
   CaseExpression,
-  CheckDefinition,
-  ColumnDefinition,
-  CreateRelation,
-  CreateView,
-  Delete,
   Expression,
   FrameBound,
   GroupingElement,
   Identifier,
-  Insert,
   JoinTable,
   LikeExpression,
   LiteralExpression,
@@ -21,132 +14,22 @@ import type {
   QueryBody,
   Select,
   SelectItem,
-  Statement,
   SubqueryExpression,
   Subscript,
   TableAlias,
   TableExpression,
   TypeName,
-  Update,
   WindowFrame,
   WindowSpec,
-  WithOption,
 } from './ast.ts';
 import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 
 /**
- * The syntax tree as text, every compound expression in parentheses, so that no rule of precedence
- * is needed to read it. Invariant: the text parses to the same tree, spans apart. PostgreSQL's
- * parser must read the text as it read the original one, which shows what our parser understood.
+ * Expressions and queries as text, every compound expression in parentheses, so that no rule of
+ * precedence is needed to read it. Invariant: the text parses to the same tree, spans apart.
+ * PostgreSQL's parser must read the text as it read the original one, which shows what our parser
+ * understood. Statements: statement-printer.ts.
  */
-export function printStatement(statement: Statement): string {
-  switch (statement.kind) {
-    case 'query':
-      return query(statement);
-    case 'create-relation':
-      return createRelation(statement);
-    case 'create-view':
-      return createView(statement);
-    case 'create-topic':
-      return words(
-        'CREATE TOPIC',
-        statement.ifNotExists && 'IF NOT EXISTS',
-        identifier(statement.name),
-        withOptions(statement.options),
-      );
-    case 'alter-topic':
-      return words(
-        'ALTER TOPIC',
-        identifier(statement.name),
-        'options' in statement.change
-          ? withOptions(statement.change.options).replace('WITH', 'SET')
-          : `MOVE QUEUE ${statement.change.queue} TO ${identifier(statement.change.partition)}`,
-      );
-    case 'drop':
-      return words(
-        `DROP ${statement.object.toUpperCase()}`,
-        statement.ifExists && 'IF EXISTS',
-        statement.names.map(qualified).join(', '),
-        statement.cascade && 'CASCADE',
-      );
-    case 'insert':
-      return insert(statement);
-    case 'update':
-      return update(statement);
-    case 'delete':
-      return remove(statement);
-    case 'create-index':
-      return words(
-        'CREATE',
-        statement.unique && 'UNIQUE',
-        'INDEX',
-        statement.ifNotExists && 'IF NOT EXISTS',
-        statement.name && identifier(statement.name),
-        `ON ${qualified(statement.table)} (${statement.columns
-          .map(({ column: name, descending }) => words(identifier(name), descending && 'DESC'))
-          .join(', ')})`,
-      );
-    case 'create-function': {
-      const parameters = statement.parameters.map(({ name, typeName: type }) =>
-        words(name && identifier(name), typeName(type)),
-      );
-      return words(
-        `CREATE FUNCTION ${qualified(statement.name)}(${parameters.join(', ')})`,
-        `RETURNS ${typeName(statement.returns)}`,
-        `LANGUAGE sql AS ${text(statement.body.text)}`,
-      );
-    }
-    case 'create-sink':
-      return words(
-        'CREATE SINK',
-        statement.ifNotExists && 'IF NOT EXISTS',
-        `${qualified(statement.name)} AS ${query(statement.source)} INTO`,
-        statement.targetKind?.toUpperCase(),
-        identifier(statement.target),
-        withOptions(statement.options),
-      );
-    case 'rename':
-      return words(
-        `ALTER ${statement.object.toUpperCase()}`,
-        statement.ifExists && 'IF EXISTS',
-        qualified(statement.name),
-        'RENAME',
-        statement.column && `COLUMN ${identifier(statement.column)}`,
-        `TO ${identifier(statement.newName)}`,
-      );
-    case 'explain':
-      return words(
-        'EXPLAIN',
-        statement.analyze && 'ANALYZE',
-        statement.form !== 'incremental' && statement.form.toUpperCase(),
-        // EXPLAIN (SELECT ...) is a query too, but EXPLAIN (name) has options.
-        statement.statement.kind === 'view-name'
-          ? `MATERIALIZED VIEW ${qualified(statement.statement.name)}`
-          : printStatement(statement.statement),
-      );
-    case 'show':
-      if (statement.name !== undefined) {
-        const object = statement.what === 'columns' ? 'COLUMNS FROM' : 'CREATE TABLE';
-        return `SHOW ${object} ${qualified(statement.name)}`;
-      }
-      return `SHOW ${/^[a-z_][a-z0-9_]*( [a-z_][a-z0-9_]*)*$/.test(statement.what) ? statement.what : quote(statement.what)}`;
-    case 'describe':
-      return words(
-        'DESCRIBE',
-        statement.object === 'topic' ? 'TOPIC' : false,
-        qualified(statement.name),
-      );
-    case 'flush':
-      return 'FLUSH';
-    case 'set': {
-      const value = statement.value === undefined ? 'DEFAULT' : text(statement.value);
-      if (statement.form === 'time zone') return `SET TIME ZONE ${value}`;
-      if (statement.form !== 'reset') return `SET ${quote(statement.name)} = ${value}`;
-      return statement.name === 'all' ? 'RESET ALL' : `RESET ${quote(statement.name)}`;
-    }
-  }
-}
-
 export function printExpression(node: Expression): string {
   switch (node.kind) {
     case 'literal':
@@ -201,23 +84,23 @@ export function printExpression(node: Expression): string {
 
 // ---- words -------------------------------------------------------------------------------------
 
-function words(...parts: readonly (string | false | undefined)[]): string {
+export function words(...parts: readonly (string | false | undefined)[]): string {
   return parts.filter((part) => part !== false && part !== undefined && part !== '').join(' ');
 }
 
-function quote(name: string): string {
+export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-function identifier({ name, quoted }: Identifier): string {
+export function identifier({ name, quoted }: Identifier): string {
   return quoted ? quote(name) : name;
 }
 
-function qualified({ parts }: QualifiedName): string {
+export function qualified({ parts }: QualifiedName): string {
   return parts.map(identifier).join('.');
 }
 
-function identifiers(names: readonly Identifier[]): string {
+export function identifiers(names: readonly Identifier[]): string {
   return names.length === 0 ? '' : `(${names.map(identifier).join(', ')})`;
 }
 
@@ -225,7 +108,7 @@ function expressions(items: readonly Expression[]): string {
   return items.map(printExpression).join(', ');
 }
 
-function text(value: string): string {
+export function text(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
 }
 
@@ -253,7 +136,7 @@ const typeWords = new Set(['interval', 'numeric', 'time', 'timestamp', 'varchar'
 const otherTypes =
   /^(?:int|integer|smallint|bigint|real|dec|decimal|boolean|char|character|float)$/;
 
-function typeName(type: TypeName): string {
+export function typeName(type: TypeName): string {
   const { name } = type;
   const isKeyword = reserved.has(name) || functionOrType.has(name) || columnNameOnly.has(name);
   const isPlain =
@@ -363,7 +246,7 @@ function subquery(node: SubqueryExpression): string {
 
 // ---- queries -----------------------------------------------------------------------------------
 
-function query(node: Query): string {
+export function query(node: Query): string {
   const tables = node.with.map(
     (table) => `${identifier(table.name)}${identifiers(table.columns)} AS (${query(table.query)})`,
   );
@@ -411,7 +294,7 @@ function select(node: Select): string {
   );
 }
 
-function selectItem({ expression, alias: label }: SelectItem): string {
+export function selectItem({ expression, alias: label }: SelectItem): string {
   return words(printExpression(expression), label && `AS ${identifier(label)}`);
 }
 
@@ -437,7 +320,7 @@ function orderBy(items: readonly OrderItem[]): string {
   return `ORDER BY ${printed.join(', ')}`;
 }
 
-function table(node: TableExpression): string {
+export function table(node: TableExpression): string {
   switch (node.kind) {
     case 'relation':
       return words(qualified(node.name), alias(node.alias));
@@ -467,140 +350,5 @@ function join(node: JoinTable): string {
     table(node.right),
     node.on && `ON ${printExpression(node.on)}`,
     node.using && `USING ${identifiers(node.using)}`,
-  );
-}
-
-// ---- statements --------------------------------------------------------------------------------
-
-function withOptions(options: readonly WithOption[]): string {
-  if (options.length === 0) return '';
-  return `WITH (${options.map(({ name, value }) => `${quote(name)} = ${text(value)}`).join(', ')})`;
-}
-
-function createRelation(node: CreateRelation): string {
-  const parts = [
-    ...node.columns.map(column),
-    ...(node.primaryKey.length === 0
-      ? []
-      : [
-          words(
-            node.primaryKeyName && `CONSTRAINT ${identifier(node.primaryKeyName)}`,
-            `PRIMARY KEY ${identifiers(node.primaryKey)}`,
-          ),
-        ]),
-    ...node.checks.map(check),
-    ...node.uniques.map((item) =>
-      words(
-        item.name && `CONSTRAINT ${identifier(item.name)}`,
-        `UNIQUE ${identifiers(item.columns)}`,
-      ),
-    ),
-    ...node.watermarks.map(
-      (mark) => `WATERMARK FOR ${identifier(mark.column)} AS ${printExpression(mark.expression)}`,
-    ),
-  ];
-  return words(
-    `CREATE ${node.relation.toUpperCase()}`,
-    node.ifNotExists && 'IF NOT EXISTS',
-    `${qualified(node.name)} (${parts.join(', ')})`,
-    node.appendOnly && 'APPEND ONLY',
-    withOptions(node.options),
-  );
-}
-
-function column(node: ColumnDefinition): string {
-  return words(
-    identifier(node.name),
-    typeName(node.typeName),
-    node.notNull && 'NOT NULL',
-    node.primaryKey && 'PRIMARY KEY',
-    node.unique && 'UNIQUE',
-    ...node.checks.map(check),
-    node.defaultValue && `DEFAULT ${printExpression(node.defaultValue)}`,
-    node.generated && `GENERATED ALWAYS AS (${printExpression(node.generated)}) STORED`,
-    node.metadata && `METADATA FROM ${text(node.metadata)}`,
-  );
-}
-
-function check(node: CheckDefinition): string {
-  return words(
-    node.name && `CONSTRAINT ${identifier(node.name)}`,
-    `CHECK (${printExpression(node.expression)})`,
-  );
-}
-
-function createView(node: CreateView): string {
-  return words(
-    'CREATE',
-    node.orReplace && 'OR REPLACE',
-    node.materialized && 'MATERIALIZED',
-    'VIEW',
-    node.ifNotExists && 'IF NOT EXISTS',
-    `${qualified(node.name)}${identifiers(node.columns)}`,
-    withOptions(node.options),
-    `AS ${query(node.query)}`,
-  );
-}
-
-function insert(node: Insert): string {
-  return words(
-    `INSERT INTO ${qualified(node.table)}`,
-    node.alias && `AS ${identifier(node.alias)}`,
-    identifiers(node.columns),
-    node.source === undefined ? 'DEFAULT VALUES' : query(node.source),
-    node.onConflict &&
-      words(
-        'ON CONFLICT',
-        node.conflictColumns && identifiers(node.conflictColumns),
-        onConflict(node.onConflict),
-      ),
-    returning(node.returning),
-  );
-}
-
-function onConflict(action: NonNullable<Insert['onConflict']>): string {
-  if (action === 'nothing') return 'DO NOTHING';
-  if (action === 'replace') return 'DO UPDATE';
-  return words('DO UPDATE', set(action.assignments), where(action.where));
-}
-
-function set(assignments: readonly Assignment[]): string {
-  const items = assignments.map(
-    ({ column: name, value }) =>
-      `${identifier(name)} = ${value === undefined ? 'DEFAULT' : printExpression(value)}`,
-  );
-  return `SET ${items.join(', ')}`;
-}
-
-function where(condition: Expression | undefined): string {
-  return condition === undefined ? '' : `WHERE ${printExpression(condition)}`;
-}
-
-function returning(items: readonly SelectItem[] | undefined): string {
-  return items === undefined ? '' : `RETURNING ${items.map(selectItem).join(', ')}`;
-}
-
-function tables(word: string, items: readonly TableExpression[]): string {
-  return items.length === 0 ? '' : `${word} ${items.map(table).join(', ')}`;
-}
-
-function update(node: Update): string {
-  return words(
-    `UPDATE ${qualified(node.table)}`,
-    node.alias && `AS ${identifier(node.alias)}`,
-    set(node.assignments),
-    tables('FROM', node.from),
-    where(node.where),
-    returning(node.returning),
-  );
-}
-
-function remove(node: Delete): string {
-  return words(
-    `DELETE FROM ${qualified(node.table)}`,
-    node.alias && `AS ${identifier(node.alias)}`,
-    tables('USING', node.using),
-    where(node.where),
-    returning(node.returning),
   );
 }

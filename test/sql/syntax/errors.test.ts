@@ -4,7 +4,8 @@ import { limits } from '../../../platform/limits.ts';
 import { caretLines } from '../../../sql/syntax/caret.ts';
 import { parseExpression, parseStatement, parseStatements } from '../../../sql/syntax/parser.ts';
 import { positionAt } from '../../../sql/syntax/position.ts';
-import { printExpression, printStatement } from '../../../sql/syntax/printer.ts';
+import { printExpression } from '../../../sql/syntax/printer.ts';
+import { printStatement } from '../../../sql/syntax/statement-printer.ts';
 import { withoutSpans } from './postgres.ts';
 
 function failure(text: string): MillraceError {

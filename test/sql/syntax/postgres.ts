@@ -1,7 +1,7 @@
 import { loadModule, parseSync } from 'libpg-query';
 import { MillraceError } from '../../../platform/errors.ts';
 import { parseStatements } from '../../../sql/syntax/parser.ts';
-import { printStatement } from '../../../sql/syntax/printer.ts';
+import { printStatement } from '../../../sql/syntax/statement-printer.ts';
 
 /**
  * PostgreSQL's own parser as the judge of ours. Two texts are the same to it when its trees are

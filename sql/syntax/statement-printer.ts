@@ -1,0 +1,270 @@
+import type {
+  Assignment,
+  CheckDefinition,
+  ColumnDefinition,
+  CreateRelation,
+  CreateView,
+  Delete,
+  Expression,
+  Insert,
+  SelectItem,
+  Statement,
+  TableExpression,
+  Update,
+  WithOption,
+} from './ast.ts';
+import {
+  identifier,
+  identifiers,
+  printExpression,
+  qualified,
+  query,
+  quote,
+  selectItem,
+  table,
+  text,
+  typeName,
+  words,
+} from './printer.ts';
+
+/** A statement as text that parses to the same tree, spans apart (printer.ts). */
+export function printStatement(statement: Statement): string {
+  switch (statement.kind) {
+    case 'query':
+      return query(statement);
+    case 'create-relation':
+      return createRelation(statement);
+    case 'create-view':
+      return createView(statement);
+    case 'create-topic':
+      return words(
+        'CREATE TOPIC',
+        statement.ifNotExists && 'IF NOT EXISTS',
+        identifier(statement.name),
+        withOptions(statement.options),
+      );
+    case 'alter-topic':
+      return words(
+        'ALTER TOPIC',
+        identifier(statement.name),
+        'options' in statement.change
+          ? withOptions(statement.change.options).replace('WITH', 'SET')
+          : `MOVE QUEUE ${statement.change.queue} TO ${identifier(statement.change.partition)}`,
+      );
+    case 'drop':
+      return words(
+        `DROP ${statement.object.toUpperCase()}`,
+        statement.ifExists && 'IF EXISTS',
+        statement.names.map(qualified).join(', '),
+        statement.cascade && 'CASCADE',
+      );
+    case 'insert':
+      return insert(statement);
+    case 'update':
+      return update(statement);
+    case 'delete':
+      return remove(statement);
+    case 'create-index':
+      return words(
+        'CREATE',
+        statement.unique && 'UNIQUE',
+        'INDEX',
+        statement.ifNotExists && 'IF NOT EXISTS',
+        statement.name && identifier(statement.name),
+        `ON ${qualified(statement.table)} (${statement.columns
+          .map(({ column: name, descending }) => words(identifier(name), descending && 'DESC'))
+          .join(', ')})`,
+      );
+    case 'create-function': {
+      const parameters = statement.parameters.map(({ name, typeName: type }) =>
+        words(name && identifier(name), typeName(type)),
+      );
+      return words(
+        `CREATE FUNCTION ${qualified(statement.name)}(${parameters.join(', ')})`,
+        `RETURNS ${typeName(statement.returns)}`,
+        `LANGUAGE sql AS ${text(statement.body.text)}`,
+      );
+    }
+    case 'create-sink':
+      return words(
+        'CREATE SINK',
+        statement.ifNotExists && 'IF NOT EXISTS',
+        `${qualified(statement.name)} AS ${query(statement.source)} INTO`,
+        statement.targetKind?.toUpperCase(),
+        identifier(statement.target),
+        withOptions(statement.options),
+      );
+    case 'rename':
+      return words(
+        `ALTER ${statement.object.toUpperCase()}`,
+        statement.ifExists && 'IF EXISTS',
+        qualified(statement.name),
+        'RENAME',
+        statement.column && `COLUMN ${identifier(statement.column)}`,
+        `TO ${identifier(statement.newName)}`,
+      );
+    case 'explain':
+      return words(
+        'EXPLAIN',
+        statement.analyze && 'ANALYZE',
+        statement.form !== 'incremental' && statement.form.toUpperCase(),
+        // EXPLAIN (SELECT ...) is a query too, but EXPLAIN (name) has options.
+        statement.statement.kind === 'view-name'
+          ? `MATERIALIZED VIEW ${qualified(statement.statement.name)}`
+          : printStatement(statement.statement),
+      );
+    case 'show':
+      if (statement.name !== undefined) {
+        const object = statement.what === 'columns' ? 'COLUMNS FROM' : 'CREATE TABLE';
+        return `SHOW ${object} ${qualified(statement.name)}`;
+      }
+      return `SHOW ${/^[a-z_][a-z0-9_]*( [a-z_][a-z0-9_]*)*$/.test(statement.what) ? statement.what : quote(statement.what)}`;
+    case 'describe':
+      return words(
+        'DESCRIBE',
+        statement.object === 'topic' ? 'TOPIC' : false,
+        qualified(statement.name),
+      );
+    case 'flush':
+      return 'FLUSH';
+    case 'set': {
+      const value = statement.value === undefined ? 'DEFAULT' : text(statement.value);
+      if (statement.form === 'time zone') return `SET TIME ZONE ${value}`;
+      if (statement.form !== 'reset') return `SET ${quote(statement.name)} = ${value}`;
+      return statement.name === 'all' ? 'RESET ALL' : `RESET ${quote(statement.name)}`;
+    }
+  }
+}
+
+function withOptions(options: readonly WithOption[]): string {
+  if (options.length === 0) return '';
+  return `WITH (${options.map(({ name, value }) => `${quote(name)} = ${text(value)}`).join(', ')})`;
+}
+
+function createRelation(node: CreateRelation): string {
+  const parts = [
+    ...node.columns.map(column),
+    ...(node.primaryKey.length === 0
+      ? []
+      : [
+          words(
+            node.primaryKeyName && `CONSTRAINT ${identifier(node.primaryKeyName)}`,
+            `PRIMARY KEY ${identifiers(node.primaryKey)}`,
+          ),
+        ]),
+    ...node.checks.map(check),
+    ...node.uniques.map((item) =>
+      words(
+        item.name && `CONSTRAINT ${identifier(item.name)}`,
+        `UNIQUE ${identifiers(item.columns)}`,
+      ),
+    ),
+    ...node.watermarks.map(
+      (mark) => `WATERMARK FOR ${identifier(mark.column)} AS ${printExpression(mark.expression)}`,
+    ),
+  ];
+  return words(
+    `CREATE ${node.relation.toUpperCase()}`,
+    node.ifNotExists && 'IF NOT EXISTS',
+    `${qualified(node.name)} (${parts.join(', ')})`,
+    node.appendOnly && 'APPEND ONLY',
+    withOptions(node.options),
+  );
+}
+
+function column(node: ColumnDefinition): string {
+  return words(
+    identifier(node.name),
+    typeName(node.typeName),
+    node.notNull && 'NOT NULL',
+    node.primaryKey && 'PRIMARY KEY',
+    node.unique && 'UNIQUE',
+    ...node.checks.map(check),
+    node.defaultValue && `DEFAULT ${printExpression(node.defaultValue)}`,
+    node.generated && `GENERATED ALWAYS AS (${printExpression(node.generated)}) STORED`,
+    node.metadata && `METADATA FROM ${text(node.metadata)}`,
+  );
+}
+
+function check(node: CheckDefinition): string {
+  return words(
+    node.name && `CONSTRAINT ${identifier(node.name)}`,
+    `CHECK (${printExpression(node.expression)})`,
+  );
+}
+
+function createView(node: CreateView): string {
+  return words(
+    'CREATE',
+    node.orReplace && 'OR REPLACE',
+    node.materialized && 'MATERIALIZED',
+    'VIEW',
+    node.ifNotExists && 'IF NOT EXISTS',
+    `${qualified(node.name)}${identifiers(node.columns)}`,
+    withOptions(node.options),
+    `AS ${query(node.query)}`,
+  );
+}
+
+function insert(node: Insert): string {
+  return words(
+    `INSERT INTO ${qualified(node.table)}`,
+    node.alias && `AS ${identifier(node.alias)}`,
+    identifiers(node.columns),
+    node.source === undefined ? 'DEFAULT VALUES' : query(node.source),
+    node.onConflict &&
+      words(
+        'ON CONFLICT',
+        node.conflictColumns && identifiers(node.conflictColumns),
+        onConflict(node.onConflict),
+      ),
+    returning(node.returning),
+  );
+}
+
+function onConflict(action: NonNullable<Insert['onConflict']>): string {
+  if (action === 'nothing') return 'DO NOTHING';
+  if (action === 'replace') return 'DO UPDATE';
+  return words('DO UPDATE', set(action.assignments), where(action.where));
+}
+
+function set(assignments: readonly Assignment[]): string {
+  const items = assignments.map(
+    ({ column: name, value }) =>
+      `${identifier(name)} = ${value === undefined ? 'DEFAULT' : printExpression(value)}`,
+  );
+  return `SET ${items.join(', ')}`;
+}
+
+function where(condition: Expression | undefined): string {
+  return condition === undefined ? '' : `WHERE ${printExpression(condition)}`;
+}
+
+function returning(items: readonly SelectItem[] | undefined): string {
+  return items === undefined ? '' : `RETURNING ${items.map(selectItem).join(', ')}`;
+}
+
+function tables(word: string, items: readonly TableExpression[]): string {
+  return items.length === 0 ? '' : `${word} ${items.map(table).join(', ')}`;
+}
+
+function update(node: Update): string {
+  return words(
+    `UPDATE ${qualified(node.table)}`,
+    node.alias && `AS ${identifier(node.alias)}`,
+    set(node.assignments),
+    tables('FROM', node.from),
+    where(node.where),
+    returning(node.returning),
+  );
+}
+
+function remove(node: Delete): string {
+  return words(
+    `DELETE FROM ${qualified(node.table)}`,
+    node.alias && `AS ${identifier(node.alias)}`,
+    tables('USING', node.using),
+    where(node.where),
+    returning(node.returning),
+  );
+}
