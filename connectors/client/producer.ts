@@ -131,7 +131,6 @@ class Sent implements Promise<SendReceipt> {
     this.#place = place;
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: it is a promise
   then<A = SendReceipt, B = never>(
     onFulfilled?: ((receipt: SendReceipt) => A | PromiseLike<A>) | null,
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,

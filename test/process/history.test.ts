@@ -16,8 +16,8 @@ import { type ServerProcess, startServerProcess } from './server.ts';
  * again, and so is the server, while messages of several message groups come in. `HISTORY_KILLS`
  * makes it longer (bench/messaging/history.mjs).
  */
-const kills = Number(process.env['HISTORY_KILLS'] ?? 10);
-const seed = Number(process.env['SEED'] ?? 20261126);
+const kills = Number(process.env.HISTORY_KILLS ?? 10);
+const seed = Number(process.env.SEED ?? 20261126);
 const redeliveriesMin = 10 * kills;
 const messageGroups = 6;
 const stopMs = 2000;

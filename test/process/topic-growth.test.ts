@@ -8,11 +8,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MessagingClient, type ReceivedMessage } from '../../connectors/client/messaging-client.ts';
 import { FlightSqlClient } from '../../connectors/flight/flight-client.ts';
 import { SeededRandom } from '../../platform/seeded-random.ts';
+import { seed } from '../random-seed.ts';
 import { type ServerProcess, startServerProcess } from './server.ts';
 
 /** A topic grows and its queues move, three times each, while consumers are killed. */
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const consumerPath = fileURLToPath(new URL('./growth-consumer.mjs', import.meta.url));
 const names = Array.from({ length: 12 }, (_, i) => `name-${i}`);
 

@@ -166,10 +166,10 @@ describe('a signature', () => {
       'over another time',
       () => ({ ...signed('root'), 'x-mq-date-time': nowText(broker.clock, 1000) }),
     ],
-    ['without the time', () => ({ authorization: signed('root')['authorization']! })],
+    ['without the time', () => ({ authorization: signed('root').authorization! })],
     [
       'cut',
-      () => ({ ...signed('root'), authorization: signed('root')['authorization']!.slice(0, -1) }),
+      () => ({ ...signed('root'), authorization: signed('root').authorization!.slice(0, -1) }),
     ],
     ['of no form', () => ({ ...signed('root'), authorization: 'MQv2-HMAC-SHA1 what=ever' })],
     ['of what is no time', () => signed('root', { at: 'yesterday' })],

@@ -3,11 +3,8 @@ import { defaultNexmarkConfig } from '../../../connectors/cli/demo/nexmark/confi
 import { nexmarkEvent } from '../../../connectors/cli/demo/nexmark/event.ts';
 import { demoTopics, WindowPublisher } from '../../../connectors/cli/demo/window-publisher.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seed } from '../../random-seed.ts';
 import { MemoryTopics } from './memory-topics.ts';
-
-function seed(): number {
-  return Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
-}
 
 async function openPublisher(topics: MemoryTopics): Promise<WindowPublisher> {
   const publisher = new WindowPublisher(topics, defaultNexmarkConfig);
@@ -56,10 +53,10 @@ test('goes on after a clean stop, with a window of another size', async () => {
 });
 
 test('a kill with batches in flight loses nothing and doubles nothing', async () => {
-  const firstSeed = seed();
+  const firstSeed = seed;
   for (let round = 0; round < 20; round++) {
     const random = new SeededRandom(firstSeed + round);
-    const note = `TEST_SEED=${firstSeed + round}`;
+    const note = `SEED=${firstSeed + round}`;
     const topics = new MemoryTopics(1 + random.below(6), random);
     let next = 0;
     for (let run = 0; run < 12; run++) {

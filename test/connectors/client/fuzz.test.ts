@@ -8,7 +8,7 @@ import { MillraceError } from '../../../platform/errors.ts';
 import { type Entry, entryKinds } from '../../../storage/store.ts';
 
 /** Hand-written readers against protobufjs, on whole and on damaged bytes. */
-const seed = Number(process.env['SEED'] ?? 20261126);
+const seed = Number(process.env.SEED ?? 20261126);
 const word = fc.string({ maxLength: 12 });
 
 const message = fc.record({

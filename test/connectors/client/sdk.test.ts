@@ -98,7 +98,7 @@ describe('a batch', () => {
     expect(got.map(text)).toEqual(numbers(0, 100));
     expect(got.map(({ messageId }) => messageId)).toEqual(receipts.map((sent) => sent.messageId));
     expect(got.map(({ offset }) => offset)).toEqual(numbers(0, 100).map(Number));
-    expect(got.map(({ properties }) => properties['n'])).toEqual(numbers(0, 100));
+    expect(got.map(({ properties }) => properties.n)).toEqual(numbers(0, 100));
     for (const message of got) await one.ack(message);
     expect((await broker.consumers.progress('one'))[0]).toMatchObject({ cursor: 100, inFlight: 0 });
 

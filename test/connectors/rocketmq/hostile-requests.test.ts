@@ -17,7 +17,7 @@ test('a message needs the right to the topic of its own namespace', () => {
     { topic: { name: 'orders', resource_namespace: 'eu' } },
   ];
   const request = encode('SendMessageRequest', { messages });
-  const rights = methodRights['SendMessage']!(request, namesOf({ metadata: new Metadata() }));
+  const rights = methodRights.SendMessage!(request, namesOf({ metadata: new Metadata() }));
   expect(rights.map(({ name }) => name)).toEqual(['orders', 'eu%orders']);
 });
 

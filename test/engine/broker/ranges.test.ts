@@ -95,7 +95,7 @@ describe('messages of a batch', () => {
 
 /** Whatever happens, each message is finished once, and what is finished never comes again. */
 test('any course of events', () => {
-  const seed = Number(process.env['SEED'] ?? 20261126);
+  const seed = Number(process.env.SEED ?? 20261126);
   const step = fc.record({
     what: fc.constantFrom('pop', 'popSingles', 'ackAll', 'ackOne', 'nack', 'untake', 'restart'),
     pick: fc.nat(),

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { MillraceError } from '../../../platform/errors.ts';
 import { columnNameOnly, functionOrType, needsAs, reserved } from '../../../sql/syntax/keywords.ts';
 import { parseStatements } from '../../../sql/syntax/parser.ts';
+import { seed } from '../../random-seed.ts';
 import { compare, loadPostgres, postgresReads } from './postgres.ts';
 import { script } from './random-sql.ts';
 
@@ -16,9 +17,6 @@ const linesOf = (name: string) =>
   readFileSync(join(here, name), 'utf8')
     .split('\n')
     .filter((line) => line !== '');
-
-/** The seed of this run; set SQL_SEED to repeat one. */
-const seed = Number(process.env.SQL_SEED ?? Date.now() & 0x7fffffff);
 
 beforeAll(() => loadPostgres());
 
