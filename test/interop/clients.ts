@@ -53,9 +53,7 @@ const manifest = ['--manifest-path', `${here}rust/Cargo.toml`];
 
 export const rust: ForeignClient = {
   name: 'Rust',
-  // The client's build script wants protoc.
-  prepare: () =>
-    firstFailure(['protoc', '--version'], ['cargo', '--version'], ['cargo', 'fetch', ...manifest]),
+  prepare: () => firstFailure(['cargo', '--version'], ['cargo', 'fetch', ...manifest]),
   async run(...args) {
     const target = ['--release', '--target-dir', `${cache}/rust`];
     return run('cargo', 'run', '-q', ...target, ...manifest, '--', ...args);
