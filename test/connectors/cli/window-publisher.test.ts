@@ -53,10 +53,9 @@ test('goes on after a clean stop, with a window of another size', async () => {
 });
 
 test('a kill with batches in flight loses nothing and doubles nothing', async () => {
-  const firstSeed = seed;
   for (let round = 0; round < 20; round++) {
-    const random = new SeededRandom(firstSeed + round);
-    const note = `SEED=${firstSeed + round}`;
+    const random = new SeededRandom(seed + round);
+    const note = `SEED=${seed + round}`;
     const topics = new MemoryTopics(1 + random.below(6), random);
     let next = 0;
     for (let run = 0; run < 12; run++) {
