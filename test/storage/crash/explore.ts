@@ -119,7 +119,7 @@ export async function explore(
     muted,
     isHarmed: false,
     habits: {
-      hasKeyFiles: random.below(5) === 0,
+      hasKeyFiles: random.below(3) === 0,
       moves: random.below(3) === 0,
       retains: random.below(2) === 0,
     },

@@ -79,9 +79,27 @@ export class Ledger {
 
   /** Appends an entry of random size and group; resolves when its fate is known. */
   async send(store: Store, random: Random, bodyBytesMax: number): Promise<void> {
-    const id = this.#sent.length;
     const group = random.below(groups);
-    const topicId = this.#randomTopic(random);
+    await this.#sendTo(this.#randomTopic(random), group, store, random, bodyBytesMax);
+  }
+
+  /** Appends an entry to each queue, one after the other. */
+  async sendToAll(store: Store, random: Random, bodyBytesMax: number): Promise<void> {
+    for (const topicId of this.#topics) {
+      for (const queueId of queues) {
+        await this.#sendTo(topicId, queueId, store, random, bodyBytesMax);
+      }
+    }
+  }
+
+  async #sendTo(
+    topicId: number,
+    group: number,
+    store: Store,
+    random: Random,
+    bodyBytesMax: number,
+  ): Promise<void> {
+    const id = this.#sent.length;
     const queueId = group % queues.length;
     const body = Buffer.from(random.bytes(8 + random.below(bodyBytesMax)));
     body.writeUInt32LE(id);
