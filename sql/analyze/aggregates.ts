@@ -4,12 +4,15 @@ import { SqlArray, type SqlType, type SqlValue } from '../columns/types.ts';
 import { isOrderedSetName, resolveAggregate, resolveOrderedSet } from '../functions/aggregates.ts';
 import { candidates } from '../functions/resolve.ts';
 import type { ResolvedAggregate } from '../functions/signature.ts';
+import { exprCanFail, freeColumns } from '../plan/correlation.ts';
 import type { Expr } from '../plan/expr.ts';
-import { exprKey } from '../plan/expr-tools.ts';
-import type { CallExpression, OrderItem } from '../syntax/ast.ts';
+import { columnsOf, exprKey } from '../plan/expr-tools.ts';
+import type { Operand } from '../plan/subqueries.ts';
+import type { CallExpression, OrderItem, Span } from '../syntax/ast.ts';
 import { asBoolean, coerce, settled } from './coerce.ts';
-import { type Context, complain } from './context.ts';
+import { type Context, complain, type OuterScope } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
+import { columnsIn } from './scope.ts';
 
 /** An aggregate call over the rows of FROM. */
 export interface TypedAggregate {
@@ -40,8 +43,78 @@ export function typedOrder(
   }));
 }
 
-/** `place` is that of the call; no aggregate may stand inside. */
-export function analyzeAggregate(outer: ExpressionPlace, node: CallExpression): TypedAggregate {
+/** Takes the aggregate calls of one SELECT, also those that stand in queries inside it. */
+export interface AggregateOwner {
+  /** The expression that stands for the call's result. */
+  add(call: TypedAggregate, span: Span): Expr;
+  /** Whether the column is the result of a call that stands in a query inside. */
+  owns(column: number): boolean;
+}
+
+/** The same as its own expressions see it. */
+export interface Aggregates extends AggregateOwner {
+  /** A call of GROUPING. */
+  grouping(node: CallExpression): Expr;
+  /** The result of `add` as queries inside read it. */
+  operand(call: Expr): Operand;
+}
+
+/**
+ * An aggregate call. It belongs to the innermost query that one of its columns is of, which may be
+ * one around the query that it is written in; without a column to this one (SQL:2016, 6.9, and
+ * PostgreSQL's documentation, 4.2.7).
+ */
+export function aggregateCall(place: ExpressionPlace, node: CallExpression): Expr {
+  const { context, scope, aggregates } = place;
+  if (aggregates === undefined && context.outerScopes.length === 0) {
+    throw misplaced(context, node, place.clause);
+  }
+  const call = analyzeAggregate(place, node);
+  const own = aggregates === undefined ? {} : { aggregates };
+  const queries: readonly OuterScope[] = [
+    { ...scope, clause: place.clause, ...own },
+    ...context.outerScopes,
+  ];
+  const columns = columnsRead(context, [
+    ...call.args,
+    ...call.orderBy.map(({ expr }) => expr),
+    ...(call.filter === undefined ? [] : [call.filter]),
+  ]);
+  const owner = queries.findIndex((query) => {
+    const known = columnsIn(query);
+    return columns.some((column) => known.has(column) || query.aggregates?.owns(column) === true);
+  });
+  const query = queries[Math.max(owner, 0)]!;
+  const { aggregates: those, clause } = query;
+  if (those === undefined) throw misplaced(context, node, clause);
+  if (columns.some((column) => those.owns(column))) throw misplaced(context, node, 'an aggregate');
+  return those.add(call, node.span);
+}
+
+export function misplaced(context: Context, { span }: CallExpression, clause: string) {
+  const message =
+    clause === 'an aggregate'
+      ? 'aggregate function calls cannot be nested'
+      : `aggregate functions are not allowed in ${clause}`;
+  return complain(context, span, message, { sqlState: '42803' });
+}
+
+/** The columns that expressions read, those that subqueries in them read of the queries around. */
+function columnsRead(context: Context, exprs: readonly Expr[]): number[] {
+  const { subqueries } = context.statement;
+  const direct = exprs.flatMap((expr) => [...columnsOf(expr)]);
+  const inside = subqueries.of(exprs).flatMap(({ plan, operands }) => [
+    ...freeColumns(plan),
+    ...columnsRead(
+      context,
+      operands.map(({ expr }) => expr),
+    ),
+  ]);
+  return [...direct, ...inside];
+}
+
+/** `place` is that of the call; no aggregate of the same query may stand inside. */
+function analyzeAggregate(outer: ExpressionPlace, node: CallExpression): TypedAggregate {
   const { context, scope } = outer;
   const place: ExpressionPlace = { context, scope, clause: 'an aggregate' };
   const name = node.name.parts.at(-1)!.name;
@@ -58,12 +131,13 @@ export function analyzeAggregate(outer: ExpressionPlace, node: CallExpression): 
     analyzeExpression(place, item.expression),
   );
   if (node.distinct) checkDistinctOrder(context, node, args, orderBy);
+  const filter = filterOf(place, node);
   return {
     functionId: resolved.signature.id,
-    args,
-    orderBy,
+    args: args.map((arg) => guarded(context, arg, filter)),
+    orderBy: guardedOrder(context, orderBy, filter),
     direct: [],
-    filter: filterOf(place, node),
+    filter,
     distinct: node.distinct || resolved.distinct === true,
     type: resolved.signature.result,
   };
@@ -84,6 +158,24 @@ export function coerced(
 export function filterOf(place: ExpressionPlace, node: CallExpression): Expr | undefined {
   if (node.filter === undefined) return undefined;
   return asBoolean(place.context, analyzeExpression(place, node.filter), 'FILTER');
+}
+
+/** The value where FILTER takes the row: one that it drops cannot fail. */
+export function guarded(context: Context, expr: Expr, filter: Expr | undefined): Expr {
+  // The value of a subquery fails where it has several rows.
+  const fails = exprCanFail(expr) || context.statement.subqueries.isIn(expr);
+  if (filter === undefined || !fails) return expr;
+  const { type } = expr;
+  const otherwise: Expr = { kind: 'constant', type, value: null };
+  return { kind: 'case', branches: [{ when: filter, then: expr }], otherwise, type };
+}
+
+function guardedOrder(
+  context: Context,
+  orderBy: readonly TypedOrder[],
+  filter: Expr | undefined,
+): TypedOrder[] {
+  return orderBy.map((item) => ({ ...item, expr: guarded(context, item.expr, filter) }));
 }
 
 export function unknown(context: Context, node: CallExpression, given: readonly Expr[]) {
@@ -135,13 +227,15 @@ function orderedSet(place: ExpressionPlace, node: CallExpression): TypedAggregat
   if (resolved === undefined || given.length !== direct) {
     throw unknown(context, node, [...given, key!.expr]);
   }
-  const [expr] = coerced(context, resolved, [key!.expr]);
+  const [arg] = coerced(context, resolved, [key!.expr]);
+  const filter = filterOf(place, node);
+  const expr = guarded(context, arg!, filter);
   return {
     functionId: resolved.signature.id,
-    args: [expr!],
-    orderBy: [{ ...key!, expr: expr! }],
+    args: [expr],
+    orderBy: [{ ...key!, expr }],
     direct: given.map((arg) => fraction(context, arg)),
-    filter: filterOf(place, node),
+    filter,
     distinct: false,
     type: resolved.signature.result,
   };

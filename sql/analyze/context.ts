@@ -7,6 +7,7 @@ import type { Subqueries } from '../plan/subqueries.ts';
 import type { TableCalls } from '../plan/table-calls.ts';
 import type { CommonTable, Span, TypeName } from '../syntax/ast.ts';
 import { positionAt } from '../syntax/position.ts';
+import type { AggregateOwner } from './aggregates.ts';
 import type { Catalog } from './catalog.ts';
 import type { Parameters } from './parameters.ts';
 import type { Scope } from './scope.ts';
@@ -18,8 +19,8 @@ export interface Context {
   readonly text: string;
   /** Common tables in sight, innermost last. */
   readonly commonTables: readonly CommonPlan[];
-  /** Names of the enclosing queries, innermost first. */
-  readonly outerScopes: readonly Scope[];
+  /** The enclosing queries, innermost first. */
+  readonly outerScopes: readonly OuterScope[];
   /** `view`: the answer must be a function of the input alone. */
   readonly use?: 'statement' | 'view';
   /** The moment that now() gives, ms since 1970. */
@@ -29,6 +30,14 @@ export interface Context {
   /** Plain views being expanded, so that errors can say where they come from. */
   readonly depth: number;
   readonly statement: StatementState;
+}
+
+/** What an enclosing query shows to the queries inside it. */
+export interface OuterScope extends Scope {
+  /** Where in it the inner query stands, for messages, e.g. `WHERE`. */
+  readonly clause: string;
+  /** Absent where its aggregates may not stand. */
+  readonly aggregates?: AggregateOwner;
 }
 
 /** A common table, planned once however often it is used. */

@@ -20,6 +20,7 @@ import type {
   LiteralExpression,
   Span,
 } from '../syntax/ast.ts';
+import { type Aggregates, aggregateCall, misplaced } from './aggregates.ts';
 import { clockCall, isClockCall } from './clock-calls.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType } from './context.ts';
@@ -37,8 +38,8 @@ const boolean: SqlType = { kind: 'boolean' };
 export interface ExpressionPlace {
   readonly context: Context;
   readonly scope: Scope;
-  /** Takes an aggregate call or GROUPING; absent where aggregates may not stand. */
-  readonly aggregate?: (call: CallExpression) => Expr;
+  /** Absent where aggregates and GROUPING may not stand. */
+  readonly aggregates?: Aggregates;
   /** Set-returning functions may stand here. */
   readonly allowsRows?: boolean;
   /** Takes a call with OVER; absent where window functions may not stand. */
@@ -277,13 +278,10 @@ function functionCall(place: ExpressionPlace, node: CallExpression): Expr {
         : `window functions are not allowed in ${place.clause}`;
     throw complain(context, node.span, message, { sqlState: isInAggregate ? '42803' : '42P20' });
   }
-  if (isAggregateName(name) || name === 'grouping') {
-    if (place.aggregate !== undefined) return place.aggregate(node);
-    const message =
-      place.clause === 'an aggregate'
-        ? 'aggregate function calls cannot be nested'
-        : `aggregate functions are not allowed in ${place.clause}`;
-    throw complain(context, node.span, message, { sqlState: '42803' });
+  if (isAggregateName(name)) return aggregateCall(place, node);
+  if (name === 'grouping') {
+    if (place.aggregates === undefined) throw misplaced(context, node, place.clause);
+    return place.aggregates.grouping(node);
   }
   if (isWindowName(name)) {
     throw complain(context, node.span, `window function ${name} requires an OVER clause`, {

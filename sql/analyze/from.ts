@@ -261,7 +261,8 @@ function renamed(context: Context, { alias }: JoinTable, clause: FromClause): Fr
 
 /** Inside a part of FROM that sees what stands before it. */
 function within(context: Context, left: Scope): Context {
-  return { ...context, outerScopes: [left, ...context.outerScopes] };
+  const clause = 'FROM clause of their own query level';
+  return { ...context, outerScopes: [{ ...left, clause }, ...context.outerScopes] };
 }
 
 function analyzeJoin(context: Context, join: JoinTable, before: Scope): FromClause {

@@ -4,10 +4,11 @@ import { columnExpr, exprKey } from '../plan/expr-tools.ts';
 import { located, type Side } from '../plan/joins.ts';
 import { aggregateNode, expandNode, mapNode } from '../plan/nodes.ts';
 import type { AggregateCall, PlanNode, SortKey } from '../plan/physical.ts';
-import type { CallExpression, Expression, GroupingElement } from '../syntax/ast.ts';
-import { analyzeAggregate, type TypedAggregate, type TypedOrder } from './aggregates.ts';
+import type { Operand } from '../plan/subqueries.ts';
+import type { CallExpression, Expression, GroupingElement, Span } from '../syntax/ast.ts';
+import type { Aggregates, TypedAggregate, TypedOrder } from './aggregates.ts';
 import { settled } from './coerce.ts';
-import { type Context, complain } from './context.ts';
+import { type Context, complain, newColumn } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { groupingSets } from './grouping-sets.ts';
 import { columnsIn, type Scope } from './scope.ts';
@@ -30,7 +31,7 @@ interface Call extends TypedAggregate {
 const setField: Field = { name: 'set', type: { kind: 'integer' }, nullable: false };
 
 /** GROUP BY, its sets, and the aggregates of one SELECT. */
-export class Grouping {
+export class Grouping implements Aggregates {
   readonly #context: Context;
   readonly #scope: Scope;
   readonly #calls: Call[] = [];
@@ -41,6 +42,8 @@ export class Grouping {
   /** Each set as numbers of group expressions; a plain GROUP BY is one set of all. */
   #sets: readonly (readonly number[])[] = [[]];
   #hasGroupBy = false;
+  /** The calls that stand in subqueries, by their expressions. */
+  readonly #operands = new Map<string, Operand>();
 
   constructor(context: Context, scope: Scope) {
     this.#context = context;
@@ -57,7 +60,7 @@ export class Grouping {
     return analyzeExpression(
       {
         ...place,
-        aggregate: (call) => this.#aggregate(call, clause),
+        aggregates: this,
         ...(window === undefined ? {} : { window }),
       },
       node,
@@ -165,10 +168,7 @@ export class Grouping {
     );
   }
 
-  #aggregate(node: CallExpression, clause: string): Expr {
-    const place = { context: this.#context, scope: this.#scope, clause };
-    if (node.name.parts.at(-1)!.name === 'grouping') return this.#grouping(node);
-    const call = analyzeAggregate(place, node);
+  add(call: TypedAggregate, span: Span): Expr {
     const key = [
       call.functionId,
       call.args.map(exprKey),
@@ -180,10 +180,21 @@ export class Grouping {
     const text = JSON.stringify(key);
     let index = this.#calls.findIndex((other) => other.key === text);
     if (index < 0) index = this.#calls.push({ ...call, key: text }) - 1;
-    return { ...columnExpr(firstCallColumn + index, call.type), span: node.span };
+    return { ...columnExpr(firstCallColumn + index, call.type), span };
   }
 
-  #grouping(node: CallExpression): Expr {
+  owns(column: number): boolean {
+    return [...this.#operands.values()].some(({ id }) => id === column);
+  }
+
+  operand(call: Expr): Operand {
+    const key = exprKey(call);
+    const operand = this.#operands.get(key) ?? { id: newColumn(this.#context), expr: call };
+    this.#operands.set(key, operand);
+    return operand;
+  }
+
+  grouping(node: CallExpression): Expr {
     const place = { context: this.#context, scope: this.#scope, clause: 'GROUPING' };
     const args = node.args.map((arg) => settled(this.#context, analyzeExpression(place, arg)));
     if (args.length > 31) {

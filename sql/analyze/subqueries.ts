@@ -6,6 +6,7 @@ import { filterNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import type { Operand } from '../plan/subqueries.ts';
 import type { Expression, Query, Span, SubqueryExpression } from '../syntax/ast.ts';
+import type { AggregateOwner, Aggregates } from './aggregates.ts';
 import { asBoolean } from './coerce.ts';
 import { complain, unsupported } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
@@ -20,18 +21,18 @@ export function analyzeSubquery(place: ExpressionPlace, node: SubqueryExpression
   const { span } = node;
   switch (node.form) {
     case 'exists': {
-      const { plan } = innerPlan(place, node.query);
-      return exists(place, plan, [], span);
+      const { plan, operands } = innerPlan(place, node.query);
+      return exists(place, plan, operands, span);
     }
     case 'scalar': {
-      const { plan, width } = innerPlan(place, node.query);
+      const { plan, width, operands } = innerPlan(place, node.query);
       if (width !== 1) {
         throw complain(context, node.query.span, 'subquery must return only one column', {
           sqlState: '42601',
         });
       }
       const { type } = plan.fields[0]!;
-      return context.statement.subqueries.add({ form: 'scalar', plan, type, span, operands: [] });
+      return context.statement.subqueries.add({ form: 'scalar', plan, type, span, operands });
     }
     case 'any':
     case 'all':
@@ -65,9 +66,24 @@ const closedClauses: ReadonlySet<string> = new Set([
 function innerPlan(place: ExpressionPlace, query: Query) {
   const { context, scope, clause } = place;
   if (closedClauses.has(clause)) throw unsupported(context, query.span, `a subquery in ${clause}`);
-  const outerScopes = [scope, ...context.outerScopes];
+  const operands: Operand[] = [];
+  const owner = place.aggregates && collecting(place.aggregates, operands);
+  const outer = { ...scope, clause, ...(owner === undefined ? {} : { aggregates: owner }) };
+  const outerScopes = [outer, ...context.outerScopes];
   const { root, visibleColumns } = analyzeQuery({ ...context, outerScopes }, query, 'derived');
-  return { plan: root, width: visibleColumns };
+  return { plan: root, width: visibleColumns, operands };
+}
+
+/** Aggregates of the outer query that the inner one asks for are values which it is given. */
+function collecting(aggregates: Aggregates, operands: Operand[]): AggregateOwner {
+  return {
+    owns: (column) => aggregates.owns(column),
+    add(call, span) {
+      const operand = aggregates.operand(aggregates.add(call, span));
+      if (!operands.includes(operand)) operands.push(operand);
+      return { ...columnExpr(operand.id, call.type), span };
+    },
+  };
 }
 
 function exists(
@@ -96,14 +112,14 @@ function quantified(
   span: Span,
 ): Expr {
   const { context } = place;
-  const { plan, width } = innerPlan(place, query);
+  const { plan, width, operands: read } = innerPlan(place, query);
   const nodes = operand.kind === 'row' ? operand.items : [operand];
   if (nodes.length !== width) {
     const message = `subquery has too ${width < nodes.length ? 'few' : 'many'} columns`;
     throw complain(context, query.span, message, { sqlState: '42601' });
   }
   const given = nodes.map((item) => analyzeExpression(place, item));
-  const operands: Operand[] = [];
+  const operands: Operand[] = [...read];
   const lefts = given.map((expr) => {
     const isBare =
       expr.kind === 'column' && expr.index >= firstColumnId && isOfScope(place, expr.index);
@@ -128,7 +144,7 @@ function quantified(
     const right = rights[0]!;
     if (plan.fields[0]!.nullable) nulls.push(found(isNull(right)));
     if (isNullable(place, given[0]!)) {
-      nulls.push(call('and', [isNull(given[0]!), exists(place, plan, [], span)]));
+      nulls.push(call('and', [isNull(given[0]!), exists(place, plan, read, span)]));
     }
   }
   const any =

@@ -13,7 +13,7 @@ import type {
   NamedWindow,
   WindowSpec,
 } from '../syntax/ast.ts';
-import { coerced, type TypedOrder, typedOrder, unknown } from './aggregates.ts';
+import { coerced, guarded, type TypedOrder, typedOrder, unknown } from './aggregates.ts';
 import { asBoolean, settled } from './coerce.ts';
 import { type Context, complain, unsupported } from './context.ts';
 import { typedFrame, wholePartition } from './frames.ts';
@@ -106,11 +106,11 @@ export class Windows {
     }
     const spec = this.#specOf(node.over!);
     const window = this.#window(spec);
-    const args = coerced(context, resolved, given);
     const filter =
       node.filter === undefined
         ? undefined
         : asBoolean(context, this.#analyze(node.filter), 'FILTER');
+    const args = coerced(context, resolved, given).map((arg) => guarded(context, arg, filter));
     const { id: functionId, result: type } = resolved.signature;
     const frame = this.#frame(spec, window);
     const parts = [functionId, args.map(exprKey), filter && exprKey(filter), window.key, frame];

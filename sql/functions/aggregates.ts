@@ -164,6 +164,9 @@ const table: Readonly<Record<string, Resolver>> = {
       ...['regr_intercept', 'regr_r2', 'regr_slope', 'regr_sxx', 'regr_sxy', 'regr_syy'],
     ].map((name) => [name, pairs]),
   ),
+  // The least is one as good as any, and does not depend on the order of arrival.
+  any_value: (args, name) =>
+    args.length === 1 ? made('min', name, args, resultOf(args[0]!)) : undefined,
   first_value: anyOne,
   last_value: anyOne,
   arg_min: argumentOfExtreme,

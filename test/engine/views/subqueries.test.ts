@@ -42,6 +42,10 @@ test('a scalar subquery with more rows is an error where its value is used', asy
     'SELECT id FROM t WHERE (id, v) IN (SELECT v FROM s)',
     'SELECT sum(v) FROM t GROUP BY g HAVING EXISTS (SELECT FROM s WHERE s.v = t.v)',
     'SELECT id FROM t WHERE EXISTS (SELECT FROM s WHERE s.nothing = t.v)',
+    'SELECT 1 FROM t WHERE (SELECT sum(t.v)) > 1',
+    'SELECT (SELECT max(min(t.v))) FROM t',
+    'SELECT max((SELECT min(t.v))) FROM t',
+    'SELECT x.m FROM t, LATERAL (SELECT max(t.v) AS m) x',
     'SELECT 1 FROM t RIGHT JOIN LATERAL (SELECT t.v) x ON true',
   ];
   for (const query of queries)

@@ -104,5 +104,17 @@ export const subqueryQueries: Readonly<Record<string, string>> = {
     (SELECT regr_count(v, n) + count(n) FROM s WHERE s.v < t.v) AS r FROM t`,
   grouping_sets: `SELECT id, EXISTS (SELECT g FROM s WHERE s.v = t.v GROUP BY GROUPING SETS ((g), (id))
     HAVING count(*) > 1) AS e FROM t`,
+  outer_aggregate: 'SELECT g, (SELECT count(*) FROM s WHERE s.v = max(t.v)) AS c FROM t GROUP BY g',
+  outer_aggregate_alone: 'SELECT (SELECT sum(t.v)) AS c FROM t',
+  outer_aggregate_mixed: `SELECT g, (SELECT sum(s.v + t.c) FROM s WHERE s.g = t.g) AS c
+    FROM (SELECT g, count(*) AS c FROM t GROUP BY g) t`,
+  outer_aggregate_of_subquery: `SELECT (SELECT max((SELECT u.w FROM u WHERE u.k = t.g))) AS m FROM t`,
+  outer_aggregate_inside: 'SELECT g, (SELECT sum(s.v + max(t.v)) FROM s) AS c FROM t GROUP BY g',
+  outer_aggregate_having: `SELECT g, count(*) AS c FROM t GROUP BY g
+    HAVING EXISTS (SELECT FROM s WHERE s.v = sum(DISTINCT t.v))`,
+  outer_aggregate_in: `SELECT g, max(v) IN (SELECT s.v + min(t.v) FROM s) AS i FROM t GROUP BY g`,
+  outer_aggregate_two_levels: 'SELECT g, (SELECT (SELECT sum(t.v))) AS s FROM t GROUP BY g',
+  outer_aggregate_order: `SELECT g, (SELECT string_agg(x.s, ',' ORDER BY x.s) FROM
+    (VALUES (sum(t.v)::text), (max(t.id)::text)) x(s)) AS s FROM t GROUP BY g`,
   uncorrelated_order: 'SELECT id FROM t WHERE v = (SELECT count(*) FROM u)',
 };

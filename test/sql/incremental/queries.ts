@@ -15,6 +15,8 @@ export const aggregateQueries: Readonly<Record<string, string>> = {
     'SELECT g, count(*) FILTER (WHERE v > 2), sum(n) FILTER (WHERE b), max(v) FILTER (WHERE h = 1) FROM t GROUP BY g',
   distinct:
     'SELECT g, count(DISTINCT v), sum(DISTINCT v), avg(DISTINCT h), count(DISTINCT b), count(DISTINCT n) FROM t GROUP BY g',
+  'filter before arguments':
+    'SELECT g, sum(12 / v) FILTER (WHERE v <> 0), array_agg(12 / v ORDER BY 6 / v, id) FILTER (WHERE v <> 0) FROM t GROUP BY g',
   'distinct with filter':
     'SELECT g, count(DISTINCT v) FILTER (WHERE b), sum(DISTINCT h) FILTER (WHERE v > 0) FROM t GROUP BY g',
   'distinct in order':
@@ -93,6 +95,8 @@ export const windowQueries: Readonly<Record<string, string>> = {
     ),
   'exclude from values':
     'SELECT id, first_value(id) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW), last_value(id) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW), nth_value(id, 2) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE TIES) FROM t',
+  'filter before arguments':
+    'SELECT id, sum(12 / v) FILTER (WHERE v <> 0) OVER (PARTITION BY g ORDER BY id) FROM t',
   filter:
     'SELECT id, count(*) FILTER (WHERE b) OVER (PARTITION BY g ORDER BY id), sum(v) FILTER (WHERE h > 1) OVER (ORDER BY id ROWS 3 PRECEDING) FROM t',
   'aggregates in frames':
