@@ -24,9 +24,10 @@ import { asBoolean, coerce, settled } from './coerce.ts';
 import { type Context, complain, didYouMean } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeQuery, analyzeValues } from './query.ts';
-import { combined, emptyScope, expandStar, relationScope, type Scope } from './scope.ts';
+import { combined, emptyScope, relationScope, type Scope } from './scope.ts';
 import { analyzeSelect, nameOf } from './select.ts';
 import { typed } from './set-operation.ts';
+import { starColumns } from './whole-rows.ts';
 
 /**
  * DML as queries that yield the table's whole rows: those to put for INSERT; the old row and then
@@ -420,10 +421,7 @@ function returningOf(
   const place = { context, scope, clause: 'RETURNING' };
   const returned = items.flatMap(({ expression, alias: label }) => {
     if (expression.kind === 'star') {
-      return expandStar(context, scope, expression).map(({ field, column }) => ({
-        name: field.name,
-        expr: columnExpr(column, field.type) as Expr,
-      }));
+      return starColumns(place, expression, (node) => analyzeExpression(place, node));
     }
     const expr = settled(context, analyzeExpression(place, expression));
     return [{ name: label?.name ?? nameOf(expression), expr }];

@@ -13,6 +13,7 @@ import type {
   BinaryExpression,
   CallExpression,
   CaseExpression,
+  ColumnExpression,
   Expression,
   InExpression,
   IsExpression,
@@ -25,12 +26,13 @@ import { clockCall, isClockCall } from './clock-calls.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType } from './context.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
-import { applied, call, operator } from './operators.ts';
+import { applied, call, isRow, operator, rowsDistinct } from './operators.ts';
 import { noParameter } from './parameters.ts';
-import { findColumn, type Scope } from './scope.ts';
+import { columnIfAny, findColumn, findRelation, type Scope } from './scope.ts';
 import { callSqlFunction } from './sql-functions.ts';
-import { analyzeSubquery, inSubquery } from './subqueries.ts';
+import { analyzeSubquery, inSubquery, rowAndSubquery } from './subqueries.ts';
 import { tableCallValue } from './table-functions.ts';
+import { starValue, wholeRow } from './whole-rows.ts';
 
 const boolean: SqlType = { kind: 'boolean' };
 
@@ -54,10 +56,8 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
   switch (node.kind) {
     case 'literal':
       return literal(context, node);
-    case 'column': {
-      const { field: _, ...column } = findColumn(context, place.scope, node);
-      return column;
-    }
+    case 'column':
+      return columnOrRow(place, node);
     case 'unary': {
       const operand = analyzeExpression(place, node.operand);
       if (node.operator === 'not') {
@@ -91,7 +91,7 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
     case 'call':
       return functionCall(place, node);
     case 'star':
-      throw complain(context, node.span, '"*" is not an expression', { sqlState: '42601' });
+      return starValue(place, node);
     case 'parameter':
       if (context.parameters === undefined) throw noParameter(context, node);
       return context.parameters.expression(context, node);
@@ -108,6 +108,17 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
     case 'field':
       return field(place, node);
   }
+}
+
+/** A column; where there is none of the name, the row of the relation that has it. */
+function columnOrRow({ context, scope }: ExpressionPlace, node: ColumnExpression): Expr {
+  const [name, ...more] = node.parts;
+  const isKnown = columnIfAny(context, scope, node) !== undefined;
+  const relation =
+    isKnown || more.length > 0 ? undefined : findRelation(context, scope, name!.name);
+  if (relation !== undefined) return wholeRow(relation, node.span);
+  const { field: _, ...column } = findColumn(context, scope, node);
+  return column;
 }
 
 function literal(context: Context, { literal: value, span }: LiteralExpression): Expr {
@@ -158,6 +169,9 @@ function negativeLiteral(operand: Expression, span: Span): Expr | undefined {
 
 function binary(place: ExpressionPlace, node: BinaryExpression): Expr {
   const { context } = place;
+  if (node.left.kind === 'row' && node.right.kind === 'subquery' && node.right.form === 'scalar') {
+    return rowAndSubquery(place, node, node.left, node.right);
+  }
   const left = analyzeExpression(place, node.left);
   const right = analyzeExpression(place, node.right);
   if (node.operator === 'and' || node.operator === 'or') {
@@ -189,6 +203,10 @@ function isTest(place: ExpressionPlace, node: IsExpression): Expr {
       break;
     case 'distinct': {
       const right = analyzeExpression(place, node.right!);
+      if (isRow(operand) && isRow(right)) {
+        test = rowsDistinct(context, operand, right, node.span);
+        break;
+      }
       const args = coerceAll(context, [operand, right], 'IS DISTINCT FROM');
       test = call('isDistinct', args, boolean, node.span);
     }

@@ -1,7 +1,7 @@
 import { freeColumns } from '../plan/correlation.ts';
 import type { Expr } from '../plan/expr.ts';
 import { conjunctsOf } from '../plan/expr-tools.ts';
-import { joinSides, outerJoin, outerJoinOfPairs, type Side } from '../plan/joins.ts';
+import { extended, joinSides, outerJoin, outerJoinOfPairs, type Side } from '../plan/joins.ts';
 import { constantsNode, inputNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import { lateralJoin } from '../plan/subqueries.ts';
@@ -10,6 +10,7 @@ import type {
   FunctionTable,
   JoinTable,
   RelationTable,
+  Span,
   TableAlias,
   TableExpression,
 } from '../syntax/ast.ts';
@@ -17,7 +18,7 @@ import { asBoolean } from './coerce.ts';
 import { type Context, complain, didYouMean, newColumn } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeQuery } from './query.ts';
-import { combined, emptyScope, relationScope, type Scope } from './scope.ts';
+import { combined, emptyScope, relationScope, type Scope, type ScopeColumn } from './scope.ts';
 import { functionRows } from './table-functions.ts';
 import { isTimeWindow, timeWindows } from './time-windows.ts';
 import { mergeColumns } from './using.ts';
@@ -36,7 +37,7 @@ export function analyzeFrom(context: Context, tables: readonly TableExpression[]
   let clause: FromClause = { sides: [], conditions: [], scope: emptyScope };
   for (const table of tables) {
     const next = analyzeTable(context, table, clause.scope);
-    checkAliases(context, clause.scope, next.scope, table);
+    checkAliases(context, clause.scope, next.scope, table.span);
     const scope = combined(clause.scope, next.scope);
     clause = { ...joined(context, 'inner', clause, next, []), scope };
   }
@@ -60,10 +61,10 @@ function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[
   return [items.filter(test), items.filter((item) => !test(item))];
 }
 
-function checkAliases(context: Context, left: Scope, right: Scope, table: TableExpression): void {
+export function checkAliases(context: Context, left: Scope, right: Scope, span: Span): void {
   for (const { alias } of right.relations) {
     if (alias !== '' && left.relations.some((other) => other.alias === alias)) {
-      throw complain(context, table.span, `table name "${alias}" specified more than once`, {
+      throw complain(context, span, `table name "${alias}" specified more than once`, {
         sqlState: '42712',
       });
     }
@@ -266,9 +267,12 @@ function within(context: Context, left: Scope): Context {
 }
 
 function analyzeJoin(context: Context, join: JoinTable, before: Scope): FromClause {
-  const left = analyzeTable(context, join.left, before);
-  const right = analyzeTable(context, join.right, combined(before, left.scope));
-  checkAliases(context, left.scope, right.scope, join.right);
+  const given = analyzeTable(context, join.left, before);
+  const second = analyzeTable(context, join.right, combined(before, given.scope));
+  checkAliases(context, given.scope, second.scope, join.right.span);
+  const { type } = join;
+  const left = type === 'right' || type === 'full' ? nullExtended(context, given) : given;
+  const right = type === 'left' || type === 'full' ? nullExtended(context, second) : second;
   if (isCorrelated(left, right) && (join.type === 'right' || join.type === 'full')) {
     throw complain(
       context,
@@ -287,6 +291,36 @@ function analyzeJoin(context: Context, join: JoinTable, before: Scope): FromClau
   const place = { context, scope, clause: 'JOIN/ON' };
   const on = asBoolean(context, analyzeExpression(place, join.on), 'JOIN/ON');
   return { ...joined(context, join.type, left, right, conjunctsOf(on)), scope };
+}
+
+/**
+ * A part whose rows an outer join may make of NULLs: any column may be NULL then. Where its rows
+ * have no column that cannot be NULL otherwise, they get one, so that such a row can be told from
+ * one of the relation.
+ */
+function nullExtended(context: Context, { sides, conditions, scope }: FromClause): FromClause {
+  const marked = [...sides];
+  const nullable = ({ field, column }: ScopeColumn) => {
+    return { field: { ...field, nullable: true }, column };
+  };
+  const relations = scope.relations.map((relation) => {
+    const { fields, columns } = relation;
+    const certain = columns.find((_, index) => !fields[index]!.nullable);
+    const present = relation.present ?? certain ?? marks(context, marked, columns);
+    const anyNull = fields.map((field) => ({ ...field, nullable: true }));
+    return { ...relation, fields: anyNull, ...(present === undefined ? {} : { present }) };
+  });
+  return { sides: marked, conditions, scope: { relations, shown: scope.shown.map(nullable) } };
+}
+
+/** A column that is true in all rows of the side that has these columns; its id. */
+function marks(context: Context, sides: Side[], columns: readonly number[]): number | undefined {
+  const index = sides.findIndex((side) => columns.some((id) => side.columns.includes(id)));
+  if (index < 0) return undefined;
+  const id = newColumn(context);
+  const expr: Expr = { kind: 'constant', type: { kind: 'boolean' }, value: true };
+  sides[index] = extended(sides[index]!, [{ id, expr, name: 'present' }]);
+  return id;
 }
 
 /** How two parts are joined: inner joins stay open, so that they can be ordered. */

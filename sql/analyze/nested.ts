@@ -7,13 +7,15 @@ import type {
   FieldExpression,
   QuantifiedExpression,
   RowExpression,
+  Span,
   Subscript,
   SubscriptExpression,
 } from '../syntax/ast.ts';
 import { coerce, coerceAll, settled } from './coerce.ts';
-import { complain, didYouMean } from './context.ts';
+import { type Context, complain, didYouMean } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
 import { applied, call, noOperator } from './operators.ts';
+import { starColumns } from './whole-rows.ts';
 
 /** Arrays and composite values: constructors, subscripts, fields, ANY and ALL. */
 
@@ -58,7 +60,13 @@ export function arrayConstructor(
 }
 
 export function rowConstructor(place: ExpressionPlace, node: RowExpression): Expr {
-  const items = node.items.map((item) => analyzeExpression(place, item));
+  const items = node.items.flatMap((item) =>
+    item.kind === 'star'
+      ? starColumns(place, item, (operand) => analyzeExpression(place, operand)).map(
+          ({ expr }) => expr,
+        )
+      : [analyzeExpression(place, item)],
+  );
   const fields = items.map(
     ({ type }, index): RecordField => ({
       name: `f${index + 1}`,
@@ -97,12 +105,18 @@ function fieldOf(
       ),
     });
   }
+  return fieldAt(context, operand, index, node.span);
+}
+
+/** A field of a value whose type is a record, by its number from 0. */
+export function fieldAt(context: Context, operand: Expr, index: number, span: Span): Expr {
+  const fields = operand.type.kind === 'record' ? operand.type.fields : [];
   const { type } = fields[index]!;
-  if (operand.kind === 'call' && operand.functionId === 'row') {
+  if (operand.kind === 'call' && /^(?:row|wholeRow)$/.test(operand.functionId)) {
     return coerce(context, operand.args[index]!, type, 'implicit');
   }
-  const number: Expr = { kind: 'constant', type: integer, value: index, span: node.span };
-  return call('field', [operand, number], type, node.span);
+  const number: Expr = { kind: 'constant', type: integer, value: index, span };
+  return call('field', [operand, number], type, span);
 }
 
 /** With an index in every bracket an item, with a slice in any of them an array. */

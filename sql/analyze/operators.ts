@@ -4,7 +4,7 @@ import { resolveOperator } from '../functions/resolve.ts';
 import type { ResolvedCall } from '../functions/signature.ts';
 import type { CallExpr, Expr } from '../plan/expr.ts';
 import type { Span } from '../syntax/ast.ts';
-import { coerce } from './coerce.ts';
+import { coerce, coerceAll } from './coerce.ts';
 import { type Context, complain } from './context.ts';
 
 /** Calls of functions and operators by their operands' types. */
@@ -69,8 +69,26 @@ export function applied(
   return call(signature.id, args, result, span);
 }
 
-function isRow(expr: Expr): expr is CallExpr {
+export function isRow(expr: Expr): expr is CallExpr {
   return expr.kind === 'call' && expr.functionId === 'row';
+}
+
+/** Rows written out are distinct where one of their fields is. */
+export function rowsDistinct(context: Context, left: CallExpr, right: CallExpr, span: Span): Expr {
+  if (left.args.length !== right.args.length) throw unequal(context, span);
+  const tests = left.args.map((arg, index) => {
+    const args = coerceAll(context, [arg, right.args[index]!], 'IS DISTINCT FROM');
+    return call('isDistinct', args, boolean, span);
+  });
+  if (tests.length === 1) return tests[0]!;
+  const none: Expr = { kind: 'constant', type: boolean, value: false, span };
+  return tests.length === 0 ? none : call('or', tests, boolean, span);
+}
+
+function unequal(context: Context, span: Span) {
+  return complain(context, span, 'unequal number of entries in row expressions', {
+    sqlState: '42601',
+  });
 }
 
 /**
@@ -85,11 +103,7 @@ function rowComparison(
   symbolSpan: Span,
   span: Span,
 ): Expr {
-  if (left.args.length !== right.args.length) {
-    throw complain(context, symbolSpan, 'unequal number of entries in row expressions', {
-      sqlState: '42601',
-    });
-  }
+  if (left.args.length !== right.args.length) throw unequal(context, symbolSpan);
   const compare = (by: string, index: number) =>
     operator(context, by, [left.args[index]!, right.args[index]!], symbolSpan, span);
   const all = left.args.map((_, index) => index);

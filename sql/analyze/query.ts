@@ -24,12 +24,13 @@ import { analyzeSetOperation } from './set-operation.ts';
 
 /**
  * A whole query. `use` says what becomes of it: only the rows of a `statement` have an order, so
- * elsewhere ORDER BY alone is dropped, and with LIMIT or OFFSET it is a TopN.
+ * elsewhere ORDER BY alone is dropped, and with LIMIT or OFFSET it is a TopN. An `array` keeps its
+ * sort keys, in columns behind the visible one.
  */
 export function analyzeQuery(
   outer: Context,
   query: Query,
-  use: 'statement' | 'view' | 'derived',
+  use: 'statement' | 'view' | 'derived' | 'array',
 ): QueryPlan {
   let context = outer;
   for (const table of query.with) {
@@ -43,7 +44,10 @@ export function analyzeQuery(
   const isBounded = query.limit !== undefined || query.offset !== undefined;
   // The order decides which rows there are, or else only how those of a statement come.
   const needsOrder =
-    use === 'statement' || isBounded || (body.kind === 'select' && Array.isArray(body.distinct));
+    use === 'statement' ||
+    use === 'array' ||
+    isBounded ||
+    (body.kind === 'select' && Array.isArray(body.distinct));
   const orderBy = needsOrder ? query.orderBy : [];
   const plan =
     body.kind === 'select'
@@ -55,7 +59,9 @@ export function analyzeQuery(
   };
   if (use === 'statement' && query.withTies !== true) return withLimits(plan, bounds);
   const { root, visibleColumns } = isBounded ? topOf(plan, bounds, query.withTies === true) : plan;
-  if (use === 'statement') return { root, visibleColumns, orderBy: plan.orderBy };
+  if (use === 'statement' || use === 'array') {
+    return { root, visibleColumns, orderBy: plan.orderBy };
+  }
   return { root: visible(root, visibleColumns), visibleColumns, orderBy: [] };
 }
 

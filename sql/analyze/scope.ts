@@ -17,6 +17,8 @@ export interface ScopeRelation {
   readonly columns: readonly number[];
   /** Ids of the columns of a table's PRIMARY KEY. */
   readonly key?: readonly number[];
+  /** Id of a column that is NULL just in the rows that an outer join has made of NULLs. */
+  readonly present?: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export function columnsIn({ relations, shown }: Scope): ReadonlySet<number> {
 }
 
 /** Without the hidden key of a table that has no PRIMARY KEY, which UPDATE and DELETE see. */
-function visibleOf(relation: ScopeRelation): ScopeColumn[] {
+export function visibleOf(relation: ScopeRelation): ScopeColumn[] {
   return columnsOfRelation(relation).filter(({ field }) => !field.name.startsWith('$'));
 }
 
@@ -58,12 +60,24 @@ function columnsOfRelation({ fields, columns }: ScopeRelation): ScopeColumn[] {
   return fields.map((field, index) => ({ field, column: columns[index]! }));
 }
 
+export type FoundColumn = ColumnExpr & { readonly field: Field };
+
 /** Names of the enclosing queries are in sight where the inner ones do not have them. */
 export function findColumn(
   context: Context,
   scope: Scope,
   expression: ColumnExpression,
-): ColumnExpr & { readonly field: Field } {
+): FoundColumn {
+  const found = columnIfAny(context, scope, expression);
+  if (found === undefined) throw noColumn(context, scope, expression);
+  return found;
+}
+
+export function columnIfAny(
+  context: Context,
+  scope: Scope,
+  expression: ColumnExpression,
+): FoundColumn | undefined {
   const { parts, span } = expression;
   for (const candidate of [scope, ...context.outerScopes]) {
     const found = candidates(candidate, parts.at(-1)!.name, parts.at(-2)?.name);
@@ -81,7 +95,18 @@ export function findColumn(
     const { field, column } = match;
     return { kind: 'column', index: column, type: field.type, span, field };
   }
-  throw noColumn(context, scope, expression);
+  return undefined;
+}
+
+/** The relation that a name which is no column's stands for: its row. */
+export function findRelation(
+  context: Context,
+  scope: Scope,
+  name: string,
+): ScopeRelation | undefined {
+  return [scope, ...context.outerScopes]
+    .flatMap(({ relations }) => relations)
+    .find(({ alias }) => alias === name);
 }
 
 function hasRelation(scope: Scope, name: string): boolean {
@@ -130,9 +155,7 @@ export function expandStar(
     const message = 'SELECT * with no tables specified is not valid';
     throw complain(context, star.span, message, { sqlState: '42601' });
   }
-  const relation = [scope, ...context.outerScopes]
-    .flatMap(({ relations }) => relations)
-    .find(({ alias }) => alias === qualifier);
+  const relation = findRelation(context, scope, qualifier);
   if (relation !== undefined) return visibleOf(relation);
   const message = `missing FROM-clause entry for table "${qualifier}"`;
   throw complain(context, star.span, message, { sqlState: '42P01' });

@@ -9,7 +9,8 @@ import { type Context, complain } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeFrom, joinedWith } from './from.ts';
 import { Grouping } from './grouping.ts';
-import { expandStar, type Scope } from './scope.ts';
+import type { Scope } from './scope.ts';
+import { starColumns } from './whole-rows.ts';
 import { Windows } from './windows.ts';
 
 /** A SELECT with its sort keys behind the visible columns. */
@@ -93,11 +94,10 @@ function selectItems(
 ): Item[] {
   return select.items.flatMap(({ expression, alias }): Item[] => {
     if (expression.kind === 'star') {
-      return expandStar(context, scope, expression).map(({ field, column }) => ({
-        expr: { ...columnExpr(column, field.type), span: expression.span },
-        name: field.name,
-        node: undefined,
-      }));
+      const columns = starColumns({ context, scope }, expression, (node) =>
+        analyze(node, 'SELECT'),
+      );
+      return columns.map((column) => ({ ...column, node: undefined }));
     }
     const given = analyze(expression, 'SELECT');
     const expr = keepsUntyped ? given : settled(context, given);

@@ -1,15 +1,24 @@
-import type { SqlType } from '../columns/types.ts';
-import type { Expr } from '../plan/expr.ts';
+import { SqlArray, type SqlType } from '../columns/types.ts';
+import { resolveAggregate } from '../functions/aggregates.ts';
+import type { CallExpr, Expr } from '../plan/expr.ts';
 import { columnExpr } from '../plan/expr-tools.ts';
 import { firstColumnId } from '../plan/joins.ts';
-import { filterNode } from '../plan/nodes.ts';
+import { aggregateNode, filterNode, mapNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import type { Operand } from '../plan/subqueries.ts';
-import type { Expression, Query, Span, SubqueryExpression } from '../syntax/ast.ts';
+import type {
+  BinaryExpression,
+  Expression,
+  Query,
+  RowExpression,
+  Span,
+  SubqueryExpression,
+} from '../syntax/ast.ts';
 import type { AggregateOwner, Aggregates } from './aggregates.ts';
 import { asBoolean } from './coerce.ts';
-import { complain, unsupported } from './context.ts';
+import { type Context, complain, unsupported } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
+import { fieldAt } from './nested.ts';
 import { analyzeQuery } from './query.ts';
 import { compareRows } from './rows.ts';
 
@@ -26,11 +35,7 @@ export function analyzeSubquery(place: ExpressionPlace, node: SubqueryExpression
     }
     case 'scalar': {
       const { plan, width, operands } = innerPlan(place, node.query);
-      if (width !== 1) {
-        throw complain(context, node.query.span, 'subquery must return only one column', {
-          sqlState: '42601',
-        });
-      }
+      if (width !== 1) throw notOneColumn(context, node.query);
       const { type } = plan.fields[0]!;
       return context.statement.subqueries.add({ form: 'scalar', plan, type, span, operands });
     }
@@ -38,7 +43,7 @@ export function analyzeSubquery(place: ExpressionPlace, node: SubqueryExpression
     case 'all':
       return quantified(place, node.operand!, node.operator!, node.query, node.form, span);
     case 'array':
-      throw unsupported(context, span, 'ARRAY of a subquery');
+      return arrayOf(place, node.query, span);
   }
 }
 
@@ -63,15 +68,16 @@ const closedClauses: ReadonlySet<string> = new Set([
   'UPDATE',
 ]);
 
-function innerPlan(place: ExpressionPlace, query: Query) {
+function innerPlan(place: ExpressionPlace, query: Query, use: 'derived' | 'array' = 'derived') {
   const { context, scope, clause } = place;
   if (closedClauses.has(clause)) throw unsupported(context, query.span, `a subquery in ${clause}`);
   const operands: Operand[] = [];
   const owner = place.aggregates && collecting(place.aggregates, operands);
   const outer = { ...scope, clause, ...(owner === undefined ? {} : { aggregates: owner }) };
   const outerScopes = [outer, ...context.outerScopes];
-  const { root, visibleColumns } = analyzeQuery({ ...context, outerScopes }, query, 'derived');
-  return { plan: root, width: visibleColumns, operands };
+  const inside = { ...context, outerScopes };
+  const { root, visibleColumns, orderBy } = analyzeQuery(inside, query, use);
+  return { plan: root, width: visibleColumns, operands, orderBy };
 }
 
 /** Aggregates of the outer query that the inner one asks for are values which it is given. */
@@ -84,6 +90,54 @@ function collecting(aggregates: Aggregates, operands: Operand[]): AggregateOwner
       return { ...columnExpr(operand.id, call.type), span };
     },
   };
+}
+
+/** ARRAY (SELECT ...): the values of the one column in the query's order. */
+function arrayOf(place: ExpressionPlace, query: Query, span: Span): Expr {
+  const { context } = place;
+  const { plan: rows, width, operands, orderBy } = innerPlan(place, query, 'array');
+  if (width !== 1) throw notOneColumn(context, query);
+  const { signature } = resolveAggregate('array_agg', [rows.fields[0]!.type])!;
+  const { id: functionId, result: type } = signature;
+  const call = { functionId, args: [0], orderBy, direct: [], distinct: false };
+  const field = { name: 'array', type, nullable: true };
+  const collected = aggregateNode(rows, [], [call], [field]);
+  const none: Expr = { kind: 'constant', type, value: new SqlArray([]) };
+  const args = [columnExpr(0, type), none];
+  const plan = mapNode(
+    collected,
+    ['array'],
+    [{ kind: 'call', functionId: 'coalesce', args, type }],
+  );
+  return context.statement.subqueries.add({ form: 'scalar', plan, type, span, operands });
+}
+
+/** `(a, b) = (SELECT c, d ...)`: the row's fields with those of the subquery's one row. */
+export function rowAndSubquery(
+  place: ExpressionPlace,
+  { operator, span }: BinaryExpression,
+  row: RowExpression,
+  { query, span: querySpan }: SubqueryExpression,
+): Expr {
+  const { context } = place;
+  const left = analyzeExpression(place, row) as CallExpr;
+  const { plan: rows, width, operands } = innerPlan(place, query);
+  if (width !== left.args.length) {
+    const message = `subquery has too ${width < left.args.length ? 'few' : 'many'} columns`;
+    throw complain(context, query.span, message, { sqlState: '42601' });
+  }
+  const fields = rows.fields.slice(0, width);
+  const cells = fields.map(({ type }, index) => columnExpr(index, type));
+  const type: SqlType = { kind: 'record', fields };
+  const plan = mapNode(rows, ['row'], [{ kind: 'call', functionId: 'row', args: cells, type }]);
+  const { subqueries } = context.statement;
+  const value = subqueries.add({ form: 'scalar', plan, type, span: querySpan, operands });
+  const rights = fields.map((_, index) => fieldAt(context, value, index, querySpan));
+  return compareRows(context, operator, left.args, rights, span);
+}
+
+function notOneColumn(context: Context, { span }: Query) {
+  return complain(context, span, 'subquery must return only one column', { sqlState: '42601' });
 }
 
 function exists(
@@ -165,9 +219,10 @@ function isOfScope({ scope }: ExpressionPlace, id: number): boolean {
 }
 
 /** False only where a NULL is impossible. */
-function isNullable({ scope }: ExpressionPlace, expr: Expr): boolean {
+function isNullable({ scope, aggregates }: ExpressionPlace, expr: Expr): boolean {
   if (expr.kind === 'constant') return expr.value === null;
-  if (expr.kind !== 'column') return true;
+  // After GROUP BY a column may be NULL for being in no grouping set.
+  if (expr.kind !== 'column' || aggregates !== undefined) return true;
   const shown = scope.relations.flatMap(({ fields, columns }) =>
     fields.filter((_, index) => columns[index] === expr.index),
   );

@@ -4,9 +4,16 @@ import { extended } from '../plan/joins.ts';
 import type { ColumnExpression, Identifier, JoinTable } from '../syntax/ast.ts';
 import { coerceAll } from './coerce.ts';
 import { type Context, complain, newColumn } from './context.ts';
-import { type FromClause, type Join, joinedWith } from './from.ts';
+import { checkAliases, type FromClause, type Join, joinedWith } from './from.ts';
 import { operator } from './operators.ts';
-import { findColumn, type Scope, type ScopeColumn } from './scope.ts';
+import {
+  combined,
+  findColumn,
+  relationScope,
+  type Scope,
+  type ScopeColumn,
+  type ScopeRelation,
+} from './scope.ts';
 
 /**
  * USING and NATURAL: columns of one name are compared and shown as one, before all others. It is
@@ -24,7 +31,6 @@ export function mergeColumns(
   const pairs = names.map((name) => columnPair(context, left.scope, right.scope, name));
   const on = pairs.map(({ args, name }) => operator(context, '=', args, name.span, name.span));
   const parts = joined(context, join.type, left, right, on);
-  const relations = [...left.scope.relations, ...right.scope.relations];
   const merged: ScopeColumn[] = [];
   const computed: { id: number; expr: Expr; name: string }[] = [];
   for (const { name, args, fields } of pairs) {
@@ -50,10 +56,33 @@ export function mergeColumns(
   const others = [...left.scope.shown, ...right.scope.shown].filter(
     ({ field }) => !used.has(field.name),
   );
-  const scope = { relations, shown: [...merged, ...others] };
+  const scope = {
+    relations: [
+      ...left.scope.relations,
+      ...right.scope.relations,
+      ...usingRelation(context, join, left.scope, right.scope, merged),
+    ],
+    shown: [...merged, ...others],
+  };
   if (computed.length === 0) return { ...parts, scope };
   const side = extended(joinedWith(context, parts, []), computed);
   return { sides: [side], conditions: [], scope };
+}
+
+/** `USING (...) AS x`: a relation of the merged columns alone. */
+function usingRelation(
+  context: Context,
+  { usingAlias }: JoinTable,
+  left: Scope,
+  right: Scope,
+  merged: readonly ScopeColumn[],
+): ScopeRelation[] {
+  if (usingAlias === undefined) return [];
+  const alias = usingAlias.name;
+  const columns = merged.map(({ column }) => column);
+  const relation = { alias, fields: merged.map(({ field }) => field), columns };
+  checkAliases(context, combined(left, right), relationScope(relation), usingAlias.span);
+  return [relation];
 }
 
 /** NATURAL: every name that both sides have, as the left one orders them. */

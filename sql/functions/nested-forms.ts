@@ -80,6 +80,7 @@ const slice: Evaluate = ([array, mask, ...bounds]) => {
 export const nestedForms: Readonly<Record<string, Evaluate>> = {
   array: arrayOf,
   row: (args) => new SqlRecord(args),
+  wholeRow: (args) => new SqlRecord(args),
   field: ([record, index]) =>
     record === null ? null : (record as SqlRecord).cells[index as number]!,
   subscript,

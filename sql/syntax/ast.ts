@@ -83,9 +83,11 @@ export interface ColumnExpression extends Node {
 }
 
 /** `*` or `t.*`, only in select lists, RETURNING and `count(*)`. */
+/** `*`, `relation.*`, or `(operand).*`, all fields of a composite value. */
 export interface StarExpression extends Node {
   readonly kind: 'star';
   readonly relation: readonly Identifier[];
+  readonly operand?: Expression;
 }
 
 /** `$1`; index from 1. */
@@ -254,6 +256,8 @@ export interface RowExpression extends Node {
 export interface OrderItem extends Node {
   readonly expression: Expression;
   readonly descending: boolean;
+  /** Written as USING < or >. */
+  readonly using?: true;
   /** `undefined` where the text does not say; then NULLs are larger than everything. */
   readonly nullsFirst: boolean | undefined;
 }
@@ -300,6 +304,8 @@ export interface JoinTable extends Node {
   readonly right: TableExpression;
   readonly on?: Expression;
   readonly using?: readonly Identifier[];
+  /** `USING (...) AS x`: a name for the columns that USING has merged. */
+  readonly usingAlias?: Identifier;
   /** `(a JOIN b ON ...) AS c`: hides the names inside. */
   readonly alias?: TableAlias;
 }

@@ -1,4 +1,4 @@
-import type { Expression, Identifier, TableAlias, TableExpression } from './ast.ts';
+import type { JoinTable, TableAlias, TableExpression } from './ast.ts';
 import { parseExpression } from './expressions.ts';
 import { valueWords } from './keywords.ts';
 import { parsePrimary } from './primaries.ts';
@@ -75,12 +75,12 @@ function parseNestedJoins(stream: TokenStream, join: JoinWords): TableExpression
 function parseJoinCondition(
   stream: TokenStream,
   join: JoinWords,
-): { on?: Expression; using?: readonly Identifier[] } {
+): Pick<JoinTable, 'on' | 'using' | 'usingAlias'> {
   if (join.natural || join.type === 'cross') return {};
   if (stream.acceptWord('using')) {
     const using = stream.list(() => stream.identifier('a column name'));
-    if (stream.isWord('as')) throw stream.unsupported('an alias of USING');
-    return { using };
+    if (!stream.acceptWord('as')) return { using };
+    return { using, usingAlias: stream.identifier('an alias after AS') };
   }
   stream.expectWord('on');
   return { on: parseExpression(stream) };

@@ -22,7 +22,9 @@ export function parseIndirection(
       result = { kind: 'subscript', operand: result, subscripts, span: stream.span(mark) };
     } else if (stream.isOperator('.')) {
       stream.next();
-      if (stream.isOperator('*')) throw stream.unsupported('all fields of a composite value');
+      if (stream.acceptOperator('*')) {
+        return { kind: 'star', relation: [], operand: result, span: stream.span(mark) };
+      }
       const name = stream.label('a name after "."');
       result = { kind: 'field', operand: result, name, span: stream.span(mark) };
     } else {

@@ -37,7 +37,9 @@ export function printExpression(node: Expression): string {
     case 'column':
       return node.parts.map(identifier).join('.');
     case 'star':
-      return [...node.relation.map(identifier), '*'].join('.');
+      return node.operand === undefined
+        ? [...node.relation.map(identifier), '*'].join('.')
+        : `${indirected(node.operand)}.*`;
     case 'parameter':
       return `$${node.index}`;
     case 'unary':
@@ -313,7 +315,7 @@ function orderBy(items: readonly OrderItem[]): string {
   const printed = items.map((item) =>
     words(
       printExpression(item.expression),
-      item.descending && 'DESC',
+      item.using ? `USING ${item.descending ? '>' : '<'}` : item.descending && 'DESC',
       item.nullsFirst !== undefined && (item.nullsFirst ? 'NULLS FIRST' : 'NULLS LAST'),
     ),
   );
@@ -350,5 +352,6 @@ function join(node: JoinTable): string {
     table(node.right),
     node.on && `ON ${printExpression(node.on)}`,
     node.using && `USING ${identifiers(node.using)}`,
+    node.usingAlias && `AS ${identifier(node.usingAlias)}`,
   );
 }

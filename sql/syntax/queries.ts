@@ -247,14 +247,27 @@ export function parseOrderBy(stream: TokenStream): OrderItem[] {
   return stream.items(() => {
     const mark = stream.mark();
     const expression = parseExpression(stream);
-    if (stream.isWord('using')) throw stream.unsupported('ORDER BY ... USING');
-    const descending = stream.acceptWord('desc');
-    if (!descending) stream.acceptWord('asc');
+    const using = stream.acceptWord('using');
+    const descending = using ? parseSortOperator(stream) : parseDirection(stream);
     let nullsFirst: boolean | undefined;
     if (stream.acceptWord('nulls', 'first')) nullsFirst = true;
     else if (stream.acceptWord('nulls', 'last')) nullsFirst = false;
-    return { expression, descending, nullsFirst, span: stream.span(mark) };
+    const order = { expression, descending, nullsFirst, span: stream.span(mark) };
+    return using ? { ...order, using } : order;
   });
+}
+
+/** Whether the operator of USING sorts the largest first. */
+function parseSortOperator(stream: TokenStream): boolean {
+  if (stream.acceptOperator('>')) return true;
+  if (stream.acceptOperator('<')) return false;
+  throw stream.expected('"<" or ">" after USING');
+}
+
+function parseDirection(stream: TokenStream): boolean {
+  if (stream.acceptWord('desc')) return true;
+  stream.acceptWord('asc');
+  return false;
 }
 
 interface Bounds {

@@ -116,5 +116,30 @@ export const subqueryQueries: Readonly<Record<string, string>> = {
   outer_aggregate_two_levels: 'SELECT g, (SELECT (SELECT sum(t.v))) AS s FROM t GROUP BY g',
   outer_aggregate_order: `SELECT g, (SELECT string_agg(x.s, ',' ORDER BY x.s) FROM
     (VALUES (sum(t.v)::text), (max(t.id)::text)) x(s)) AS s FROM t GROUP BY g`,
+  row_equals: 'SELECT id, (g, v) = (SELECT g, v FROM s WHERE s.id = t.id) AS x FROM t',
+  row_less: `SELECT id FROM t WHERE (v, n) < (SELECT s.v, s.n FROM s WHERE s.g = t.g
+    ORDER BY s.v, s.id LIMIT 1)`,
+  array: 'SELECT id, ARRAY(SELECT s.id FROM s WHERE s.g = t.g ORDER BY s.v DESC, s.id) AS a FROM t',
+  array_bounded: 'SELECT ARRAY(SELECT id FROM t ORDER BY v NULLS FIRST, id LIMIT 3 OFFSET 1) AS a',
+  array_distinct: 'SELECT k, ARRAY(SELECT DISTINCT v FROM t WHERE v > w ORDER BY v) AS a FROM u',
+  in_null_extended: `SELECT t.id, s.id IN (SELECT id FROM t) AS i, s.id NOT IN (SELECT w FROM u
+    WHERE w IS NOT NULL) AS n FROM t LEFT JOIN s ON s.v = t.v`,
+  in_null_extended_full: `SELECT t.id, s.id AS sid, s.id IN (SELECT id FROM t) AS i,
+    t.id IN (SELECT id FROM s) AS j FROM t FULL JOIN s ON s.v = t.v`,
+  in_rollup: 'SELECT id, id IN (SELECT id FROM s) AS i FROM t GROUP BY ROLLUP (id)',
+  whole_row: 'SELECT t::text FROM t',
+  whole_row_left: 'SELECT t.id, s::text, s IS NULL AS n FROM t LEFT JOIN s ON s.v = t.v',
+  whole_row_derived: `SELECT t.id, x::text FROM t LEFT JOIN (SELECT max(w) AS m, k FROM u GROUP BY k) x
+    ON x.k = t.g`,
+  whole_row_all_null: `SELECT t.id, x IS NULL AS n, count(x) OVER () AS c FROM t LEFT JOIN
+    (SELECT NULL::int AS a, nullif(v, 3) AS b FROM s) x ON x.b = t.v OR t.v = 4`,
+  whole_row_counted:
+    'SELECT t.g, count(s.*) AS c, count(s) AS d FROM t LEFT JOIN s USING (g) GROUP BY 1',
+  whole_row_compared: 'SELECT t.id FROM t JOIN s ON t = s',
+  whole_row_inside: 'SELECT id, (SELECT max(s)::text FROM s WHERE s < t) AS m FROM t',
+  whole_row_fields: 'SELECT (x).id, (x).g FROM (SELECT s AS x FROM s) y',
+  whole_row_star: 'SELECT (x.r).* FROM (SELECT s AS r FROM s WHERE v > 2) x',
+  using_alias:
+    'SELECT x.g, t.id, s.id AS sid FROM t FULL JOIN s USING (g) AS x WHERE x.g IS NOT NULL',
   uncorrelated_order: 'SELECT id FROM t WHERE v = (SELECT count(*) FROM u)',
 };

@@ -1,0 +1,66 @@
+import { typeName } from '../columns/type-name.ts';
+import type { SqlType } from '../columns/types.ts';
+import type { Expr } from '../plan/expr.ts';
+import { columnExpr } from '../plan/expr-tools.ts';
+import type { Expression, Span, StarExpression } from '../syntax/ast.ts';
+import { complain } from './context.ts';
+import type { ExpressionPlace } from './expressions.ts';
+import { fieldAt } from './nested.ts';
+import { call } from './operators.ts';
+import { expandStar, findRelation, type ScopeRelation, visibleOf } from './scope.ts';
+
+/** Rows as values: a relation's name as an expression, and what `*` stands for. */
+
+/** The relation's current row; NULL where an outer join has found none. */
+export function wholeRow({ fields, columns, present, alias }: ScopeRelation, span: Span): Expr {
+  const shown = visibleOf({ fields, columns, alias });
+  const type: SqlType = {
+    kind: 'record',
+    fields: shown.map(({ field }) => ({ name: field.name, type: field.type })),
+  };
+  const cells = shown.map(({ field, column }) => columnExpr(column, field.type));
+  // Not `row`: two rows of relations compare as values, in which NULLs are equal.
+  const row = call('wholeRow', cells, type, span);
+  if (present === undefined) return row;
+  const boolean: SqlType = { kind: 'boolean' };
+  const mark = call('isNull', [columnExpr(present, boolean)], boolean, span);
+  const nothing: Expr = { kind: 'constant', type, value: null };
+  return { kind: 'case', branches: [{ when: mark, then: nothing }], otherwise: row, type, span };
+}
+
+/** `t.*` as one value. */
+export function starValue({ context, scope }: ExpressionPlace, star: StarExpression): Expr {
+  const name = star.relation.at(-1)?.name;
+  const relation = name === undefined ? undefined : findRelation(context, scope, name);
+  if (relation !== undefined) return wholeRow(relation, star.span);
+  const message =
+    name === undefined
+      ? '"*" is not an expression'
+      : `missing FROM-clause entry for table "${name}"`;
+  throw complain(context, star.span, message, { sqlState: name === undefined ? '42601' : '42P01' });
+}
+
+/** The columns that a `*` in a list stands for; `analyze` types the operand of `(operand).*`. */
+export function starColumns(
+  { context, scope }: Pick<ExpressionPlace, 'context' | 'scope'>,
+  star: StarExpression,
+  analyze: (node: Expression) => Expr,
+): { readonly name: string; readonly expr: Expr }[] {
+  const { operand, span } = star;
+  if (operand === undefined) {
+    return expandStar(context, scope, star).map(({ field, column }) => ({
+      name: field.name,
+      expr: { ...columnExpr(column, field.type), span },
+    }));
+  }
+  const row = analyze(operand);
+  if (row.type.kind !== 'record') {
+    throw complain(context, span, `type ${typeName(row.type)} is not composite`, {
+      sqlState: '42809',
+    });
+  }
+  return row.type.fields.map(({ name }, index) => ({
+    name,
+    expr: fieldAt(context, row, index, span),
+  }));
+}
