@@ -88,7 +88,9 @@ export function defineRelation(context: Context, node: CreateRelation): Relation
       const message = `both default and generation expression specified for column "${name}"`;
       throw complain(context, column.span, message, { sqlState: '42601' });
     }
-    if (defaultValue !== undefined) constantDefault(context, defaultValue, type);
+    // It is worked out when a row comes: its clock is that of the statement.
+    const atSomeTime = { ...context, nowMs: 0 };
+    if (defaultValue !== undefined) constantDefault(atSomeTime, defaultValue, type);
     if (metadata !== undefined) checkMetadata(context, column, metadata, type, topic);
     return {
       name,

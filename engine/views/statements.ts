@@ -1,9 +1,12 @@
+import { assert } from '../../platform/assert.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
+import { findTable } from '../../sql/analyze/dml.ts';
 import { Parameters } from '../../sql/analyze/parameters.ts';
 import { defineFunction } from '../../sql/analyze/sql-functions.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
+import { typeName } from '../../sql/columns/type-name.ts';
 import type { Field, SqlValue } from '../../sql/columns/types.ts';
 import { asTranslated, type ScriptStatement } from '../../sql/dialects/script.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
@@ -14,6 +17,7 @@ import type {
   CreateIndex,
   CreateRelation,
   CreateSink,
+  CreateTableAs,
   CreateTopic,
   CreateView,
   Drop,
@@ -22,12 +26,14 @@ import type {
   Rename,
   Statement,
 } from '../../sql/syntax/ast.ts';
+import { parseStatement } from '../../sql/syntax/parser.ts';
+import { quote } from '../../sql/syntax/printer.ts';
 import { exactKey } from '../formats/keyed-rows.ts';
 import { runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkPresentRows } from './constraints.ts';
 import { checkOptions, defineIndex, defineRelation, defineView } from './definitions.ts';
-import { returnedFields, runDml } from './dml.ts';
+import { type DmlRun, returnedFields, runDml } from './dml.ts';
 import { explain, explainFields } from './explain.ts';
 import { QueryBudget } from './query-budget.ts';
 import { checkReplacement, noIndex, renameOf, replacedView } from './renames.ts';
@@ -65,20 +71,16 @@ export class Statements {
     for (const [index, { statement, text, translated }] of statements.entries()) {
       await this.#engine.steps.caughtUp();
       const isLast = index === statements.length - 1;
-      const quiet: Answer = {
-        progress: answer.progress,
-        get isCancelled() {
-          return answer.isCancelled;
-        },
-        rows: () => {},
-        done: () => {},
-      };
       const parameters = new Parameters(values);
-      await this.#one(statement, text, isLast ? answer : quiet, session, parameters).catch(
-        (error) => {
-          throw translated && error instanceof MillraceError ? asTranslated(error, text) : error;
-        },
-      );
+      await this.#one(
+        statement,
+        text,
+        isLast ? answer : quietly(answer),
+        session,
+        parameters,
+      ).catch((error) => {
+        throw translated && error instanceof MillraceError ? asTranslated(error, text) : error;
+      });
     }
   }
 
@@ -104,11 +106,26 @@ export class Statements {
         return this.#createView(context, statement, script, answer);
       case 'drop':
         return this.#drop(context, statement, answer);
+      case 'create-table-as':
+        return this.#createTableAs(
+          statement,
+          script,
+          answer,
+          this.#bounds(answer, session, parameters),
+        );
+      case 'truncate': {
+        for (const table of statement.tables) findTable(context, table);
+        const bounds = this.#bounds(answer, session, parameters);
+        for (const table of statement.tables) {
+          const all = { kind: 'delete', table, using: [], span: statement.span } as const;
+          await runDml(this.#engine, all, script, bounds);
+        }
+        return answer.done('TRUNCATE TABLE');
+      }
       case 'insert':
       case 'update':
       case 'delete': {
-        const budget = new QueryBudget(this.#engine.clock, session.budget);
-        const bounds = { isCancelled: () => answer.isCancelled, budget, parameters };
+        const bounds = this.#bounds(answer, session, parameters);
         const { count, returned } = await runDml(this.#engine, statement, script, bounds);
         const verb = statement.kind === 'insert' ? 'INSERT 0' : statement.kind.toUpperCase();
         const tag = `${verb} ${count}`;
@@ -144,6 +161,46 @@ export class Statements {
       case 'set':
         session.set(context, statement);
         return answer.done('SET');
+    }
+  }
+
+  #bounds(answer: Answer, session: Session, parameters: Parameters): DmlRun {
+    const budget = new QueryBudget(this.#engine.clock, session.budget);
+    return { isCancelled: () => answer.isCancelled, budget, parameters };
+  }
+
+  /** The table as its columns' types say, then one INSERT of the rows. */
+  async #createTableAs(
+    node: CreateTableAs,
+    script: string,
+    answer: Answer,
+    bounds: DmlRun,
+  ): Promise<void> {
+    const { catalogue, client } = this.#engine;
+    const { parameters } = bounds;
+    const context = newContext({ catalog: catalogue, text: script });
+    const name = newName(catalogue, node.name, node.ifNotExists, context);
+    if (name === undefined) return answer.done('CREATE TABLE AS');
+    const sql = tableAsText(
+      context,
+      node,
+      planAdHoc(catalogue, node.query, script, { parameters }),
+    );
+    const table = parseStatement(sql);
+    assert(table.kind === 'create-relation', 'the text of a table');
+    const inside = newContext({ catalog: catalogue, text: sql });
+    await this.#createRelation(inside, table, sql, quietly(answer));
+    const rows = { kind: 'insert', table: node.name, columns: [], span: node.span } as const;
+    try {
+      const { count } =
+        node.noData === true
+          ? { count: 0 }
+          : await runDml(this.#engine, { ...rows, source: node.query }, script, bounds);
+      answer.done(node.noData === true ? 'CREATE TABLE AS' : `SELECT ${count}`, count);
+    } catch (error) {
+      const { id } = catalogue.find(name)!;
+      await client.propose({ op: 'drop-relations', relationIds: [id] });
+      throw error;
     }
   }
 
@@ -436,6 +493,33 @@ export class Statements {
     }
     answer.done('DROP TOPIC');
   }
+}
+
+/** For a statement whose result nobody is shown. */
+function quietly(answer: Answer): Answer {
+  return {
+    progress: answer.progress,
+    get isCancelled() {
+      return answer.isCancelled;
+    },
+    rows: () => {},
+    done: () => {},
+  };
+}
+
+/** CREATE TABLE with the query's columns. */
+function tableAsText(context: Context, node: CreateTableAs, plan: QueryPlan): string {
+  const fields = plan.root.fields.slice(0, plan.visibleColumns);
+  const surplus = node.columns[fields.length];
+  if (surplus !== undefined) {
+    throw complain(context, surplus.span, 'too many column names were specified', {
+      sqlState: '42601',
+    });
+  }
+  const columns = fields.map(({ name, type }, index) => {
+    return `${quote(node.columns[index]?.name ?? name)} ${typeName(type)}`;
+  });
+  return `CREATE TABLE ${quote(node.name.parts.at(-1)!.name)} (${columns.join(', ')})`;
 }
 
 /** Ad-hoc inputs only ever grow while the query runs, whatever the relation does. */

@@ -13,9 +13,11 @@ import type {
   QualifiedName,
   Query,
   RelationTable,
+  RowAssignment,
   Select,
   SelectItem,
   Span,
+  SubqueryExpression,
   TableExpression,
   Update,
 } from '../syntax/ast.ts';
@@ -23,7 +25,7 @@ import type { Relation } from './catalog.ts';
 import { asBoolean, coerce, settled } from './coerce.ts';
 import { type Context, complain, didYouMean } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
-import { analyzeQuery, analyzeValues } from './query.ts';
+import { analyzeQuery, analyzeValues, withTables } from './query.ts';
 import { combined, emptyScope, relationScope, type Scope } from './scope.ts';
 import { analyzeSelect, nameOf } from './select.ts';
 import { typed } from './set-operation.ts';
@@ -76,7 +78,8 @@ export function findTable(context: Context, name: QualifiedName): Relation {
 
 // ---- INSERT --------------------------------------------------------------------------------------
 
-export function analyzeInsert(context: Context, node: Insert): DmlPlan {
+export function analyzeInsert(outer: Context, node: Insert): DmlPlan {
+  const context = node.with === undefined ? outer : withTables(outer, node.with);
   const table = findTable(context, node.table);
   const targets =
     node.columns.length === 0
@@ -131,9 +134,7 @@ function insertSource(
     const target = targets[position];
     const column = target === undefined ? undefined : table.columns[target];
     if (column === undefined) return undefined;
-    const isDefault =
-      item.kind === 'column' && item.parts.length === 1 && item.parts[0]!.name === 'default';
-    if (isDefault && !item.parts[0]!.quoted) return defaultValue(context, table, target!);
+    if (isDefault(item)) return defaultValue(context, table, target!);
     if (column.generated !== undefined) throw generatedOnly(context, column.name, item.span);
     const place = { context, scope: emptyScope, clause: 'VALUES' };
     return assignedValue(context, analyzeExpression(place, item), column.type, column.name);
@@ -231,7 +232,8 @@ function isUniqueKey(table: Relation, columns: readonly number[]): boolean {
 // ---- UPDATE and DELETE ---------------------------------------------------------------------------
 
 /** Columns [0, n): the old row; [n, 2n): the new one. */
-export function analyzeUpdate(context: Context, node: Update): DmlPlan {
+export function analyzeUpdate(outer: Context, node: Update): DmlPlan {
+  const context = node.with === undefined ? outer : withTables(outer, node.with);
   const table = changeable(context, node.table);
   const values = assignedColumns(context, table, node.assignments);
   // A literal has no type before its column gives it one: it stays out of the select list.
@@ -267,7 +269,8 @@ export function analyzeUpdate(context: Context, node: Update): DmlPlan {
   };
 }
 
-export function analyzeDelete(context: Context, node: Delete): DmlPlan {
+export function analyzeDelete(outer: Context, node: Delete): DmlPlan {
+  const context = node.with === undefined ? outer : withTables(outer, node.with);
   const table = changeable(context, node.table);
   return {
     table,
@@ -293,9 +296,11 @@ function rowsOf(
   others: readonly Expression[],
 ): PlanNode {
   const known = alias ?? name.parts.at(-1)!;
+  // With its schema: no common table of that name is meant.
+  const schema = { name: 'public', quoted: true, span: name.span };
   const target: RelationTable = {
     kind: 'relation',
-    name,
+    name: { parts: [schema, name.parts.at(-1)!], span: name.span },
     ...(alias === undefined ? {} : { alias: { name: alias, columns: [], span: alias.span } }),
     span: name.span,
   };
@@ -318,10 +323,10 @@ function rowsOf(
 function assignedColumns(
   context: Context,
   table: Relation,
-  assignments: readonly Assignment[],
+  assignments: readonly (Assignment | RowAssignment)[],
 ): Map<number, Expression | 'default'> {
   const values = new Map<number, Expression | 'default'>();
-  for (const { column, value, span } of assignments) {
+  for (const { column, value, span } of assignments.flatMap((item) => singly(context, item))) {
     const index = columnNumber(context, table, column);
     if (values.has(index)) {
       throw complain(context, span, `multiple assignments to same column "${column.name}"`, {
@@ -337,6 +342,34 @@ function assignedColumns(
     values.set(index, value ?? 'default');
   }
   return values;
+}
+
+/** An assignment to several columns as one to each. */
+function singly(context: Context, assignment: Assignment | RowAssignment): Assignment[] {
+  if ('column' in assignment) return [assignment];
+  const { columns, value, span } = assignment;
+  if (value.kind === 'row') {
+    if (value.items.length !== columns.length) throw unlike(context, span);
+    return columns.map((column, index) => {
+      const item = value.items[index]!;
+      return { column, value: isDefault(item) ? undefined : item, span };
+    });
+  }
+  const row: SubqueryExpression = { ...value, form: 'row', width: columns.length };
+  return columns.map((column, index) => {
+    const name = { name: `f${index + 1}`, quoted: true, span: value.span };
+    return { column, value: { kind: 'field', operand: row, name, span: value.span }, span };
+  });
+}
+
+function unlike(context: Context, span: Span): MillraceError {
+  const message = 'number of columns does not match number of values';
+  return complain(context, span, message, { sqlState: '42601' });
+}
+
+function isDefault(node: Expression): boolean {
+  const [part, ...more] = node.kind === 'column' ? node.parts : [];
+  return more.length === 0 && part?.name === 'default' && !part.quoted;
 }
 
 // ---- columns -------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ type Sets = readonly (readonly number[])[];
 /**
  * GROUP BY as its grouping sets: each element stands for some sets, and the clause for their cross
  * product, in which the elements' sets are put together (PostgreSQL 7.2.4). `number` numbers an
- * expression; equal ones have one number.
+ * expression; equal ones have one number. `isDistinct` keeps one of equal sets.
  */
 export function groupingSets(
   context: Context,
   elements: readonly GroupingElement[],
   number: (node: Expression) => number,
+  isDistinct: boolean,
 ): Sets {
   const tooMany = ({ span }: GroupingElement) =>
     complain(context, span, `too many grouping sets present (maximum ${setsMax})`, {
@@ -59,7 +60,9 @@ export function groupingSets(
     if (sets.length * more.length > setsMax) throw tooMany(element);
     sets = sets.flatMap((set) => more.map((added) => together([set, added])));
   }
-  return sets;
+  if (!isDistinct) return sets;
+  const bySet = new Map(sets.map((set) => [set.toSorted((a, b) => a - b).join(), set]));
+  return [...bySet.values()];
 }
 
 /** The grammar lets only expressions into CUBE and ROLLUP. */

@@ -5,7 +5,7 @@ import { located, type Side } from '../plan/joins.ts';
 import { aggregateNode, expandNode, mapNode } from '../plan/nodes.ts';
 import type { AggregateCall, PlanNode, SortKey } from '../plan/physical.ts';
 import type { Operand } from '../plan/subqueries.ts';
-import type { CallExpression, Expression, GroupingElement, Span } from '../syntax/ast.ts';
+import type { CallExpression, Expression, Select, Span } from '../syntax/ast.ts';
 import type { Aggregates, TypedAggregate, TypedOrder } from './aggregates.ts';
 import { settled } from './coerce.ts';
 import { type Context, complain, newColumn } from './context.ts';
@@ -68,17 +68,21 @@ export class Grouping implements Aggregates {
   }
 
   /** `typed` types one expression of GROUP BY. */
-  groupBy(elements: readonly GroupingElement[], typed: (node: Expression) => Expr): void {
+  groupBy(
+    { groupBy: elements, groupByDistinct }: Pick<Select, 'groupBy' | 'groupByDistinct'>,
+    typed: (node: Expression) => Expr,
+  ): void {
     this.#hasGroupBy = elements.length > 0;
     const numbers = new Map<string, number>();
-    this.#sets = groupingSets(this.#context, elements, (node) => {
+    const numberOf = (node: Expression) => {
       const expr = typed(node);
       const key = exprKey(expr);
       const known = numbers.get(key);
       if (known !== undefined) return known;
       numbers.set(key, this.#groups.length);
       return this.#groups.push(expr) - 1;
-    });
+    };
+    this.#sets = groupingSets(this.#context, elements, numberOf, groupByDistinct === true);
   }
 
   /**

@@ -13,6 +13,7 @@ import type {
   Query,
   QueryBody,
   Values,
+  WithClause,
 } from '../syntax/ast.ts';
 import { coerce, coerceAll, settled } from './coerce.ts';
 import { type CommonPlan, type Context, complain, unsupported } from './context.ts';
@@ -32,14 +33,7 @@ export function analyzeQuery(
   query: Query,
   use: 'statement' | 'view' | 'derived' | 'array',
 ): QueryPlan {
-  let context = outer;
-  for (const table of query.with) {
-    const common = query.recursive
-      ? analyzeRecursive(context, table, (inside, side) => analyzeBody(inside, unwrapped(side)))
-      : undefined;
-    const plan = common ?? analyzeCommonTable(context, table);
-    context = { ...context, commonTables: [...context.commonTables, plan] };
-  }
+  const context = withTables(outer, { tables: query.with, recursive: query.recursive });
   const body = unwrapped(query.body);
   const isBounded = query.limit !== undefined || query.offset !== undefined;
   // The order decides which rows there are, or else only how those of a statement come.
@@ -63,6 +57,19 @@ export function analyzeQuery(
     return { root, visibleColumns, orderBy: plan.orderBy };
   }
   return { root: visible(root, visibleColumns), visibleColumns, orderBy: [] };
+}
+
+/** The context in which the tables of a WITH clause are in sight. */
+export function withTables(outer: Context, { tables, recursive }: WithClause): Context {
+  let context = outer;
+  for (const table of tables) {
+    const common = recursive
+      ? analyzeRecursive(context, table, (inside, side) => analyzeBody(inside, unwrapped(side)))
+      : undefined;
+    const plan = common ?? analyzeCommonTable(context, table);
+    context = { ...context, commonTables: [...context.commonTables, plan] };
+  }
+  return context;
 }
 
 /** ORDER BY of a set operation or of VALUES. */

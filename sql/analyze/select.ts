@@ -40,7 +40,7 @@ export function analyzeSelect(
     grouping.analyze(node, clause, (call) => windows.add(call));
   const keepsUntyped = untyped === 'keep-untyped' && select.distinct === 'none';
   const items = selectItems(context, from.scope, select, analyze, keepsUntyped);
-  grouping.groupBy(select.groupBy, (node) => groupExpr(context, from.scope, node, items));
+  grouping.groupBy(select, (node) => groupExpr(context, from.scope, node, items));
   const having =
     select.having === undefined
       ? undefined

@@ -42,6 +42,8 @@ export function analyzeSubquery(place: ExpressionPlace, node: SubqueryExpression
     case 'any':
     case 'all':
       return quantified(place, node.operand!, node.operator!, node.query, node.form, span);
+    case 'row':
+      return rowOf(place, node);
     case 'array':
       return arrayOf(place, node.query, span);
   }
@@ -117,23 +119,33 @@ export function rowAndSubquery(
   place: ExpressionPlace,
   { operator, span }: BinaryExpression,
   row: RowExpression,
-  { query, span: querySpan }: SubqueryExpression,
+  subquery: SubqueryExpression,
 ): Expr {
   const { context } = place;
   const left = analyzeExpression(place, row) as CallExpr;
-  const { plan: rows, width, operands } = innerPlan(place, query);
+  const value = rowOf(place, subquery);
+  const width = value.type.kind === 'record' ? value.type.fields.length : 0;
   if (width !== left.args.length) {
     const message = `subquery has too ${width < left.args.length ? 'few' : 'many'} columns`;
-    throw complain(context, query.span, message, { sqlState: '42601' });
+    throw complain(context, subquery.query.span, message, { sqlState: '42601' });
   }
-  const fields = rows.fields.slice(0, width);
-  const cells = fields.map(({ type }, index) => columnExpr(index, type));
+  const rights = left.args.map((_, index) => fieldAt(context, value, index, subquery.span));
+  return compareRows(context, operator, left.args, rights, span);
+}
+
+/** The columns of the one row as fields f1, f2, ... */
+function rowOf(place: ExpressionPlace, node: SubqueryExpression): Expr {
+  const { query, span } = node;
+  const { plan: rows, width, operands } = innerPlan(place, query);
+  if (node.width !== undefined && node.width !== width) {
+    const message = 'number of columns does not match number of values';
+    throw complain(place.context, query.span, message, { sqlState: '42601' });
+  }
+  const cells = rows.fields.slice(0, width).map(({ type }, index) => columnExpr(index, type));
+  const fields = cells.map(({ type }, index) => ({ name: `f${index + 1}`, type }));
   const type: SqlType = { kind: 'record', fields };
   const plan = mapNode(rows, ['row'], [{ kind: 'call', functionId: 'row', args: cells, type }]);
-  const { subqueries } = context.statement;
-  const value = subqueries.add({ form: 'scalar', plan, type, span: querySpan, operands });
-  const rights = fields.map((_, index) => fieldAt(context, value, index, querySpan));
-  return compareRows(context, operator, left.args, rights, span);
+  return place.context.statement.subqueries.add({ form: 'scalar', plan, type, span, operands });
 }
 
 function notOneColumn(context: Context, { span }: Query) {

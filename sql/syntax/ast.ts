@@ -204,7 +204,10 @@ export interface FrameBound extends Node {
 
 export interface SubqueryExpression extends Node {
   readonly kind: 'subquery';
-  readonly form: 'scalar' | 'exists' | 'array' | 'any' | 'all';
+  /** `row`: the columns of the one row as a record of f1, f2, ...; no text makes it by itself. */
+  readonly form: 'scalar' | 'exists' | 'array' | 'any' | 'all' | 'row';
+  /** For `row`: how many columns it must have. */
+  readonly width?: number;
   readonly query: Query;
   /** For ANY and ALL: the left operand and the comparison. */
   readonly operand?: Expression;
@@ -317,6 +320,8 @@ export interface Select extends Node {
   readonly from: readonly TableExpression[];
   readonly where?: Expression;
   readonly groupBy: readonly GroupingElement[];
+  /** GROUP BY DISTINCT: equal grouping sets are one. */
+  readonly groupByDistinct?: true;
   readonly having?: Expression;
   readonly windows?: readonly NamedWindow[];
 }
@@ -427,6 +432,18 @@ export interface CreateRelation extends Node {
   readonly options: readonly WithOption[];
 }
 
+/** `CREATE TABLE name [(columns)] AS query`. */
+export interface CreateTableAs extends Node {
+  readonly kind: 'create-table-as';
+  readonly name: QualifiedName;
+  readonly ifNotExists: boolean;
+  /** Names for the query's first columns. */
+  readonly columns: readonly Identifier[];
+  readonly query: Query;
+  /** WITH NO DATA: the table stays empty. */
+  readonly noData?: true;
+}
+
 export interface CreateView extends Node {
   readonly kind: 'create-view';
   readonly materialized: boolean;
@@ -460,6 +477,8 @@ export interface CreateFunction extends Node {
   readonly name: QualifiedName;
   readonly parameters: readonly { readonly name?: Identifier; readonly typeName: TypeName }[];
   readonly returns: TypeName;
+  /** A promise that nothing rests on: what the body calls says so itself. */
+  readonly volatility?: 'immutable' | 'stable';
   readonly body: { readonly text: string; readonly span: Span };
 }
 
@@ -510,8 +529,15 @@ export interface Drop extends Node {
   readonly cascade: boolean;
 }
 
+/** `WITH [RECURSIVE] ...` before a statement; absent where there is none. */
+export interface WithClause {
+  readonly tables: readonly CommonTable[];
+  readonly recursive: boolean;
+}
+
 export interface Insert extends Node {
   readonly kind: 'insert';
+  readonly with?: WithClause;
   readonly table: QualifiedName;
   readonly alias?: Identifier;
   readonly columns: readonly Identifier[];
@@ -525,7 +551,7 @@ export interface Insert extends Node {
 
 /** `DO UPDATE SET ... [WHERE ...]`; the new row is called `excluded`. */
 export interface ConflictUpdate {
-  readonly assignments: readonly Assignment[];
+  readonly assignments: readonly (Assignment | RowAssignment)[];
   readonly where?: Expression;
 }
 
@@ -535,11 +561,19 @@ export interface Assignment extends Node {
   readonly value: Expression | undefined;
 }
 
+/** `(a, b) = (x, DEFAULT)` or `(a, b) = (SELECT ...)`. */
+export interface RowAssignment extends Node {
+  readonly columns: readonly Identifier[];
+  /** DEFAULT in a row is a column of that name, unquoted. */
+  readonly value: RowExpression | SubqueryExpression;
+}
+
 export interface Update extends Node {
   readonly kind: 'update';
+  readonly with?: WithClause;
   readonly table: QualifiedName;
   readonly alias?: Identifier;
-  readonly assignments: readonly Assignment[];
+  readonly assignments: readonly (Assignment | RowAssignment)[];
   readonly from: readonly TableExpression[];
   readonly where?: Expression;
   readonly returning?: readonly SelectItem[];
@@ -547,11 +581,18 @@ export interface Update extends Node {
 
 export interface Delete extends Node {
   readonly kind: 'delete';
+  readonly with?: WithClause;
   readonly table: QualifiedName;
   readonly alias?: Identifier;
   readonly using: readonly TableExpression[];
   readonly where?: Expression;
   readonly returning?: readonly SelectItem[];
+}
+
+/** `TRUNCATE [TABLE] t, u`: all rows of them go. */
+export interface Truncate extends Node {
+  readonly kind: 'truncate';
+  readonly tables: readonly QualifiedName[];
 }
 
 export interface Explain extends Node {
@@ -595,6 +636,7 @@ export interface SetVariable extends Node {
 export type Statement =
   | Query
   | CreateRelation
+  | CreateTableAs
   | CreateView
   | CreateTopic
   | CreateIndex
@@ -606,6 +648,7 @@ export type Statement =
   | Insert
   | Update
   | Delete
+  | Truncate
   | Explain
   | Show
   | Describe

@@ -17,6 +17,7 @@ export function parseCreateFunction(stream: TokenStream, mark: number): CreateFu
   const returns = parseTypeName(stream);
   let body: CreateFunction['body'] | undefined;
   let language = 'sql';
+  let volatility: CreateFunction['volatility'];
   for (;;) {
     if (stream.acceptWord('language')) language = stream.next().text.toLowerCase();
     else if (stream.acceptWord('as')) {
@@ -24,13 +25,23 @@ export function parseCreateFunction(stream: TokenStream, mark: number): CreateFu
       if (kind !== 'string') throw stream.expected('the body as a string');
       stream.next();
       body = { text, span: { start, end } };
-    } else if (stream.isOneOf('immutable', 'stable', 'volatile', 'strict', 'parallel', 'cost')) {
+    } else if (stream.isOneOf('immutable', 'stable')) {
+      volatility = stream.next().text as 'immutable' | 'stable';
+    } else if (stream.isOneOf('volatile', 'strict', 'parallel', 'cost')) {
       throw stream.unsupported(`${stream.peek().text.toUpperCase()} of a function`);
     } else break;
   }
   if (language !== 'sql') throw stream.unsupported(`LANGUAGE ${language}`);
   if (body === undefined) throw stream.expected("AS 'SELECT ...'");
-  return { kind: 'create-function', name, parameters, returns, body, span: stream.span(mark) };
+  return {
+    kind: 'create-function',
+    name,
+    parameters,
+    returns,
+    body,
+    ...(volatility === undefined ? {} : { volatility }),
+    span: stream.span(mark),
+  };
 }
 
 function emptyList(stream: TokenStream): [] {

@@ -2,13 +2,16 @@ import type {
   CheckDefinition,
   ColumnDefinition,
   CreateRelation,
+  CreateTableAs,
   Expression,
   Identifier,
+  QualifiedName,
   UniqueDefinition,
   WatermarkDefinition,
 } from './ast.ts';
 import { parseExpression, parseRestricted } from './expressions.ts';
 import { parseOptions } from './options.ts';
+import { parseQuery } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseTypeName } from './type-names.ts';
 
@@ -17,10 +20,12 @@ export function parseCreateRelation(
   stream: TokenStream,
   mark: number,
   relation: 'source' | 'table',
-): CreateRelation {
+): CreateRelation | CreateTableAs {
   const ifNotExists = stream.acceptWord('if', 'not', 'exists');
   const name = stream.qualifiedName(`a ${relation} name`);
-  if (stream.isWord('as')) throw stream.unsupported('CREATE TABLE AS');
+  if (relation === 'table' && (stream.isWord('as') || isNamesBeforeAs(stream))) {
+    return parseTableAs(stream, name, ifNotExists, mark);
+  }
   const parts: Parts = { columns: [], watermarks: [], primaryKey: [], checks: [], uniques: [] };
   stream.list(() => parsePart(stream, parts));
   const appendOnly = stream.acceptWord('append', 'only');
@@ -37,6 +42,39 @@ export function parseCreateRelation(
     ...parts,
     appendOnly,
     options,
+    span: stream.span(mark),
+  };
+}
+
+/** `(a, b) AS`: names without types. */
+function isNamesBeforeAs(stream: TokenStream): boolean {
+  if (!stream.isOperator('(')) return false;
+  let ahead = 2;
+  while (stream.isOperator(',', ahead)) ahead += 2;
+  const after = stream.peek(ahead + 1);
+  return stream.isOperator(')', ahead) && after.kind === 'word' && after.text === 'as';
+}
+
+function parseTableAs(
+  stream: TokenStream,
+  name: QualifiedName,
+  ifNotExists: boolean,
+  mark: number,
+): CreateTableAs {
+  const columns = stream.isOperator('(')
+    ? stream.list(() => stream.identifier('a column name'))
+    : [];
+  stream.expectWord('as');
+  const query = parseQuery(stream);
+  const noData = stream.acceptWord('with', 'no', 'data');
+  if (!noData) stream.acceptWord('with', 'data');
+  return {
+    kind: 'create-table-as',
+    name,
+    ifNotExists,
+    columns,
+    query,
+    ...(noData ? { noData } : {}),
     span: stream.span(mark),
   };
 }

@@ -5,14 +5,42 @@ import type {
   Identifier,
   Insert,
   QualifiedName,
+  RowAssignment,
   SelectItem,
   TableExpression,
+  Truncate,
   Update,
+  WithClause,
 } from './ast.ts';
 import { parseExpression } from './expressions.ts';
 import { parseTable } from './from.ts';
-import { parseQuery, parseSelectItem } from './queries.ts';
+import { parseDefault, parseQuery, parseSelectItem } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
+
+/** INSERT, UPDATE or DELETE behind the WITH clause that begins at `mark`. */
+export function parseWithDml(
+  stream: TokenStream,
+  clause: WithClause,
+  mark: number,
+): Insert | Update | Delete {
+  const statement = stream.isWord('insert')
+    ? parseInsert(stream)
+    : stream.isWord('update')
+      ? parseUpdate(stream)
+      : parseDelete(stream);
+  return { ...statement, with: clause, span: stream.span(mark) };
+}
+
+/** `TRUNCATE [TABLE] [ONLY] t [, u]`; nothing here has identities or foreign keys. */
+export function parseTruncate(stream: TokenStream): Truncate {
+  const mark = stream.mark();
+  stream.expectWord('truncate');
+  stream.acceptWord('table');
+  const tables = stream.items(() => parseWrittenTable(stream));
+  if (!stream.acceptWord('restart', 'identity')) stream.acceptWord('continue', 'identity');
+  if (!stream.acceptWord('cascade')) stream.acceptWord('restrict');
+  return { kind: 'truncate', tables, span: stream.span(mark) };
+}
 
 export function parseInsert(stream: TokenStream): Insert {
   const mark = stream.mark();
@@ -84,15 +112,37 @@ function parseOnConflict(stream: TokenStream): Pick<Insert, 'onConflict' | 'conf
   return { onConflict: update, ...key };
 }
 
-function parseAssignments(stream: TokenStream): Assignment[] {
-  return stream.items((): Assignment => {
+function parseAssignments(stream: TokenStream): (Assignment | RowAssignment)[] {
+  return stream.items((): Assignment | RowAssignment => {
     const mark = stream.mark();
-    if (stream.isOperator('(')) throw stream.unsupported('an assignment to several columns');
+    if (stream.isOperator('(')) return parseRowAssignment(stream);
     const column = parseTargetColumn(stream);
     stream.expectOperator('=');
     const value = stream.acceptWord('default') ? undefined : parseExpression(stream);
     return { column, value, span: stream.span(mark) };
   });
+}
+
+/** `(a, b) = [ROW] (x, y)`, or a subquery on the right. */
+function parseRowAssignment(stream: TokenStream): RowAssignment {
+  const mark = stream.mark();
+  const columns = stream.list(() => parseTargetColumn(stream));
+  stream.expectOperator('=');
+  const at = stream.mark();
+  const isRow = stream.acceptWord('row');
+  if (!isRow && stream.isOperator('(') && startsQueryAfterParenthesis(stream)) {
+    stream.expectOperator('(');
+    const query = parseQuery(stream);
+    stream.expectOperator(')');
+    const value = { kind: 'subquery', form: 'scalar', query, span: stream.span(at) } as const;
+    return { columns, value, span: stream.span(mark) };
+  }
+  if (!stream.isOperator('(')) throw stream.unsupported('such a source of several columns');
+  const items = stream.list(() => parseDefault(stream) ?? parseExpression(stream));
+  if (!isRow && columns.length > 1 && items.length === 1) {
+    throw stream.unsupported('such a source of several columns', at);
+  }
+  return { columns, value: { kind: 'row', items, span: stream.span(at) }, span: stream.span(mark) };
 }
 
 function parseConflictColumns(stream: TokenStream): Identifier[] {
@@ -154,7 +204,8 @@ function parseTables(stream: TokenStream, word: string): readonly TableExpressio
 }
 
 function parseWrittenTable(stream: TokenStream): QualifiedName {
-  if (stream.isWord('only')) throw stream.unsupported('ONLY');
+  // Nothing inherits from a table: ONLY and the star say the same.
+  stream.acceptWord('only');
   const table = stream.qualifiedName('a table name');
   stream.acceptOperator('*');
   return table;

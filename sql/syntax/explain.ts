@@ -20,6 +20,8 @@ export function parseExplain(
       analyze = true;
       return true;
     }
+    // There is no shorter form to be told from.
+    if (stream.acceptWord('verbose')) return true;
     const found = forms.find((word) => stream.acceptWord(word));
     form = found ?? form;
     return found !== undefined;
@@ -31,7 +33,6 @@ export function parseExplain(
   } else {
     while (option());
   }
-  if (stream.isWord('verbose')) throw stream.unsupported('EXPLAIN VERBOSE');
   if (stream.isWord('explain')) throw stream.expected('a statement to explain');
   const isView = stream.acceptWord('materialized', 'view');
   const statement = isView

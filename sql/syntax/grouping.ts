@@ -1,18 +1,19 @@
-import type { Expression, GroupingElement } from './ast.ts';
+import type { Expression, GroupingElement, Select } from './ast.ts';
 import { parseExpression } from './expressions.ts';
 import type { TokenStream } from './token-stream.ts';
 
-/** `GROUP BY ...`: expressions and sets of them; empty when there is no such clause. */
-export function parseGroupBy(stream: TokenStream): GroupingElement[] {
-  if (!stream.acceptWord('group')) return [];
+/** `GROUP BY [ALL | DISTINCT] ...`: expressions and sets of them; empty without the clause. */
+export function parseGroupBy(stream: TokenStream): Pick<Select, 'groupBy' | 'groupByDistinct'> {
+  if (!stream.acceptWord('group')) return { groupBy: [] };
   stream.expectWord('by');
-  if (stream.isOneOf('all', 'distinct')) throw stream.unsupported('GROUP BY ALL or DISTINCT');
-  return stream
+  const isDistinct = !stream.acceptWord('all') && stream.acceptWord('distinct');
+  const groupBy = stream
     .items((): GroupingElement[] => {
       const element = parseElement(stream);
       return element.kind === 'row' ? groupingList(stream, element) : [element];
     })
     .flat();
+  return isDistinct ? { groupBy, groupByDistinct: true } : { groupBy };
 }
 
 /** Nested sets are bounded like nested queries. */

@@ -21,6 +21,7 @@ import type {
   TypeName,
   WindowFrame,
   WindowSpec,
+  WithClause,
 } from './ast.ts';
 import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 
@@ -235,6 +236,7 @@ function subquery(node: SubqueryExpression): string {
   const inner = `(${query(node.query)})`;
   switch (node.form) {
     case 'scalar':
+    case 'row':
       return inner;
     case 'exists':
       return `EXISTS ${inner}`;
@@ -248,12 +250,17 @@ function subquery(node: SubqueryExpression): string {
 
 // ---- queries -----------------------------------------------------------------------------------
 
-export function query(node: Query): string {
-  const tables = node.with.map(
+export function withClause({ tables, recursive }: WithClause): string {
+  if (tables.length === 0) return '';
+  const items = tables.map(
     (table) => `${identifier(table.name)}${identifiers(table.columns)} AS (${query(table.query)})`,
   );
+  return `WITH ${recursive ? 'RECURSIVE ' : ''}${items.join(', ')}`;
+}
+
+export function query(node: Query): string {
   return words(
-    tables.length > 0 && `WITH ${node.recursive ? 'RECURSIVE ' : ''}${tables.join(', ')}`,
+    withClause({ tables: node.with, recursive: node.recursive }),
     body(node.body),
     orderBy(node.orderBy),
     node.limit && !node.withTies && `LIMIT ${printExpression(node.limit)}`,
@@ -289,7 +296,8 @@ function select(node: Select): string {
     node.items.map(selectItem).join(', '),
     node.from.length > 0 && `FROM ${node.from.map(table).join(', ')}`,
     node.where && `WHERE ${printExpression(node.where)}`,
-    node.groupBy.length > 0 && `GROUP BY ${node.groupBy.map(grouping).join(', ')}`,
+    node.groupBy.length > 0 &&
+      `GROUP BY ${node.groupByDistinct ? 'DISTINCT ' : ''}${node.groupBy.map(grouping).join(', ')}`,
     node.having && `HAVING ${printExpression(node.having)}`,
     node.windows &&
       `WINDOW ${node.windows.map((item) => `${identifier(item.name)} AS ${window(item.window)}`).join(', ')}`,

@@ -10,6 +10,7 @@ import type {
   SetOperation,
   TableExpression,
   Values,
+  WithClause,
 } from './ast.ts';
 import { parseExpression, parseSigned } from './expressions.ts';
 import { parseTable } from './from.ts';
@@ -22,46 +23,54 @@ import { parseWindowClause } from './windows.ts';
 export function parseQuery(stream: TokenStream): Query {
   return stream.nested(() => {
     const mark = stream.mark();
-    let recursive = false;
-    let withs: CommonTable[] = [];
-    if (stream.acceptWord('with')) {
-      recursive = stream.acceptWord('recursive');
-      withs = stream.items(() => parseCommonTable(stream));
-    }
-    if (withs.length > 0 && stream.isOneOf('insert', 'update', 'delete', 'merge')) {
-      throw stream.unsupported(`WITH before ${stream.peek().text.toUpperCase()}`);
-    }
-    const body = parseSetOperations(stream, 0);
-    const clauses = stream.mark();
-    const orderBy = stream.isWord('order') ? parseOrderBy(stream) : [];
-    const { limit, offset, withTies } = parseLimit(stream);
-    if (withTies && orderBy.length === 0) {
-      throw stream.syntaxError('WITH TIES needs an ORDER BY', undefined, clauses);
-    }
-    if (stream.isWord('for')) throw stream.unsupported('a locking clause');
-    if (body.kind === 'query') {
-      const twice =
-        (withs.length > 0 && body.with.length > 0 && 'WITH') ||
-        (orderBy.length > 0 && body.orderBy.length > 0 && 'ORDER BY') ||
-        (limit !== undefined && body.limit !== undefined && 'LIMIT') ||
-        (offset !== undefined && body.offset !== undefined && 'OFFSET');
-      if (twice !== false) {
-        const hint = 'Name the inner query: SELECT * FROM (...) AS name.';
-        throw stream.syntaxError(`${twice} stands twice for one query`, hint, clauses);
-      }
-    }
-    return {
-      kind: 'query',
-      with: withs,
-      recursive,
-      body,
-      orderBy,
-      ...(limit === undefined ? {} : { limit }),
-      ...(withTies ? { withTies } : {}),
-      ...(offset === undefined ? {} : { offset }),
-      span: stream.span(mark),
-    };
+    const clause = parseWith(stream);
+    return queryBehind(stream, clause, mark);
   });
+}
+
+/** `WITH [RECURSIVE] a AS (...), ...`; without the word no tables. */
+export function parseWith(stream: TokenStream): WithClause {
+  if (!stream.acceptWord('with')) return { tables: [], recursive: false };
+  const recursive = stream.acceptWord('recursive');
+  return { recursive, tables: stream.items(() => parseCommonTable(stream)) };
+}
+
+/** The query behind its WITH clause; `mark` is where that begins. */
+export function queryBehind(
+  stream: TokenStream,
+  { tables: withs, recursive }: WithClause,
+  mark: number,
+): Query {
+  const body = parseSetOperations(stream, 0);
+  const clauses = stream.mark();
+  const orderBy = stream.isWord('order') ? parseOrderBy(stream) : [];
+  const { limit, offset, withTies } = parseLimit(stream);
+  if (withTies && orderBy.length === 0) {
+    throw stream.syntaxError('WITH TIES needs an ORDER BY', undefined, clauses);
+  }
+  if (stream.isWord('for')) throw stream.unsupported('a locking clause');
+  if (body.kind === 'query') {
+    const twice =
+      (withs.length > 0 && body.with.length > 0 && 'WITH') ||
+      (orderBy.length > 0 && body.orderBy.length > 0 && 'ORDER BY') ||
+      (limit !== undefined && body.limit !== undefined && 'LIMIT') ||
+      (offset !== undefined && body.offset !== undefined && 'OFFSET');
+    if (twice !== false) {
+      const hint = 'Name the inner query: SELECT * FROM (...) AS name.';
+      throw stream.syntaxError(`${twice} stands twice for one query`, hint, clauses);
+    }
+  }
+  return {
+    kind: 'query',
+    with: withs,
+    recursive,
+    body,
+    orderBy,
+    ...(limit === undefined ? {} : { limit }),
+    ...(withTies ? { withTies } : {}),
+    ...(offset === undefined ? {} : { offset }),
+    span: stream.span(mark),
+  };
 }
 
 function parseCommonTable(stream: TokenStream): CommonTable {
@@ -153,7 +162,7 @@ function parseValues(stream: TokenStream): Values {
 }
 
 /** DEFAULT in the VALUES of an INSERT: a column of that name, which cannot be meant otherwise. */
-function parseDefault(stream: TokenStream): Expression | undefined {
+export function parseDefault(stream: TokenStream): Expression | undefined {
   if (!stream.isWord('default')) return undefined;
   const { start, end } = stream.next();
   const span = { start, end };
@@ -169,7 +178,7 @@ function parseSelect(stream: TokenStream): Select {
   if (stream.isWord('into')) throw stream.unsupported('SELECT INTO');
   const from = stream.acceptWord('from') ? stream.items(() => parseTable(stream)) : [];
   const where = stream.acceptWord('where') ? parseExpression(stream) : undefined;
-  const groupBy = parseGroupBy(stream);
+  const grouping = parseGroupBy(stream);
   const having = stream.acceptWord('having') ? parseExpression(stream) : undefined;
   const windows = parseWindowClause(stream);
   return {
@@ -178,7 +187,7 @@ function parseSelect(stream: TokenStream): Select {
     items,
     from,
     ...(where === undefined ? {} : { where }),
-    groupBy,
+    ...grouping,
     ...(having === undefined ? {} : { having }),
     ...(windows.length === 0 ? {} : { windows }),
     span: stream.span(mark),

@@ -3,10 +3,12 @@ import type {
   CheckDefinition,
   ColumnDefinition,
   CreateRelation,
+  CreateTableAs,
   CreateView,
   Delete,
   Expression,
   Insert,
+  RowAssignment,
   SelectItem,
   Statement,
   TableExpression,
@@ -24,6 +26,7 @@ import {
   table,
   text,
   typeName,
+  withClause,
   words,
 } from './printer.ts';
 
@@ -34,6 +37,10 @@ export function printStatement(statement: Statement): string {
       return query(statement);
     case 'create-relation':
       return createRelation(statement);
+    case 'create-table-as':
+      return createTableAs(statement);
+    case 'truncate':
+      return `TRUNCATE ${statement.tables.map(qualified).join(', ')}`;
     case 'create-view':
       return createView(statement);
     case 'create-topic':
@@ -82,7 +89,11 @@ export function printStatement(statement: Statement): string {
       return words(
         `CREATE FUNCTION ${qualified(statement.name)}(${parameters.join(', ')})`,
         `RETURNS ${typeName(statement.returns)}`,
-        `LANGUAGE sql AS ${text(statement.body.text)}`,
+        words(
+          'LANGUAGE sql',
+          statement.volatility?.toUpperCase(),
+          `AS ${text(statement.body.text)}`,
+        ),
       );
     }
     case 'create-sink':
@@ -206,8 +217,19 @@ function createView(node: CreateView): string {
   );
 }
 
+function createTableAs(node: CreateTableAs): string {
+  return words(
+    'CREATE TABLE',
+    node.ifNotExists && 'IF NOT EXISTS',
+    `${qualified(node.name)}${identifiers(node.columns)}`,
+    `AS ${query(node.query)}`,
+    node.noData && 'WITH NO DATA',
+  );
+}
+
 function insert(node: Insert): string {
   return words(
+    node.with && withClause(node.with),
     `INSERT INTO ${qualified(node.table)}`,
     node.alias && `AS ${identifier(node.alias)}`,
     identifiers(node.columns),
@@ -228,11 +250,15 @@ function onConflict(action: NonNullable<Insert['onConflict']>): string {
   return words('DO UPDATE', set(action.assignments), where(action.where));
 }
 
-function set(assignments: readonly Assignment[]): string {
-  const items = assignments.map(
-    ({ column: name, value }) =>
-      `${identifier(name)} = ${value === undefined ? 'DEFAULT' : printExpression(value)}`,
-  );
+function set(assignments: readonly (Assignment | RowAssignment)[]): string {
+  const items = assignments.map((assignment) => {
+    if ('columns' in assignment) {
+      const { columns, value } = assignment;
+      return `${identifiers(columns).trim()} = ${printExpression(value)}`;
+    }
+    const { column: name, value } = assignment;
+    return `${identifier(name)} = ${value === undefined ? 'DEFAULT' : printExpression(value)}`;
+  });
   return `SET ${items.join(', ')}`;
 }
 
@@ -250,6 +276,7 @@ function tables(word: string, items: readonly TableExpression[]): string {
 
 function update(node: Update): string {
   return words(
+    node.with && withClause(node.with),
     `UPDATE ${qualified(node.table)}`,
     node.alias && `AS ${identifier(node.alias)}`,
     set(node.assignments),
@@ -261,6 +288,7 @@ function update(node: Update): string {
 
 function remove(node: Delete): string {
   return words(
+    node.with && withClause(node.with),
     `DELETE FROM ${qualified(node.table)}`,
     node.alias && `AS ${identifier(node.alias)}`,
     tables('USING', node.using),

@@ -2,11 +2,11 @@ import { parseAlterTopic } from './alter-topic.ts';
 import type { CreateTopic, CreateView, Drop, Identifier, QualifiedName, Statement } from './ast.ts';
 import { parseCreateFunction } from './create-function.ts';
 import { parseCreateRelation } from './create-relation.ts';
-import { parseDelete, parseInsert, parseUpdate } from './dml.ts';
+import { parseDelete, parseInsert, parseTruncate, parseUpdate, parseWithDml } from './dml.ts';
 import { parseExplain } from './explain.ts';
 import { parseAlter, parseCreateIndex, parseCreateSink } from './objects.ts';
 import { parseOptions } from './options.ts';
-import { parseQuery } from './queries.ts';
+import { parseQuery, parseWith, queryBehind } from './queries.ts';
 import { parseDescribe, parseReset, parseSet, parseShow } from './settings.ts';
 import type { TokenStream } from './token-stream.ts';
 
@@ -17,9 +17,10 @@ export function parseOne(stream: TokenStream): Statement {
   switch (token.text) {
     case 'select':
     case 'values':
-    case 'with':
     case 'table':
       return parseQuery(stream);
+    case 'with':
+      return parseWithStatement(stream);
     case 'create':
       return parseCreate(stream);
     case 'drop':
@@ -30,6 +31,8 @@ export function parseOne(stream: TokenStream): Statement {
       return parseUpdate(stream);
     case 'delete':
       return parseDelete(stream);
+    case 'truncate':
+      return parseTruncate(stream);
     case 'explain':
       return parseExplain(stream, parseOne);
     case 'alter':
@@ -62,9 +65,20 @@ export function parseOne(stream: TokenStream): Statement {
 const foreignStatements = new Set(
   `abort analyse analyze begin call checkpoint close cluster comment commit copy deallocate
   declare discard do end execute fetch grant import listen load lock merge move notify prepare
-  reassign refresh reindex release revoke rollback savepoint security start truncate unlisten
+  reassign refresh reindex release revoke rollback savepoint security start unlisten
   vacuum`.split(/\s+/),
 );
+
+/** WITH before a query or a statement that changes rows. */
+function parseWithStatement(stream: TokenStream): Statement {
+  return stream.nested(() => {
+    const mark = stream.mark();
+    const clause = parseWith(stream);
+    if (stream.isWord('merge')) throw stream.unsupported('WITH before MERGE');
+    const isDml = stream.isOneOf('insert', 'update', 'delete');
+    return isDml ? parseWithDml(stream, clause, mark) : queryBehind(stream, clause, mark);
+  });
+}
 
 function parseCreate(stream: TokenStream): Statement {
   const mark = stream.mark();
