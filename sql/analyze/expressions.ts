@@ -28,11 +28,11 @@ import { type Context, complain, resolveType } from './context.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
 import { applied, call, isRow, operator, rowsDistinct } from './operators.ts';
 import { noParameter } from './parameters.ts';
-import { columnIfAny, findColumn, findRelation, type Scope } from './scope.ts';
+import { findColumn, findRelation, type Scope } from './scope.ts';
 import { callSqlFunction } from './sql-functions.ts';
 import { analyzeSubquery, inSubquery, rowAndSubquery } from './subqueries.ts';
 import { tableCallValue } from './table-functions.ts';
-import { starValue, wholeRow } from './whole-rows.ts';
+import { relationNamed, starValue, wholeRow } from './whole-rows.ts';
 
 const boolean: SqlType = { kind: 'boolean' };
 
@@ -111,12 +111,12 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
 }
 
 /** A column; where there is none of the name, the row of the relation that has it. */
-function columnOrRow({ context, scope }: ExpressionPlace, node: ColumnExpression): Expr {
-  const [name, ...more] = node.parts;
-  const isKnown = columnIfAny(context, scope, node) !== undefined;
-  const relation =
-    isKnown || more.length > 0 ? undefined : findRelation(context, scope, name!.name);
-  if (relation !== undefined) return wholeRow(relation, node.span);
+function columnOrRow(place: ExpressionPlace, node: ColumnExpression): Expr {
+  const { context, scope } = place;
+  const relation = relationNamed(place, node);
+  if (relation !== undefined) {
+    return wholeRow(findRelation(context, scope, relation.name)!, node.span);
+  }
   const { field: _, ...column } = findColumn(context, scope, node);
   return column;
 }

@@ -15,7 +15,7 @@ import { coerce, coerceAll, settled } from './coerce.ts';
 import { type Context, complain, didYouMean } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
 import { applied, call, noOperator } from './operators.ts';
-import { starColumns } from './whole-rows.ts';
+import { relationNamed, starColumns } from './whole-rows.ts';
 
 /** Arrays and composite values: constructors, subscripts, fields, ANY and ALL. */
 
@@ -79,8 +79,14 @@ export function rowConstructor(place: ExpressionPlace, node: RowExpression): Exp
 
 export function field(place: ExpressionPlace, node: FieldExpression): Expr {
   const { context } = place;
-  const operand = analyzeExpression(place, node.operand);
   const { name, span } = node.name;
+  const relation = relationNamed(place, node.operand);
+  if (relation !== undefined) {
+    // A field of a relation's row is its column, also for GROUP BY.
+    const parts = [relation, node.name];
+    return analyzeExpression(place, { kind: 'column', parts, span: node.span });
+  }
+  const operand = analyzeExpression(place, node.operand);
   if (operand.type.kind !== 'record') {
     const message = `column notation .${name} applied to type ${typeName(operand.type)}, which is not a composite type`;
     throw complain(context, span, message, { sqlState: '42809' });

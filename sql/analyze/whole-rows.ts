@@ -2,12 +2,12 @@ import { typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
 import { columnExpr } from '../plan/expr-tools.ts';
-import type { Expression, Span, StarExpression } from '../syntax/ast.ts';
+import type { Expression, Identifier, Span, StarExpression } from '../syntax/ast.ts';
 import { complain } from './context.ts';
 import type { ExpressionPlace } from './expressions.ts';
 import { fieldAt } from './nested.ts';
 import { call } from './operators.ts';
-import { expandStar, findRelation, type ScopeRelation, visibleOf } from './scope.ts';
+import { columnIfAny, expandStar, findRelation, type ScopeRelation, visibleOf } from './scope.ts';
 
 /** Rows as values: a relation's name as an expression, and what `*` stands for. */
 
@@ -26,6 +26,17 @@ export function wholeRow({ fields, columns, present, alias }: ScopeRelation, spa
   const mark = call('isNull', [columnExpr(present, boolean)], boolean, span);
   const nothing: Expr = { kind: 'constant', type, value: null };
   return { kind: 'case', branches: [{ when: mark, then: nothing }], otherwise: row, type, span };
+}
+
+/** The name, where the expression is that of a relation and not of a column. */
+export function relationNamed(
+  { context, scope }: ExpressionPlace,
+  node: Expression,
+): Identifier | undefined {
+  if (node.kind !== 'column' || node.parts.length > 1) return undefined;
+  const [name] = node.parts;
+  if (columnIfAny(context, scope, node) !== undefined) return undefined;
+  return findRelation(context, scope, name!.name) === undefined ? undefined : name;
 }
 
 /** `t.*` as one value. */

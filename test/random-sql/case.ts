@@ -11,8 +11,14 @@ import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import type { TextPostgres, TextResult } from '../postgres-text.ts';
 import { type Change, Contents, toBatch, toSql } from './changes.ts';
-import { cellsOf, DataflowRun, type Observe } from './dataflow-run.ts';
-import { Generator, type QueryProduction, type Table, type ValueProduction } from './generator.ts';
+import { type ChainedView, cellsOf, type Observe, ViewChain } from './dataflow-run.ts';
+import {
+  Generator,
+  type QueryProduction,
+  type QueryTexts,
+  type Table,
+  type ValueProduction,
+} from './generator.ts';
 
 export interface CaseOptions {
   readonly seed: number;
@@ -40,15 +46,23 @@ export async function runCase(options: CaseOptions): Promise<CaseReport> {
   const { seed, production, values, postgres, observe } = options;
   const random = new SeededRandom(seed);
   const g = new Generator(random, values);
-  const query = production.query(g);
-  const history: string[] = [schemaSql(g.tables)];
+  const made = production.query(g);
+  const texts: QueryTexts = typeof made === 'string' ? { ours: made, postgres: made } : made;
+  const { ours: query, views = [] } = texts;
+  const viewsSql = views.map(({ name, query: text }) => `CREATE VIEW ${name} AS ${text}`);
+  const history: string[] = [schemaSql(g.tables), ...viewsSql];
   const fail = (what: string) =>
     new Error(`${production.name}, SEED=${seed}: ${what}\n${history.join(';\n')};\n${query}`);
-  await postgres.run(`DROP TABLE IF EXISTS t0, t1, t2; ${history[0]}`);
-  const relations = g.tables.map(relationOf);
+  const begun = await postgres.run(
+    `DROP TABLE IF EXISTS t0, t1, t2 CASCADE; ${history.join('; ')}`,
+  );
+  if ('sqlState' in begun) throw fail(`PostgreSQL refuses a view: ${begun.message}`);
+  const tables = g.tables.map(relationOf);
+  const chain = planViews(views, tables);
+  const relations = [...tables, ...chain.map(({ relation }) => relation)];
   const planned = plan(query, relations);
   if ('sqlState' in planned) {
-    const theirs = await postgres.run(query);
+    const theirs = await postgres.run(texts.postgres);
     const isSame = 'sqlState' in theirs && theirs.sqlState === planned.sqlState;
     if (!isSame)
       throw fail(
@@ -57,7 +71,7 @@ export async function runCase(options: CaseOptions): Promise<CaseReport> {
     return { used: g.used, rows: 0 };
   }
   const { view, statement } = planned;
-  const runs = [0, 1, 2].map(() => new DataflowRun(view, query, observe));
+  const runs = [0, 1, 2].map(() => new ViewChain([...chain, { plan: view, text: query }], observe));
   const contents = new Contents();
   let rows = 0;
   const restartAt = random.below(batches);
@@ -67,10 +81,16 @@ export async function runCase(options: CaseOptions): Promise<CaseReport> {
     const applied = await postgres.run(history.at(-1)!);
     if ('sqlState' in applied) throw fail(`PostgreSQL refuses a change: ${applied.message}`);
     for (const [index, run] of runs.entries()) {
-      stepThrough(run, relations, changes, index, random, number === restartAt);
+      stepThrough(run, tables, changes, index, random, number === restartAt);
     }
-    const theirs = await postgres.run(query);
-    const once = await runAlone(statement, query, relations, contents, g.tables);
+    const theirs = await postgres.run(texts.postgres);
+    const rowsOf = (id: number): readonly Batch[] => {
+      const table = g.tables[id - 1];
+      if (table === undefined) return runs[0]!.snapshot(id);
+      const cells = contents.rows(table).map((row) => ({ cells: row, weight: 1 }));
+      return cells.length === 0 ? [] : [toBatch(relations[id - 1]!.columns, cells)];
+    };
+    const once = await runAlone(statement, query, rowsOf);
     const wrong = differs(production, statement, theirs, once, runs);
     if (wrong !== undefined) throw fail(`after batch ${number + 1} ${wrong}`);
     if ('rows' in theirs) rows += theirs.rows.length;
@@ -107,6 +127,31 @@ function relationOf({ name, columns }: Table, index: number): Relation {
   };
 }
 
+/** The views as relations behind the tables, with their plans. */
+function planViews(
+  views: NonNullable<QueryTexts['views']>,
+  tables: readonly Relation[],
+): ChainedView[] {
+  const chain: ChainedView[] = [];
+  for (const { name, query } of views) {
+    const known = [...tables, ...chain.map(({ relation }) => relation)];
+    const planned = plan(query, known);
+    if ('sqlState' in planned) throw new Error(`${planned.message} in ${query}`);
+    const { view } = planned;
+    const relation: Relation = {
+      id: known.length + 1,
+      name,
+      kind: 'materialized view',
+      columns: view.root.fields.slice(0, view.visibleColumns),
+      primaryKey: [],
+      appendOnly: false,
+      writable: false,
+    };
+    chain.push({ relation, plan: view, text: query });
+  }
+  return chain;
+}
+
 interface Plans {
   readonly view: QueryPlan;
   readonly statement: QueryPlan;
@@ -138,7 +183,7 @@ function plan(
 
 /** All changes in one step, each in its own, or some at a time; perhaps with a restart between. */
 function stepThrough(
-  run: DataflowRun,
+  run: ViewChain,
   relations: readonly Relation[],
   changes: readonly Change[],
   splitting: number,
@@ -164,15 +209,12 @@ type Alone = { readonly rows: readonly string[][] } | { readonly sqlState: strin
 async function runAlone(
   plan: QueryPlan,
   text: string,
-  relations: readonly Relation[],
-  contents: Contents,
-  tables: readonly Table[],
+  rowsOf: (relationId: number) => readonly Batch[],
 ): Promise<Alone> {
   const reader = {
     pinned: () =>
       async function* (id: number): AsyncGenerator<Batch> {
-        const rows = contents.rows(tables[id - 1]!).map((cells) => ({ cells, weight: 1 }));
-        if (rows.length > 0) yield toBatch(relations[id - 1]!.columns, rows);
+        yield* rowsOf(id);
       },
   };
   try {
@@ -195,7 +237,7 @@ function differs(
   plan: QueryPlan,
   theirs: TextResult,
   once: Alone,
-  runs: readonly DataflowRun[],
+  runs: readonly ViewChain[],
 ): string | undefined {
   if ('sqlState' in theirs) {
     if (!('sqlState' in once)) return `the query gives rows, PostgreSQL ${brief(theirs)}`;

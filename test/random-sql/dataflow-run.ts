@@ -4,6 +4,7 @@ import type { RowError } from '../../engine/dataflow/linear.ts';
 import type { Operator } from '../../engine/dataflow/operator.ts';
 import type { ChunkPiece, StateTable } from '../../engine/dataflow/table.ts';
 import { MillraceError } from '../../platform/errors.ts';
+import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import { toText } from '../../sql/columns/text.ts';
@@ -49,9 +50,16 @@ export class DataflowRun {
     }
   }
 
-  step(deltas: (relationId: number) => readonly Batch[]): void {
+  /** What the step changes in the view. */
+  step(deltas: (relationId: number) => readonly Batch[]): readonly Batch[] {
     for (const input of this.#dataflow.inputs) input.feed(deltas(input.relationId));
-    for (const batch of this.#dataflow.root.step()) this.#rows.apply(batch);
+    const changes = this.#dataflow.root.step();
+    for (const batch of changes) this.#rows.apply(batch);
+    return changes;
+  }
+
+  snapshot(): readonly Batch[] {
+    return [...this.#rows.snapshot()];
   }
 
   /** Goes on with new operators and the state that a checkpoint has of the old ones. */
@@ -96,6 +104,59 @@ export class DataflowRun {
   errors(): string[] {
     const present = [...this.#errors].filter(([, weight]) => weight !== 0);
     return present.map(([key]) => (JSON.parse(key) as [string])[0]).sort();
+  }
+}
+
+export interface ChainedView {
+  readonly relation: Relation;
+  readonly plan: QueryPlan;
+  readonly text: string;
+}
+
+/** Views of which each may read those before it; what is asked is asked of the last one. */
+export class ViewChain {
+  readonly #views: readonly { readonly id: number; readonly run: DataflowRun }[];
+
+  constructor(
+    views: readonly (Omit<ChainedView, 'relation'> & { readonly relation?: Relation })[],
+    observe: Observe,
+  ) {
+    const changes = new Map<number, readonly Batch[]>();
+    this.#views = views.map(({ relation, plan, text }) => ({
+      id: relation?.id ?? 0,
+      run: new DataflowRun(plan, text, observe),
+    }));
+    // Those without an input have their rows before the first step.
+    for (const { id, run } of this.#views) {
+      run.step((read) => changes.get(read) ?? []);
+      changes.set(id, run.snapshot());
+    }
+  }
+
+  step(deltas: (relationId: number) => readonly Batch[]): void {
+    const changes = new Map<number, readonly Batch[]>();
+    for (const { id, run } of this.#views) {
+      changes.set(
+        id,
+        run.step((read) => changes.get(read) ?? deltas(read)),
+      );
+    }
+  }
+
+  restart(): void {
+    for (const { run } of this.#views) run.restart();
+  }
+
+  snapshot(id: number): readonly Batch[] {
+    return this.#views.find((view) => view.id === id)!.run.snapshot();
+  }
+
+  rows(): string[][] {
+    return this.#views.at(-1)!.run.rows();
+  }
+
+  errors(): string[] {
+    return this.#views.at(-1)!.run.errors();
   }
 }
 

@@ -10,6 +10,14 @@ export const columnTypes = [
   'date',
   'timestamp without time zone',
   'double precision',
+  'smallint',
+  'uuid',
+  'bytea',
+  'time without time zone',
+  'timestamp with time zone',
+  'interval',
+  'jsonb',
+  'integer[]',
 ] as const;
 export type ColumnType = (typeof columnTypes)[number];
 
@@ -30,12 +38,20 @@ export interface ScopeColumn {
   readonly type: ColumnType;
 }
 
+/** A query in our words and in PostgreSQL's, where they are not the same. */
+export interface QueryTexts {
+  readonly ours: string;
+  readonly postgres: string;
+  /** Views that it reads, each of which may read those before it; the same in both. */
+  readonly views?: readonly { readonly name: string; readonly query: string }[];
+}
+
 /** One way to write a query; `name` is a bullet of what a user can do. */
 export interface QueryProduction {
   readonly name: string;
   /** The rows have one order: the query run by itself must give them in it. */
   readonly ordered?: boolean;
-  query(g: Generator): string;
+  query(g: Generator): string | QueryTexts;
 }
 
 /** One way to write a value of a type from columns in sight. */
@@ -157,6 +173,31 @@ export class Generator {
         return `2024-02-2${7 + (n % 3)} 1${n % 3}:30:00`;
       case 'double precision':
         return this.pick(['0', '1', '-1.5', '2.25', '1e10', '0.1', '-0.25']);
+      case 'smallint':
+        return String(n * 3 - 4);
+      case 'uuid':
+        return `a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1${n % 4}`;
+      case 'bytea':
+        return this.pick(['\\x', '\\x00', '\\x61', '\\x6162', '\\xff00']);
+      case 'time without time zone':
+        return `${String(n % 4).padStart(2, '0')}:30:00`;
+      case 'timestamp with time zone':
+        return `2024-03-31 0${n % 3}:30:00+0${n % 2}`;
+      case 'interval':
+        // Equal intervals are written alike: which of two a group shows is anybody's choice.
+        return this.pick(['1 day', '1 day 01:00:00', '1 mon', '-02:30:00', '11 mons 27 days']);
+      case 'jsonb':
+        return this.pick([
+          '1',
+          '"a"',
+          'null',
+          '{"a": 1}',
+          '{"a": {"b": [1, 2]}}',
+          '[1, "a"]',
+          '{}',
+        ]);
+      case 'integer[]':
+        return this.pick(['{}', '{1}', '{1,2}', '{2,1}', '{NULL,3}', '{{1,2},{3,4}}']);
     }
   }
 

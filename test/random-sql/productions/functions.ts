@@ -3,7 +3,7 @@ import type { ColumnType, Generator, ScopeColumn, ValueProduction } from '../gen
 type Value = (type: ColumnType) => string;
 
 /** One of some forms over values of any type. */
-function forms(
+export function forms(
   name: string,
   type: ColumnType,
   of: (value: Value, g: Generator) => readonly string[],

@@ -3,6 +3,7 @@ import { functionValues } from './functions.ts';
 import { groupingQueries } from './grouping.ts';
 import { queries } from './queries.ts';
 import { relationQueries, relationValues } from './relations.ts';
+import { typeQueries, typeValues } from './types.ts';
 import { values } from './values.ts';
 import { windowQueries } from './windows.ts';
 
@@ -15,9 +16,11 @@ export const queryProductions: readonly QueryProduction[] = [
   ...relationQueries,
   ...windowQueries,
   ...groupingQueries,
+  ...typeQueries,
 ];
 export const valueProductions: readonly ValueProduction[] = [
   ...values,
   ...relationValues,
   ...functionValues,
+  ...typeValues,
 ];
