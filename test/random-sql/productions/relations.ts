@@ -288,6 +288,9 @@ function some(g: Generator): string {
     `SELECT ${alias}.k AS v, ${alias}.g AS w FROM ${sql}${where}`,
     `SELECT ${alias}.k % 3 AS v, upper(${alias}.g) AS w FROM ${sql}${where}`,
     `SELECT ${alias}.k + 0::bigint AS v, NULL AS w FROM ${sql}${where}`,
+    // Rows of few values, so that both sides of INTERSECT have some.
+    `SELECT ${alias}.k % 2 AS v, 'a' AS w FROM ${sql}`,
+    `SELECT ${alias}.k % 2 AS v, 'a' AS w FROM ${sql}`,
   ]);
 }
 
