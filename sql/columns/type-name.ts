@@ -84,6 +84,8 @@ const kinds: Readonly<Record<string, TypeKind>> = {
   bytes: 'bytea',
   uuid: 'uuid',
   json: 'jsonb',
+  // A path is a text that the functions read.
+  jsonpath: 'text',
   jsonb: 'jsonb',
   date: 'date',
   time: 'time',

@@ -11,6 +11,7 @@ import { formats } from './formats.ts';
 import { type Evaluate, runtimeError, type ScalarFunction, t } from './function.ts';
 import { jsonFunctions } from './json.ts';
 import { jsonEdits } from './json-edit.ts';
+import { jsonPathFunctions } from './json-path/functions.ts';
 import { jsonSteps } from './json-path-steps.ts';
 import { misc } from './misc.ts';
 import { nestedForms, quantifiedForm } from './nested-forms.ts';
@@ -93,7 +94,11 @@ export const functionGroups: readonly FunctionGroup[] = [
   { title: 'Regular expressions', source: '9.7', functions: regexFunctions },
   { title: 'Dates and times', source: '9.9', functions: [...dates, ...dateFunctions] },
   { title: 'Formats', source: '9.8', functions: formats },
-  { title: 'JSON', source: '9.16', functions: [...jsonSteps, ...jsonFunctions, ...jsonEdits] },
+  {
+    title: 'JSON',
+    source: '9.16',
+    functions: [...jsonSteps, ...jsonFunctions, ...jsonEdits, ...jsonPathFunctions],
+  },
   { title: 'Arrays', source: '9.19', functions: arrays },
   { title: 'NULLs, types and uuids', source: '9.2, 9.14, 9.26', functions: misc },
 ];

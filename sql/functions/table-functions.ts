@@ -17,6 +17,7 @@ import { castLevel } from './casts.ts';
 import { compareValues } from './compare.ts';
 import { addInterval } from './dates.ts';
 import { runtimeError, t } from './function.ts';
+import { pathRows } from './json-path/functions.ts';
 import { regexOf } from './regex.ts';
 import { allMatches, groupsOf, splitBy } from './regex-functions.ts';
 import { RegexText } from './regex-threads.ts';
@@ -130,7 +131,19 @@ const jsonNamed = rowEntries.flatMap((entry) =>
     : [],
 );
 
-const entries: readonly Entry[] = [...rowEntries, ...jsonNamed, ...textRows];
+const pathEntries = ['jsonb_path_query', 'jsonb_path_query_tz'].flatMap((name) =>
+  (
+    [
+      ['jsonb', 'text'],
+      ['jsonb', 'text', 'jsonb'],
+      ['jsonb', 'text', 'jsonb', 'boolean'],
+    ] as const
+  ).map((args): Entry => {
+    return { name, args, columns: [column(name, 'jsonb')], generate: pathRows };
+  }),
+);
+
+const entries: readonly Entry[] = [...rowEntries, ...jsonNamed, ...pathEntries, ...textRows];
 
 const names = new Set([...entries.map(({ name }) => name), 'unnest', 'generate_subscripts']);
 

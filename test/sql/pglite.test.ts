@@ -9,6 +9,7 @@ import { toText } from '../../sql/columns/text.ts';
 import { planQuery } from '../../sql/plan/planner.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import { aggregateStatements } from './incremental/statements.ts';
+import { jsonPathStatements } from './json-path-statements.ts';
 
 /** Expressions and queries without tables, compared with PostgreSQL itself. */
 let postgres: PGlite;
@@ -130,5 +131,16 @@ describe('queries', () => {
     } else {
       expect(mine).toEqual(expected);
     }
+  });
+});
+
+describe('JSON paths', () => {
+  // `theirs` shortens what a boolean prints; a jsonb prints it in full.
+  const shortened = (cell: string) => (cell === 'true' ? 't' : cell === 'false' ? 'f' : cell);
+
+  test.each(jsonPathStatements)('%s', async (text) => {
+    const mine = ours(text);
+    const rows = Array.isArray(mine) ? mine.map((row) => row.map(shortened)) : mine;
+    expect(rows).toEqual(await theirs(text));
   });
 });
