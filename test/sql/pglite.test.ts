@@ -140,7 +140,8 @@ describe('JSON paths', () => {
 
   test.each(jsonPathStatements)('%s', async (text) => {
     const mine = ours(text);
-    const rows = Array.isArray(mine) ? mine.map((row) => row.map(shortened)) : mine;
-    expect(rows).toEqual(await theirs(text));
+    const expected = await theirs(text);
+    if (!Array.isArray(mine) || !Array.isArray(expected)) return expect(mine).toEqual(expected);
+    expect(mine.map((row) => row.map(shortened)).toSorted()).toEqual(expected.toSorted());
   });
 });
