@@ -71,6 +71,11 @@ export function defineRelation(context: Context, node: CreateRelation): Relation
     ...node.primaryKey,
     ...node.columns.filter(({ primaryKey }) => primaryKey).map(({ name }) => name),
   ];
+  if (keyNames.length > Math.max(1, node.primaryKey.length)) {
+    const { span } = keyNames.at(-1)!;
+    const message = `multiple primary keys for table "${node.name.parts.at(-1)!.name}" are not allowed`;
+    throw complain(context, span, message, { sqlState: '42P16' });
+  }
   const seen = new Set<string>();
   const columns = node.columns.map((column): RelationColumn => {
     const { name } = column.name;

@@ -100,7 +100,7 @@ export function misplaced(context: Context, { span }: CallExpression, clause: st
 }
 
 /** The columns that expressions read, those that subqueries in them read of the queries around. */
-function columnsRead(context: Context, exprs: readonly Expr[]): number[] {
+export function columnsRead(context: Context, exprs: readonly Expr[]): number[] {
   const { subqueries } = context.statement;
   const direct = exprs.flatMap((expr) => [...columnsOf(expr)]);
   const inside = subqueries.of(exprs).flatMap(({ plan, operands }) => [

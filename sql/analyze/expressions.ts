@@ -306,6 +306,9 @@ function functionCall(place: ExpressionPlace, node: CallExpression): Expr {
       sqlState: '42809',
     });
   }
+  if (node.star && !isClockCall(name) && resolveFunction(name, []) === undefined) {
+    throw noFunction(context, name, [], node.span);
+  }
   if (node.star || node.distinct || node.filter !== undefined || node.orderBy.length > 0) {
     throw complain(context, node.span, `${name} is not an aggregate function`, {
       sqlState: '42809',

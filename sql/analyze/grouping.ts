@@ -6,7 +6,12 @@ import { aggregateNode, expandNode, mapNode } from '../plan/nodes.ts';
 import type { AggregateCall, PlanNode, SortKey } from '../plan/physical.ts';
 import type { Operand } from '../plan/subqueries.ts';
 import type { CallExpression, Expression, Select, Span } from '../syntax/ast.ts';
-import type { Aggregates, TypedAggregate, TypedOrder } from './aggregates.ts';
+import {
+  type Aggregates,
+  columnsRead,
+  type TypedAggregate,
+  type TypedOrder,
+} from './aggregates.ts';
 import { settled } from './coerce.ts';
 import { type Context, complain, newColumn } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
@@ -76,6 +81,7 @@ export class Grouping implements Aggregates {
     const numbers = new Map<string, number>();
     const numberOf = (node: Expression) => {
       const expr = typed(node);
+      this.#checkGroup(expr, node);
       const key = exprKey(expr);
       const known = numbers.get(key);
       if (known !== undefined) return known;
@@ -83,6 +89,19 @@ export class Grouping implements Aggregates {
       return this.#groups.push(expr) - 1;
     };
     this.#sets = groupingSets(this.#context, elements, numberOf, groupByDistinct === true);
+  }
+
+  /** A name or number may stand for an item of the select list that is no value of a row. */
+  #checkGroup(expr: Expr, { span }: Expression): void {
+    const wrong = columnsRead(this.#context, [expr]).find((column) => {
+      return column >= firstCallColumn || this.owns(column);
+    });
+    if (wrong === undefined) return;
+    const isWindow = wrong >= firstWindowColumn;
+    const what = isWindow ? 'window functions' : 'aggregate functions';
+    throw complain(this.#context, span, `${what} are not allowed in GROUP BY`, {
+      sqlState: isWindow ? '42P20' : '42803',
+    });
   }
 
   /**

@@ -152,8 +152,8 @@ function groupExpr(context: Context, scope: Scope, node: Expression, items: read
     // An input column wins over an output name here; ORDER BY has it the other way round.
     const name = node.parts[0]!.name;
     const isInput = scope.shown.some(({ field }) => field.name === name);
-    const output = isInput ? undefined : items.find((candidate) => candidate.name === name);
-    if (output !== undefined) return output.expr;
+    const output = isInput ? -1 : itemNamed(context, items, name, node, 'GROUP BY');
+    if (output >= 0) return items[output]!.expr;
   }
   const place = { context, scope, clause: 'GROUP BY', allowsRows: true };
   return settled(context, analyzeExpression(place, node));
@@ -180,6 +180,21 @@ function itemByOrdinal(
     );
   }
   return item;
+}
+
+/** The number of the item of that name, or -1. Items of one name must be the same. */
+function itemNamed(
+  context: Context,
+  items: readonly Item[],
+  name: string,
+  { span }: Expression,
+  clause: string,
+): number {
+  const found = items.findIndex((item) => item.name === name);
+  if (found < 0) return found;
+  const key = exprKey(items[found]!.expr);
+  if (items.every((item) => item.name !== name || exprKey(item.expr) === key)) return found;
+  throw complain(context, span, `${clause} "${name}" is ambiguous`, { sqlState: '42702' });
 }
 
 interface SortItem extends OutputExpr {
@@ -221,8 +236,7 @@ function outputExpr(
   const ordinal = itemByOrdinal(context, node, items, clause);
   let item = ordinal === undefined ? -1 : items.indexOf(ordinal);
   if (item < 0 && node.kind === 'column' && node.parts.length === 1) {
-    const name = node.parts[0]!.name;
-    item = items.findIndex((candidate) => candidate.name === name);
+    item = itemNamed(context, items, node.parts[0]!.name, node, clause);
   }
   if (item >= 0) return { expr: items[item]!.expr, item };
   const expr = settled(context, analyze(node, clause));

@@ -136,7 +136,7 @@ function parseWatermark(stream: TokenStream): WatermarkDefinition {
 }
 
 const foreignConstraints =
-  'as collate compression deferrable initially options references storage'.split(' ');
+  'collate compression deferrable initially options references storage'.split(' ');
 
 function parseColumn(stream: TokenStream): ColumnDefinition {
   const mark = stream.mark();
@@ -160,6 +160,7 @@ function parseColumn(stream: TokenStream): ColumnDefinition {
     }
     if (stream.acceptWord('not', 'null')) notNull = true;
     else if (stream.acceptWord('primary', 'key')) primaryKey = true;
+    else if (stream.acceptWord('as')) generated = parseExpression(stream);
     else if (stream.acceptWord('unique')) unique = true;
     else if (stream.isWord('check')) checks.push({ ...named, ...parseCheck(stream, at) });
     else if (stream.acceptWord('default')) defaultValue = parseRestricted(stream);

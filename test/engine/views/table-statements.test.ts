@@ -96,6 +96,25 @@ test('several columns are set at once', async () => {
   await twin.close();
 }, 120_000);
 
+test('a column AS an expression is a generated one; a table has one primary key', async () => {
+  const twin = await Twin.open([]);
+  await twin.engine.run('CREATE TABLE g (a int PRIMARY KEY, b int AS a * 2, c text)');
+  await twin.engine.run("INSERT INTO g (a, c) VALUES (1, 'x'), (2, 'y')");
+  expect(await twin.engine.run('SELECT a, b, c FROM g ORDER BY a')).toEqual([
+    ['1', '2', 'x'],
+    ['2', '4', 'y'],
+  ]);
+  expect(await twin.ours('INSERT INTO g VALUES (3, 7)')).toEqual(['428C9']);
+  for (const wrong of [
+    'CREATE TABLE h (a int PRIMARY KEY, b int PRIMARY KEY)',
+    'CREATE TABLE h (a int PRIMARY KEY, b int, PRIMARY KEY (b))',
+  ]) {
+    expect(await twin.ours(wrong), wrong).toEqual(await twin.theirs(wrong));
+  }
+  await twin.both('CREATE TABLE h (a int, b int, PRIMARY KEY (a, b))');
+  await twin.close();
+}, 120_000);
+
 test('TRUNCATE takes all rows, also from the views', async () => {
   const twin = await Twin.open(tables);
   await twin.view('sums', 'SELECT g, count(*) AS n FROM t GROUP BY g');
