@@ -77,6 +77,16 @@ export class Twin {
     }
   }
 
+  /** What a statement that changes rows returns, in one order; or the SQLSTATE. */
+  async change(statement: string): Promise<string[]> {
+    try {
+      const result = await this.engine.run(statement);
+      return typeof result === 'string' ? [] : result.map((row) => row.join('|')).toSorted();
+    } catch (error) {
+      return [stateOf(error)];
+    }
+  }
+
   async restart(isClean: boolean): Promise<void> {
     this.engine = await (isClean ? this.engine.restart() : this.engine.crash());
   }
