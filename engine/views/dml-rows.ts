@@ -17,7 +17,7 @@ export interface Change {
   readonly put: Batch;
   /** Old rows that the statement replaces or takes away: no constraint holds against them. */
   readonly gone: Batch;
-  /** The rows that the statement counts and returns. */
+  /** The rows that the statement counts and returns, behind them what they were joined with. */
   readonly shown: Batch;
   /** A row may have the PRIMARY KEY of an earlier one, which it replaces. */
   readonly replaces: boolean;
@@ -130,18 +130,21 @@ function upsertion(node: TableNode, plan: DmlPlan, rows: Batch, text: string): C
 
 // ---- UPDATE and DELETE ---------------------------------------------------------------------------
 
-/** `result`: the old row and the new one side by side. */
+/** `result`: the old row, the new one, and what RETURNING sees of FROM, side by side. */
 export function update(node: TableNode, result: Batch): Change {
   const width = node.relation.columns.length;
   const once = oncePerKey(node, result);
   const gone = { ...once, columns: once.columns.slice(0, width) };
-  const put = { ...once, columns: once.columns.slice(width) };
-  return { removed: movedAway(node, gone, put), put, gone, shown: put, replaces: false };
+  const put = { ...once, columns: once.columns.slice(width, 2 * width) };
+  const shown = { ...once, columns: once.columns.slice(width) };
+  return { removed: movedAway(node, gone, put), put, gone, shown, replaces: false };
 }
 
+/** `result`: the row, and what RETURNING sees of USING. */
 export function deletion(node: TableNode, result: Batch): Change {
-  const removed = oncePerKey(node, result);
-  return { removed, put: empty(removed), gone: removed, shown: removed, replaces: false };
+  const shown = oncePerKey(node, result);
+  const removed = { ...shown, columns: shown.columns.slice(0, node.relation.columns.length) };
+  return { removed, put: empty(removed), gone: removed, shown, replaces: false };
 }
 
 /**

@@ -25,6 +25,7 @@ import type { Relation } from './catalog.ts';
 import { asBoolean, coerce, settled } from './coerce.ts';
 import { type Context, complain, didYouMean } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
+import { analyzeFrom } from './from.ts';
 import { analyzeQuery, analyzeValues, withTables } from './query.ts';
 import { combined, emptyScope, relationScope, type Scope } from './scope.ts';
 import { analyzeSelect, nameOf } from './select.ts';
@@ -50,7 +51,10 @@ export interface ConflictPlan {
   readonly outputs: readonly Expr[];
 }
 
-/** Over the rows of the table that the statement put or took away. */
+/**
+ * Over the rows of the table that the statement put or took away, and the columns of FROM or USING
+ * behind each.
+ */
 export interface Returning {
   readonly fields: readonly Field[];
   readonly outputs: readonly Expr[];
@@ -231,7 +235,7 @@ function isUniqueKey(table: Relation, columns: readonly number[]): boolean {
 
 // ---- UPDATE and DELETE ---------------------------------------------------------------------------
 
-/** Columns [0, n): the old row; [n, 2n): the new one. */
+/** Columns [0, n): the old row; [n, 2n): the new one; then what RETURNING sees of FROM. */
 export function analyzeUpdate(outer: Context, node: Update): DmlPlan {
   const context = node.with === undefined ? outer : withTables(outer, node.with);
   const table = changeable(context, node.table);
@@ -240,13 +244,8 @@ export function analyzeUpdate(outer: Context, node: Update): DmlPlan {
   const computed = [...values].flatMap(([index, value]) =>
     value === 'default' || value.kind === 'literal' ? [] : [{ index, value }],
   );
-  const plan = rowsOf(
-    context,
-    table,
-    node,
-    node.from,
-    computed.map(({ value }) => value),
-  );
+  const others = computed.map(({ value }) => value);
+  const { plan, joined } = rowsOf(context, table, node, node.from, others);
   const old = table.columns.map(({ type }, index): Expr => columnExpr(index, type));
   const changed = table.columns.map(({ type, name }, index): Expr => {
     const value = values.get(index);
@@ -260,22 +259,25 @@ export function analyzeUpdate(outer: Context, node: Update): DmlPlan {
     const expr = { ...columnExpr(position, plan.fields[position]!.type), span: value.span };
     return assignedValue(context, expr, type, name);
   });
-  const names = table.columns.map(({ name }) => name);
-  const root = mapNode(plan, [...names, ...names], [...old, ...changed]);
+  const names = [...table.columns, ...table.columns, ...joined.fields].map(({ name }) => name);
+  const root = mapNode(plan, names, [...old, ...changed, ...joined.columns]);
   return {
     table,
     root: withGenerated(context, table, root, old.length),
-    ...returningOf(context, table, node.alias?.name, node.returning),
+    ...returningOf(context, table, node.alias?.name, node.returning, joined.scope),
   };
 }
 
 export function analyzeDelete(outer: Context, node: Delete): DmlPlan {
   const context = node.with === undefined ? outer : withTables(outer, node.with);
   const table = changeable(context, node.table);
+  const { plan, joined } = rowsOf(context, table, node, node.using, []);
+  const own = table.columns.map(({ type }, index): Expr => columnExpr(index, type));
+  const names = [...table.columns, ...joined.fields].map(({ name }) => name);
   return {
     table,
-    root: rowsOf(context, table, node, node.using, []),
-    ...returningOf(context, table, node.alias?.name, node.returning),
+    root: mapNode(plan, names, [...own, ...joined.columns]),
+    ...returningOf(context, table, node.alias?.name, node.returning, joined.scope),
   };
 }
 
@@ -287,14 +289,26 @@ function changeable(context: Context, name: QualifiedName): Relation {
   });
 }
 
-/** `SELECT the table's columns, others FROM the table, tables WHERE ...` */
+/** What FROM or USING adds to the rows of the table. */
+interface JoinedColumns {
+  readonly fields: readonly Field[];
+  /** Where they are in the plan. */
+  readonly columns: readonly Expr[];
+  /** Their names, for rows that have them behind the columns of the table. */
+  readonly scope: Scope;
+}
+
+/**
+ * `SELECT the table's columns, others, * FROM the table, tables WHERE ...`, the star only where
+ * RETURNING may name what it stands for.
+ */
 function rowsOf(
   context: Context,
   table: Relation,
-  { table: name, alias, where, span }: Update | Delete,
+  { table: name, alias, where, span, returning }: Update | Delete,
   tables: readonly TableExpression[],
   others: readonly Expression[],
-): PlanNode {
+): { readonly plan: PlanNode; readonly joined: JoinedColumns } {
   const known = alias ?? name.parts.at(-1)!;
   // With its schema: no common table of that name is meant.
   const schema = { name: 'public', quoted: true, span: name.span };
@@ -308,16 +322,39 @@ function rowsOf(
     const part = { name: column.name, quoted: true, span: name.span };
     return { kind: 'column', parts: [known, part], span: name.span };
   });
+  const isReturned = returning !== undefined && tables.length > 0;
+  const stars: Expression[] = isReturned ? [{ kind: 'star', relation: [], span }] : [];
   const select: Select = {
     kind: 'select',
     distinct: 'none',
-    items: [...own, ...others].map((expression) => ({ expression, span: expression.span })),
+    items: [...own, ...others, ...stars].map((expression) => ({ expression, span })),
     from: [target, ...tables],
     ...(where === undefined ? {} : { where }),
     groupBy: [],
     span,
   };
-  return analyzeSelect(context, select, []).root;
+  const plan = analyzeSelect(context, select, []).root;
+  const { scope } = analyzeFrom(context, isReturned ? [target, ...tables] : []);
+  return { plan, joined: joinedColumns(plan, scope, known.name, table.columns.length) };
+}
+
+/** The last columns of the plan are those that the scope shows, the target's before the others. */
+function joinedColumns(plan: PlanNode, scope: Scope, target: string, width: number): JoinedColumns {
+  const own = scope.relations.find(({ alias }) => alias === target)?.columns ?? [];
+  const added = scope.shown.filter(({ column }) => !own.includes(column));
+  const first = plan.fields.length - added.length;
+  const position = new Map(added.map(({ column }, index) => [column, width + index]));
+  const placed = (column: number) => position.get(column) ?? -1;
+  return {
+    fields: added.map(({ field }) => field),
+    columns: added.map(({ field }, index) => columnExpr(first + index, field.type)),
+    scope: {
+      relations: scope.relations
+        .filter(({ alias }) => alias !== target)
+        .map(({ alias, fields, columns }) => ({ alias, fields, columns: columns.map(placed) })),
+      shown: added.map(({ field, column }) => ({ field, column: placed(column) })),
+    },
+  };
 }
 
 function assignedColumns(
@@ -447,10 +484,11 @@ function returningOf(
   table: Relation,
   alias: string | undefined,
   items: readonly SelectItem[] | undefined,
+  joined: Scope = emptyScope,
 ): { returning?: Returning } {
   if (items === undefined) return {};
   const visible = { ...table, columns: table.columns.filter(({ name }) => !name.startsWith('$')) };
-  const scope = tableScope(visible, alias ?? table.name, 0);
+  const scope = combined(tableScope(visible, alias ?? table.name, 0), joined);
   const place = { context, scope, clause: 'RETURNING' };
   const returned = items.flatMap(({ expression, alias: label }) => {
     if (expression.kind === 'star') {

@@ -115,6 +115,35 @@ test('a column AS an expression is a generated one; a table has one primary key'
   await twin.close();
 }, 120_000);
 
+test('RETURNING sees the tables of FROM and USING', async () => {
+  const twin = await Twin.open([
+    ...tables,
+    'CREATE TABLE u (x int, w int)',
+    'INSERT INTO u VALUES (1, 10), (2, 20), (9, 90)',
+    'CREATE TABLE keyless (a int, b text)',
+    "INSERT INTO keyless VALUES (1, 'x'), (2, 'y'), (2, 'z')",
+  ]);
+  for (const statement of [
+    'UPDATE t SET v = u.w FROM u WHERE u.x = t.id RETURNING t.id, u.w, v',
+    'UPDATE t SET v = u.w + 1 FROM u WHERE u.x = t.id RETURNING *',
+    `UPDATE t AS z SET v = u.w FROM u JOIN keyless n ON n.a = u.x AND n.b <> 'z' WHERE u.x = z.id
+      RETURNING z.v, n.b, u.*, n.*`,
+    'UPDATE keyless SET b = b || w FROM u WHERE x = a RETURNING *',
+    `UPDATE keyless SET b = 'q' FROM (SELECT 2 AS z, 'zz' AS y) s WHERE s.z = a RETURNING s.y, keyless.b`,
+    'DELETE FROM keyless USING u, t WHERE u.x = a AND t.id = a AND a = 1 RETURNING keyless.*, w, t.g, g || b',
+    'DELETE FROM t USING u WHERE u.x = t.id RETURNING *',
+    'DELETE FROM t RETURNING *, id + 1 AS n',
+  ]) {
+    expect(await twin.change(statement), statement).toEqual(
+      (await twin.theirs(statement)).slice(1),
+    );
+  }
+  await same(twin, 't', 'keyless');
+  const wrong = 'UPDATE t SET v = 1 FROM u WHERE u.x = t.id RETURNING nothing.w';
+  expect(await twin.change(wrong)).toEqual(await twin.theirs(wrong));
+  await twin.close();
+}, 120_000);
+
 test('TRUNCATE takes all rows, also from the views', async () => {
   const twin = await Twin.open(tables);
   await twin.view('sums', 'SELECT g, count(*) AS n FROM t GROUP BY g');

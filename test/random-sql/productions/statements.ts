@@ -170,14 +170,15 @@ export const statementProductions: readonly StatementProduction[] = [
   {
     name: 'UPDATE FROM',
     statement: (g) =>
-      `UPDATE t SET k = u.w, n = NULL FROM u WHERE u.x = t.id AND u.w < ${g.below(9)} RETURNING t.id`,
+      `UPDATE t SET k = u.w, n = NULL FROM u WHERE u.x = t.id AND u.w < ${g.below(9)}
+        RETURNING ${g.pick(['t.id, u.w', '*', 'u.*, t.k'])}`,
   },
   {
     name: 'DELETE',
     statement: (g) =>
       g.pick([
         `DELETE FROM t WHERE id BETWEEN ${g.id()} AND ${g.id()} RETURNING *`,
-        `DELETE FROM t USING u WHERE t.k = u.x AND u.w > ${g.below(9)}`,
+        `DELETE FROM t USING u WHERE t.k = u.x AND u.w > ${g.below(9)} RETURNING *`,
         `DELETE FROM u WHERE x IN (SELECT k FROM t WHERE g = ${g.g()})`,
         `DELETE FROM u WHERE w = ${g.below(9)} RETURNING w, g`,
       ]),
