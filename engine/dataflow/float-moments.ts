@@ -39,6 +39,16 @@ interface Moments {
   readonly xy: bigint;
 }
 
+/**
+ * Throws 22003 when a sum that PostgreSQL keeps is beyond a double (float.c, float8_accum and
+ * float8_regr_accum), though the result may not be. PostgreSQL's running sums depend on the order of
+ * the rows; ours are those of all rows, so what overflows only on the way does not fail here.
+ */
+function checkSums({ count, x, y, xx, yy, xy }: Moments): void {
+  for (const sum of [x, y]) checked(mean(sum, 1n));
+  for (const moment of [xx, yy, xy]) checked(ratio(moment, count));
+}
+
 /** PostgreSQL's aggregates take y first and x second; variance takes x alone. */
 export function floatPairs(name: string): Accumulator {
   const isPair = !/^(?:var|stddev)/.test(name);
@@ -47,6 +57,10 @@ export function floatPairs(name: string): Accumulator {
   const productsAt = sumsAt + (isPair ? 2 : 1) * sumLimbs;
   const words = new Int32Array(productsAt + (isPair ? 3 : 1) * productLimbs);
   const state = new ByteState(words.buffer);
+  const result = (moments: Moments) => {
+    checkSums(moments);
+    return checked(finish(moments));
+  };
   const product = (index: number) =>
     limbsAt(words, productsAt + index * productLimbs, productLimbs);
   return {
@@ -85,11 +99,11 @@ export function floatPairs(name: string): Accumulator {
       const count = BigInt(rows);
       const x = limbsAt(words, sumsAt, sumLimbs);
       const xx = count * product(0) - x * x;
-      if (!isPair) return checked(finish({ count, x, xx, y: 0n, yy: 0n, xy: 0n }));
+      if (!isPair) return result({ count, x, xx, y: 0n, yy: 0n, xy: 0n });
       const y = limbsAt(words, sumsAt + sumLimbs, sumLimbs);
       const yy = count * product(1) - y * y;
       const xy = count * product(2) - x * y;
-      return checked(finish({ count, x, y, xx, yy, xy }));
+      return result({ count, x, y, xx, yy, xy });
     },
   };
 }

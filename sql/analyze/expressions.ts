@@ -1,4 +1,4 @@
-import { decimalFromText } from '../columns/decimal.ts';
+import { decimalFromLiteral } from '../columns/decimal.ts';
 import { int64Max } from '../columns/i64.ts';
 import { intervalFromText } from '../columns/interval.ts';
 import { typeName } from '../columns/type-name.ts';
@@ -153,7 +153,7 @@ function number(value: bigint, span: Span): Expr | undefined {
 }
 
 function numeric(context: Context, text: string, span: Span): Expr {
-  const value = decimalFromText(text);
+  const value = decimalFromLiteral(text);
   if (value === undefined) {
     throw complain(context, span, `"${text}" is not a number`, { sqlState: '42601' });
   }

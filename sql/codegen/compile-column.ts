@@ -1,5 +1,5 @@
 import type { Column } from '../columns/batch.ts';
-import { writeDecimal } from '../columns/decimal.ts';
+import { checkedDecimal, writeDecimal } from '../columns/decimal.ts';
 import { splitBigint } from '../columns/i64.ts';
 import { type Decimal, type Layout, layoutOf, type SqlType } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
@@ -35,6 +35,8 @@ export function compileColumn(expr: Expr): OutputColumn | undefined {
       let value = null;
       try {
         value = interpret(expr, batch, row);
+        if (layout === 'decimal' && value !== null)
+          checkedDecimal((value as Decimal).unscaled, (value as Decimal).scale);
       } catch (error) {
         onError(row, error);
       }

@@ -1,3 +1,4 @@
+import { limits } from '../../platform/limits.ts';
 import { type Decimal, layoutOf, type SqlType, type TypeKind } from '../columns/types.ts';
 import type { CallExpr, CaseExpr, ColumnExpr, ConstantExpr, Expr } from '../plan/expr.ts';
 import { emitNumbers, emitShift } from './emit-numbers.ts';
@@ -105,7 +106,9 @@ export class Emitter {
     const isDouble = `typeof ${cell} === 'number'`;
     this.push(`if (!(${isDouble} || Number.isSafeInteger(${value}))) { slow(row, i); continue; }`);
     if (form === 'number') return { form, isNull, value };
-    return { form, isNull, value, scale: this.local(`${isNull} ? 0 : ${cell}.scale`) };
+    const scale = this.local(`${isNull} ? 0 : ${cell}.scale`);
+    this.push(`if (${scale} > ${limits.numericDigitsMax}) { slow(row, i); continue; }`);
+    return { form, isNull, value, scale };
   }
 
   #column({ index, type }: ColumnExpr): Emitted | undefined {
@@ -156,6 +159,8 @@ export class Emitter {
     const number = form === 'decimal' ? (value as Decimal).unscaled : value;
     const hoisted = typeof number === 'bigint' ? exactNumber(number) : number;
     if (hoisted === undefined) return undefined;
+    // A numeric that no cell holds is for the interpreter, which checks what it writes.
+    if (form === 'decimal' && (value as Decimal).scale > limits.numericDigitsMax) return undefined;
     const emitted = { form, value: this.hoisted(hoisted), isNull: 'false' };
     return form === 'decimal' ? { ...emitted, scale: String((value as Decimal).scale) } : emitted;
   }

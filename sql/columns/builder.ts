@@ -1,6 +1,6 @@
 import { assert } from '../../platform/assert.ts';
 import type { Batch, Column } from './batch.ts';
-import { writeDecimal } from './decimal.ts';
+import { checkedDecimal, writeDecimal } from './decimal.ts';
 import { splitBigint } from './i64.ts';
 import { cellBytes } from './nested.ts';
 import {
@@ -67,6 +67,7 @@ export class ColumnBuilder {
         return;
       case 'decimal': {
         const { unscaled, scale } = value as Decimal;
+        checkedDecimal(unscaled, scale);
         writeDecimal(unscaled, this.#words, row);
         this.#bytes[row] = scale;
         return;

@@ -29,6 +29,7 @@ export function checkedDecimal(unscaled: bigint, scale: number): Decimal {
   return { unscaled, scale };
 }
 
+/** Writes a cell, unchecked: the caller knows that the value fits 128 bits. */
 export function writeDecimal(unscaled: bigint, words: Int32Array, row: number): void {
   const at = 4 * row;
   words[at] = Number(BigInt.asIntN(32, unscaled));
@@ -131,8 +132,9 @@ export function decimalToText({ unscaled, scale }: Decimal): string {
   return negative ? `-${text}` : text;
 }
 
-/** Digits of a number inside jsonb: PostgreSQL's numeric has as many before the point. */
-const jsonDigitsMax = 131_072;
+/** PostgreSQL's numeric.c: digits before and behind the point. */
+const wholeDigitsMax = 131_072;
+const displayScaleMax = 16_383;
 
 /**
  * A number of a JSON text, which may have more digits than a numeric column holds. Throws 22003
@@ -142,7 +144,7 @@ export function decimalFromJson(text: string): Decimal {
   const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');
   const scale = fraction.length - Number(exponent);
-  if (Math.abs(scale) > jsonDigitsMax || text.length > jsonDigitsMax) {
+  if (Math.abs(scale) > wholeDigitsMax || text.length > wholeDigitsMax) {
     throw new MillraceError('SQL_RUNTIME', 'value overflows numeric format', {
       sqlState: '22003',
     });
@@ -151,9 +153,33 @@ export function decimalFromJson(text: string): Decimal {
   return scale < 0 ? { unscaled: unscaled * powerOfTen(-scale), scale: 0 } : { unscaled, scale };
 }
 
+const numberPattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
+
+/**
+ * A number written in a query without a sign. It may have more digits than a column holds, for it
+ * may be meant as a double; whoever writes a cell checks. `undefined` when the text is not a number.
+ * Throws 22003 when even PostgreSQL has no such numeric.
+ */
+export function decimalFromLiteral(text: string): Decimal | undefined {
+  const match = numberPattern.exec(text);
+  if (match === null) return undefined;
+  const [, , whole = '', fraction = '', exponent = '0'] = match;
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const scale = fraction.length - Number(exponent);
+  const isTooLarge = digits !== '' && digits.length - scale > wholeDigitsMax;
+  if (isTooLarge || scale > displayScaleMax) {
+    throw new MillraceError('SQL_RUNTIME', 'value overflows numeric format', {
+      sqlState: '22003',
+    });
+  }
+  if (digits === '') return { unscaled: 0n, scale: Math.max(0, scale) };
+  const unscaled = BigInt(digits);
+  return scale < 0 ? { unscaled: unscaled * powerOfTen(-scale), scale: 0 } : { unscaled, scale };
+}
+
 /** `undefined` when the text is not a number. Throws 22003 when it has too many digits. */
 export function decimalFromText(text: string): Decimal | undefined {
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/.exec(text);
+  const match = numberPattern.exec(text);
   if (match === null) return undefined;
   const [, sign, whole = '', fraction = '', exponentText] = match;
   if (whole === '' && fraction === '') return undefined;
