@@ -4,8 +4,9 @@ import { located } from '../../sql/codegen/compile-map.ts';
 import { interpret } from '../../sql/codegen/interpreter.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { ColumnBuilder } from '../../sql/columns/builder.ts';
+import { checkedDecimal } from '../../sql/columns/decimal.ts';
 import { gather } from '../../sql/columns/gather.ts';
-import type { SqlValue } from '../../sql/columns/types.ts';
+import type { Decimal, SqlValue } from '../../sql/columns/types.ts';
 import { tableRows } from '../../sql/functions/table-functions.ts';
 import type { FlatMapNode } from '../../sql/plan/physical.ts';
 import { failedRow, type OnErrors } from './linear.ts';
@@ -46,6 +47,7 @@ export class FlatMapOperator implements Operator {
       let rows: readonly (readonly SqlValue[])[];
       try {
         rows = this.#rowsOf(delta, row);
+        this.#checkNumerics(rows);
       } catch (error) {
         this.#failed(delta, row, error);
         continue;
@@ -74,6 +76,18 @@ export class FlatMapOperator implements Operator {
       ...sets.flatMap((set, call) => set[index] ?? calls[call]!.fields.map(() => null)),
       ...(hasOrdinality ? [BigInt(index + 1)] : []),
     ]);
+  }
+
+  /** Throws SQL_RUNTIME 22003 for a numeric that no cell holds: it fails its row, not the operator. */
+  #checkNumerics(rows: readonly (readonly SqlValue[])[]): void {
+    const { fields, input } = this.#node;
+    for (const [index, { type }] of fields.slice(input.fields.length).entries()) {
+      if (type.kind !== 'numeric') continue;
+      for (const cells of rows) {
+        const value = cells[index] as Decimal | null;
+        if (value !== null) checkedDecimal(value.unscaled, value.scale);
+      }
+    }
   }
 
   #failed(delta: Batch, row: number, error: unknown): void {

@@ -1,5 +1,5 @@
 import { bytesToText } from './bytes-text.ts';
-import { decimalFromText, decimalToText, normalized } from './decimal.ts';
+import { checkedDecimal, decimalFromText, decimalToText, normalized } from './decimal.ts';
 import { intervalSpan } from './interval.ts';
 import { isArray, isObject, Json, type JsonNode, JsonNumber, jsonObject } from './json.ts';
 import {
@@ -175,6 +175,8 @@ function writeCell(writer: Writer, type: SqlType, value: SqlValue, isKey: boolea
     }
     case 'numeric': {
       const decimal = value as Decimal;
+      // What is written must be readable: an item is bounded as a cell of its own is.
+      checkedDecimal(decimal.unscaled, decimal.scale);
       return writer.block(encoder.encode(decimalToText(isKey ? normalized(decimal) : decimal)));
     }
     default:
