@@ -1,5 +1,6 @@
 import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
+import { gather } from '../../sql/columns/gather.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { Field, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import type { AggregateCall, SortKey } from '../../sql/plan/physical.ts';
@@ -64,15 +65,17 @@ export class OrderedCall implements CallState {
     this.#args = call.args.map(at);
   }
 
+  /** Costs what the counted rows cost, however many others the batch has: frames slide by few. */
   update({ batch, rows, groups, count }: CountedRows): void {
-    const groupOfRow = new Int32Array(batch.rowCount);
-    for (let i = 0; i < count; i++) groupOfRow[rows[i]!] = groups[i]!;
-    const group: Column = { layout: 'i32', type: integer, nulls: undefined, values: groupOfRow };
-    const columns = [group, ...this.#columns.map((column) => batch.columns[column]!)];
-    const keyed: Batch = { ...batch, columns };
-    const hashes = new Int32Array(batch.rowCount);
-    hashRows(columns, batch.rowCount, hashes);
-    for (let i = 0; i < count; i++) this.#apply(keyed, rows[i]!, groups[i]!, hashes[rows[i]!]!);
+    const values = groups.subarray(0, count);
+    const group: Column = { layout: 'i32', type: integer, nulls: undefined, values };
+    const own = this.#columns.map((column) => gather(batch.columns[column]!, rows, count));
+    const weights = new Int32Array(count);
+    for (let i = 0; i < count; i++) weights[i] = batch.weights[rows[i]!]!;
+    const keyed: Batch = { rowCount: count, columns: [group, ...own], weights };
+    const hashes = new Int32Array(count);
+    hashRows(keyed.columns, count, hashes);
+    for (let i = 0; i < count; i++) this.#apply(keyed, i, groups[i]!, hashes[i]!);
   }
 
   value(group: number): SqlValue {

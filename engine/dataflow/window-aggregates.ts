@@ -12,6 +12,7 @@ import { RowTable } from './row-table.ts';
 import { framesOf, partsOf } from './window-frames.ts';
 import type { WindowValues } from './window-functions.ts';
 import type { Partition } from './window-partition.ts';
+import { combination, isPrefix } from './window-reach.ts';
 
 /**
  * An aggregate over frames. Frames only move forwards, and every aggregate can take a row away
@@ -29,9 +30,13 @@ export class WindowAggregate {
   readonly #argTypes: readonly SqlType[];
   readonly #skipped: readonly number[];
   readonly #state: Sliding | undefined;
+  /** For a frame that is a prefix: what a value before and one of the rows behind it make. */
+  readonly #combine: ((before: SqlValue, behind: SqlValue) => SqlValue) | undefined;
+  /** The call's column of the table. */
+  readonly #column: number;
 
-  /** `fields`: of the window's input. */
-  constructor(window: WindowCall, fields: readonly Field[], type: SqlType) {
+  /** `fields`: of the window's input; `column`: of the table, the call's last values. */
+  constructor(window: WindowCall, fields: readonly Field[], type: SqlType, column: number) {
     const { functionId, args } = window;
     const own = args.map((_, index) => index);
     this.#window = window;
@@ -39,6 +44,8 @@ export class WindowAggregate {
     this.#type = type;
     const argFields = args.map((arg) => fields[arg]!);
     this.#argTypes = argFields.map((field) => field.type);
+    this.#column = column;
+    this.#combine = isPrefix(window.frame) ? combination(functionId, this.#argTypes) : undefined;
     const finisher = orderedFinisher(functionId);
     this.#skipped = finisher?.skipsNulls ?? own;
     const readsFrame = finisher !== undefined && !finisher.isOfValues;
@@ -46,15 +53,25 @@ export class WindowAggregate {
   }
 
   evaluate(partition: Partition): WindowValues {
+    const { start, end } = partition;
     const frames = framesOf(partition, this.#window.frame);
+    // The rows before are in the value of the last of them.
+    const goesOn = start > 0 && this.#combine !== undefined;
+    if (goesOn) frames.from.fill(start);
+    const before = goesOn ? partition.storedBefore(this.#column) : null;
     const values = this.#valuesOf(partition);
     const { exclude } = this.#window.frame;
     const builder = new ColumnBuilder(this.#type);
     const errors = new Map<number, MillraceError>();
     for (let place = 0; place < partition.rowCount; place++) {
+      if (place < start || place >= end) {
+        builder.push(null);
+        continue;
+      }
       const parts = partsOf(partition, frames, exclude, place);
       try {
-        builder.push(values.of(parts, frames.from[place]!, frames.to[place]!));
+        const value = values.of(parts, frames.from[place]!, frames.to[place]!);
+        builder.push(goesOn ? this.#combine!(before, value) : value);
       } catch (error) {
         if (!(error instanceof MillraceError)) throw error;
         errors.set(place, error);

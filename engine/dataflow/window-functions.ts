@@ -7,20 +7,12 @@ import type { SqlType, SqlValue } from '../../sql/columns/types.ts';
 import type { WindowCall } from '../../sql/plan/physical.ts';
 import { framesOf, partsOf } from './window-frames.ts';
 import type { Partition } from './window-partition.ts';
+import { isPrefix } from './window-reach.ts';
 
 /** A window call's values by place, and the errors of the places that have none. */
 export interface WindowValues {
   readonly column: Column;
   readonly errors?: ReadonlyMap<number, MillraceError>;
-}
-
-/**
- * True when a change at some place of a partition leaves alone the values of all rows before it,
- * but for the one next to it, and a value needs no more of them than the row before its own.
- */
-export function looksForward({ functionId, args }: WindowCall): boolean {
-  const isRank = ['row_number', 'rank', 'dense_rank'].includes(functionId);
-  return isRank || ((functionId === 'lag' || functionId === 'lead') && args[1] === undefined);
 }
 
 /**
@@ -37,16 +29,17 @@ export function windowFunction(
       return ranked(type, ({ rowsBefore }, place) => BigInt(rowsBefore + place + 1));
     case 'rank':
       return ranked(type, (partition, place) => {
-        const { rowsBefore } = partition;
+        const { rowsBefore, start } = partition;
         const from = partition.peersFrom(place);
-        if (rowsBefore > 0 && from === 0) return partition.storedAtFirst(column);
+        if (start > 0 && from < start) return partition.storedBefore(column);
         return BigInt(rowsBefore + from + 1);
       });
     case 'dense_rank':
       return ranked(type, (partition, place) => {
-        const group = BigInt(partition.peerGroup[place]!);
-        const isEnd = partition.rowsBefore > 0;
-        return group + (isEnd ? (partition.storedAtFirst(column) as bigint) : 1n);
+        const { peerGroup, start } = partition;
+        if (start === 0) return BigInt(peerGroup[place]! + 1);
+        const groups = BigInt(peerGroup[place]! - peerGroup[start - 1]!);
+        return groups + (partition.storedBefore(column) as bigint);
       });
     case 'percent_rank':
       return ranked(type, (partition, place) =>
@@ -63,7 +56,7 @@ export function windowFunction(
     case 'first_value':
     case 'last_value':
     case 'nth_value':
-      return (partition) => valueInFrame(partition, call);
+      return (partition) => valueInFrame(partition, call, column);
     default:
       return undefined;
   }
@@ -72,7 +65,10 @@ export function windowFunction(
 function ranked(type: SqlType, value: (partition: Partition, place: number) => SqlValue) {
   return (partition: Partition): WindowValues => {
     const builder = new ColumnBuilder(type);
-    for (let place = 0; place < partition.rowCount; place++) builder.push(value(partition, place));
+    for (let place = 0; place < partition.rowCount; place++) {
+      const isAsked = place >= partition.start && place < partition.end;
+      builder.push(isAsked ? value(partition, place) : null);
+    }
     return { column: builder.finish() };
   };
 }
@@ -150,13 +146,25 @@ function picked(column: Column, places: Int32Array): Column {
 }
 
 /** first_value, last_value, nth_value: of the rows of the frame. */
-function valueInFrame(partition: Partition, { functionId, args, frame }: WindowCall): WindowValues {
-  const { rowCount } = partition;
+function valueInFrame(
+  partition: Partition,
+  { functionId, args, frame }: WindowCall,
+  column: number,
+): WindowValues {
+  const { rowCount, start } = partition;
+  if (functionId === 'first_value' && start > 0 && isPrefix(frame)) {
+    // The first row of the partition is none of these.
+    const builder = new ColumnBuilder(partition.column(args[0]!).type);
+    const value = partition.storedBefore(column);
+    for (let place = 0; place < rowCount; place++) builder.push(value);
+    return { column: builder.finish() };
+  }
   const frames = framesOf(partition, frame);
   const numbers = args[1] === undefined ? undefined : partition.column(args[1]);
   const errors = new Map<number, MillraceError>();
   const places = new Int32Array(rowCount).fill(-1);
   for (let place = 0; place < rowCount; place++) {
+    if (place < start || place >= partition.end) continue;
     const parts = partsOf(partition, frames, frame.exclude, place);
     if (functionId === 'last_value') {
       places[place] = (parts.at(-1)?.[1] ?? 0) - 1;

@@ -9,18 +9,30 @@ import type { RowTable } from './row-table.ts';
 
 const mask = limits.chunkRows - 1;
 
+/** Which part of a partition is looked at, and which of its places are evaluated. */
+export interface PartitionRange {
+  /** Rows of the partition before the part. */
+  readonly rowsBefore: number;
+  /** Places in the part: [start, end) are evaluated. */
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
  * The rows of one partition in order, for the time of one evaluation. Rows are known by their
  * places, from 0; rows that the ORDER BY does not tell apart are peers and form a peer group.
  *
- * It may be the end of a partition, behind `rowsBefore` rows: then its first row is one whose stored
- * values hold, and peers of it that lie before are not seen.
+ * It may be a part of a partition, behind `rowsBefore` rows: then only the rows at places [start,
+ * end) are evaluated, those around them are what their values are made of, and the stored values of
+ * the row before `start` hold.
  */
 export class Partition {
   /** Row ids by place. */
   readonly ids: Int32Array;
   readonly orderBy: readonly SortKey[];
   readonly rowsBefore: number;
+  readonly start: number;
+  readonly end: number;
   /** Number of the peer group, by place. */
   readonly peerGroup: Int32Array;
   /** Place of each peer group's first row; then the number of rows. */
@@ -34,9 +46,11 @@ export class Partition {
     ids: Int32Array,
     orderBy: readonly SortKey[],
     keys: readonly OrderPart[],
-    rowsBefore = 0,
+    { rowsBefore, start, end }: PartitionRange,
   ) {
     this.rowsBefore = rowsBefore;
+    this.start = start;
+    this.end = end;
     this.#table = table;
     this.ids = ids;
     this.orderBy = orderBy;
@@ -62,9 +76,9 @@ export class Partition {
     return this.peerStarts[this.peerGroup[place]! + 1]!;
   }
 
-  /** What a call gave the first row, in a column of the table, before this evaluation. */
-  storedAtFirst(column: number): SqlValue {
-    const id = this.ids[0]!;
+  /** What a call gave the row before `start`, in a column of the table. */
+  storedBefore(column: number): SqlValue {
+    const id = this.ids[this.start - 1]!;
     return valueAt(this.#table.chunk(id).columns[column]!, id & mask);
   }
 
@@ -79,7 +93,13 @@ export class Partition {
   }
 }
 
-function arePeers(table: RowTable, keys: readonly OrderPart[], a: number, b: number): boolean {
+/** Rows that the ORDER BY does not tell apart. */
+export function arePeers(
+  table: RowTable,
+  keys: readonly OrderPart[],
+  a: number,
+  b: number,
+): boolean {
   const left = table.chunk(a).columns;
   const right = table.chunk(b).columns;
   for (const { column, compare } of keys) {

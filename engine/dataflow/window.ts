@@ -16,20 +16,30 @@ import { OrderedRows } from './ordered-rows.ts';
 import { orderParts } from './ordering.ts';
 import type { StateTable } from './table.ts';
 import { WindowAggregate } from './window-aggregates.ts';
-import { looksForward, type WindowValues, windowFunction } from './window-functions.ts';
-import { Partition } from './window-partition.ts';
+import { type WindowValues, windowFunction } from './window-functions.ts';
+import { arePeers, Partition, type PartitionRange } from './window-partition.ts';
+import { type Reach, reachOf } from './window-reach.ts';
 
 const mask = limits.chunkRows - 1;
 const errorField: Field = { name: 'error', type: { kind: 'text' }, nullable: true };
+
+/** Rows of a group before the first change and behind the last one; they are as they were. */
+interface Touched {
+  readonly before: number;
+  readonly behind: number;
+}
+
+const everything: Touched = { before: 0, behind: 0 };
 
 /**
  * Window functions. With A the accumulated rows of a partition and f the functions over it,
  *
  *   d(f(A)) = f(A + dA) - f(A), for the partitions that occur in dA
  *
- * Each partition's rows are kept in order with what the functions last gave them. A touched
- * partition is evaluated anew, from the first change on where the functions allow that; a row goes
- * out again only where a value has changed. Copies of a row are rows of their own here, since
+ * Each partition's rows are kept in order with what the functions last gave them. Of a touched
+ * partition the rows that the changes reach are evaluated anew (window-reach.ts), all of them where
+ * the functions do not say how far that is; a row goes out again only where a value has changed.
+ * Copies of a row are rows of their own here, since
  * row_number tells them apart.
  *
  * State columns: the input's, one per call, and the error of a row that has one.
@@ -43,10 +53,9 @@ export class WindowOperator implements Operator {
   readonly #keys;
   readonly #calls: readonly ((partition: Partition) => WindowValues)[];
   readonly #equal;
-  /** Groups touched in this step, each with the first place at which its rows changed. */
-  readonly #touched = new Map<number, number>();
-  /** What lies before the first change of a partition need not be evaluated. */
-  readonly #looksForward: boolean;
+  /** Groups touched in this step. */
+  readonly #touched = new Map<number, Touched>();
+  readonly #reach: Reach | undefined;
   /** By row id: its values are those that went out. */
   #isOut = new Uint8Array(1024);
   #changes: Batch[] = [];
@@ -62,12 +71,12 @@ export class WindowOperator implements Operator {
     this.#rows = new OrderedRows({ ...node, fields, extra });
     this.#keys = orderParts(fields, node.orderBy, false);
     this.#equal = extra.map(({ type }) => cellsEqual(type, 'exact'));
-    this.#looksForward = node.calls.every(looksForward);
+    this.#reach = reachOf(node.calls, ({ args }) => args.map((arg) => fields[arg]!.type));
     this.#calls = node.calls.map((call, index) => {
       const { type } = results[index]!;
       const named = windowFunction(call, type, fields.length + index);
       if (named !== undefined) return named;
-      const aggregate = new WindowAggregate(call, fields, type);
+      const aggregate = new WindowAggregate(call, fields, type, fields.length + index);
       return (partition: Partition) => aggregate.evaluate(partition);
     });
   }
@@ -80,7 +89,7 @@ export class WindowOperator implements Operator {
       else this.#insert(delta);
     }
     if (this.#loading.isSet || this.#touched.size === 0) return noBatches;
-    for (const [group, place] of this.#touched) this.#evaluate(group, place);
+    for (const [group, touched] of this.#touched) this.#evaluate(group, touched);
     this.#touched.clear();
     const changes = this.#changes;
     this.#changes = [];
@@ -127,37 +136,87 @@ export class WindowOperator implements Operator {
 
   /** A row of the group came or is about to go. */
   #touch(group: number, id: number): void {
-    const first = this.#touched.get(group);
-    if (first === 0) return;
+    const known = this.#touched.get(group);
+    if (known === everything) return;
     // While whole relations go in, every partition is new, or nearly.
-    const isKnown = this.#looksForward && !this.#loading.isSet;
-    const place = isKnown ? this.#rows.order.place(group, id) : 0;
-    this.#touched.set(group, Math.min(first ?? place, place));
+    if (this.#reach === undefined || this.#loading.isSet) {
+      this.#touched.set(group, everything);
+      return;
+    }
+    const { order } = this.#rows;
+    const before = order.place(group, id);
+    const behind = order.total(group) - before - 1;
+    this.#touched.set(group, {
+      before: Math.min(known?.before ?? before, before),
+      behind: Math.min(known?.behind ?? behind, behind),
+    });
   }
 
-  /** `firstChange`: the rows of the group before this place are those that they were. */
-  #evaluate(group: number, firstChange: number): void {
+  /** The part of a group that changes reach, with the rows that its values are made of. */
+  #partOf(group: number, { before, behind }: Touched): Partition | undefined {
+    const { order } = this.#rows;
+    const total = order.total(group);
+    if (this.#reach === undefined || total === 0) return undefined;
+    const { back, peers, ahead, context, forward } = this.#reach;
+    let start = before - back;
+    // Never between peers: the value of one holds for those behind it too.
+    if (peers) start = this.#firstPeer(group, Math.min(start, before - 1));
+    if (start <= 0) return undefined;
+    const end = Math.min(total, total - behind + ahead);
+    const from = Math.max(0, start - context);
+    const ids = this.#idsOf(group, from, Math.min(total, end + forward));
+    const range = { rowsBefore: from, start: start - from, end: end - from };
+    const part = this.#partition(ids, range);
+    // What an error stands for is known from the whole partition alone.
+    return part.storedBefore(this.#node.fields.length) === null ? part : undefined;
+  }
+
+  /** The place of the first of the peers of the row at a place; -1 for that before the first. */
+  #firstPeer(group: number, place: number): number {
+    if (place < 0) return place;
     const { order, table } = this.#rows;
-    // The row before the first change may have another lead. It in turn needs the one before it,
-    // whose own values hold.
-    const from = Math.max(0, firstChange - 2);
-    const ids = new Int32Array(Math.max(0, order.total(group) - from));
+    const id = order.at(group, place);
+    let [low, high] = [0, place];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (arePeers(table, this.#keys, order.at(group, middle), id)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  #idsOf(group: number, from: number, to: number): Int32Array {
+    const ids = new Int32Array(Math.max(0, to - from));
     let count = 0;
-    order.walk(
+    if (ids.length === 0) return ids;
+    this.#rows.order.walk(
       group,
       (id) => {
         ids[count++] = id;
-        return true;
+        return count < ids.length;
       },
       from,
     );
-    if (count === 0) return;
-    const partition = new Partition(table, ids, this.#node.orderBy, this.#keys, from);
+    return ids;
+  }
+
+  #partition(ids: Int32Array, range: PartitionRange): Partition {
+    return new Partition(this.#rows.table, ids, this.#node.orderBy, this.#keys, range);
+  }
+
+  #evaluate(group: number, touched: Touched): void {
+    const part = touched === everything ? undefined : this.#partOf(group, touched);
+    const total = this.#rows.order.total(group);
+    const partition =
+      part ??
+      this.#partition(this.#idsOf(group, 0, total), { rowsBefore: 0, start: 0, end: total });
+    const { ids, start, end } = partition;
+    if (start >= end) return;
     const values = this.#calls.map((call) => call(partition));
-    const columns = [...values.map(({ column }) => column), errorsOf(values, count)];
-    const places = new Int32Array(count);
+    const columns = [...values.map(({ column }) => column), errorsOf(values, ids.length)];
+    const places = new Int32Array(end - start);
     let changes = 0;
-    for (let place = from > 0 ? 1 : 0; place < count; place++) {
+    for (let place = start; place < end; place++) {
       if (!this.#isSame(ids[place]!, place, columns)) places[changes++] = place;
     }
     const changed = Int32Array.from(places.subarray(0, changes), (place) => ids[place]!);
