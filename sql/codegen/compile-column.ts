@@ -1,7 +1,13 @@
 import type { Column } from '../columns/batch.ts';
 import { checkedDecimal, writeDecimal } from '../columns/decimal.ts';
 import { splitBigint } from '../columns/i64.ts';
-import { type Decimal, type Layout, layoutOf, type SqlType } from '../columns/types.ts';
+import {
+  type Decimal,
+  type Layout,
+  layoutOf,
+  type SqlType,
+  type SqlValue,
+} from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
 import { type Evaluate, evaluateOver, generated } from './compile-filter.ts';
 import type { OutputColumn } from './compile-map.ts';
@@ -32,11 +38,13 @@ export function compileColumn(expr: Expr): OutputColumn | undefined {
     const scales = new Uint8Array(layout === 'decimal' ? count : 0);
     let slowNull = false;
     const slow = (row: number, i: number) => {
-      let value = null;
+      let value: SqlValue = null;
       try {
-        value = interpret(expr, batch, row);
-        if (layout === 'decimal' && value !== null)
-          checkedDecimal((value as Decimal).unscaled, (value as Decimal).scale);
+        const result = interpret(expr, batch, row);
+        if (layout === 'decimal' && result !== null) {
+          checkedDecimal((result as Decimal).unscaled, (result as Decimal).scale);
+        }
+        value = result;
       } catch (error) {
         onError(row, error);
       }

@@ -12,6 +12,8 @@ import {
   type SqlValue,
 } from './types.ts';
 
+const noBytes = new Uint8Array(0);
+
 /**
  * Builds one column value by value, growing as needed. For rows that come as values: constants,
  * DML, results of aggregates' slow paths, tests. Hot loops write typed arrays themselves.
@@ -40,7 +42,15 @@ export class ColumnBuilder {
     return this.#count;
   }
 
+  /** Throws SQL_RUNTIME 22003, and adds nothing, for a numeric that no cell holds. */
   push(value: SqlValue): void {
+    // What may throw comes before the row: the caller goes on with NULL in its place.
+    let bytes: Uint8Array = noBytes;
+    if (value !== null && this.#layout === 'decimal') {
+      checkedDecimal((value as Decimal).unscaled, (value as Decimal).scale);
+    } else if (value !== null && this.#layout === 'bytes') {
+      bytes = cellBytes(this.type, value);
+    }
     if (this.#count === this.#capacity) this.#resize(2 * this.#capacity);
     const row = this.#count++;
     if (value === null) {
@@ -67,7 +77,6 @@ export class ColumnBuilder {
         return;
       case 'decimal': {
         const { unscaled, scale } = value as Decimal;
-        checkedDecimal(unscaled, scale);
         writeDecimal(unscaled, this.#words, row);
         this.#bytes[row] = scale;
         return;
@@ -80,7 +89,7 @@ export class ColumnBuilder {
         return;
       }
       case 'bytes':
-        this.#appendBytes(row, cellBytes(this.type, value));
+        this.#appendBytes(row, bytes);
     }
   }
 
