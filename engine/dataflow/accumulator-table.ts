@@ -66,18 +66,22 @@ function sum(kind: string, arg: SqlType | undefined): Accumulator {
   }
 }
 
+/** As a cell holds it. Throws SQL_RUNTIME 22003. */
+function quotient(total: Decimal, count: Decimal): Decimal {
+  const { unscaled, scale } = divideDecimals(total, count);
+  return checkedDecimal(unscaled, scale);
+}
+
 function average(kind: string, arg: SqlType | undefined): Accumulator {
   switch (kind) {
     case 'smallint':
     case 'integer':
     case 'bigint':
       return sumOfIntegers((total, count) =>
-        divideDecimals({ unscaled: total, scale: 0 }, { unscaled: count, scale: 0 }),
+        quotient({ unscaled: total, scale: 0 }, { unscaled: count, scale: 0 }),
       );
     case 'numeric':
-      return ofNumerics(arg, (total, count) =>
-        divideDecimals(total, { unscaled: count, scale: 0 }),
-      );
+      return ofNumerics(arg, (total, count) => quotient(total, { unscaled: count, scale: 0 }));
     case 'interval':
       return sumOfIntervals(true);
     default:

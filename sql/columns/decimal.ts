@@ -3,7 +3,8 @@ import { limits } from '../../platform/limits.ts';
 import type { Decimal } from './types.ts';
 
 /**
- * Exact decimals of up to limits.numericDigitsMax digits: a 128-bit unscaled integer and a scale.
+ * Exact decimals: an unscaled integer and a scale. A cell holds limits.numericDigitsMax digits in 128
+ * bits (`checkedDecimal`); + - * / and literals give what PostgreSQL gives (`boundedNumeric`).
  * The scale is PostgreSQL's display scale: kept for printing, ignored by comparison.
  */
 const powers: bigint[] = [];
@@ -27,6 +28,32 @@ export function checkedDecimal(unscaled: bigint, scale: number): Decimal {
     );
   }
   return { unscaled, scale };
+}
+
+/** PostgreSQL's numeric.c: digits before and behind the point. */
+const wholeDigitsMax = 131_072;
+export const displayScaleMax = 16_383;
+/** Fewer hexadecimal digits than 10^131072 has. */
+const wholeHexMin = 108_853;
+
+/**
+ * What an expression computes on its way to a cell: bounded as PostgreSQL's numeric, not as our
+ * cells. Throws SQL_RUNTIME 22003 beyond.
+ */
+export function boundedNumeric(unscaled: bigint, scale: number): Decimal {
+  const isPlain = unscaled < unscaledMax && unscaled > -unscaledMax;
+  if (scale > displayScaleMax || (!isPlain && hasTooManyDigits(unscaled, scale))) throw overflow();
+  return { unscaled, scale };
+}
+
+function hasTooManyDigits(unscaled: bigint, scale: number): boolean {
+  const magnitude = unscaled < 0n ? -unscaled : unscaled;
+  if (magnitude.toString(16).length < wholeHexMin) return false;
+  return magnitude >= powerOfTen(wholeDigitsMax + scale);
+}
+
+function overflow(): MillraceError {
+  return new MillraceError('SQL_RUNTIME', 'value overflows numeric format', { sqlState: '22003' });
 }
 
 /** Writes a cell, unchecked: the caller knows that the value fits 128 bits. */
@@ -64,6 +91,9 @@ export function divideRounded(dividend: bigint, divisor: bigint): bigint {
   return negative ? -quotient : quotient;
 }
 
+/** numeric.c, NUMERIC_MAX_DISPLAY_SCALE. */
+const quotientScaleMax = 1000;
+
 /**
  * PostgreSQL's scale of a quotient (numeric.c, select_div_scale): at least 16 significant digits,
  * reckoned in its base-10000 digits, and no fewer than either operand shows.
@@ -73,7 +103,8 @@ export function quotientScale(dividend: Decimal, divisor: Decimal): number {
   const right = leadingDigit(divisor);
   let weight = left.weight - right.weight;
   if (left.digit <= right.digit) weight--;
-  return Math.max(16 - 4 * weight, dividend.scale, divisor.scale, 0);
+  const scale = Math.max(16 - 4 * weight, dividend.scale, divisor.scale, 0);
+  return Math.min(scale, quotientScaleMax);
 }
 
 /** First nonzero base-10000 digit and its power of 10000. */
@@ -86,7 +117,7 @@ export function leadingDigit({ unscaled, scale }: Decimal): { weight: number; di
   return { weight, digit: Number(digits.slice(0, shown).padEnd(shown, '0')) };
 }
 
-/** `divisor` is not 0. Throws 22003 when the quotient has too many digits. */
+/** `divisor` is not 0. Throws 22003 when PostgreSQL has no such numeric. */
 export function divideDecimals(dividend: Decimal, divisor: Decimal): Decimal {
   const scale = quotientScale(dividend, divisor);
   const shift = scale + divisor.scale - dividend.scale;
@@ -94,7 +125,7 @@ export function divideDecimals(dividend: Decimal, divisor: Decimal): Decimal {
     shift >= 0
       ? divideRounded(dividend.unscaled * powerOfTen(shift), divisor.unscaled)
       : divideRounded(dividend.unscaled, divisor.unscaled * powerOfTen(-shift));
-  return checkedDecimal(unscaled, scale);
+  return boundedNumeric(unscaled, scale);
 }
 
 export function compareDecimals(left: Decimal, right: Decimal): number {
@@ -132,10 +163,6 @@ export function decimalToText({ unscaled, scale }: Decimal): string {
   return negative ? `-${text}` : text;
 }
 
-/** PostgreSQL's numeric.c: digits before and behind the point. */
-const wholeDigitsMax = 131_072;
-const displayScaleMax = 16_383;
-
 /**
  * A number of a JSON text, which may have more digits than a numeric column holds. Throws 22003
  * when even PostgreSQL has no such number.
@@ -145,9 +172,7 @@ export function decimalFromJson(text: string): Decimal {
   const [whole = '', fraction = ''] = mantissa.split('.');
   const scale = fraction.length - Number(exponent);
   if (Math.abs(scale) > wholeDigitsMax || text.length > wholeDigitsMax) {
-    throw new MillraceError('SQL_RUNTIME', 'value overflows numeric format', {
-      sqlState: '22003',
-    });
+    throw overflow();
   }
   const unscaled = BigInt(whole + fraction);
   return scale < 0 ? { unscaled: unscaled * powerOfTen(-scale), scale: 0 } : { unscaled, scale };
@@ -168,9 +193,7 @@ export function decimalFromLiteral(text: string): Decimal | undefined {
   const scale = fraction.length - Number(exponent);
   const isTooLarge = digits !== '' && digits.length - scale > wholeDigitsMax;
   if (isTooLarge || scale > displayScaleMax) {
-    throw new MillraceError('SQL_RUNTIME', 'value overflows numeric format', {
-      sqlState: '22003',
-    });
+    throw overflow();
   }
   if (digits === '') return { unscaled: 0n, scale: Math.max(0, scale) };
   const unscaled = BigInt(digits);

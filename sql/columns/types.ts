@@ -91,7 +91,10 @@ export interface Field {
   readonly nullable: boolean;
 }
 
-/** An exact decimal: `unscaled / 10^scale`, at most limits.numericDigitsMax digits. */
+/**
+ * An exact decimal: `unscaled / 10^scale`. In a cell it has at most limits.numericDigitsMax digits;
+ * between the operations of one expression, as many as PostgreSQL's numeric.
+ */
 export interface Decimal {
   readonly unscaled: bigint;
   readonly scale: number;

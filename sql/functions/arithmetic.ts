@@ -1,4 +1,11 @@
-import { checkedDecimal, divideDecimals, powerOfTen, rescale } from '../columns/decimal.ts';
+import {
+  boundedNumeric,
+  checkedDecimal,
+  displayScaleMax,
+  divideDecimals,
+  powerOfTen,
+  rescale,
+} from '../columns/decimal.ts';
 import { int64Max, int64Min } from '../columns/i64.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { Decimal, TypeKind } from '../columns/types.ts';
@@ -148,11 +155,15 @@ export function addDecimals(a: Decimal, b: Decimal, sign: 1n | -1n): Decimal {
   const scale = Math.max(a.scale, b.scale);
   const left = a.unscaled * powerOfTen(scale - a.scale);
   const right = b.unscaled * powerOfTen(scale - b.scale);
-  return checkedDecimal(left + sign * right, scale);
+  return boundedNumeric(left + sign * right, scale);
 }
 
+/** Rounded where PostgreSQL rounds: to the digits that a numeric shows at most. */
 export function multiplyDecimals(a: Decimal, b: Decimal): Decimal {
-  return checkedDecimal(a.unscaled * b.unscaled, a.scale + b.scale);
+  const scale = a.scale + b.scale;
+  if (scale <= displayScaleMax) return boundedNumeric(a.unscaled * b.unscaled, scale);
+  const { unscaled } = rescale({ unscaled: a.unscaled * b.unscaled, scale }, displayScaleMax);
+  return boundedNumeric(unscaled, displayScaleMax);
 }
 
 function decimals(): ScalarFunction[] {

@@ -75,6 +75,7 @@ to_char(timestamp '2020-05-06 07:08:09.123456', 'YYYY-MM-DD HH24:MI:SS.US') | to
 length('héllo') | upper('abc') | substring('hello' from 2 for 3) | substring('hello', 0, 3) | substring('hello' from -1) | position('l' in 'hello') | trim('  x ') | trim(both 'x' from 'xxaxx') | ltrim('xxa', 'x') | replace('aaa', 'a', 'b') | split_part('a,b,c', ',', 2) | split_part('a,b,c', ',', -1) | left('abc', -1) | right('abc', 2) | lpad('7', 3, '0') | rpad('ab', 5, 'xy') | repeat('ab', 3) | reverse('abc') | concat('a', NULL, 'b') | concat_ws('-', 'a', NULL, 'b') | md5('x') | starts_with('abc', 'ab')
 abs(-5) | abs(-1.5) | round(2.5) | round(-2.5) | round(1.2345, 2) | round(12345, -2) | floor(-1.5) | ceil(1.2) | trunc(-1.7) | trunc(1.999, 2) | sign(-3.2) | sqrt(2::float8) | power(2::float8, 10::float8) | 2 ^ 3 | mod(7, 3) | round(2.5::float8) | sqrt(-1::float8) | - (5) | 5 & 3 | 5 | 3
 1 = '1' | 1 < '2' | 1 = 'x' | '2020-01-01' < timestamp '2020-01-02' | 1 + '2' | 'a' + 1 | true + 1 | 1 = true | nosuch(1) | length(5) | date '2020-01-01' = '2020-01-01' | 1.0 = 1 | 1::bigint = 1.00
+99999999999999999999.99 * 99999999999999999999.99 / 99999999999999999999.99 | 1e30 * 1e30 - 1e60 + 1 | (1e60 / 3)::text | (1e-60 / 7)::text | (1e50 * 1.5)::float8 | 12345678901234567890123456789012345678 * 1000 % 777 | 1e100000 * 1e100000 | (1e65536 * 1e65535 > 1) | 1e131071 + 9e131071 > 0 | (1e-10000 * 1e-10000)::text = '0.' || repeat('0', 16383) | (1e-1200 / 3)::text
 1e200::float8 | -1.2345678901234e+200::float8 | 1e-200::float8 | 1e400::float8 | 1e200 > 1 | 1e-200 = 0 | -1e200 < 1e-200::float8 | abs(-1e300)::float8 | 1e131072::float8 | 1e1000000 | 0e1000000 | '1e1000000'::numeric | 1e-16384::float8 | 1e39::real | (1e39)::text = '1' || repeat('0', 39)
 1 < 2 AND 2 < 3 OR false | NOT 1 = 2 | - 2 ^ 2 | 2 + 3 || 'x' | 1 + 1 = 2 IS TRUE | 'a' || 'b' LIKE 'ab'
 `
@@ -91,6 +92,9 @@ describe('expressions', () => {
 });
 
 const queries = [
+  'SELECT a * a * a / (a * a) FROM (VALUES (12345678901234567890.5), (-2.00), (99999999999999999999999999)) t(a)',
+  'SELECT a * a * a * 1e-60 > 1 FROM (VALUES (12345678901234567890.5), (99999999999999999999999999)) t(a)',
+  'SELECT (a * a)::text, (a * a)::float8 FROM (VALUES (12345678901234567890.5), (0.0000000000000000000000000001)) t(a)',
   'SELECT a, b FROM (VALUES (1, 2), (3, 4)) AS t(a, b) ORDER BY a DESC',
   'SELECT sum(a), count(*), avg(a), min(a), max(a) FROM (VALUES (1), (2), (NULL)) AS t(a)',
   'SELECT sum(a), count(*), avg(a), min(a), max(a) FROM (VALUES (1)) AS t(a) WHERE a > 5',

@@ -7,6 +7,7 @@ import { relationScope } from '../../../sql/analyze/scope.ts';
 import { compileMap } from '../../../sql/codegen/compile-map.ts';
 import { foldConstant } from '../../../sql/codegen/fold.ts';
 import { interpret } from '../../../sql/codegen/interpreter.ts';
+import { ColumnBuilder } from '../../../sql/columns/builder.ts';
 import { valueAt } from '../../../sql/columns/read.ts';
 import { toText } from '../../../sql/columns/text.ts';
 import { typeName } from '../../../sql/columns/type-name.ts';
@@ -149,7 +150,10 @@ export function differences(text: string, mine: readonly string[], expected: rea
 export function interpreted(expr: Expr): string[] {
   return rows.map((_, row) => {
     try {
-      return shown(expr.type, interpret(expr, batch, row));
+      const value = interpret(expr, batch, row);
+      // What an expression computes may be wider than the cell that it is for.
+      new ColumnBuilder(expr.type).push(value);
+      return shown(expr.type, value);
     } catch (error) {
       return failed(error);
     }
