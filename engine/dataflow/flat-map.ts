@@ -6,6 +6,7 @@ import type { Batch } from '../../sql/columns/batch.ts';
 import { ColumnBuilder } from '../../sql/columns/builder.ts';
 import { checkedDecimal } from '../../sql/columns/decimal.ts';
 import { gather } from '../../sql/columns/gather.ts';
+import { cellBytes } from '../../sql/columns/nested.ts';
 import type { Decimal, SqlValue } from '../../sql/columns/types.ts';
 import { tableRows } from '../../sql/functions/table-functions.ts';
 import type { FlatMapNode } from '../../sql/plan/physical.ts';
@@ -82,10 +83,13 @@ export class FlatMapOperator implements Operator {
   #checkNumerics(rows: readonly (readonly SqlValue[])[]): void {
     const { fields, input } = this.#node;
     for (const [index, { type }] of fields.slice(input.fields.length).entries()) {
-      if (type.kind !== 'numeric') continue;
+      const isNested = type.kind === 'record' || type.kind === 'array';
+      if (type.kind !== 'numeric' && !isNested) continue;
       for (const cells of rows) {
-        const value = cells[index] as Decimal | null;
-        if (value !== null) checkedDecimal(value.unscaled, value.scale);
+        const value = cells[index]!;
+        if (value === null) continue;
+        if (isNested) cellBytes(type, value);
+        else checkedDecimal((value as Decimal).unscaled, (value as Decimal).scale);
       }
     }
   }
