@@ -1,4 +1,5 @@
 import type { Relation } from '../analyze/catalog.ts';
+import { ColumnBuilder } from '../columns/builder.ts';
 import { isLoose } from '../columns/nested.ts';
 import type { Field, SqlValue } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
@@ -47,6 +48,11 @@ export function constantsNode(
   fields: readonly Field[],
   rows: readonly (readonly SqlValue[])[],
 ): ConstantsNode {
+  // A value that no cell holds is refused now: later it would stop the whole dataflow.
+  for (const [index, { type }] of fields.entries()) {
+    const builder = new ColumnBuilder(type);
+    for (const row of rows) builder.push(row[index]!);
+  }
   return { kind: 'constants', fields, rows, appendOnly: true };
 }
 
