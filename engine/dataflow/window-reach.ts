@@ -18,16 +18,22 @@ export interface Reach {
   readonly context: number;
   /** Rows behind one that its value is made of. */
   readonly forward: number;
+  /** Frames that go back as far as the values of the ORDER BY say; how far is seen in the rows. */
+  readonly distances: readonly WindowFrame[];
+}
+
+/** The columns of a window's input. */
+export interface WindowInput {
+  typeOf(column: number): SqlType;
+  /** The value that all rows have there; `undefined` where that is not known. */
+  constantOf(column: number): SqlValue | undefined;
 }
 
 /** The reach of all the calls of a window together; `undefined`: the whole partition. */
-export function reachOf(
-  calls: readonly WindowCall[],
-  argTypes: (call: WindowCall) => readonly SqlType[],
-): Reach | undefined {
-  let all: Reach = { back: 0, peers: false, ahead: 0, context: 1, forward: 0 };
+export function reachOf(calls: readonly WindowCall[], input: WindowInput): Reach | undefined {
+  let all: Reach = { ...none, context: 1 };
   for (const call of calls) {
-    const reach = reachOfCall(call, argTypes(call));
+    const reach = reachOfCall(call, input);
     if (reach === undefined) return undefined;
     all = {
       back: Math.max(all.back, reach.back),
@@ -35,14 +41,15 @@ export function reachOf(
       ahead: Math.max(all.ahead, reach.ahead),
       context: Math.max(all.context, reach.context),
       forward: Math.max(all.forward, reach.forward),
+      distances: [...all.distances, ...reach.distances],
     };
   }
   return all;
 }
 
-const none: Reach = { back: 0, peers: false, ahead: 0, context: 0, forward: 0 };
+const none: Reach = { back: 0, peers: false, ahead: 0, context: 0, forward: 0, distances: [] };
 
-function reachOfCall(call: WindowCall, argTypes: readonly SqlType[]): Reach | undefined {
+function reachOfCall(call: WindowCall, input: WindowInput): Reach | undefined {
   const { functionId, args, frame } = call;
   switch (functionId) {
     case 'row_number':
@@ -50,21 +57,40 @@ function reachOfCall(call: WindowCall, argTypes: readonly SqlType[]): Reach | un
     case 'dense_rank':
       return { ...none, ahead: Number.POSITIVE_INFINITY, context: 1 };
     case 'lag':
-      return args[1] === undefined ? { ...none, ahead: 1, context: 1 } : undefined;
-    case 'lead':
-      return args[1] === undefined ? { ...none, back: 1, forward: 1 } : undefined;
+    case 'lead': {
+      const offset = args[1] === undefined ? 1 : input.constantOf(args[1]);
+      if (typeof offset !== 'number') return undefined;
+      return ofShift(functionId === 'lag' ? -offset : offset);
+    }
     case 'percent_rank':
     case 'cume_dist':
     case 'ntile':
       return undefined;
     default:
       if (isPrefix(frame)) {
-        if (combination(functionId, argTypes) === undefined) return undefined;
-        const peers = frame.mode !== 'rows';
-        return { ...none, peers, ahead: Number.POSITIVE_INFINITY, context: 1 };
+        const types = args.map((arg) => input.typeOf(arg));
+        const isKnown = functionId === 'last_value' || combination(functionId, types) !== undefined;
+        return isKnown ? ofPrefix(frame, []) : undefined;
+      }
+      // The distance is told from the rows before; those behind the last peer are not looked for.
+      if (frame.mode !== 'rows' && frame.start.kind === 'preceding') {
+        return frame.end.kind === 'current row' ? ofPrefix(frame, [frame]) : undefined;
       }
       return ofRows(frame);
   }
+}
+
+/** A value so many rows behind, or before if that is negative. */
+function ofShift(by: number): Reach {
+  const before = Math.max(0, -by);
+  const behind = Math.max(0, by);
+  return { ...none, back: behind, ahead: before, context: before, forward: behind };
+}
+
+/** A frame that ends with the current row or its last peer, and begins anywhere before. */
+function ofPrefix({ mode }: WindowFrame, distances: readonly WindowFrame[]): Reach {
+  const ahead = Number.POSITIVE_INFINITY;
+  return { ...none, peers: mode !== 'rows', ahead, context: 1, distances };
 }
 
 /** A frame of so many rows before and behind. */
@@ -74,7 +100,7 @@ function ofRows({ mode, start, end }: WindowFrame): Reach | undefined {
   if (mode !== 'rows' || !Number.isFinite(before) || !Number.isFinite(behind)) return undefined;
   const context = Math.max(0, before);
   const forward = Math.max(0, behind);
-  return { back: forward, peers: false, ahead: context, context, forward };
+  return { ...none, back: forward, ahead: context, context, forward };
 }
 
 /** How many rows behind the current one a bound lies. */

@@ -4,8 +4,8 @@ import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { ColumnBuilder, grown } from '../../sql/columns/builder.ts';
 import { valueAt } from '../../sql/columns/read.ts';
-import type { Field } from '../../sql/columns/types.ts';
-import type { WindowNode } from '../../sql/plan/physical.ts';
+import type { Field, SqlValue } from '../../sql/columns/types.ts';
+import type { PlanNode, WindowNode } from '../../sql/plan/physical.ts';
 import { storeCell } from './chunk.ts';
 import { consolidated } from './consolidate.ts';
 import { gatherStored } from './gather-stored.ts';
@@ -16,6 +16,7 @@ import { OrderedRows } from './ordered-rows.ts';
 import { orderParts } from './ordering.ts';
 import type { StateTable } from './table.ts';
 import { WindowAggregate } from './window-aggregates.ts';
+import { framesOf } from './window-frames.ts';
 import { type WindowValues, windowFunction } from './window-functions.ts';
 import { arePeers, Partition, type PartitionRange } from './window-partition.ts';
 import { type Reach, reachOf } from './window-reach.ts';
@@ -71,7 +72,10 @@ export class WindowOperator implements Operator {
     this.#rows = new OrderedRows({ ...node, fields, extra });
     this.#keys = orderParts(fields, node.orderBy, false);
     this.#equal = extra.map(({ type }) => cellsEqual(type, 'exact'));
-    this.#reach = reachOf(node.calls, ({ args }) => args.map((arg) => fields[arg]!.type));
+    this.#reach = reachOf(node.calls, {
+      typeOf: (column) => fields[column]!.type,
+      constantOf: (column) => constantOf(node.input, column),
+    });
     this.#calls = node.calls.map((call, index) => {
       const { type } = results[index]!;
       const named = windowFunction(call, type, fields.length + index);
@@ -163,12 +167,24 @@ export class WindowOperator implements Operator {
     if (peers) start = this.#firstPeer(group, Math.min(start, before - 1));
     if (start <= 0) return undefined;
     const end = Math.min(total, total - behind + ahead);
-    const from = Math.max(0, start - context);
-    const ids = this.#idsOf(group, from, Math.min(total, end + forward));
-    const range = { rowsBefore: from, start: start - from, end: end - from };
-    const part = this.#partition(ids, range);
+    const partFrom = (from: number): Partition => {
+      const ids = this.#idsOf(group, from, Math.min(total, end + forward));
+      return this.#partition(ids, { rowsBefore: from, start: start - from, end: end - from });
+    };
+    let from = Math.max(0, start - context);
+    let part = partFrom(from);
+    // Frames begin ever later: that of the first row tells how far back all of them go.
+    for (let size = 16; from > 0 && !this.#holdsFrames(part); size *= 4) {
+      from = Math.max(0, start - size);
+      part = partFrom(from);
+    }
     // What an error stands for is known from the whole partition alone.
     return part.storedBefore(this.#node.fields.length) === null ? part : undefined;
+  }
+
+  #holdsFrames(part: Partition): boolean {
+    const { distances } = this.#reach!;
+    return distances.every((frame) => framesOf(part, frame).from[part.start]! > 0);
   }
 
   /** The place of the first of the peers of the row at a place; -1 for that before the first. */
@@ -285,6 +301,11 @@ export class WindowOperator implements Operator {
     if (count <= this.#isOut.length) return;
     this.#isOut = grown(this.#isOut, Math.max(count, 2 * this.#isOut.length), Uint8Array);
   }
+}
+
+function constantOf(input: PlanNode, column: number): SqlValue | undefined {
+  const output = input.kind === 'map' ? input.outputs[column] : undefined;
+  return output?.kind === 'constant' ? output.value : undefined;
 }
 
 /** The first error of each row as text, so that it can be taken back with the row. */

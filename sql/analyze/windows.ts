@@ -1,5 +1,6 @@
 import type { Field, SqlType } from '../columns/types.ts';
 import { isAggregateName, isOrderedSetName, resolveAggregate } from '../functions/aggregates.ts';
+import type { AggregateSignature } from '../functions/signature.ts';
 import { isWindowName, resolveWindow } from '../functions/window-functions.ts';
 import type { Expr } from '../plan/expr.ts';
 import { columnExpr, columnsOf, exprKey, mapColumns } from '../plan/expr-tools.ts';
@@ -11,13 +12,15 @@ import type {
   Expression,
   Identifier,
   NamedWindow,
+  Span,
   WindowSpec,
 } from '../syntax/ast.ts';
 import { coerced, guarded, type TypedOrder, typedOrder, unknown } from './aggregates.ts';
-import { asBoolean, settled } from './coerce.ts';
+import { asBoolean, coerce, settled } from './coerce.ts';
 import { type Context, complain, unsupported } from './context.ts';
 import { typedFrame, wholePartition } from './frames.ts';
 import { type Grouping, type Lowered, placedOrder } from './grouping.ts';
+import { operator } from './operators.ts';
 
 /** Window calls become columns past all others. */
 export const firstWindowColumn = 3_000_000;
@@ -37,6 +40,15 @@ interface Call {
   readonly frame: WindowFrame;
   readonly type: SqlType;
   readonly key: string;
+}
+
+function isRunningAverage(
+  { id }: AggregateSignature,
+  { start, end, exclude }: WindowFrame,
+): boolean {
+  const isPrefix = start.kind === 'unbounded preceding' && end.kind === 'current row';
+  const isExact = /^avg:(?:smallint|integer|bigint|numeric)$/.test(id);
+  return isExact && isPrefix && exclude === 'none';
 }
 
 /** The window calls of one SELECT. They see the rows after GROUP BY and HAVING. */
@@ -111,8 +123,20 @@ export class Windows {
         ? undefined
         : asBoolean(context, this.#analyze(node.filter), 'FILTER');
     const args = coerced(context, resolved, given).map((arg) => guarded(context, arg, filter));
-    const { id: functionId, result: type } = resolved.signature;
     const frame = this.#frame(spec, window);
+    const over = { args, filter, frame };
+    const { signature } = resolved;
+    return isRunningAverage(signature, frame)
+      ? this.#runningAverage(window, signature.args, over, node.span)
+      : this.#call(window, signature, over, node.span);
+  }
+
+  #call(
+    window: Window,
+    { id: functionId, result: type }: AggregateSignature,
+    { args, filter, frame }: Pick<Call, 'args' | 'filter' | 'frame'>,
+    span: Span,
+  ): Expr {
     const parts = [functionId, args.map(exprKey), filter && exprKey(filter), window.key, frame];
     const key = JSON.stringify(parts, (_, value) =>
       typeof value === 'bigint' ? `${value}n` : value,
@@ -123,7 +147,25 @@ export class Windows {
       if (number < 0) number = this.#windows.push(window) - 1;
       index = this.#calls.push({ window: number, functionId, args, filter, frame, type, key }) - 1;
     }
-    return { ...columnExpr(firstWindowColumn + index, type), span: node.span };
+    return { ...columnExpr(firstWindowColumn + index, type), span };
+  }
+
+  /**
+   * The sum by the count, which is what PostgreSQL's avg of exact numbers is: a sum goes on from
+   * the one before it, an average cannot.
+   */
+  #runningAverage(
+    window: Window,
+    types: readonly SqlType[],
+    over: Pick<Call, 'args' | 'filter' | 'frame'>,
+    span: Span,
+  ): Expr {
+    const numeric: SqlType = { kind: 'numeric' };
+    const operands = ['sum', 'count'].map((name) => {
+      const value = this.#call(window, resolveAggregate(name, types)!.signature, over, span);
+      return coerce(this.#context, value, numeric, 'implicit');
+    });
+    return operator(this.#context, '/', operands, span, span);
   }
 
   /** What the windows ask of the rows that they see. */

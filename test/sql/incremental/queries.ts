@@ -72,11 +72,15 @@ export const windowQueries: Readonly<Record<string, string>> = {
   'reach of prefixes of rows':
     'SELECT id, sum(n) OVER w, sum(h) OVER w, count(v) FILTER (WHERE b) OVER w, bool_and(v > 0) OVER w, max(id) OVER w, first_value(g) OVER w FROM t WINDOW w AS (ORDER BY h DESC, id ROWS UNBOUNDED PRECEDING)',
   'reach of rows':
-    "SELECT id, sum(v) OVER w, avg(n) OVER w, string_agg(g, ',') OVER w, stddev(d) OVER w, nth_value(id, 2) OVER w, lag(id) OVER w, lead(id) OVER w FROM t WINDOW w AS (PARTITION BY b ORDER BY v, id ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING)",
+    "SELECT id, sum(v) OVER w, avg(n) OVER w, string_agg(g, ',') OVER w, stddev(n) OVER w, nth_value(id, 2) OVER w, lag(id) OVER w, lead(id) OVER w FROM t WINDOW w AS (PARTITION BY b ORDER BY v, id ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING)",
   'reach of all together':
     'SELECT id, rank() OVER w, dense_rank() OVER w, row_number() OVER w2, lead(v) OVER w2, sum(v) OVER w, count(*) OVER w, max(v) OVER (ORDER BY h ROWS BETWEEN 3 PRECEDING AND 2 FOLLOWING) - max(v) OVER (ORDER BY h ROWS BETWEEN 3 PRECEDING AND 2 FOLLOWING) FROM t WINDOW w AS (ORDER BY h), w2 AS (ORDER BY h, id)',
   'reach of rows far away':
     'SELECT id, count(*) OVER (ORDER BY id ROWS BETWEEN 3 FOLLOWING AND 5 FOLLOWING), sum(n) OVER (ORDER BY id ROWS BETWEEN 4 PRECEDING AND 2 PRECEDING), last_value(v) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM t',
+  'reach of distances':
+    "SELECT id, sum(v) OVER (ORDER BY at RANGE interval '12 hours' PRECEDING), count(*) OVER (PARTITION BY b ORDER BY v DESC RANGE 1 PRECEDING), avg(n) OVER (ORDER BY h GROUPS 1 PRECEDING), max(id) OVER (ORDER BY n NULLS FIRST RANGE BETWEEN 0.5 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) FROM t",
+  'reach of offsets':
+    'SELECT id, lag(v, 2) OVER w, lead(n, 3) OVER w, lag(h, -1, 7) OVER w, lead(g, 0) OVER w, last_value(id) OVER w, avg(v) OVER w, avg(n) FILTER (WHERE b) OVER w FROM t WINDOW w AS (PARTITION BY b ORDER BY h, id)',
   'reach with EXCLUDE':
     'SELECT id, count(*) OVER (ORDER BY h, id ROWS BETWEEN 3 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW), sum(id) OVER (ORDER BY h, id ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING EXCLUDE GROUP) FROM t',
   'relative ranks':
