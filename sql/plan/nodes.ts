@@ -44,12 +44,15 @@ export function inputNode(relation: Relation, columns: readonly number[]): Input
   };
 }
 
+const mayHoldNumeric: ReadonlySet<string> = new Set(['numeric', 'array', 'record']);
+
 export function constantsNode(
   fields: readonly Field[],
   rows: readonly (readonly SqlValue[])[],
 ): ConstantsNode {
   // A value that no cell holds is refused now: later it would stop the whole dataflow.
   for (const [index, { type }] of fields.entries()) {
+    if (!mayHoldNumeric.has(type.kind)) continue;
     const builder = new ColumnBuilder(type);
     for (const row of rows) builder.push(row[index]!);
   }
