@@ -25,8 +25,8 @@ export interface RunOptions {
 
 /**
  * Runs a plan once, over the contents of its inputs at one frontier, with the operators that also
- * keep views. Each input's rows go in batch by batch; what comes out adds up to the result. Steps
- * go on between slices. Throws CANCELLED, RESOURCE_LIMIT, and SQL_RUNTIME of the first row that
+ * keep views. Each input's rows go in batch by batch; what comes out adds up to the result, of which
+ * LIMIT without ORDER BY reads no more than it needs. Steps go on between slices. Throws CANCELLED, RESOURCE_LIMIT, and SQL_RUNTIME of the first row that
  * fails.
  */
 export async function runOnce(
@@ -54,16 +54,24 @@ export async function runOnce(
       if (held > limits.queryRowsMax) throw tooManyRows();
     }
   };
+  /** Any rows will do, none of these goes again, and none has failed. */
+  const isEnough = () => {
+    const { orderBy, limit, offset = 0 } = plan;
+    const isAny = appendOnly && orderBy.length === 0 && limit !== undefined;
+    return isAny && held >= limit + offset && errors.isEmpty;
+  };
   const relationIds = [...new Set(inputs.map(({ relationId }) => relationId))];
   const contents = reader.pinned(relationIds, plan.root);
   loading.isSet = true;
   take(root.step());
   for (const id of relationIds) {
+    if (isEnough()) break;
     const readers = inputs.filter(({ relationId }) => relationId === id);
     for await (const portion of slices.portions(contents(id))) {
       for (const input of readers) input.feed([portion]);
       take(root.step());
       budget.check(root);
+      if (isEnough()) break;
     }
   }
   loading.isSet = false;

@@ -20,6 +20,10 @@ export class OpenErrors {
     if (this.#byRow.size > limits.openErrorsMax) this.throwAny();
   }
 
+  get isEmpty(): boolean {
+    return this.#byRow.size === 0;
+  }
+
   /** Throws SQL_RUNTIME of the first row that has failed for good. */
   throwAny(): void {
     for (const { first, weight } of this.#byRow.values()) if (weight > 0) throw first.error;
