@@ -8,12 +8,13 @@ import {
   analyzeUpdate,
   type DmlPlan,
 } from '../../sql/analyze/dml.ts';
-import type { Parameters } from '../../sql/analyze/parameters.ts';
+import { Parameters } from '../../sql/analyze/parameters.ts';
 import { compileMap } from '../../sql/codegen/compile-map.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import { concatenated } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
+import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, optimized } from '../../sql/plan/planner.ts';
 import type { Delete, Insert, Update } from '../../sql/syntax/ast.ts';
 import { encodeRows } from '../formats/row-block.ts';
@@ -94,6 +95,17 @@ async function runAlone(
   const { fields, outputs } = plan.returning;
   const { batch } = compileMap({ outputs }, 'fail', text)(change.shown);
   return { count, returned: { fields, batch } };
+}
+
+/** The query whose rows the statement puts or takes away, as it would be run now. */
+export function planDml(
+  catalogue: Catalogue,
+  statement: Insert | Update | Delete,
+  text: string,
+): QueryPlan {
+  const run = { nowMs: 0, parameters: new Parameters() };
+  const { root } = analyzeDml(dmlContext(catalogue, statement, text, run), statement);
+  return { root: optimized(root), orderBy: [], visibleColumns: root.fields.length };
 }
 
 /** Fields of RETURNING; `undefined` without it. Says the types of the parameters. */

@@ -9,6 +9,7 @@ import { inputsOf, Meters, type OperatorReport } from '../dataflow/meter.ts';
 import { runOnce } from './ad-hoc.ts';
 import { TrackingCatalog } from './catalogue.ts';
 import { defineView } from './definitions.ts';
+import { planDml } from './dml.ts';
 import { lookupsOf } from './lookups.ts';
 import { ViewNode } from './nodes.ts';
 import type { Answer } from './result-streams.ts';
@@ -21,9 +22,9 @@ export const explainFields: readonly Field[] = [
 ];
 
 /**
- * EXPLAIN of a query, of the query of a CREATE VIEW, or of a materialized view by its name.
- * ANALYZE measures: a query is run; a view tells what its operators did since it was made or
- * restored.
+ * EXPLAIN of a query, of the query of a CREATE VIEW or CREATE TABLE AS, of the rows that a DML
+ * statement finds, or of a materialized view by its name. ANALYZE measures: a query is run; a view
+ * tells what its operators did since it was made or restored.
  */
 export async function explain(
   engine: SqlEngine,
@@ -51,6 +52,18 @@ export async function explain(
       }
       const { plan } = defineView(catalogue, context.text, statement);
       return form === 'code' ? code(plan) : explainPlan(plan);
+    }
+    case 'create-table-as':
+    case 'insert':
+    case 'update':
+    case 'delete': {
+      const what = statement.kind === 'create-table-as' ? 'CREATE TABLE AS' : statement.kind;
+      if (analyze) throw unsupported(context, span, `EXPLAIN ANALYZE of ${what.toUpperCase()}`);
+      const plan =
+        statement.kind === 'create-table-as'
+          ? planAdHoc(catalogue, statement.query, context.text)
+          : planDml(catalogue, statement, context.text);
+      return form === 'code' ? code(plan) : [...explainPlan(plan), ...lookups(engine, plan)];
     }
     case 'view-name': {
       const node = viewNode(engine, statement.name, context);
