@@ -96,18 +96,16 @@ test('names, indexes and replaced views survive a restart', async () => {
 });
 
 test('EXPLAIN of a statement that changes rows shows how it finds them', async () => {
-  const own = await openEngineInMemory();
-  const lines = async (text: string) => ((await own.run(text)) as string[][]).map(([line]) => line);
-  await own.run('CREATE TABLE w (id int PRIMARY KEY, g int)');
+  engine = await openEngineInMemory();
+  await engine.run('CREATE TABLE w (id int PRIMARY KEY, g int)');
   const update = await lines('EXPLAIN UPDATE w SET g = 3 WHERE id = 5');
   expect(update.at(-1)).toBe('Lookup: w by id');
   const joined = 'WITH x AS (SELECT g FROM w) DELETE FROM w USING x WHERE w.id = x.g';
   expect((await lines(`EXPLAIN ${joined}`)).join('\n')).toMatch(/Join: id = g.*\n.*Input: w/);
   expect(await lines('EXPLAIN CREATE TABLE q AS SELECT * FROM w')).toEqual(['Input: w (id, g)']);
   expect(await lines('EXPLAIN INSERT INTO w VALUES (1, 2)')).toContain('  Constants: 1 rows');
-  await expect(own.run('EXPLAIN ANALYZE DELETE FROM w')).rejects.toMatchObject({
+  await expect(engine.run('EXPLAIN ANALYZE DELETE FROM w')).rejects.toMatchObject({
     sqlState: '0A000',
   });
-  expect(await own.run('SELECT * FROM w')).toEqual([]);
-  await own.close();
+  expect(await engine.run('SELECT * FROM w')).toEqual([]);
 });
