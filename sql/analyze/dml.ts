@@ -1,5 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Field, SqlType } from '../columns/types.ts';
+import { isVolatile } from '../plan/correlation.ts';
 import type { Expr } from '../plan/expr.ts';
 import { columnExpr, mapColumns, unplaced } from '../plan/expr-tools.ts';
 import { constantsNode, mapNode } from '../plan/nodes.ts';
@@ -462,6 +463,11 @@ export function generatedValues(
     table.columns.flatMap(({ generated, type, name }, index): [number, Expr][] => {
       if (generated === undefined) return [];
       const expr = analyzeExpression({ context, scope, clause: 'GENERATED' }, generated);
+      if (isVolatile(expr)) {
+        throw complain(context, generated.span, 'generation expression is not immutable', {
+          sqlState: '42P17',
+        });
+      }
       return [[index, unplaced(assignedValue(context, expr, type, name))]];
     }),
   );

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Batch } from '../columns/batch.ts';
+import { isVolatileFunction } from '../functions/scalar.ts';
 import type { CallExpr, Expr } from '../plan/expr.ts';
 import { interpret, isStrictCall } from './interpreter.ts';
 
@@ -27,6 +28,7 @@ export function foldConstant(expr: Expr): Expr {
     case 'call': {
       const folded = { ...expr, args: expr.args.map(foldConstant) };
       if (isNullAnyway(folded)) return { kind: 'constant', type: expr.type, value: null };
+      if (isVolatileFunction(folded.functionId)) return folded;
       if (!folded.args.every(({ kind }) => kind === 'constant')) return folded;
       try {
         const value = interpret(folded, noColumns, 0);

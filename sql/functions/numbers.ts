@@ -226,16 +226,4 @@ export const numbers: readonly ScalarFunction[] = [
     }
     return low;
   }),
-  ...(['random', 'random_normal'] as const).map((name) =>
-    define(`${name}() double precision`, () => refusedRandom(), { volatile: true }),
-  ),
-  define('gen_random_uuid() uuid', () => refusedRandom(), { volatile: true }),
-  define('uuidv4() uuid', () => refusedRandom(), { volatile: true }),
-  define('uuidv7() uuid', () => refusedRandom(), { volatile: true }),
-  define('setseed(double precision) text', () => refusedRandom(), { volatile: true }),
 ];
-
-/** Statements have no source of chance yet; views never will. */
-function refusedRandom(): never {
-  throw runtimeError('random values are not supported', '0A000');
-}

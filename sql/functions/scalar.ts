@@ -4,6 +4,7 @@ import { arithmetic } from './arithmetic.ts';
 import { arrays } from './arrays.ts';
 import { bytesFunctions } from './bytes.ts';
 import { castFunction } from './casts.ts';
+import { chance } from './chance.ts';
 import { compareValues, comparisons } from './compare.ts';
 import { dateFunctions } from './date-functions.ts';
 import { dates } from './dates.ts';
@@ -89,6 +90,7 @@ export interface FunctionGroup {
 export const functionGroups: readonly FunctionGroup[] = [
   { title: 'Comparison', source: '9.2', functions: comparisons },
   { title: 'Numbers', source: '9.3', functions: [...arithmetic, ...numericFunctions, ...numbers] },
+  { title: 'Chance', source: '9.3, 9.14', functions: chance },
   { title: 'Text', source: '9.4', functions: [...strings, ...moreStrings, ...quoting] },
   { title: 'Bytes', source: '9.5', functions: bytesFunctions },
   { title: 'Regular expressions', source: '9.7', functions: regexFunctions },
@@ -110,6 +112,12 @@ export const scalarFunctions: readonly ScalarFunction[] = functionGroups.flatMap
 const byId = new Map<string, ScalarFunction>(
   [...forms, ...scalarFunctions].map((item) => [item.signature.id, item]),
 );
+
+const volatileIds: ReadonlySet<string> = new Set(chance.map(({ signature }) => signature.id));
+
+export function isVolatileFunction(id: string): boolean {
+  return volatileIds.has(id);
+}
 
 export function scalarById(id: string): ScalarFunction {
   let found = byId.get(id);

@@ -1,5 +1,5 @@
 import type { SqlType } from '../columns/types.ts';
-import { scalarById, typedForms } from '../functions/scalar.ts';
+import { isVolatileFunction, scalarById, typedForms } from '../functions/scalar.ts';
 import type { Expr } from './expr.ts';
 import { eachColumn } from './expr-tools.ts';
 import { isFree } from './joins.ts';
@@ -46,6 +46,21 @@ export function canFail(node: PlanNode): boolean {
 }
 
 const failing = new WeakMap<PlanNode, boolean>();
+
+/** True when each evaluation may give another value: it must stay one, where it was written. */
+export function isVolatile(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'column':
+    case 'constant':
+      return false;
+    case 'case':
+      return [expr.otherwise, ...expr.branches.flatMap(({ when, then }) => [when, then])].some(
+        isVolatile,
+      );
+    case 'call':
+      return isVolatileFunction(expr.functionId) || expr.args.some(isVolatile);
+  }
+}
 
 export function exprCanFail(expr: Expr): boolean {
   switch (expr.kind) {

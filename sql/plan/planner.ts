@@ -1,16 +1,17 @@
 import { assert } from '../../platform/assert.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import type { Catalog } from '../analyze/catalog.ts';
 import type { Context, StatementState } from '../analyze/context.ts';
 import type { Parameters } from '../analyze/parameters.ts';
 import { analyzeQuery } from '../analyze/query.ts';
 import { foldConstant } from '../codegen/fold.ts';
 import type { Query } from '../syntax/ast.ts';
-import { freeColumns } from './correlation.ts';
+import { freeColumns, isVolatile } from './correlation.ts';
 import { projected } from './decorrelate.ts';
 import { fuseMaps } from './fuse.ts';
 import { interned } from './intern.ts';
 import { firstColumnId } from './joins.ts';
-import { bottomUp, mapNode } from './nodes.ts';
+import { bottomUp, exprsOf, mapInputs, mapNode } from './nodes.ts';
 import type { PlanNode, QueryPlan } from './physical.ts';
 import { pruneColumns } from './prune.ts';
 import { pushFilters } from './push-down.ts';
@@ -68,9 +69,31 @@ export function logicalPlan(
 
 /** The rewrite rules, in order. */
 export function optimized(root: PlanNode): PlanNode {
+  checkVolatile(root);
   const simple = fuseMaps(interned(withoutDistinct(foldConstants(root))));
   const pushed = recognizeTopN(fuseMaps(pushFilters(simple)));
   return interned(fuseMaps(pruneColumns(interned(pushed))));
+}
+
+/**
+ * A row that is taken back must be the one that was given, which a volatile function would not make
+ * again: it may stand only over rows that stay.
+ */
+function checkVolatile(root: PlanNode): void {
+  bottomUp(root, (node) => {
+    const inputs: PlanNode[] = [];
+    mapInputs(node, (input) => {
+      inputs.push(input);
+      return input;
+    });
+    if (inputs.every(({ appendOnly }) => appendOnly) || !exprsOf(node).some(isVolatile))
+      return node;
+    const message = 'a volatile function over rows that may change is not supported yet';
+    throw new MillraceError('UNSUPPORTED', message, {
+      sqlState: '0A000',
+      hint: 'Put the rows into a table first, or call the function on the rows of a table.',
+    });
+  });
 }
 
 function foldConstants(root: PlanNode): PlanNode {

@@ -1,4 +1,5 @@
 import { scalarById } from '../functions/scalar.ts';
+import { isVolatile } from './correlation.ts';
 import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, conjunction, conjunctsOf, mapColumns } from './expr-tools.ts';
 import { equalityOf } from './joins.ts';
@@ -57,6 +58,8 @@ function pushed(node: MapNode): MapNode {
   const { input, filter } = node;
   if (filter === undefined) return node;
   const conditions = conjunctsOf(filter);
+  // It is for each row that is there now, not for those which these are made of.
+  if (conditions.some(isVolatile)) return node;
   switch (input.kind) {
     case 'map':
       return through(node, conditions, throughMap(input), ([inner]) =>

@@ -46,3 +46,43 @@ test('LIMIT without ORDER BY reads no more rows than it needs', async () => {
     sqlState: '22012',
   });
 });
+
+test('chance is another one for each row and each call, and no view has it', async () => {
+  await engine.run(
+    'CREATE TABLE lots (id int PRIMARY KEY, u uuid DEFAULT gen_random_uuid(), r float8)',
+  );
+  await engine.run('INSERT INTO lots (id, r) SELECT g, random() FROM generate_series(1, 500) g');
+  expect(
+    await engine.run(`SELECT count(DISTINCT u), count(DISTINCT r), min(r) >= 0, max(r) < 1,
+      count(*) FILTER (WHERE u::text ~ '^.{14}4.{4}[89ab]') FROM lots`),
+  ).toEqual([['500', '500', 't', 't', '500']]);
+  // One value that is read twice is computed once.
+  expect(
+    await engine.run('SELECT count(*) FROM (SELECT random() AS x FROM lots) q WHERE x <> x'),
+  ).toEqual([['0']]);
+  expect(await engine.run('SELECT count(*) FROM lots WHERE random() = random()')).toEqual([['0']]);
+  const [[kept]] = (await engine.run(
+    'SELECT count(*) FROM lots a JOIN lots b USING (id) WHERE random() < 0.5',
+  )) as [[string]];
+  expect(Number(kept)).toBeGreaterThan(100);
+  expect(Number(kept)).toBeLessThan(400);
+  expect(
+    await engine.run(`SELECT bool_and(x BETWEEN 3 AND 5), count(DISTINCT x), count(DISTINCT v) FROM
+      (SELECT random(3, 5) AS x, uuidv7() AS v FROM lots) q`),
+  ).toEqual([['t', '3', '500']]);
+  expect(
+    await engine.run(
+      'SELECT abs(avg(x)) < 1, abs(stddev(x) - 1) < 0.5 FROM (SELECT random_normal() AS x FROM lots) q',
+    ),
+  ).toEqual([['t', 't']]);
+  await engine.run('UPDATE lots SET r = random() + 1 WHERE id <= 5');
+  expect(await engine.run('SELECT count(DISTINCT r) FROM lots WHERE r >= 1')).toEqual([['5']]);
+  for (const [text, sqlState] of [
+    ['CREATE MATERIALIZED VIEW chancy AS SELECT random() AS r FROM lots', '0A000'],
+    ['SELECT count(*), random() FROM lots', '0A000'],
+    ['CREATE TABLE made (a int, b float8 GENERATED ALWAYS AS (random()) STORED)', '42P17'],
+    ['SELECT random(5, 3)', '22023'],
+  ] as const) {
+    await expect(engine.run(text), text).rejects.toMatchObject({ sqlState });
+  }
+});
