@@ -106,7 +106,8 @@ function analyzeFunction(context: Context, table: FunctionTable, left: Scope): F
   const width = plan.fields.length;
   // The one column of a function has the alias's name, unless that names columns too.
   const own = width - (table.ordinality === true ? 1 : 0);
-  const isNamed = alias !== undefined && alias.columns.length === 0 && own === 1;
+  const hasNames = table.definition !== undefined || (alias?.columns.length ?? 0) > 0;
+  const isNamed = alias !== undefined && !hasNames && own === 1;
   const columns = isNamed ? [alias.name] : (alias?.columns ?? []);
   const as = alias === undefined ? undefined : { ...alias, columns };
   return named(context, plan, width, alias?.name.name ?? name, as);

@@ -2,13 +2,15 @@ import { typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
 import { isTableFunction, resolveTableFunction } from '../functions/table-functions.ts';
 import type { Expr } from '../plan/expr.ts';
+import { columnExpr } from '../plan/expr-tools.ts';
 import { located, type Side } from '../plan/joins.ts';
 import { constantsNode, flatMapNode, mapNode } from '../plan/nodes.ts';
 import type { PlanNode, TableCall } from '../plan/physical.ts';
-import type { CallExpression, FunctionTable } from '../syntax/ast.ts';
+import type { CallExpression, FieldDefinition, FunctionTable } from '../syntax/ast.ts';
 import { coerce, settled } from './coerce.ts';
-import { type Context, complain, unsupported } from './context.ts';
+import { type Context, complain, resolveType, unsupported } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
+import { fieldAt } from './nested.ts';
 import { emptyScope } from './scope.ts';
 
 /** A set-returning function in the select list. */
@@ -32,12 +34,17 @@ export function tableCallValue(place: ExpressionPlace, node: CallExpression): Ex
  */
 export function functionRows(
   context: Context,
-  { call, ordinality = false }: FunctionTable,
+  { call, definition, ordinality = false }: FunctionTable,
 ): PlanNode {
   const place: ExpressionPlace = { context, scope: emptyScope, clause: 'functions in FROM' };
   const single: Side = { plan: constantsNode([], [[]]), columns: [] };
   const { subqueries } = context.statement;
   const name = nameOf(call);
+  if (definition !== undefined) return recordRows(place, call, definition);
+  if (recordFunctions.test(name)) {
+    const message = 'a column definition list is required for functions returning "record"';
+    throw complain(context, call.span, message, { sqlState: '42601' });
+  }
   if (!isTableFunction(name)) {
     const expr = settled(context, analyzeExpression(place, call));
     const side = subqueries.attached(single, [expr]);
@@ -63,6 +70,55 @@ export function functionRows(
   return mapNode(
     plan,
     made.map((field) => field.name),
+    outputs,
+  );
+}
+
+const recordFunctions = /^jsonb?_to_record(set)?$/;
+
+/** `jsonb_to_recordset(j) AS (a int, b text)`: an object's members as columns, of one or of each. */
+function recordRows(
+  place: ExpressionPlace,
+  call: CallExpression,
+  definition: readonly FieldDefinition[],
+): PlanNode {
+  const { context } = place;
+  const found = recordFunctions.exec(nameOf(call));
+  if (found === null) {
+    const message = 'a column definition list is only allowed for functions returning "record"';
+    throw complain(context, call.span, message, { sqlState: '42601' });
+  }
+  const [arg, ...more] = call.args.map((node) => analyzeExpression(place, node));
+  if (arg === undefined || more.length > 0) {
+    throw complain(context, call.span, `${nameOf(call)} takes one argument`, { sqlState: '42883' });
+  }
+  const jsonb: SqlType = { kind: 'jsonb' };
+  const document = coerce(context, arg, jsonb, 'implicit');
+  const single: Side = { plan: constantsNode([], [[]]), columns: [] };
+  const side = context.statement.subqueries.attached(single, [document]);
+  const over = located(document, side);
+  const isSet = found[1] !== undefined;
+  const items = [{ name: 'value', type: jsonb, nullable: true }];
+  const each = { functionId: 'jsonb_array_elements:jsonb', args: [over], fields: items };
+  const plan = isSet ? flatMapNode(side.plan, [each]) : side.plan;
+  const value = isSet ? columnExpr(side.plan.fields.length, jsonb) : over;
+  const fields = definition.map((field) => ({
+    name: field.name.name,
+    type: resolveType(context, field.typeName),
+  }));
+  const type: SqlType = { kind: 'record', fields };
+  const none: Expr = { kind: 'constant', type, value: null };
+  const row: Expr = {
+    kind: 'call',
+    functionId: 'jsonb_populate_record:anyrecord:jsonb',
+    args: [none, value],
+    type,
+    span: call.span,
+  };
+  const outputs = fields.map((_, index) => fieldAt(context, row, index, call.span));
+  return mapNode(
+    plan,
+    fields.map(({ name }) => name),
     outputs,
   );
 }

@@ -290,9 +290,16 @@ export interface DerivedTable extends Node {
   readonly alias?: TableAlias;
 }
 
+export interface FieldDefinition {
+  readonly name: Identifier;
+  readonly typeName: TypeName;
+}
+
 export interface FunctionTable extends Node {
   readonly kind: 'function';
   readonly call: CallExpression;
+  /** `AS alias (a int, b text)`: what the records of the function are made of. */
+  readonly definition?: readonly FieldDefinition[];
   /** WITH ORDINALITY: one more column, the row's number. */
   readonly ordinality?: boolean;
   readonly lateral: boolean;

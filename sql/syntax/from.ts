@@ -1,9 +1,10 @@
-import type { JoinTable, TableAlias, TableExpression } from './ast.ts';
+import type { CallExpression, JoinTable, TableAlias, TableExpression } from './ast.ts';
 import { parseExpression } from './expressions.ts';
 import { valueWords } from './keywords.ts';
 import { parsePrimary } from './primaries.ts';
 import { parseQuery } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
+import { parseTypeName } from './type-names.ts';
 
 /** One item of FROM: a table, subquery or call, and the joins to it. */
 export function parseTable(stream: TokenStream): TableExpression {
@@ -134,7 +135,7 @@ function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number)
     stream.isOperator('(', open) && !/^[,)]$/.test(stream.peek(open + 2).text);
   const hasAlias = hasAs || stream.canBeAlias();
   if ((hasAs && isDefinition(1)) || (hasAlias && isDefinition(hasAs ? 2 : 1))) {
-    throw stream.unsupported('a column definition list');
+    return parseDefinedFunction(stream, call, lateral, mark);
   }
   return {
     kind: 'function',
@@ -144,6 +145,23 @@ function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number)
     ...parseTableAlias(stream),
     span: stream.span(mark),
   };
+}
+
+/** `f(...) AS [alias] (a int, b text)`. */
+function parseDefinedFunction(
+  stream: TokenStream,
+  call: CallExpression,
+  lateral: boolean,
+  mark: number,
+): TableExpression {
+  stream.acceptWord('as');
+  const at = stream.mark();
+  const name = stream.isOperator('(') ? undefined : stream.identifier('a table alias');
+  const definition = stream.list(() => {
+    return { name: stream.identifier('a column name'), typeName: parseTypeName(stream) };
+  });
+  const alias = name === undefined ? {} : { alias: { name, columns: [], span: stream.span(at) } };
+  return { kind: 'function', call, definition, lateral, ...alias, span: stream.span(mark) };
 }
 
 function parseDerived(stream: TokenStream, lateral: boolean, mark: number): TableExpression {

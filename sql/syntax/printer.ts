@@ -341,7 +341,11 @@ export function table(node: TableExpression): string {
         node.lateral && 'LATERAL',
         call(node.call),
         node.ordinality === true && 'WITH ORDINALITY',
-        alias(node.alias),
+        node.definition === undefined
+          ? alias(node.alias)
+          : `AS ${node.alias === undefined ? '' : identifier(node.alias.name)} (${node.definition
+              .map((field) => `${identifier(field.name)} ${typeName(field.typeName)}`)
+              .join(', ')})`,
       );
     case 'join':
       return words(`(${join(node)})`, alias(node.alias));

@@ -249,3 +249,6 @@ TRUNCATE TABLE t, u
 SELECT a FROM t GROUP BY ALL a, b
 SELECT a FROM t GROUP BY DISTINCT ROLLUP (a, b), CUBE (a, c)
 CREATE FUNCTION f() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'
+SELECT a FROM f(1) AS (a int, b text)
+SELECT a FROM LATERAL f(1) AS x (a int, b text[], c numeric(8, 2))
+SELECT a FROM f(1) x (a int)
