@@ -22,6 +22,10 @@ export function tableCallValue(place: ExpressionPlace, node: CallExpression): Ex
   }
   const args = node.args.map((arg) => analyzeExpression(place, arg));
   const call = tableCall(context, node, args);
+  if (recordFunctions.test(nameOf(node))) {
+    const message = 'function returning record called in context that cannot accept type record';
+    throw complain(context, node.span, message, { sqlState: '0A000' });
+  }
   if (call.fields.length !== 1) {
     throw unsupported(context, node.span, `${nameOf(node)} as one value`);
   }
@@ -99,7 +103,7 @@ function recordRows(
   const over = located(document, side);
   const isSet = found[1] !== undefined;
   const items = [{ name: 'value', type: jsonb, nullable: true }];
-  const each = { functionId: 'jsonb_array_elements:jsonb', args: [over], fields: items };
+  const each = { functionId: 'jsonb_to_recordset:jsonb', args: [over], fields: items };
   const plan = isSet ? flatMapNode(side.plan, [each]) : side.plan;
   const value = isSet ? columnExpr(side.plan.fields.length, jsonb) : over;
   const fields = definition.map((field) => ({

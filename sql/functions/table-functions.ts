@@ -74,6 +74,14 @@ const rowEntries: readonly Entry[] = [
   json('jsonb_array_elements_text', [column('value', 'text')], (node) =>
     array(node).map((item) => [textOf(item)]),
   ),
+  // Its columns are the statement's: analyze/table-functions.ts makes them of each object.
+  json('jsonb_to_recordset', [column('value', 'jsonb')], (node) =>
+    array(node).map((item) => {
+      if (isObject(item)) return [Json.of(item)];
+      const message = 'argument of jsonb_to_recordset must be an array of objects';
+      throw runtimeError(message, '22023');
+    }),
+  ),
   json('jsonb_object_keys', [column('jsonb_object_keys', 'text')], (node) =>
     object(node, 'jsonb_object_keys').map(([key]) => [key]),
   ),

@@ -36,7 +36,7 @@ export const tableFunctionQueries: Readonly<Record<string, string>> = {
   json: `SELECT t.id, k, x FROM t, jsonb_each('{"a": [1, 2], "b": 3}') AS j(k, x) WHERE t.v > 2`,
   json_items: `SELECT x FROM jsonb_array_elements_text('["a", 1, null, {"b": 2}]') x`,
   json_recordset: `SELECT t.id, x.* FROM t, jsonb_to_recordset(jsonb_build_array(jsonb_build_object('a', t.v,
-    'b', t.g), '{"a": 7, "c": true}')) AS x(a int, b text, c boolean)`,
+    'b', t.g), '{"a": 7, "c": true}'::jsonb)) AS x(a int, b text, c boolean)`,
   json_recordset_left: `SELECT t.id, x.a FROM t LEFT JOIN LATERAL jsonb_to_recordset(jsonb_build_array(
     jsonb_build_object('a', t.v))) x(a int) ON x.a > 3`,
   json_record: `SELECT x.a + 1 AS b, x.z FROM t, jsonb_to_record(jsonb_build_object('a', t.v)) AS x(a int, z text)`,
