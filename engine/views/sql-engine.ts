@@ -27,7 +27,8 @@ import { cutOf } from './sink-cuts.ts';
 import { SinkNode } from './sink-node.ts';
 import { SinkWriter } from './sink-writer.ts';
 import type { ExecuteOptions, StatementOptions } from './sql-service.ts';
-import { describeStatement, onlyReads, Statements } from './statements.ts';
+import { describeStatement, onlyReads } from './statement-description.ts';
+import { Statements } from './statements.ts';
 import { StepLoop } from './step-loop.ts';
 import { TableLocks } from './table-locks.ts';
 

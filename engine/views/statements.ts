@@ -33,23 +33,15 @@ import { runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkPresentRows } from './constraints.ts';
 import { checkOptions, defineIndex, defineRelation, defineView } from './definitions.ts';
-import { type DmlRun, returnedFields, runDml } from './dml.ts';
+import { type DmlRun, runDml } from './dml.ts';
 import { explain, explainFields } from './explain.ts';
 import { QueryBudget } from './query-budget.ts';
 import { checkReplacement, noIndex, renameOf, replacedView } from './renames.ts';
 import type { Answer } from './result-streams.ts';
 import type { Session } from './session.ts';
-import {
-  describeFields,
-  describeRelation,
-  describeTopic,
-  noTopic,
-  show,
-  showFieldsOf,
-} from './show.ts';
+import { describeFields, describeRelation, describeTopic, noTopic, show } from './show.ts';
 import { defineSink } from './sink-definition.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import type { StatementDescription } from './sql-service.ts';
 import { retentionOf, retentionOptions } from './topic-options.ts';
 
 /** Runs the statements of a text one after another. */
@@ -586,50 +578,4 @@ function notA(
     sqlState: '42809',
     hint: `Use DROP ${found.kind.toUpperCase()} to remove it.`,
   });
-}
-
-/** True when none of the statements changes anything: such a text waits for no other. */
-export function onlyReads(statements: readonly ScriptStatement[]): boolean {
-  return statements.every(({ statement }) => readingKinds.has(statement.kind));
-}
-
-const readingKinds: ReadonlySet<string> = new Set(['query', 'explain', 'show', 'describe', 'set']);
-
-/** Fields of the last statement's result, without running anything. */
-export function describeStatement(
-  catalogue: Catalogue,
-  script: readonly ScriptStatement[],
-): StatementDescription {
-  const { statement, text = '' } = script.at(-1) ?? {};
-  const parameters = new Parameters();
-  const fields = fieldsOf(catalogue, statement, text, parameters);
-  const isDml =
-    statement?.kind === 'insert' || statement?.kind === 'update' || statement?.kind === 'delete';
-  return { fields, isUpdate: isDml && fields === undefined, parameters: parameters.types };
-}
-
-function fieldsOf(
-  catalogue: Catalogue,
-  statement: Statement | undefined,
-  script: string,
-  parameters: Parameters,
-) {
-  switch (statement?.kind) {
-    case 'query': {
-      const plan = planAdHoc(catalogue, statement, script, { parameters });
-      return plan.root.fields.slice(0, plan.visibleColumns);
-    }
-    case 'show':
-      return showFieldsOf(statement);
-    case 'describe':
-      return describeFields;
-    case 'explain':
-      return explainFields;
-    case 'insert':
-    case 'update':
-    case 'delete':
-      return returnedFields(catalogue, statement, script, parameters);
-    default:
-      return undefined;
-  }
 }

@@ -49,34 +49,29 @@ const failing = new WeakMap<PlanNode, boolean>();
 
 /** True when each evaluation may give another value: it must stay one, where it was written. */
 export function isVolatile(expr: Expr): boolean {
-  switch (expr.kind) {
-    case 'column':
-    case 'constant':
-      return false;
-    case 'case':
-      return [expr.otherwise, ...expr.branches.flatMap(({ when, then }) => [when, then])].some(
-        isVolatile,
-      );
-    case 'call':
-      return isVolatileFunction(expr.functionId) || expr.args.some(isVolatile);
-  }
+  return hasCall(expr, isVolatileFunction);
 }
 
+/** True when it may raise an error on some row. */
 export function exprCanFail(expr: Expr): boolean {
+  return hasCall(expr, (functionId) => {
+    // Its pattern may be no regular expression.
+    if (functionId === 'similar') return true;
+    const isTotal = Object.hasOwn(typedForms, functionId) || /^i?like$/.test(functionId);
+    return !isTotal && scalarById(functionId).signature.fails;
+  });
+}
+
+function hasCall(expr: Expr, test: (functionId: string) => boolean): boolean {
   switch (expr.kind) {
     case 'column':
     case 'constant':
       return false;
-    case 'case':
-      return [expr.otherwise, ...expr.branches.flatMap(({ when, then }) => [when, then])].some(
-        exprCanFail,
-      );
-    case 'call': {
-      const { functionId, args } = expr;
-      // Its pattern may be no regular expression.
-      if (functionId === 'similar') return true;
-      const isTotal = Object.hasOwn(typedForms, functionId) || /^i?like$/.test(functionId);
-      return (!isTotal && scalarById(functionId).signature.fails) || args.some(exprCanFail);
+    case 'case': {
+      const parts = [expr.otherwise, ...expr.branches.flatMap(({ when, then }) => [when, then])];
+      return parts.some((part) => hasCall(part, test));
     }
+    case 'call':
+      return test(expr.functionId) || expr.args.some((arg) => hasCall(arg, test));
   }
 }
