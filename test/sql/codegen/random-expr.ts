@@ -35,7 +35,9 @@ function constant(kind: TypeKind): fc.Arbitrary<Expr> {
 }
 
 /** Repeating and padding make texts of megabytes. */
+// Two evaluations of a volatile function differ, whoever makes them.
 const calls = scalarFunctions
+  .filter(({ signature }) => !signature.volatile)
   .map(({ signature }) => signature)
   .filter(({ name }) => !/^(repeat|[lr]pad)$/.test(name))
   .filter(({ args }) => args.every(({ kind }) => (kinds as readonly string[]).includes(kind)));
