@@ -7,7 +7,7 @@ import { batchOf } from '../dist/sql/columns/builder.js';
 import { sliceBatch } from '../dist/sql/columns/gather.js';
 import { planQuery } from '../dist/sql/plan/planner.js';
 import { parseStatement } from '../dist/sql/syntax/parser.js';
-import { medianSeconds } from './measure.mjs';
+import { against } from './measure.mjs';
 
 const bigint = { kind: 'bigint' };
 const text = { kind: 'text' };
@@ -34,22 +34,23 @@ export async function jsonDecode() {
   const lengths = Int32Array.from(bodies, (body) => body.length);
   for (let i = 1; i < bodies.length; i++) starts[i] = starts[i - 1] + lengths[i - 1];
   const decoder = new JsonDecoder(fields);
-  const ours = await medianSeconds(() => decoder.decode(buffer, starts, lengths, bodies.length));
-  const theirs = await medianSeconds(() => {
+  const ours = () => decoder.decode(buffer, starts, lengths, bodies.length);
+  const theirs = () => {
     for (let i = 0; i < bodies.length; i++) {
       JSON.parse(buffer.latin1Slice(starts[i], starts[i] + lengths[i]));
     }
+  };
+  const name = 'JSON decode, Nexmark bids';
+  return rates(name, bodies.length, 'JSON.parse', await against(ours, theirs));
+}
+
+/** Cold and warm, each as rows a second beside the peer. */
+function rates(name, rows, peer, measured) {
+  return ['cold', 'warm'].map((state) => {
+    const [ours, theirs] = measured[state];
+    const ratio = theirs / ours;
+    return { name: `${name}, ${state}`, value: rows / ours, unit: 'rows/s', peer, ratio };
   });
-  const value = bodies.length / ours;
-  return [
-    {
-      name: 'JSON decode, Nexmark bids',
-      value,
-      unit: 'rows/s',
-      peer: 'JSON.parse',
-      ratio: theirs / ours,
-    },
-  ];
 }
 
 const relations = {
@@ -98,8 +99,8 @@ export async function aggregate() {
   const rows = rowsOf(1000);
   const tables = { 1: toBatch(relations.l, rows) };
   const query = 'SELECT k, count(*), sum(v) FROM l GROUP BY k';
-  const ours = await medianSeconds(() => oursRun(query, tables));
-  const theirs = await medianSeconds(() => {
+  const ours = () => oursRun(query, tables);
+  const theirs = () => {
     const graph = new D2();
     const input = graph.newInput();
     input.pipe(
@@ -114,17 +115,8 @@ export async function aggregate() {
       input.sendData(new MultiSet(rows.slice(from, from + batchRows).map((row) => [row, 1])));
       graph.run();
     }
-  });
-  const ratio = theirs / ours;
-  return [
-    {
-      name: 'GROUP BY, 1,000 groups',
-      value: rowCount / ours,
-      unit: 'rows/s',
-      peer: 'db-ivm',
-      ratio,
-    },
-  ];
+  };
+  return rates('GROUP BY, 1,000 groups', rowCount, 'db-ivm', await against(ours, theirs));
 }
 
 function sumOf(values) {
@@ -140,8 +132,8 @@ export async function joins() {
   const right = Array.from({ length: keys }, (_, k) => [k, k % 10]);
   const tables = { 1: toBatch(relations.l, left), 2: toBatch(relations.r, right) };
   const query = 'SELECT l.k, l.v, r.w FROM l JOIN r ON l.k = r.k';
-  const ours = await medianSeconds(() => oursRun(query, tables));
-  const theirs = await medianSeconds(() => {
+  const ours = () => oursRun(query, tables);
+  const theirs = () => {
     const graph = new D2();
     const a = graph.newInput();
     const b = graph.newInput();
@@ -157,15 +149,6 @@ export async function joins() {
       if (part.length > 0) b.sendData(new MultiSet(part.map((row) => [row, 1])));
       graph.run();
     }
-  });
-  const ratio = theirs / ours;
-  return [
-    {
-      name: 'join, one match per row',
-      value: rowCount / ours,
-      unit: 'rows/s',
-      peer: 'db-ivm',
-      ratio,
-    },
-  ];
+  };
+  return rates('join, one match per row', rowCount, 'db-ivm', await against(ours, theirs));
 }

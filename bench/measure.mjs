@@ -1,3 +1,25 @@
+/**
+ * Seconds of the first run of each of the two, and the median of five after each has run for `warmUp`
+ * seconds: both are compiled then. The measured runs alternate, so that both meet the same machine.
+ */
+export async function against(ours, theirs, warmUp = 2) {
+  const runs = [ours, theirs];
+  const cold = [];
+  for (const run of runs) cold.push(await seconds(run));
+  for (const run of runs) for (let spent = 0; spent < warmUp; ) spent += await seconds(run);
+  const times = runs.map(() => []);
+  for (let i = 0; i < 5; i++)
+    for (const [n, run] of runs.entries()) times[n].push(await seconds(run));
+  return { cold, warm: times.map((some) => percentile(some, 0.5)) };
+}
+
+async function seconds(run) {
+  globalThis.gc?.();
+  const start = performance.now();
+  await run();
+  return (performance.now() - start) / 1000;
+}
+
 /** Median of the seconds that `run` takes, after one run to warm up. */
 export async function medianSeconds(run, repeats = 3) {
   await run();
