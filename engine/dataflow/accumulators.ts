@@ -5,10 +5,11 @@ import { unscaledAt, writeDecimal } from '../../sql/columns/decimal.ts';
 import { bigintAt, isExactAt, numberAt, splitBigint, splitNumber } from '../../sql/columns/i64.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { Field, Interval, SqlValue } from '../../sql/columns/types.ts';
-import { type ChunkColumn, storeBytes, type TextColumn } from './chunk.ts';
+import { type ChunkColumn, chunkBits, storeBytes, type TextColumn } from './chunk.ts';
 import { addFloat, floatSum, floatSumBytes } from './float-sum.ts';
 import { gatherStored } from './gather-stored.ts';
 import type { RowTable } from './row-table.ts';
+import { storedWords } from './stored-cells.ts';
 
 const mask = limits.chunkRows - 1;
 const int32Max = 2 ** 31 - 1;
@@ -48,10 +49,14 @@ export function cell(table: RowTable, id: number, column: number): ChunkColumn {
 
 /** Adds `by` to a bigint cell; exact beyond 2^53 too. */
 export function addToCount(column: ChunkColumn, local: number, by: number): void {
-  const { words } = column as Extract<ChunkColumn, { layout: 'i64' }>;
-  const low = words[2 * local]! + by;
+  addCount((column as Extract<ChunkColumn, { layout: 'i64' }>).words, local, by);
+}
+
+function addCount(words: Int32Array, local: number, by: number): void {
+  const before = words[2 * local]!;
+  const low = before + by;
   // Most counts stay below 2^31.
-  if (words[2 * local + 1] === 0 && low - by >= 0 && low >= 0 && low <= int32Max) {
+  if (words[2 * local + 1] === 0 && before >= 0 && low >= 0 && low <= int32Max) {
     words[2 * local] = low;
     return;
   }
@@ -60,6 +65,20 @@ export function addToCount(column: ChunkColumn, local: number, by: number): void
     splitNumber(sum, words, local);
   } else {
     splitBigint(bigintAt(words, local) + BigInt(by), words, local);
+  }
+}
+
+/** Adds `by[i]` to the bigint cell of each row `ids[i]`, i < count; their chunks are writable. */
+export function addToCounts(
+  table: RowTable,
+  column: number,
+  ids: Int32Array,
+  by: Int32Array,
+  count: number,
+): void {
+  const stored = storedWords(table.stored(column));
+  for (let i = 0; i < count; i++) {
+    addCount(stored[ids[i]! >> chunkBits]!, ids[i]! & mask, by[i]!);
   }
 }
 
@@ -72,8 +91,10 @@ export function countOf(table: RowTable, column: number, id: number): bigint {
 
 export function updateCount(table: RowTable, first: number, counted: CountedRows): void {
   const { rows, groups, count, batch } = counted;
+  const { weights } = batch;
+  const stored = storedWords(table.stored(first));
   for (let i = 0; i < count; i++) {
-    addToCount(cell(table, groups[i]!, first), groups[i]! & mask, batch.weights[rows[i]!]!);
+    addCount(stored[groups[i]! >> chunkBits]!, groups[i]! & mask, weights[rows[i]!]!);
   }
 }
 
@@ -94,25 +115,11 @@ export function sumOfIntegers(
     stateFields: [countField, decimals],
     update(table, first, counted) {
       updateCount(table, first, counted);
-      const { rows, groups, count, batch } = counted;
-      const arg = counted.args[0] as Extract<Column, { layout: 'i64' | 'i32' }>;
-      for (let i = 0; i < count; i++) {
-        const row = rows[i]!;
-        const column = cell(table, groups[i]!, first + 1) as Extract<
-          ChunkColumn,
-          { layout: 'decimal' }
-        >;
-        const weight = batch.weights[row]!;
-        if (arg.layout === 'i64') {
-          if (isExactAt(arg.words, row)) {
-            addNumber(column.words, groups[i]! & mask, numberAt(arg.words, row), weight);
-          } else {
-            addBigint(column.words, groups[i]! & mask, bigintAt(arg.words, row) * BigInt(weight));
-          }
-        } else {
-          addNumber(column.words, groups[i]! & mask, arg.values[row]!, weight);
-        }
-      }
+      const { args, batch } = counted;
+      const arg = args[0] as Extract<Column, { layout: 'i64' | 'i32' }>;
+      const sums = storedWords(table.stored(first + 1));
+      if (arg.layout === 'i64') addLongs(sums, counted, arg.words, batch.weights);
+      else addInts(sums, counted, arg.values, batch.weights);
     },
     value(table, first, id) {
       const count = countOf(table, first, id);
@@ -121,6 +128,33 @@ export function sumOfIntegers(
       return finish(unscaledAt(words, id & mask), count);
     },
   };
+}
+
+function addLongs(
+  sums: readonly Int32Array[],
+  { rows, groups, count }: CountedRows,
+  values: Int32Array,
+  weights: Int32Array,
+): void {
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]!;
+    const words = sums[groups[i]! >> chunkBits]!;
+    const local = groups[i]! & mask;
+    if (isExactAt(values, row)) addNumber(words, local, numberAt(values, row), weights[row]!);
+    else addBigint(words, local, bigintAt(values, row) * BigInt(weights[row]!));
+  }
+}
+
+function addInts(
+  sums: readonly Int32Array[],
+  { rows, groups, count }: CountedRows,
+  values: Int32Array,
+  weights: Int32Array,
+): void {
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]!;
+    addNumber(sums[groups[i]! >> chunkBits]!, groups[i]! & mask, values[row]!, weights[row]!);
+  }
 }
 
 /** Sums of bigints are numerics of scale 0, as they are kept: groups without values are NULL. */

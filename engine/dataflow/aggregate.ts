@@ -6,7 +6,7 @@ import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { Field, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import type { AggregateNode } from '../../sql/plan/physical.ts';
-import { addToCount, countOf } from './accumulators.ts';
+import { addToCounts, countOf } from './accumulators.ts';
 import { Call, clearState, stateFieldsOf } from './aggregate-call.ts';
 import { indexed } from './arrangement.ts';
 import { gatherStored } from './gather-stored.ts';
@@ -150,8 +150,10 @@ export class AggregateOperator implements Operator {
     hashRows(keys, rowCount, hashes);
     const keyRows: Batch = { rowCount, columns: keys, weights: delta.weights };
     const known: number[] = [];
+    this.#index.find(keys, hashes, rowCount, groups);
     for (let row = 0; row < rowCount; row++) {
-      let id = this.#index.first(keys, row, hashes[row]!);
+      let id = groups[row]!;
+      if (id < 0) id = this.#index.first(keys, row, hashes[row]!);
       if (id < 0) {
         id = this.#table.insert(keyRows, row, 1);
         clearState(this.#table, id, this.#countColumn);
@@ -182,11 +184,7 @@ export class AggregateOperator implements Operator {
   }
 
   #count(delta: Batch, groups: Int32Array): void {
-    for (let row = 0; row < delta.rowCount; row++) {
-      const id = groups[row]!;
-      const column = this.#table.chunk(id).columns[this.#countColumn]!;
-      addToCount(column, id & (limits.chunkRows - 1), delta.weights[row]!);
-    }
+    addToCounts(this.#table, this.#countColumn, groups, delta.weights, delta.rowCount);
   }
 
   /**

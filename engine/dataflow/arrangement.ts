@@ -33,26 +33,34 @@ export class Arrangement {
     return this.#table.rowCount;
   }
 
+  /** Finds all rows before it changes one; only rows that this very delta touched are sought again. */
   apply(delta: Batch): void {
-    const hashes = new Int32Array(delta.rowCount);
-    hashRows(delta.columns, delta.rowCount, hashes);
-    for (let row = 0; row < delta.rowCount; row++) {
-      const id = this.#rows.first(delta.columns, row, hashes[row]!);
+    const { rowCount, columns, weights } = delta;
+    const hashes = new Int32Array(rowCount);
+    hashRows(columns, rowCount, hashes);
+    const known = new Int32Array(rowCount);
+    this.#rows.find(columns, hashes, rowCount, known);
+    const gone: number[] = [];
+    for (let row = 0; row < rowCount; row++) {
+      let id = known[row]!;
+      if (id < 0 || this.#table.weight(id) === 0) id = this.#rows.first(columns, row, hashes[row]!);
       if (id < 0) {
-        const added = this.#table.insert(delta, row, delta.weights[row]!);
+        const added = this.#table.insert(delta, row, weights[row]!);
         this.#rows.add(added, hashes[row]!, id);
         this.indexes.insert(added, delta, row);
         continue;
       }
-      const weight = this.#table.weight(id) + delta.weights[row]!;
+      const weight = this.#table.weight(id) + weights[row]!;
       if (weight !== 0) {
         this.#table.setWeight(id, weight);
       } else {
         this.#rows.remove(id);
         this.indexes.remove(id);
-        this.#table.remove(id);
+        this.#table.vacate(id);
+        gone.push(id);
       }
     }
+    this.#table.free(gone);
   }
 
   /** The weight of the row that equals row `row` of the batch; 0 when there is none. */

@@ -7,6 +7,8 @@ import { RowIndex } from './row-index.ts';
 import { RowTable } from './row-table.ts';
 import type { StateTable } from './table.ts';
 
+const none = -1;
+
 /** A delta with its keys hashed. */
 export class Probe {
   readonly batch: Batch;
@@ -60,30 +62,55 @@ export class Side {
     return new Probe(delta, this.#keys, this.#nullSafe);
   }
 
+  /** Finds all rows before it changes one; only rows that this very delta touched are sought again. */
   apply(probe: Probe): void {
     const { batch, keys, hashes } = probe;
-    const rowHashes = this.#rows === undefined ? hashes : new Int32Array(batch.rowCount);
-    if (this.#rows !== undefined) hashRows(batch.columns, batch.rowCount, rowHashes);
-    for (let row = 0; row < batch.rowCount; row++) {
+    const { rowCount } = batch;
+    const heads = new Int32Array(rowCount);
+    this.index.find(keys, hashes, rowCount, heads);
+    if (this.#rows === undefined) {
+      for (let row = 0; row < rowCount; row++) {
+        if (!probe.hasNull(row)) this.#insert(probe, row, heads[row]!);
+      }
+      return;
+    }
+    const rowHashes = new Int32Array(rowCount);
+    hashRows(batch.columns, rowCount, rowHashes);
+    const known = new Int32Array(rowCount);
+    this.#rows.find(batch.columns, rowHashes, rowCount, known);
+    const gone: number[] = [];
+    for (let row = 0; row < rowCount; row++) {
       if (probe.hasNull(row)) continue;
-      const weight = batch.weights[row]!;
-      const same = this.#rows?.first(batch.columns, row, rowHashes[row]!) ?? -1;
+      let same = known[row]!;
+      if (same < 0 || this.table.weight(same) === 0) {
+        same = this.#rows.first(batch.columns, row, rowHashes[row]!);
+      }
       if (same < 0) {
-        const id = this.table.insert(batch, row, weight);
-        const head = this.index.first(keys, row, hashes[row]!);
-        this.index.add(id, hashes[row]!, head);
-        this.#rows?.add(id, rowHashes[row]!, -1);
+        const head = heads[row]!;
+        const isGone = head >= 0 && this.table.weight(head) === 0;
+        const id = this.#insert(probe, row, isGone ? none : head);
+        this.#rows.add(id, rowHashes[row]!, none);
         continue;
       }
-      const sum = this.table.weight(same) + weight;
+      const sum = this.table.weight(same) + batch.weights[row]!;
       if (sum !== 0) {
         this.table.setWeight(same, sum);
       } else {
         this.index.remove(same);
-        this.#rows?.remove(same);
-        this.table.remove(same);
+        this.#rows.remove(same);
+        this.table.vacate(same);
+        gone.push(same);
       }
     }
+    this.table.free(gone);
+  }
+
+  /** `head`: of the row's key, if that is known. */
+  #insert({ batch, keys, hashes }: Probe, row: number, head: number): number {
+    const known = head >= 0 ? head : this.index.first(keys, row, hashes[row]!);
+    const id = this.table.insert(batch, row, batch.weights[row]!);
+    this.index.add(id, hashes[row]!, known);
+    return id;
   }
 
   stateTables(): readonly StateTable[] {

@@ -77,10 +77,13 @@ export class JoinOperator implements Operator {
     let rows = new Int32Array(1024);
     let ids = new Int32Array(1024);
     let count = 0;
-    for (let row = 0; row < probe.batch.rowCount; row++) {
+    const { index } = other;
+    const { rowCount } = probe.batch;
+    const heads = new Int32Array(rowCount);
+    index.find(probe.keys, probe.hashes, rowCount, heads);
+    for (let row = 0; row < rowCount; row++) {
       if (probe.hasNull(row)) continue;
-      let id = other.index.first(probe.keys, row, probe.hashes[row]!);
-      for (; id >= 0; id = other.index.next(id)) {
+      for (let id = heads[row]!; id >= 0; id = index.next(id)) {
         if (count === rows.length) {
           if (count === outputRowsMax) {
             this.#emit({ probe, other, probeSide, rows, ids, count }, results);

@@ -4,14 +4,17 @@ import type { Column } from '../../sql/columns/batch.ts';
 import { grown } from '../../sql/columns/builder.ts';
 import { type CellsEqual, cellsEqual, type Equality, hashRows } from './hashing.ts';
 import type { RowTable } from './row-table.ts';
+import { markDifferent } from './stored-cells.ts';
 
 const chunkMask = limits.chunkRows - 1;
 const none = -1;
+/** Fewer are found one by one: many at once cost a look at every chunk first. */
+const fewRows = 16;
 
 /**
  * Finds rows of a RowTable by some of their columns: an open-addressing hash table with linear
- * probing. Each slot holds one key's newest row; rows of the same key are linked in both
- * directions, so that any of them leaves in constant time. Hashes are stored per row, and keys
+ * probing. Each slot holds one row of a key, its head; rows of the same key are linked in both
+ * directions, so that any of them leaves in constant time. A head stays until it leaves. Hashes are stored per row, and keys
  * are compared on every match. All arrays are typed: nothing here for the garbage collector.
  *
  * Deletion moves later entries back (Knuth, TAOCP 6.4, algorithm R): there are no tombstones, and
@@ -41,7 +44,7 @@ export class RowIndex {
     return arrays.reduce((sum, array) => sum + array.byteLength, 0);
   }
 
-  /** Newest row whose key equals row `row` of `keyColumns`, or -1. */
+  /** The head of the key that row `row` of `keyColumns` has, or -1. */
   first(keyColumns: readonly Column[], row: number, hash: number): number {
     const mask = this.#slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
@@ -51,22 +54,59 @@ export class RowIndex {
     }
   }
 
+  /** What `first` says of rows [0, count), into `out`. */
+  find(keyColumns: readonly Column[], hashes: Int32Array, count: number, out: Int32Array): void {
+    if (count < fewRows) {
+      for (let row = 0; row < count; row++) {
+        out[row] = this.first(keyColumns, row, hashes[row]!);
+      }
+      return;
+    }
+    const slots = this.#slots;
+    const stored = this.#hashes;
+    const mask = slots.length - 1;
+    for (let row = 0; row < count; row++) {
+      const hash = hashes[row]!;
+      let slot = hash & mask;
+      let id = slots[slot]! - 1;
+      while (id >= 0 && stored[id] !== hash) {
+        slot = (slot + 1) & mask;
+        id = slots[slot]! - 1;
+      }
+      out[row] = id;
+    }
+    // Candidates by hash; different keys of one hash are rare, and looked up one by one.
+    const different = new Uint8Array(count);
+    let any = false;
+    for (let k = 0; k < this.#keys.length; k++) {
+      const columns = this.#table.stored(this.#keys[k]!);
+      const found = markDifferent(columns, this.#equal[k]!, out, keyColumns[k]!, count, different);
+      any ||= found;
+    }
+    if (!any) return;
+    for (let row = 0; row < count; row++) {
+      if (different[row] === 1) out[row] = this.first(keyColumns, row, hashes[row]!);
+    }
+  }
+
   /** The next row of the same key, or -1. */
   next(id: number): number {
     return this.#next[id]!;
   }
 
-  /** Adds row `id` of the table; `head` is what `first` said for its key. */
+  /** Adds row `id` of the table; `head` is what `first` says for its key. */
   add(id: number, hash: number, head: number): void {
     if (id >= this.#hashes.length) this.#reserve(id + 1);
     this.#hashes[id] = hash;
-    this.#previous[id] = none;
-    this.#next[id] = head;
+    this.#previous[id] = head;
     if (head !== none) {
-      this.#previous[head] = id;
-      this.#slots[this.#slotOf(head)] = id + 1;
+      const second = this.#next[head]!;
+      this.#next[id] = second;
+      this.#next[head] = id;
+      if (second !== none) this.#previous[second] = id;
       return;
     }
+    this.#next[id] = none;
     if (2 * (this.#slotsUsed + 1) > this.#slots.length) this.#grow();
     this.#place(id, hash);
     this.#slotsUsed++;
@@ -156,6 +196,9 @@ export class RowIndex {
   #grow(): void {
     const old = this.#slots;
     this.#slots = new Int32Array(2 * old.length);
-    for (const entry of old) if (entry !== 0) this.#place(entry - 1, this.#hashes[entry - 1]!);
+    for (let slot = 0; slot < old.length; slot++) {
+      const id = old[slot]! - 1;
+      if (id >= 0) this.#place(id, this.#hashes[id]!);
+    }
   }
 }

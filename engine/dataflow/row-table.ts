@@ -4,7 +4,15 @@ import type { Batch } from '../../sql/columns/batch.ts';
 import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { decodeRows, encodeRows } from '../formats/row-block.ts';
-import { type Chunk, chunkBits, chunkBytes, cloneChunk, newChunk, storeCell } from './chunk.ts';
+import {
+  type Chunk,
+  type ChunkColumn,
+  chunkBits,
+  chunkBytes,
+  cloneChunk,
+  newChunk,
+  storeCell,
+} from './chunk.ts';
 import type { ChunkChange, ChunkPiece, StateSize, StateTable } from './table.ts';
 import { weightOf } from './weights.ts';
 
@@ -64,6 +72,15 @@ export class RowTable implements StateTable {
     return this.#chunks[id >> chunkBits]!;
   }
 
+  get chunkCount(): number {
+    return this.#chunks.length;
+  }
+
+  /** One column of every chunk, for reading until the table changes. */
+  stored(column: number): ChunkColumn[] {
+    return this.#chunks.map((chunk) => chunk.columns[column]!);
+  }
+
   /** The same, for changing row `id` in place. */
   writable(id: number): Chunk {
     const number = id >> chunkBits;
@@ -101,9 +118,18 @@ export class RowTable implements StateTable {
 
   /** Frees the row; its values stay readable until the id is used again. */
   remove(id: number): void {
-    this.writable(id).weights[id & chunkMask] = 0;
+    this.vacate(id);
     this.#free.push(id);
+  }
+
+  /** The row leaves, but its id is not used again before `free`. */
+  vacate(id: number): void {
+    this.writable(id).weights[id & chunkMask] = 0;
     this.#rowCount--;
+  }
+
+  free(ids: readonly number[]): void {
+    for (const id of ids) this.#free.push(id);
   }
 
   /** Forgets every row. */
