@@ -7,7 +7,7 @@ import { ColumnBuilder } from '../../sql/columns/builder.ts';
 import { checkedDecimal } from '../../sql/columns/decimal.ts';
 import { gather } from '../../sql/columns/gather.ts';
 import { cellBytes } from '../../sql/columns/nested.ts';
-import type { Decimal, SqlValue } from '../../sql/columns/types.ts';
+import type { Decimal, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import { tableRows } from '../../sql/functions/table-functions.ts';
 import type { FlatMapNode } from '../../sql/plan/physical.ts';
 import { failedRow, type OnErrors } from './linear.ts';
@@ -26,12 +26,18 @@ export class FlatMapOperator implements Operator {
   readonly #input: Operator;
   readonly #onErrors: OnErrors;
   readonly #text: string | undefined;
+  /** Columns of the calls whose values may not fit a cell. */
+  readonly #checked: readonly { index: number; type: SqlType; isNested: boolean }[];
 
   constructor(node: FlatMapNode, input: Operator, onErrors: OnErrors, text: string | undefined) {
     this.#node = node;
     this.#input = input;
     this.#onErrors = onErrors;
     this.#text = text;
+    this.#checked = node.fields.slice(node.input.fields.length).flatMap(({ type }, index) => {
+      const isNested = type.kind === 'record' || type.kind === 'array';
+      return type.kind === 'numeric' || isNested ? [{ index, type, isNested }] : [];
+    });
   }
 
   step(): readonly Batch[] {
@@ -66,12 +72,15 @@ export class FlatMapOperator implements Operator {
   /** The rows of all calls side by side. */
   #rowsOf(delta: Batch, row: number): readonly (readonly SqlValue[])[] {
     const { calls, hasOrdinality } = this.#node;
-    const sets = calls.map(({ functionId, args }) => [
-      ...tableRows(
-        functionId,
-        args.map((arg) => interpret(arg, delta, row)),
+    const sets = calls.map(({ functionId, args }) =>
+      Array.from(
+        tableRows(
+          functionId,
+          args.map((arg) => interpret(arg, delta, row)),
+        ),
       ),
-    ]);
+    );
+    if (sets.length === 1 && !hasOrdinality) return sets[0]!;
     const count = Math.max(...sets.map((set) => set.length));
     return Array.from({ length: count }, (_, index) => [
       ...sets.flatMap((set, call) => set[index] ?? calls[call]!.fields.map(() => null)),
@@ -81,10 +90,7 @@ export class FlatMapOperator implements Operator {
 
   /** Throws SQL_RUNTIME 22003 for a numeric that no cell holds: it fails its row, not the operator. */
   #checkNumerics(rows: readonly (readonly SqlValue[])[]): void {
-    const { fields, input } = this.#node;
-    for (const [index, { type }] of fields.slice(input.fields.length).entries()) {
-      const isNested = type.kind === 'record' || type.kind === 'array';
-      if (type.kind !== 'numeric' && !isNested) continue;
+    for (const { index, type, isNested } of this.#checked) {
       for (const cells of rows) {
         const value = cells[index]!;
         if (value === null) continue;
@@ -121,7 +127,8 @@ class Output {
 
   push(row: number, cells: readonly SqlValue[]): void {
     this.#rows.push(row);
-    for (const [index, builder] of this.#builders.entries()) builder.push(cells[index]!);
+    const builders = this.#builders;
+    for (let index = 0; index < builders.length; index++) builders[index]!.push(cells[index]!);
   }
 
   finish(): Batch {

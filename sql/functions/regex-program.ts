@@ -91,6 +91,37 @@ function emit(
   }
 }
 
+/**
+ * By ASCII code, 1 where a match may begin with that character; `undefined` when a match may be
+ * empty. What takes no character is taken to let pass.
+ */
+export function firstCharacters(program: Program): Uint8Array | undefined {
+  const firsts = new Uint8Array(128);
+  const seen = new Set<number>();
+  const pending = [0];
+  for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
+    if (seen.has(place)) continue;
+    seen.add(place);
+    const instruction = program[place]!;
+    switch (instruction.op) {
+      case 'match':
+        return undefined;
+      case 'jump':
+        pending.push(instruction.to);
+        break;
+      case 'split':
+        pending.push(instruction.first, instruction.second);
+        break;
+      case 'set':
+        for (let code = 0; code < 128; code++) if (instruction.test(code)) firsts[code] = 1;
+        break;
+      default:
+        pending.push(place + 1);
+    }
+  }
+  return firsts;
+}
+
 /** With a table for ASCII; others by their ranges. */
 function setTest({ ranges, negated }: CharSet, ignoreCase: boolean): (code: number) => boolean {
   const holds = (code: number) => isIn(ranges, code, ignoreCase) !== negated;

@@ -9,17 +9,29 @@ export interface Range {
 
 /** A text as characters, with what regular expressions found out about it. */
 export class RegexText {
-  readonly characters: readonly string[];
   readonly codes: Int32Array;
   readonly looks = new Map<RegexNode, Uint8Array>();
+  readonly #text: string;
+  /** Where there are characters of two UTF-16 units. */
+  readonly #characters: readonly string[] | undefined;
 
   constructor(text: string) {
-    this.characters = [...text];
-    this.codes = Int32Array.from(this.characters, (character) => character.codePointAt(0)!);
+    this.#text = text;
+    this.codes = new Int32Array(text.length);
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit >= 0xd800 && unit < 0xe000) {
+        this.#characters = [...text];
+        this.codes = Int32Array.from(this.#characters, (character) => character.codePointAt(0)!);
+        return;
+      }
+      this.codes[at] = unit;
+    }
   }
 
   slice({ start, end }: Range): string {
-    return this.characters.slice(start, end).join('');
+    if (this.#characters === undefined) return this.#text.slice(start, end);
+    return this.#characters.slice(start, end).join('');
   }
 }
 
@@ -83,8 +95,8 @@ export class Threads {
 }
 
 function holdsAt(test: AssertKind, codes: Int32Array, at: number): boolean {
-  const before = at > 0 && isWordCode(codes[at - 1]!);
-  const after = at < codes.length && isWordCode(codes[at]!);
+  const before = () => at > 0 && isWordCode(codes[at - 1]!);
+  const after = () => at < codes.length && isWordCode(codes[at]!);
   switch (test) {
     case 'start':
       return at === 0;
@@ -95,12 +107,12 @@ function holdsAt(test: AssertKind, codes: Int32Array, at: number): boolean {
     case 'line-end':
       return at === codes.length || codes[at] === 10;
     case 'word-start':
-      return !before && after;
+      return !before() && after();
     case 'word-end':
-      return before && !after;
+      return before() && !after();
     case 'word-edge':
-      return before !== after;
+      return before() !== after();
     case 'not-word-edge':
-      return before === after;
+      return before() === after();
   }
 }

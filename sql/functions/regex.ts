@@ -1,5 +1,5 @@
 import { type RegexFlags, regexFlags } from './regex-flags.ts';
-import { compileRegex, type Program } from './regex-program.ts';
+import { compileRegex, firstCharacters, type Program } from './regex-program.ts';
 import { type ParsedRegex, parseRegex, type RegexNode } from './regex-syntax.ts';
 import { type Range, type RegexText, Threads } from './regex-threads.ts';
 
@@ -18,10 +18,11 @@ export class Regex {
   readonly #parsed: ParsedRegex;
   readonly #programs = new Map<RegexNode, { forward?: Program; backward?: Program }>();
   readonly #threads = new Map<Program, [Threads, Threads]>();
+  readonly #firsts: Uint8Array | undefined;
 
   constructor(pattern: string, flags: RegexFlags) {
     this.#parsed = parseRegex(pattern, flags);
-    this.#program(this.#parsed.root, false);
+    this.#firsts = firstCharacters(this.#program(this.#parsed.root, false));
   }
 
   get flags(): RegexFlags {
@@ -80,7 +81,13 @@ export class Regex {
     let [threads, next] = this.#threadsOf(program, text);
     let best: Range | undefined;
     const { codes } = text;
+    const firsts = this.#firsts;
     for (let at = from; at <= codes.length; at++) {
+      if (best === undefined && threads.count === 0 && firsts !== undefined) {
+        // Nothing is under way: on to where a match can begin.
+        while (at < codes.length && codes[at]! < 128 && firsts[codes[at]!] === 0) at++;
+        if (at === codes.length) break;
+      }
       if (best === undefined) threads.add(0, at, text, at);
       else if (threads.count === 0) break;
       next.clear();
@@ -174,11 +181,16 @@ export class Regex {
     let at = start;
     for (const [index, item] of items.entries()) {
       const rest = restOf(items, index + 1);
-      const to =
-        rest === undefined ? end : this.#choose(text, item, rest, preference(item), at, end);
+      const to = rest === undefined ? end : this.#endOf(text, item, rest, at, end);
       this.#split(text, item, at, to, match);
       at = to;
     }
+  }
+
+  #endOf(text: RegexText, part: RegexNode, rest: RegexNode, start: number, end: number): number {
+    const width = widthOf(part);
+    if (width !== undefined) return start + width;
+    return this.#choose(text, part, rest, preference(part), start, end);
   }
 
   /** Where the first part ends: the last place, or the first, from which the rest reaches `end`. */
@@ -273,6 +285,30 @@ function preference(node: RegexNode): Preference | undefined {
       return 'longer';
     default:
       return undefined;
+  }
+}
+
+/** How many characters the node takes, when that is one number. */
+function widthOf(node: RegexNode): number | undefined {
+  switch (node.kind) {
+    case 'set':
+      return 1;
+    case 'group':
+      return widthOf(node.node);
+    case 'repeat': {
+      const width = node.most === node.least ? widthOf(node.node) : undefined;
+      return width === undefined ? undefined : width * node.least;
+    }
+    case 'cat': {
+      const widths = node.items.map(widthOf);
+      return widths.includes(undefined) ? undefined : widths.reduce((a, b) => a! + b!, 0);
+    }
+    case 'alt': {
+      const [first, ...others] = node.items.map(widthOf);
+      return others.every((width) => width === first) ? first : undefined;
+    }
+    default:
+      return 0;
   }
 }
 

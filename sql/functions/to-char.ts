@@ -161,17 +161,42 @@ const anyCase = new Set([
 /** Writes one part of the output. */
 type Piece = (parts: Parts) => string;
 
-/** A format read once; NULL for the empty one, as in PostgreSQL. */
-let last: { readonly format: string; readonly pieces: readonly Piece[] } = {
-  format: '',
-  pieces: [],
-};
+/** A format read once, with the last timestamp's text: the next often falls into the same second. */
+interface Format {
+  readonly pieces: readonly Piece[];
+  /** Microseconds within which all timestamps of the epoch's grid give the same text. */
+  readonly unit: number;
+  start: number;
+  text: string;
+}
+
+/** Formats are most often constants: the last ones stay read. Keys begin with the zone. */
+const formats = new Map<string, Format>();
+const formatsMax = 64;
+
+function formatOf(format: string, zone: string): Format {
+  const key = `${zone}/${format}`;
+  let known = formats.get(key);
+  if (known === undefined) {
+    const { pieces, unit } = read(format);
+    known = { pieces, unit, start: Number.NaN, text: '' };
+    if (formats.size >= formatsMax) formats.delete(formats.keys().next().value!);
+    formats.set(key, known);
+  }
+  return known;
+}
+
+const secondMicros = 1_000_000;
 
 /** to_char(timestamp, format), PostgreSQL 16 section 9.8. `zone` is empty without a time zone. */
 export function timestampToChar(timestamp: bigint, format: string, zone: string): string | null {
   if (format === '') return null;
-  // The format is most often a constant: the last one's pieces are kept.
-  if (last.format !== format) last = { format, pieces: piecesOf(format) };
+  const known = formatOf(format, zone);
+  const micros = Number(timestamp);
+  const rest = micros % known.unit;
+  const start = micros - (rest < 0 ? rest + known.unit : rest);
+  const isExact = Math.abs(start) <= Number.MAX_SAFE_INTEGER - known.unit;
+  if (isExact && start === known.start) return known.text;
   const { days, time } = splitTimestamp(timestamp);
   const seconds = Number(time / 1_000_000n);
   const parts: Parts = {
@@ -183,15 +208,33 @@ export function timestampToChar(timestamp: bigint, format: string, zone: string)
     micros: Number(time % 1_000_000n),
     zone,
   };
-  let text = '';
-  for (const piece of last.pieces) text += piece(parts);
+  const text = written(known.pieces, parts);
+  if (isExact) {
+    known.start = start;
+    known.text = text;
+  }
   return text;
+}
+
+function written(pieces: readonly Piece[], parts: Parts): string {
+  let text = '';
+  for (const piece of pieces) text += piece(parts);
+  return text;
+}
+
+/** For how many microseconds a pattern writes the same. */
+function unitOf({ name }: Pattern): number {
+  if (/^(MS|US|FF\d)$/.test(name)) return 1;
+  if (/^S+$/.test(name)) return secondMicros;
+  if (name === 'MI') return 60 * secondMicros;
+  if (/^(HH|[AP]\.?M)/i.test(name)) return 3600 * secondMicros;
+  return 86_400 * secondMicros;
 }
 
 /** The fields of an interval as they are; it has no names of days and months. */
 export function intervalToChar(value: Interval, format: string): string | null {
   if (format === '') return null;
-  if (last.format !== format) last = { format, pieces: piecesOf(format) };
+  const { pieces } = formatOf(format, '');
   if (/(?:^|[^\w])(day|dy|month|mon|iw|iyyy|rm|tz)/i.test(format.replace(/"[^"]*"/g, ''))) {
     throw runtimeError('invalid format specification for an interval value', '22007');
   }
@@ -210,13 +253,12 @@ export function intervalToChar(value: Interval, format: string): string | null {
     zone: '',
     isInterval: true,
   };
-  let text = '';
-  for (const piece of last.pieces) text += piece(parts);
-  return text;
+  return written(pieces, parts);
 }
 
-function piecesOf(format: string): Piece[] {
+function read(format: string): Pick<Format, 'pieces' | 'unit'> {
   const pieces: Piece[] = [];
+  let unit = 86_400 * secondMicros;
   for (let at = 0; at < format.length; ) {
     if (format[at] === '"') {
       const end = closingQuote(format, at);
@@ -245,12 +287,13 @@ function piecesOf(format: string): Piece[] {
     at = start + pattern.name.length;
     const suffix = /^(TH|th)/.exec(format.slice(at, at + 2))?.[0];
     if (suffix !== undefined) at += 2;
-    pieces.push((parts) => written(pattern, parts, isFilled, suffix));
+    unit = Math.min(unit, unitOf(pattern));
+    pieces.push((parts) => patternText(pattern, parts, isFilled, suffix));
   }
-  return pieces;
+  return { pieces, unit };
 }
 
-function written(pattern: Pattern, parts: Parts, isFilled: boolean, suffix?: string): string {
+function patternText(pattern: Pattern, parts: Parts, isFilled: boolean, suffix?: string): string {
   const value = pattern.write(parts);
   const text = filled(value, pattern, isFilled);
   if (suffix === undefined || typeof value === 'string') return text;
