@@ -4,55 +4,90 @@ import type { SqlType, SqlValue } from '../columns/types.ts';
 import { scalarById, typedForms } from '../functions/scalar.ts';
 import type { CallExpr, Expr } from '../plan/expr.ts';
 
+/** The value of an expression over row `row` of a batch. Throws SQL_RUNTIME. */
+export type Evaluator = (batch: Batch, row: number) => SqlValue;
+
+const evaluators = new WeakMap<Expr, Evaluator>();
+
 /**
  * The value of an expression over one row: the plain meaning that generated code must agree with.
  * AND, OR, COALESCE and CASE evaluate from left to right and no further than needed. Throws
  * SQL_RUNTIME.
  */
 export function interpret(expr: Expr, batch: Batch, row: number): SqlValue {
+  return evaluatorOf(expr)(batch, row);
+}
+
+/** `interpret` of one expression, with all functions looked up. */
+export function evaluatorOf(expr: Expr): Evaluator {
+  let evaluator = evaluators.get(expr);
+  if (evaluator === undefined) {
+    evaluator = makeEvaluator(expr);
+    evaluators.set(expr, evaluator);
+  }
+  return evaluator;
+}
+
+function makeEvaluator(expr: Expr): Evaluator {
   switch (expr.kind) {
-    case 'column':
-      return valueAt(batch.columns[expr.index]!, row);
-    case 'constant':
-      return expr.value;
+    case 'column': {
+      const { index } = expr;
+      return (batch, row) => valueAt(batch.columns[index]!, row);
+    }
+    case 'constant': {
+      const { value } = expr;
+      return () => value;
+    }
     case 'case': {
-      for (const { when, then } of expr.branches) {
-        if (interpret(when, batch, row) === true) return interpret(then, batch, row);
-      }
-      return interpret(expr.otherwise, batch, row);
+      const branches = expr.branches.map(({ when, then }) => {
+        return { when: evaluatorOf(when), then: evaluatorOf(then) };
+      });
+      const otherwise = evaluatorOf(expr.otherwise);
+      return (batch, row) => {
+        for (const { when, then } of branches) {
+          if (when(batch, row) === true) return then(batch, row);
+        }
+        return otherwise(batch, row);
+      };
     }
     case 'call':
-      return interpretCall(expr, batch, row);
+      return callEvaluator(expr);
   }
 }
 
-function interpretCall(expr: CallExpr, batch: Batch, row: number): SqlValue {
+function callEvaluator(expr: CallExpr): Evaluator {
+  const args = expr.args.map(evaluatorOf);
   switch (expr.functionId) {
     case 'and':
     case 'or': {
       const winner = expr.functionId === 'or';
-      let result: SqlValue = !winner;
-      for (const arg of expr.args) {
-        const value = interpret(arg, batch, row);
-        if (value === winner) return winner;
-        if (value === null) result = null;
-      }
-      return result;
+      return (batch, row) => {
+        let result: SqlValue = !winner;
+        for (const arg of args) {
+          const value = arg(batch, row);
+          if (value === winner) return winner;
+          if (value === null) result = null;
+        }
+        return result;
+      };
     }
-    case 'coalesce': {
-      for (const arg of expr.args) {
-        const value = interpret(arg, batch, row);
-        if (value !== null) return value;
-      }
-      return null;
+    case 'coalesce':
+      return (batch, row) => {
+        for (const arg of args) {
+          const value = arg(batch, row);
+          if (value !== null) return value;
+        }
+        return null;
+      };
+    default: {
+      const argTypes = expr.args.map((arg) => arg.type);
+      const apply = functionOf(expr.functionId, argTypes, expr.type);
+      return (batch, row) => {
+        const values: SqlValue[] = [];
+        for (const arg of args) values.push(arg(batch, row));
+        return apply(values);
+      };
     }
-    default:
-      return applyFunction(
-        expr.functionId,
-        expr.args.map((arg) => interpret(arg, batch, row)),
-        expr.args.map((arg) => arg.type),
-        expr.type,
-      );
   }
 }
 
@@ -63,11 +98,19 @@ export function applyFunction(
   argTypes: readonly SqlType[],
   type: SqlType,
 ): SqlValue {
+  return functionOf(id, argTypes, type)(args);
+}
+
+function functionOf(
+  id: string,
+  argTypes: readonly SqlType[],
+  type: SqlType,
+): (args: readonly SqlValue[]) => SqlValue {
   const typed = Object.hasOwn(typedForms, id) ? typedForms[id] : undefined;
-  if (typed !== undefined) return typed(argTypes[0]!, args);
-  const { signature, evaluate } = scalarById(functionIdOf(id, args.length));
-  if (signature.strict && args.includes(null)) return null;
-  return evaluate(args, type, argTypes);
+  if (typed !== undefined) return (args) => typed(argTypes[0]!, args);
+  const { signature, evaluate } = scalarById(functionIdOf(id, argTypes.length));
+  const { strict } = signature;
+  return (args) => (strict && args.includes(null) ? null : evaluate(args, type, argTypes));
 }
 
 /** A NULL argument makes the call NULL, whatever the others are. */

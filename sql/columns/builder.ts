@@ -1,5 +1,6 @@
 import { assert } from '../../platform/assert.ts';
 import type { Batch, Column } from './batch.ts';
+import { writeAscii } from './bytes-text.ts';
 import { checkedDecimal, writeDecimal } from './decimal.ts';
 import { splitBigint } from './i64.ts';
 import { cellBytes } from './nested.ts';
@@ -13,6 +14,8 @@ import {
 } from './types.ts';
 
 const noBytes = new Uint8Array(0);
+/** Longer texts are encoded by the platform. */
+const asciiMax = 128;
 
 /**
  * Builds one column value by value, growing as needed. For rows that come as values: constants,
@@ -49,6 +52,7 @@ export class ColumnBuilder {
     if (value !== null && this.#layout === 'decimal') {
       checkedDecimal((value as Decimal).unscaled, (value as Decimal).scale);
     } else if (value !== null && this.#layout === 'bytes') {
+      if (typeof value === 'string' && this.#pushAscii(value)) return;
       bytes = cellBytes(this.type, value);
     }
     if (this.#count === this.#capacity) this.#resize(2 * this.#capacity);
@@ -120,11 +124,28 @@ export class ColumnBuilder {
     }
   }
 
+  /** A text that is ASCII goes into the arena without a copy between. */
+  #pushAscii(text: string): boolean {
+    if (this.type.kind !== 'text' || text.length > asciiMax) return false;
+    this.#reserve(text.length);
+    if (!writeAscii(text, this.#bytes, this.#arenaLength)) return false;
+    if (this.#count === this.#capacity) this.#resize(2 * this.#capacity);
+    const row = this.#count++;
+    this.#starts[row] = this.#arenaLength;
+    this.#lengths[row] = text.length;
+    this.#arenaLength += text.length;
+    return true;
+  }
+
+  #reserve(length: number): void {
+    const end = this.#arenaLength + length;
+    if (end <= this.#bytes.length) return;
+    this.#bytes = grown(this.#bytes, Math.max(end, 2 * this.#bytes.length, 64), Uint8Array);
+  }
+
   #appendBytes(row: number, bytes: Uint8Array): void {
     const end = this.#arenaLength + bytes.length;
-    if (end > this.#bytes.length) {
-      this.#bytes = grown(this.#bytes, Math.max(end, 2 * this.#bytes.length, 64), Uint8Array);
-    }
+    this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#arenaLength);
     this.#starts[row] = this.#arenaLength;
     this.#lengths[row] = bytes.length;

@@ -1,4 +1,4 @@
-import { bytesToText } from './bytes-text.ts';
+import { bytesToText, textToBytes } from './bytes-text.ts';
 import { checkedDecimal, decimalFromText, decimalToText, normalized } from './decimal.ts';
 import { intervalSpan } from './interval.ts';
 import { isArray, isObject, Json, type JsonNode, JsonNumber, jsonObject } from './json.ts';
@@ -29,7 +29,6 @@ import {
  * Equal bytes are the same value. The reverse holds but for the types of `isLoose`, of which
  * `keyBytes` gives one form per SQL equality.
  */
-const encoder = new TextEncoder();
 
 class Writer {
   #bytes = new Uint8Array(64);
@@ -132,10 +131,10 @@ function bytesOf(type: SqlType, value: SqlValue, isKey: boolean): Uint8Array {
     }
     case 'jsonb': {
       const json = value as Json;
-      return encoder.encode(isKey ? Json.of(normalNode(json.root)).toString() : json.toString());
+      return textToBytes(isKey ? Json.of(normalNode(json.root)).toString() : json.toString());
     }
     default:
-      return typeof value === 'string' ? encoder.encode(value) : (value as Uint8Array);
+      return typeof value === 'string' ? textToBytes(value) : (value as Uint8Array);
   }
 }
 
@@ -168,7 +167,7 @@ function writeCell(writer: Writer, type: SqlType, value: SqlValue, isKey: boolea
       return writer.f64(isKey && value === 0 ? 0 : (value as number));
     case 'interval': {
       const { months, days, micros } = value as Interval;
-      if (isKey) return writer.block(encoder.encode(String(intervalSpan(value as Interval))));
+      if (isKey) return writer.block(textToBytes(String(intervalSpan(value as Interval))));
       writer.i32(months);
       writer.i32(days);
       return writer.i64(micros);
@@ -177,7 +176,7 @@ function writeCell(writer: Writer, type: SqlType, value: SqlValue, isKey: boolea
       const decimal = value as Decimal;
       // What is written must be readable: an item is bounded as a cell of its own is.
       checkedDecimal(decimal.unscaled, decimal.scale);
-      return writer.block(encoder.encode(decimalToText(isKey ? normalized(decimal) : decimal)));
+      return writer.block(textToBytes(decimalToText(isKey ? normalized(decimal) : decimal)));
     }
     default:
       return writer.block(bytesOf(type, value, isKey));
