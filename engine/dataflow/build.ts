@@ -18,7 +18,7 @@ import {
   type RowError,
   UnionOperator,
 } from './linear.ts';
-import type { Loading, Operator } from './operator.ts';
+import type { Loading, Operator, Pace } from './operator.ts';
 import { OuterJoinOperator } from './outer-join.ts';
 import { RecursiveOperator } from './recursion.ts';
 import { splitStep } from './recursion-plan.ts';
@@ -50,11 +50,14 @@ export interface Dataflow {
   readonly constantsGiven: OnceFlag;
   /** Set by the owner while whole relations go in; the step after gives what was kept back. */
   readonly loading: Loading;
+  /** Set by an owner that may stop before all recursions have ended. */
+  readonly pace: Pace;
 }
 
 export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflow {
   const loading: Loading = { isSet: false };
-  const builder = new Builder(options, loading);
+  const pace: Pace = { isSet: false, running: 0 };
+  const builder = new Builder(options, loading, pace);
   const root = builder.buildAll(plan);
   const { inputs, flags } = builder;
   const constantsGiven: OnceFlag = {
@@ -65,7 +68,7 @@ export function buildDataflow(plan: PlanNode, options: DataflowOptions): Dataflo
       for (const flag of flags) flag.isSet = value;
     },
   };
-  return { root, inputs, constantsGiven, loading };
+  return { root, inputs, constantsGiven, loading, pace };
 }
 
 /** Operators of one plan: one for each different node, shared where several read it. */
@@ -82,9 +85,11 @@ class Builder {
   readonly #tests = new Map<PlanNode, Expr | undefined>();
 
   readonly #loading: Loading;
+  readonly #pace: Pace;
 
-  constructor(options: DataflowOptions, loading: Loading) {
+  constructor(options: DataflowOptions, loading: Loading, pace: Pace) {
     this.#options = options;
+    this.#pace = pace;
     this.#loading = loading;
     this.#onErrors = options.onErrors ?? failOnErrors;
   }
@@ -203,6 +208,8 @@ class Builder {
             : { observe: (part, operator) => observe(origins.get(part) ?? part, operator, true) }),
         },
         { isSet: false },
+        // One inside an iteration runs to its end.
+        { isSet: false, running: 0 },
       );
       const root = builder.buildAll(plan);
       return {
@@ -212,12 +219,13 @@ class Builder {
         },
       };
     };
-    return new RecursiveOperator(node, { base, inputs: external, newIteration }, this.#onErrors);
+    const parts = { base, inputs: external, newIteration };
+    return new RecursiveOperator(node, parts, this.#onErrors, this.#pace);
   }
 
   /** A plan that no other part of this one shares. */
   #external(plan: PlanNode): Operator {
-    const builder = new Builder(this.#options, this.#loading);
+    const builder = new Builder(this.#options, this.#loading, this.#pace);
     const operator = builder.buildAll(plan);
     this.inputs.push(...builder.inputs);
     this.flags.push(...builder.flags);

@@ -23,3 +23,13 @@ export const noBatches: readonly Batch[] = [];
 export interface Loading {
   isSet: boolean;
 }
+
+/**
+ * How recursions give their rows. While `isSet` a step takes each of them through the iterations up
+ * to the next one that has rows, and `running` counts those that have more to come: then the owner
+ * takes further steps before anything else goes in.
+ */
+export interface Pace {
+  isSet: boolean;
+  running: number;
+}

@@ -5,7 +5,7 @@ import type { PlanNode, RecursiveNode } from '../../sql/plan/physical.ts';
 import { Arrangement } from './arrangement.ts';
 import type { OnErrors } from './linear.ts';
 import { sizeOf } from './meter.ts';
-import { noBatches, type Operator } from './operator.ts';
+import { noBatches, type Operator, type Pace } from './operator.ts';
 import { RecursionLevels } from './recursion-levels.ts';
 import type { StateSize, StateTable } from './table.ts';
 
@@ -48,6 +48,10 @@ export class RecursiveOperator implements Operator {
   readonly #parts: RecursionParts;
   readonly #onErrors: OnErrors;
   readonly #levels: RecursionLevels;
+  readonly #pace: Pace;
+  /** What the inputs gave while iterations were under way. */
+  readonly #waiting: { base: readonly Batch[]; deltas: readonly (readonly Batch[])[] }[] = [];
+  #running: Generator<readonly Batch[]> | undefined;
   readonly #iterations: Iteration[] = [];
   /** Rows of each iteration, by weight. */
   readonly #sizes: number[] = [];
@@ -55,7 +59,8 @@ export class RecursiveOperator implements Operator {
   #total = 0;
   #isRestoring = false;
 
-  constructor(node: RecursiveNode, parts: RecursionParts, onErrors: OnErrors) {
+  constructor(node: RecursiveNode, parts: RecursionParts, onErrors: OnErrors, pace: Pace) {
+    this.#pace = pace;
     this.#all = node.all;
     this.#parts = parts;
     this.#base = { operator: parts.base, rows: new Arrangement(node.base.fields) };
@@ -69,14 +74,36 @@ export class RecursiveOperator implements Operator {
   }
 
   step(): readonly Batch[] {
+    // The inputs are asked in every step; what they have waits for the iterations under way.
     const base = this.#base.operator.step();
     const deltas = this.#inputs.map(({ operator }) => operator.step());
     const isQuiet = base.length === 0 && deltas.every((delta) => delta.length === 0);
-    if (isQuiet) return noBatches;
+    if (!isQuiet) this.#waiting.push({ base, deltas });
+    const results: Batch[] = [];
+    while (!this.#pace.isSet || results.length === 0) {
+      this.#running ??= this.#begun();
+      if (this.#running === undefined) break;
+      const { done, value } = this.#running.next();
+      if (done !== true) {
+        results.push(...value);
+        continue;
+      }
+      this.#running = undefined;
+      this.#pace.running--;
+    }
+    return results.length === 0 ? noBatches : results;
+  }
+
+  /** Takes the next input to the iterations. */
+  #begun(): Generator<readonly Batch[]> | undefined {
+    const next = this.#waiting.shift();
+    if (next === undefined) return undefined;
+    const { base, deltas } = next;
     for (const batch of base) this.#base.rows.apply(batch);
     for (const [index, delta] of deltas.entries()) {
       for (const batch of delta) this.#inputs[index]!.rows.apply(batch);
     }
+    this.#pace.running++;
     return this.#run(base, deltas);
   }
 
@@ -113,14 +140,16 @@ export class RecursiveOperator implements Operator {
 
   #rebuild(): void {
     this.#isRestoring = true;
-    this.#run([...this.#base.rows.snapshot()], []);
+    for (const _ of this.#run([...this.#base.rows.snapshot()], []));
     this.#isRestoring = false;
   }
 
   /** Takes changes of the base and the inputs through every iteration that they reach. */
-  #run(base: readonly Batch[], deltas: readonly (readonly Batch[])[]): readonly Batch[] {
+  *#run(
+    base: readonly Batch[],
+    deltas: readonly (readonly Batch[])[],
+  ): Generator<readonly Batch[]> {
     const isInputChanged = deltas.some((delta) => delta.length > 0);
-    const results: Batch[] = [];
     /** Changes of iterations that are still to come. */
     const pending = new Map<number, Batch[]>();
     let derived = base;
@@ -129,7 +158,7 @@ export class RecursiveOperator implements Operator {
       for (const batch of changes) {
         this.#sizes[level] = (this.#sizes[level] ?? 0) + weightOf(batch);
       }
-      results.push(...changes);
+      yield changes;
       const isKnown = level < this.#iterations.length;
       const isDone = changes.length === 0 && !(isKnown && isInputChanged) && pending.size === 0;
       if (isDone) break;
@@ -144,7 +173,6 @@ export class RecursiveOperator implements Operator {
       derived = iteration.root.step();
     }
     this.#trim();
-    return results;
   }
 
   /** Iterations beyond the last row have no rows to derive from. */
