@@ -23,7 +23,7 @@ const none = -1;
  * The last row of a full top is the group's edge. A change beyond it touches nothing and costs the
  * logarithm of the group's size; a touched group gives its old top back and its new one out, less
  * what both have. Of an input that only grows, rows beyond the edge never come back, so they are
- * not even kept.
+ * not even kept; and rows keep their ids for a step, so that old and new tops are compared by them.
  *
  * Without a limit the output is all but the first `offset` rows: dA - d(top(A)).
  */
@@ -39,8 +39,10 @@ export class TopNOperator implements Operator {
   readonly #beyond: readonly OrderPart[];
   /** By group. */
   #edges = new Int32Array(64).fill(unknown);
-  /** Groups touched since the last output, and their old tops. */
+  /** Groups touched since the last output, in the order of `#tops`. */
   readonly #touched = new Set<number>();
+  /** Old tops of touched groups: where the input only grows as places, else as rows. */
+  readonly #tops: Top[] = [];
   #before: Batch[] = [];
   /** The deltas themselves, where there is no limit. */
   #passed: Batch[] = [];
@@ -73,17 +75,19 @@ export class TopNOperator implements Operator {
   #take(delta: Batch): void {
     const prepared = this.#rows.prepare(delta);
     const isBounded = this.#node.limit !== undefined && this.#node.input.appendOnly;
+    const tops: Top[] = [];
     for (let row = 0; row < delta.rowCount; row++) {
       const group = prepared.groups[row]!;
-      if (!this.#touched.has(group)) {
-        if (this.#reaches(delta, row, group)) {
-          this.#touch(group);
-        } else if (isBounded) {
-          this.#rows.release(prepared, row);
-          continue;
-        }
+      if (this.#touched.has(group) || !this.#reaches(delta, row, group)) continue;
+      this.#touched.add(group);
+      tops.push(this.#top(group));
+    }
+    if (this.#node.input.appendOnly) this.#tops.push(...tops);
+    else this.#before.push(...this.#outputs(tops));
+    for (let row = 0; row < delta.rowCount; row++) {
+      if (!isBounded || this.#touched.has(prepared.groups[row]!)) {
+        this.#rows.addCopies(prepared, row, delta.weights[row]!);
       }
-      this.#rows.addCopies(prepared, row, delta.weights[row]!);
       this.#rows.release(prepared, row);
     }
   }
@@ -100,12 +104,6 @@ export class TopNOperator implements Operator {
     return true;
   }
 
-  #touch(group: number): void {
-    this.#touched.add(group);
-    const { batch } = this.#top(group);
-    if (batch.rowCount > 0) this.#before.push(batch);
-  }
-
   #edgeOf(group: number): number {
     if (group >= this.#edges.length) {
       const before = this.#edges.length;
@@ -118,27 +116,62 @@ export class TopNOperator implements Operator {
 
   #changes(): readonly Batch[] {
     const isRest = this.#node.limit === undefined;
-    const changes = this.#before.map((batch) => weighted(batch, isRest ? 1 : -1));
+    const { appendOnly } = this.#node.input;
+    const tops: Top[] = [];
     for (const group of this.#touched) {
-      const { batch, edge } = this.#top(group);
-      this.#edges[group] = edge;
-      if (batch.rowCount > 0) changes.push(weighted(batch, isRest ? -1 : 1));
-      if (edge !== none && this.#node.input.appendOnly && !isRest) this.#dropBeyond(group, edge);
+      const top = this.#top(group);
+      this.#edges[group] = top.edge;
+      tops.push(top);
     }
-    changes.push(...this.#passed);
+    for (const [position, top] of this.#tops.entries()) this.#cancel(top, tops[position]!);
+    const before = [...this.#before, ...this.#outputs(this.#tops)];
+    const changes = [
+      ...before.map((batch) => weighted(batch, isRest ? 1 : -1)),
+      ...this.#outputs(tops).map((batch) => weighted(batch, isRest ? -1 : 1)),
+      ...this.#passed,
+    ];
+    if (appendOnly && !isRest) {
+      for (const group of this.#touched) this.#dropBeyond(group, this.#edges[group]!);
+    }
     this.#passed = [];
     this.#before = [];
+    this.#tops.length = 0;
     this.#touched.clear();
     return consolidated(this.#node.fields, changes);
   }
 
+  /** Takes out of a group's old and new top what both have at one rank in as many copies. */
+  #cancel(before: Top, after: Top): void {
+    const { order } = this.#rows;
+    let oldKept = 0;
+    let newKept = 0;
+    let next = 0;
+    for (let at = 0; at < before.ids.length; at++) {
+      const id = before.ids[at]!;
+      while (next < after.ids.length && order.compare(after.ids[next]!, id) < 0) {
+        keep(after, newKept++, next++);
+      }
+      const isBoth = next < after.ids.length && after.ids[next] === id;
+      const isSame =
+        isBoth &&
+        after.weights[next] === before.weights[at] &&
+        after.ranks[next] === before.ranks[at];
+      if (!isSame) keep(before, oldKept++, at);
+      if (isBoth && !isSame) keep(after, newKept++, next);
+      if (isBoth) next++;
+    }
+    while (next < after.ids.length) keep(after, newKept++, next++);
+    shorten(before, oldKept);
+    shorten(after, newKept);
+  }
+
   #dropBeyond(group: number, edge: number): void {
+    if (edge === none) return;
     const { order } = this.#rows;
     for (let id = order.last(group); id !== edge; id = order.last(group)) this.#rows.remove(id);
   }
 
-  /** The group's top as output rows, and its edge. */
-  #top(group: number): { batch: Batch; edge: number } {
+  #top(group: number): Top {
     const { table, order } = this.#rows;
     const { withRank, limit, offset, ranking } = this.#node;
     const skipped = limit === undefined ? 0 : offset;
@@ -169,8 +202,7 @@ export class TopNOperator implements Operator {
       return true;
     });
     const isFull = ranking === 'dense_rank' ? rank >= this.#reach : place >= this.#reach;
-    const batch = this.#output(Int32Array.from(ids), Int32Array.from(weights), ranks);
-    return { batch, edge: isFull ? previous : none };
+    return { ids, weights, ranks, edge: isFull ? previous : none };
   }
 
   #arePeers(a: number, b: number): boolean {
@@ -181,18 +213,49 @@ export class TopNOperator implements Operator {
     );
   }
 
-  #output(ids: Int32Array, weights: Int32Array, ranks: readonly number[]): Batch {
+  /** The rows of all the tops in one batch, or none. */
+  #outputs(tops: readonly Top[]): Batch[] {
+    const count = tops.reduce((sum, top) => sum + top.ids.length, 0);
+    if (count === 0) return [];
+    const ids = new Int32Array(count);
+    const weights = new Int32Array(count);
+    const ranks = new Int32Array(2 * count);
+    let row = 0;
+    for (const top of tops) {
+      for (let at = 0; at < top.ids.length; at++) {
+        ids[row] = top.ids[at]!;
+        weights[row] = top.weights[at]!;
+        splitNumber(top.ranks[at]!, ranks, row++);
+      }
+    }
     const { table } = this.#rows;
     const columns: Column[] = table.fields.map((_, column) =>
-      gatherStored(table, column, ids, ids.length),
+      gatherStored(table, column, ids, count),
     );
     if (this.#node.withRank) {
-      const words = new Int32Array(2 * ids.length);
-      for (const [row, rank] of ranks.entries()) splitNumber(rank, words, row);
-      columns.push({ layout: 'i64', type: { kind: 'bigint' }, nulls: undefined, words });
+      columns.push({ type: { kind: 'bigint' }, nulls: undefined, layout: 'i64', words: ranks });
     }
-    return { rowCount: ids.length, columns, weights };
+    return [{ rowCount: count, columns, weights }];
   }
+}
+
+/** Rows of a group's top in order, each with its copies and its rank, and the group's edge. */
+interface Top {
+  readonly ids: number[];
+  readonly weights: number[];
+  readonly ranks: number[];
+  readonly edge: number;
+}
+
+/** Entry `from` moves to `to`, which is not behind it. */
+function keep({ ids, weights, ranks }: Top, to: number, from: number): void {
+  ids[to] = ids[from]!;
+  weights[to] = weights[from]!;
+  ranks[to] = ranks[from]!;
+}
+
+function shorten({ ids, weights, ranks }: Top, length: number): void {
+  ids.length = weights.length = ranks.length = length;
 }
 
 function weighted(batch: Batch, sign: 1 | -1): Batch {
