@@ -4,7 +4,7 @@ import { defaultNexmarkConfig } from '../dist/connectors/cli/demo/nexmark/config
 import { nexmarkEvent } from '../dist/connectors/cli/demo/nexmark/event.js';
 import { Arrangement } from '../dist/engine/dataflow/arrangement.js';
 import { buildDataflow } from '../dist/engine/dataflow/build.js';
-import { sizeOf } from '../dist/engine/dataflow/meter.js';
+import { inputsOf, Meters, sizeOf } from '../dist/engine/dataflow/meter.js';
 import { JsonDecoder } from '../dist/engine/formats/json-decoder.js';
 import { resolveType } from '../dist/sql/analyze/context.js';
 import { valueAt } from '../dist/sql/columns/read.js';
@@ -17,7 +17,8 @@ import { queries } from './nexmark-queries.mjs';
  * `npm run build && node bench/nexmark.mjs [EVENTS] [QUERY ...]`: Nexmark on one core. Each query
  * is kept current as a view over EVENTS seeded events, 1,000 of them a step: `columns` from decoded
  * columns, `json` with the decoding of the messages' JSON. SHA-256 of the input (bodies, one a
- * line) and of each result (rows as text, sorted) make runs comparable.
+ * line) and of each result (rows as text, sorted) make runs comparable. Below a query: what each of
+ * its operators keeps, as EXPLAIN ANALYZE counts it, with indexes and room to grow.
  */
 const events = Number(process.argv[2] ?? 100_000);
 const chosen = process.argv.slice(3);
@@ -66,6 +67,30 @@ function generate() {
 function decode(step) {
   return step.map(({ buffer, starts, lengths, count }, index) => {
     return new JsonDecoder(relations[index].columns).decode(buffer, starts, lengths, count).batch;
+  });
+}
+
+/** Lines about the state of each operator that has some. */
+function states(name, batches) {
+  const text = queries[name];
+  const plan = planQuery(parseStatement(text), 'view', { catalog, text });
+  const meters = new Meters(() => 0);
+  const nodes = [];
+  const observe = (node, operator, isPassing) => {
+    if (!nodes.includes(node)) nodes.push(node);
+    return meters.observe(node, operator, isPassing);
+  };
+  const { root, inputs } = buildDataflow(plan.root, { mode: 'fail', text, observe });
+  for (const columns of batches) {
+    for (const input of inputs) input.feed([columns[input.relationId - 1]]);
+    root.step();
+  }
+  return nodes.flatMap((node) => {
+    const { rows, bytes } = meters.report(node).state;
+    if (rows === 0) return [];
+    const columns = [...new Set(inputsOf(node).flatMap(({ fields }) => fields.map((f) => f.name)))];
+    const each = `${Math.round(bytes / rows)} bytes a row`;
+    return [`      ${node.kind} (${columns.join(', ')}): ${rows} rows, ${bytes} bytes, ${each}\n`];
   });
 }
 
@@ -137,6 +162,7 @@ for (const name of Object.keys(queries)) {
       ` ${hash}`,
     ];
     process.stdout.write(`${cells.join(' ')}\n`);
+    for (const line of states(name, batches)) process.stdout.write(line);
   } catch (error) {
     process.stdout.write(`${name.padEnd(5)} not run: ${error.message}\n`);
   }
