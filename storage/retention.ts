@@ -41,8 +41,10 @@ export class Retention {
 
   /**
    * One pass; never two at a time. `onReplacing` is called before segment files are replaced.
-   * Throws IO, DISK_FULL, CORRUPTION, UNAVAILABLE (closed). What cannot be read, or written anew,
-   * keeps nothing else from going: everything else has been done when the pass throws.
+   * Damaged segments are left as they are and reported; of one whose queue table is damaged, what
+   * it holds is not counted and goes with what comes after it. Throws IO, DISK_FULL, CORRUPTION (an
+   * entry that compaction cannot take apart), UNAVAILABLE (closed). What cannot be read, or written
+   * anew, keeps nothing else from going: everything else has been done when the pass throws.
    */
   async run(rules: RetentionRules, onReplacing: () => void): Promise<RetentionReport> {
     const { logs, queues, clock, compactor } = this.#options;
@@ -75,7 +77,9 @@ export class Retention {
         freedBytes += before - (await log.clean(segments, cleaning)).entryBytes;
         cleanedSegments += run.length;
       } catch (error) {
-        failures.push(error);
+        // The next pass leaves it out of account.
+        const isDamage = run.some(({ segment }) => segment.damage === error);
+        if (!isDamage) failures.push(error);
         for (const { topicId } of rows) unclean.add(topicId);
       }
     }
@@ -84,7 +88,13 @@ export class Retention {
     if (compaction !== undefined) await compactor!.finish(compaction, rules, unclean);
     if (failures.length > 0) throw failures[0];
     const compactedMessages = compaction?.removedMessages ?? 0;
-    return { expiredQueues: expired.size, compactedMessages, cleanedSegments, freedBytes };
+    const damagedSegments = logs.flatMap((log) =>
+      log.segments.flatMap(({ file: { path }, damage }) =>
+        damage === undefined ? [] : [{ path, text: damage.message }],
+      ),
+    );
+    const report = { expiredQueues: expired.size, compactedMessages, cleanedSegments };
+    return { ...report, freedBytes, damagedSegments };
   }
 
   /** The segments that are written anew, as runs of neighbours. */
@@ -99,7 +109,7 @@ export class Retention {
         ? Infinity
         : Math.max(expiredOffset, firsts.get(queueNumber(topicId, queueId)) ?? 0);
     return this.#options.logs.flatMap((log) => {
-      const own = tabled.filter((one) => one.log === log);
+      const own = tabled.filter((one) => one.log === log && one.segment.damage === undefined);
       const judged = own.map(({ segment, queues: rows }) => {
         const compacted = compaction?.bytesOf(segment) ?? 0;
         const live = Math.max(0, liveBytes(rows, firstOf) - compacted);
@@ -145,12 +155,24 @@ export class Retention {
     for (const log of this.#options.logs) {
       for (const segment of log.segments) {
         if (!segment.isSealed) continue;
-        const queues = this.#tables.get(segment) ?? (await segment.queues());
+        const queues = this.#tables.get(segment) ?? (await this.#readTable(segment));
+        if (queues === undefined) continue;
         this.#tables.set(segment, queues);
         tabled.push({ log, segment, partition: log.number, queues });
       }
     }
     return tabled;
+  }
+
+  /** `undefined` when it is damaged. */
+  async #readTable(segment: Segment): Promise<readonly QueueRow[] | undefined> {
+    if (segment.damage !== undefined) return undefined;
+    try {
+      return await segment.queues();
+    } catch (error) {
+      if (segment.damage !== error) throw error;
+      return undefined;
+    }
   }
 }
 

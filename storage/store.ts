@@ -199,6 +199,8 @@ export interface RetentionReport {
   /** Segments that were written anew, or joined. */
   readonly cleanedSegments: number;
   readonly freedBytes: number;
+  /** Segments that were found damaged since the start; each stays as it is until it is repaired. */
+  readonly damagedSegments: readonly { readonly path: string; readonly text: string }[];
 }
 
 /**
@@ -295,8 +297,9 @@ export interface Store {
   ordered(): Promise<void> | undefined;
   /**
    * Drops what is past its topic's retention and not needed any more. Offsets stay as they are:
-   * `range` begins later, and readers skip what is gone. One pass at a time. Throws IO, DISK_FULL,
-   * CORRUPTION, UNAVAILABLE; what was not done is done by a later pass.
+   * `range` begins later, and readers skip what is gone. One pass at a time. Damaged segments are
+   * reported, everything else goes on. Throws IO, DISK_FULL, CORRUPTION, UNAVAILABLE; what was not
+   * done is done by a later pass.
    */
   retain(rules: RetentionRules): Promise<RetentionReport>;
   /** Calls back when segment files were replaced: old ones that are open are of no use. */

@@ -22,6 +22,7 @@ export function metricsOf(stats: StoreStats): WireMetric[] {
     metric('index_lag', stats.indexLagEntries, 'entries'),
     metric('active_queues', stats.activeQueues, 'queues'),
     metric('segments', stats.segments, 'segments'),
+    metric('damaged_segments', stats.damagedSegments, 'segments'),
     metric('log_bytes', stats.logBytes, 'bytes'),
     metric('log_end', stats.durableEnd, 'bytes'),
     metric('disk_full', stats.isFull ? 1 : 0, ''),

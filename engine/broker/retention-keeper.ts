@@ -71,6 +71,7 @@ const nothingDone: RetentionReport = {
   compactedMessages: 0,
   cleanedSegments: 0,
   freedBytes: 0,
+  damagedSegments: [],
 };
 
 /**
@@ -100,6 +101,8 @@ export class RetentionKeeper {
   #timer: Timer | undefined;
   #pass: Promise<unknown> = Promise.resolve();
   #isClosed = false;
+  /** Paths of segments whose damage was logged. */
+  readonly #reported = new Set<string>();
 
   /** Before the system topic is opened: it must see every record. */
   constructor(options: RetentionKeeperOptions) {
@@ -140,7 +143,14 @@ export class RetentionKeeper {
       if (consumed !== undefined) this.#checkpoints = [consumed, ...this.#checkpoints].slice(0, 2);
       this.#readers = undefined;
     }
-    return store.retain(this.#rules());
+    const report = await store.retain(this.#rules());
+    for (const { path, text } of report.damagedSegments) {
+      if (this.#reported.has(path)) continue;
+      this.#reported.add(path);
+      const message = 'a segment is damaged and is neither cleaned nor compacted: see log verify';
+      this.#options.logger.log('error', message, { path, error: text });
+    }
+    return report;
   }
 
   #tick(): void {

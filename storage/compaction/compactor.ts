@@ -3,6 +3,7 @@ import type { Random } from '../../platform/random.ts';
 import { entryOf } from '../log/entry-format.ts';
 import type { LogPartition } from '../log/partition.ts';
 import type { QueueRow } from '../log/queue-table.ts';
+import type { Segment } from '../log/segment.ts';
 import { readPieces } from '../log/segment-sealer.ts';
 import type { QueueName } from '../queues/active-queues.ts';
 import type { ConsumeQueues } from '../queues/consume-queues.ts';
@@ -57,12 +58,21 @@ export interface CompactorOptions {
  * front of the cut: messages of which the table has a newer one go, with their segment written anew
  * (log/segment-cleaner.ts). At last the clean cut moves. Interrupted at any moment, a pass is done
  * again: what is left has the same newest messages.
+ *
+ * A damaged segment (Segment.damage) is left as it is, and its messages out of account: they
+ * supersede nothing. So nothing goes for want of them, but older messages of a key may still be in
+ * it. A pass over a topic that it may hold is remembered until the next start only, which begins
+ * where the topic was clean before, and lets no tombstone go that was not over by then.
  */
 export class Compactor {
   readonly #options: CompactorOptions;
   readonly #progress: ProgressStore;
   /** Ends of what was sealed when the last pass ended, by partition. */
   #sealedEnds: LogCut = new Map();
+  /** The segments of the last pass. */
+  #old: readonly TabledSegment[] = [];
+  /** Of some segments between them nothing is known. */
+  #lacksSome = false;
   /** Topics that were not compacted up to the end wait for a while, by the monotonic clock. */
   readonly #notBeforeMs = new Map<number, number>();
 
@@ -73,7 +83,8 @@ export class Compactor {
 
   /**
    * Decides what goes; `undefined` when nothing is to be done. Once it has resolved readers know how
-   * far each queue is compacted, and it may go. Throws CORRUPTION, IO, UNAVAILABLE.
+   * far each queue is compacted, and it may go. Throws IO, UNAVAILABLE, and CORRUPTION for an entry
+   * that is whole, and no keyed one.
    */
   async begin(
     segments: readonly TabledSegment[],
@@ -88,6 +99,11 @@ export class Compactor {
     }
     const times = momentOf(clock);
     const old = segments.filter(({ log, segment }) => segment.end <= (ends.get(log.number) ?? 0));
+    this.#old = old;
+    const tabled = new Set(segments.map(({ segment }) => segment));
+    this.#lacksSome = logs.some((log) =>
+      log.segments.some((one) => one.end <= (ends.get(log.number) ?? 0) && !tabled.has(one)),
+    );
     const due = dueTopics(old, rules, progress, times).filter(
       ({ topicId }) => (this.#notBeforeMs.get(topicId) ?? 0) <= times.monotonicMs,
     );
@@ -137,9 +153,22 @@ export class Compactor {
       if (isStopped || isUnclean) this.#wait(topicId, rules);
       if (cut === undefined || isUnclean) continue;
       const next = { ...momentOf(clock), waitMs: policy.tombstoneMs };
+      if (this.#isIncomplete(topicId)) {
+        this.#progress.remember(topicId, advanced(before, cut, horizon, undefined));
+        continue;
+      }
       const progress = advanced(before, cut, horizon, waiting.has(topicId) ? next : undefined);
       this.#progress.save(topicId, progress);
     }
+  }
+
+  /** The pass did not see, or not change, everything of the topic, and the next one will not. */
+  #isIncomplete(topicId: number): boolean {
+    const isPart = this.#old.some(
+      ({ segment, queues }) =>
+        segment.damage !== undefined && holds(queues, new Map([[topicId, undefined]])),
+    );
+    return isPart || this.#lacksSome;
   }
 
   #wait(topicId: number, { compactionLagMs }: RetentionRules): void {
@@ -208,12 +237,20 @@ export class Compactor {
   async #judge(pass: CompactionPass, segments: readonly TabledSegment[]): Promise<void> {
     const cut = new Map([...pass.topics].filter(([, topic]) => topic.cut !== undefined));
     for (const { log, segment, queues } of segments) {
-      if (!holds(queues, cut)) continue;
-      for await (const { bytes, entries } of readPieces(segment, log.pause)) {
-        for (const { header, at, position } of entries) {
-          if (!pass.topics.has(header.topicId)) continue;
-          await pass.judge(segment, entryOf(header, bytes, at, log.number, position));
-        }
+      if (segment.damage !== undefined || !holds(queues, cut)) continue;
+      try {
+        await this.#judgeOne(pass, log, segment);
+      } catch (error) {
+        if (segment.damage !== error) throw error;
+      }
+    }
+  }
+
+  async #judgeOne(pass: CompactionPass, log: LogPartition, segment: Segment): Promise<void> {
+    for await (const { bytes, entries } of readPieces(segment, log.pause)) {
+      for (const { header, at, position } of entries) {
+        if (!pass.topics.has(header.topicId)) continue;
+        await pass.judge(segment, entryOf(header, bytes, at, log.number, position));
       }
     }
   }

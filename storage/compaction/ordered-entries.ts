@@ -21,6 +21,7 @@ export interface Stretch {
 /**
  * Entries of several partitions in the order of their store times, those of one partition in the
  * order of their positions; up to where an entry that is not in the stretches could come before.
+ * Where a segment is damaged (Segment.damage) the rest of it is left out.
  */
 export class OrderedEntries {
   readonly #streams: readonly Stream[];
@@ -29,7 +30,7 @@ export class OrderedEntries {
     this.#streams = stretches.map((stretch) => new Stream(stretch, isWanted));
   }
 
-  /** The next entry, again and again until `skip`; `undefined` at the end. Throws CORRUPTION, IO. */
+  /** The next entry, again and again until `skip`; `undefined` at the end. Throws IO. */
   async peek(): Promise<Entry | undefined> {
     let oldest: Entry | undefined;
     let laterMs = Infinity;
@@ -107,17 +108,23 @@ async function* entriesOf(
   isWanted: (topicId: number) => boolean,
 ): AsyncGenerator<readonly Entry[]> {
   for (const segment of segments) {
-    for await (const { bytes, entries } of readPieces(
-      segment,
-      log.pause,
-      Math.max(from, segment.start),
-    )) {
-      const wanted: Entry[] = [];
-      for (const { header, at, position } of entries) {
-        if (position >= to) return yield wanted;
-        if (isWanted(header.topicId)) wanted.push(entryOf(header, bytes, at, log.number, position));
+    if (segment.damage !== undefined) continue;
+    try {
+      for await (const { bytes, entries } of readPieces(
+        segment,
+        log.pause,
+        Math.max(from, segment.start),
+      )) {
+        const wanted: Entry[] = [];
+        for (const { header, at, position } of entries) {
+          if (position >= to) return yield wanted;
+          if (isWanted(header.topicId))
+            wanted.push(entryOf(header, bytes, at, log.number, position));
+        }
+        yield wanted;
       }
-      yield wanted;
+    } catch (error) {
+      if (segment.damage !== error) throw error;
     }
   }
 }

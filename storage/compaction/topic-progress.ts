@@ -114,6 +114,11 @@ export class ProgressStore {
     this.#keys.put(keyOf(topicId), new TextEncoder().encode(JSON.stringify(record)));
   }
 
+  /** As `save`, until the next start. After `load`. */
+  remember(topicId: number, progress: TopicProgress): void {
+    this.#topics!.set(topicId, progress);
+  }
+
   /** After `load`. */
   forget(topicId: number): void {
     if (this.#topics!.delete(topicId)) this.#keys.delete(keyOf(topicId));

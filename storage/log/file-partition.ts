@@ -103,6 +103,7 @@ export class FilePartition implements LogPartition {
       ...this.#commits.stats,
       syncMs: this.#syncMs.snapshot(),
       segments: all.length,
+      damagedSegments: all.filter(({ damage }) => damage !== undefined).length,
       logBytes: finished + this.durableEnd - (all.at(-1)?.start ?? this.durableEnd),
       isFull: !this.#space.isEnough,
     };

@@ -31,6 +31,8 @@ export interface PartitionStats {
   /** Bytes accepted and not yet durable. */
   readonly pendingBytes: number;
   readonly segments: number;
+  /** Segments of which a check failed since the start. */
+  readonly damagedSegments: number;
   /** Bytes of the entries on disk. */
   readonly logBytes: number;
   /** Appends are refused for want of space. */
@@ -128,6 +130,7 @@ export function sumOfStats(stats: readonly PartitionStats[]): PartitionStats {
     syncMs: sumOfHistograms(stats.map((one) => one.syncMs)),
     pendingBytes: sum((one) => one.pendingBytes),
     segments: sum((one) => one.segments),
+    damagedSegments: sum((one) => one.damagedSegments),
     logBytes: sum((one) => one.logBytes),
     isFull: stats.some((one) => one.isFull),
   };

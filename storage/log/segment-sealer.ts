@@ -117,6 +117,7 @@ function isWhole(bytes: Buffer, at: number): boolean {
   return rest >= entryHeaderBytes && Math.max(claimedLength(bytes, at), entryHeaderBytes) <= rest;
 }
 
-function damaged({ file }: Segment, offset: number): MillraceError {
-  return new MillraceError('CORRUPTION', `${file.path} is damaged at byte ${offset}`);
+function damaged(segment: Segment, offset: number): MillraceError {
+  const text = `${segment.file.path} is damaged at byte ${offset}`;
+  return segment.foundDamaged(new MillraceError('CORRUPTION', text));
 }

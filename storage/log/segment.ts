@@ -27,6 +27,7 @@ export class Segment {
   #isReleased = false;
   #isClosed = false;
   #isIntact: Promise<boolean> | undefined;
+  #damage: MillraceError | undefined;
   /** Where entries begin, every markBytes or more: of those written since the start. */
   readonly #marks: number[] = [];
 
@@ -121,6 +122,20 @@ export class Segment {
     this.#isIntact = Promise.resolve(true);
   }
 
+  /**
+   * What a check found wrong with the file, if one did. Such a file is not written anew until the
+   * next start: nothing that a repair could need goes.
+   */
+  get damage(): MillraceError | undefined {
+    return this.#damage;
+  }
+
+  /** A check failed on the file; returns the error for the caller to throw. */
+  foundDamaged(error: MillraceError): MillraceError {
+    this.#damage ??= error;
+    return error;
+  }
+
   /** Whether all of a sealed segment is as it was sealed; read once. Throws IO. */
   isIntact(): Promise<boolean> {
     this.#isIntact ??= this.pinned(() => this.#check());
@@ -143,7 +158,12 @@ export class Segment {
 
   /** The queue table. Throws CORRUPTION; as `pin`, and IO. */
   async queues(): Promise<readonly QueueRow[]> {
-    return (await this.pinned(() => readTables(this.file, this.#footer!))).queues;
+    try {
+      return (await this.pinned(() => readTables(this.file, this.#footer!))).queues;
+    } catch (error) {
+      const isDamage = error instanceof MillraceError && error.code === 'CORRUPTION';
+      throw isDamage ? this.foundDamaged(error) : error;
+    }
   }
 
   /** Closes the file as soon as nobody reads it. */

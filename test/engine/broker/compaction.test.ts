@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { filterOf } from '../../../connectors/rocketmq/filters.ts';
 import { defaultGroup } from '../../../engine/broker/groups.ts';
 import { parkedTopic } from '../../../engine/broker/parked.ts';
+import { RetentionKeeper } from '../../../engine/broker/retention-keeper.ts';
 import { limits } from '../../../platform/limits.ts';
 import { col, indexRowWidth } from '../../../storage/queues/index-rows.ts';
 import { bodies, openTestBroker, type Sent, type TestBroker } from './harness.ts';
@@ -172,3 +173,19 @@ for (const how of ['restart', 'crash', 'lose'] as const) {
     expect(bodies(await broker.pop('newest', 'plain', { max: 100 }))).toContain('again');
   });
 }
+
+test('a damaged segment is logged once', async () => {
+  const lines: unknown[] = [];
+  const damagedSegments = [{ path: '/data/log/p0/s', text: 'damaged at byte 7' }];
+  const retain = async () => ({ ...(await broker.store.retain(keepAll)), damagedSegments });
+  const keepAll = { policy: () => ({}), floor: () => 0, segmentAgeMs: 1e9, compactionLagMs: 1e9 };
+  const keeper = new RetentionKeeper({
+    ...broker,
+    store: Object.assign(Object.create(broker.store), { retain }),
+    readers: { flushCheckpoint: async () => undefined, held: [] },
+    logger: { log: (level, _, details) => lines.push([level, details]) },
+  });
+  for (let pass = 0; pass < 2; pass++) await keeper.run();
+  await keeper.close();
+  expect(lines).toEqual([['error', { path: '/data/log/p0/s', error: 'damaged at byte 7' }]]);
+});
