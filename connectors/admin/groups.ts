@@ -38,6 +38,7 @@ export function groupMethods(
         offset: queue.cursor,
         end: queue.maxOffset,
         in_flight: queue.inFlight,
+        expired: queue.expired,
       }));
       const connected = clients.list().filter((client) => client.group === name);
       return { group: wireGroup(group), queues, clients: connected.map(wireClient) };

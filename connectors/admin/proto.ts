@@ -23,7 +23,7 @@ message Group {
   optional string start = 5;
   optional bool exclusive = 6;
 }
-message GroupQueue { string topic = 1; int32 queue = 2; int64 offset = 3; int64 end = 4; int64 in_flight = 5; }
+message GroupQueue { string topic = 1; int32 queue = 2; int64 offset = 3; int64 end = 4; int64 in_flight = 5; int64 expired = 6; }
 message GroupClient { string client_id = 1; string language = 2; string kind = 3; string group = 4; int64 since_ms = 5; }
 
 message CreateGroupRequest { Group group = 1; bool if_not_exists = 2; }
@@ -114,6 +114,7 @@ export interface WireGroupQueue {
   readonly offset?: number;
   readonly end?: number;
   readonly in_flight?: number;
+  readonly expired?: number;
 }
 
 export interface WireClient {

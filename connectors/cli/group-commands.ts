@@ -195,12 +195,12 @@ function groupRow({ name, fifo, broadcast, max_attempts, start }: WireGroup): Te
 
 const queueColumns = [
   column('topic'),
-  ...['queue', 'offset', 'end', 'lag', 'in_flight'].map((name) => column(name, true)),
+  ...['queue', 'offset', 'end', 'lag', 'in_flight', 'expired'].map((name) => column(name, true)),
 ];
 
 function queueRow(of: WireGroupQueue): TextRow {
-  const { topic = '', queue = 0, offset = 0, end = 0, in_flight: inFlight = 0 } = of;
-  return [topic, ...[queue, offset, end, end - offset, inFlight].map(String)];
+  const { topic = '', queue = 0, offset = 0, end = 0, in_flight: inFlight = 0, expired = 0 } = of;
+  return [topic, ...[queue, offset, end, end - offset, inFlight, expired].map(String)];
 }
 
 const clientColumns = ['client', 'language', 'kind', 'group', 'since'].map((name) => column(name));

@@ -20,6 +20,8 @@ export interface QueueProgress {
   readonly cursor: number;
   readonly maxOffset: number;
   readonly inFlight: number;
+  /** Messages that expired before the group was done with them, since the server's start. */
+  readonly expired: number;
 }
 
 /**
@@ -213,7 +215,8 @@ export class Consumers {
       const { topicId, queueId } = queueOf(name);
       const { maxOffset } = await this.#options.store.range(topicId, queueId);
       const inFlight = cursor.heldCount - cursor.waitingCount;
-      list.push({ topicId, queueId, cursor: cursor.cursor, maxOffset, inFlight });
+      const { cursor: offset, expired } = cursor;
+      list.push({ topicId, queueId, cursor: offset, maxOffset, inFlight, expired });
     }
     return list;
   }

@@ -32,6 +32,8 @@ export interface QueuePop {
   readonly read: (rows: IndexRows, row: number) => Promise<Entry | undefined>;
   /** Told of an entry that cannot be decoded: the group is done with it. */
   readonly onUnreadable: (entry: Entry, error: MillraceError) => void;
+  /** Told of messages that retention took before the group was done with them. */
+  readonly onExpired: (messages: number) => void;
 }
 
 /** Index rows looked at in one go. */
@@ -77,12 +79,19 @@ async function readVisible(
     if (entry === undefined || index < 0 || isGone(pop, entry, index, claim.count)) {
       // Retention or compaction took the message away; there is nothing to deliver any more.
       pop.cursor.finishTaken(claim);
+      pop.onExpired(await expiredOf(pop, claim));
     } else {
       taken.push({ claim, entry, index });
       bytes += (entry.length * claim.count) / entry.count;
     }
   }
   return bytes;
+}
+
+/** How many of the claimed messages lie below what is retained; others were compacted away. */
+async function expiredOf(pop: QueuePop, { offset, count }: Claim): Promise<number> {
+  const { minOffset } = await pop.store.range(pop.topicId, pop.queueId);
+  return Math.max(0, Math.min(count, minOffset - offset));
 }
 
 function isGone(pop: QueuePop, entry: Entry, index: number, count: number): boolean {
@@ -110,6 +119,7 @@ function holds({ baseOffset, count }: Entry, offset: number): boolean {
 async function takeNew(pop: QueuePop, taken: Taken[], bytesTaken: number): Promise<void> {
   const { store, topicId, queueId, cursor, filter } = pop;
   const { minOffset, maxOffset } = await store.range(topicId, queueId);
+  pop.onExpired(Math.max(0, minOffset - cursor.next));
   cursor.skipTo(minOffset);
   let bytes = bytesTaken;
   const isFull = () =>

@@ -128,6 +128,7 @@ export class Popper {
     if (!isCurrent()) return [];
     const before = cursor.cursor;
     let taken: readonly Taken[] = [];
+    const expiredBefore = cursor.expired;
     try {
       taken = await popQueue(this.#queuePop(request, group, place, cursor, bounds));
       // Messages that the group does not want may have been the last before a change of slots.
@@ -145,7 +146,14 @@ export class Popper {
       throw error;
     } finally {
       this.#queues.cursors.touch(place.name, cursor);
+      const expired = cursor.expired - expiredBefore;
+      if (expired > 0) this.#logExpired(request, place, expired);
     }
+  }
+
+  #logExpired({ group, topic }: PopRequest, { queueId }: Place, expired: number): void {
+    const message = 'messages expired before the group was done with them';
+    this.#options.logger.log('warn', message, { group, topic, queueId, expired });
   }
 
   #queuePop(
@@ -172,6 +180,9 @@ export class Popper {
       ...{ taking, max, maxBytes, signal, isLate },
       read: (rows, row) => this.#entries.read(rows, row),
       onUnreadable: (entry, error) => logUnreadable(logger, entry, error),
+      onExpired: (messages) => {
+        cursor.expired += messages;
+      },
     };
   }
 

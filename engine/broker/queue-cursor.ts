@@ -29,6 +29,8 @@ interface Lane {
  */
 export class QueueCursor {
   readonly stampBase: number;
+  /** Messages that expired before the group was done with them, since the cursor was loaded. */
+  expired = 0;
   #next: number;
   #cursor: number;
   readonly #held = new HeldMessages();

@@ -163,3 +163,29 @@ describe('a growth whose record may be in the log or not', () => {
     await broker.publish('t', [{ body: 'a' }]);
   });
 });
+
+test('what expires before a group is done with it is counted and passed over', async () => {
+  await broker.publish('t', [{ body: 'a' }, { body: 'b' }, { body: 'c' }, { body: 'd' }]);
+  const [held] = await broker.pop('g', 't', { max: 1 });
+  const member = { group: 'g', clientId: 'c' };
+  broker.consumers.changeInvisible(member, held!.receiptHandle, 60_000);
+  const { topicId } = broker.topics.get('t');
+  const rules = {
+    policy: (id: number) => (id === topicId ? { retentionMs: 1000 } : {}),
+    floor: () => Infinity,
+    segmentAgeMs: 0,
+    compactionLagMs: 0,
+  };
+  for (let pass = 0; pass < 2; pass++) {
+    broker.clock.advance(40_000);
+    await broker.store.retain(rules);
+  }
+  expect(await broker.store.range(topicId, 0)).toMatchObject({ minOffset: 4 });
+  expect(await broker.consumers.progress('g')).toMatchObject([{ cursor: 0, expired: 0 }]);
+  await broker.publish('t', [{ body: 'e' }]);
+  expect(bodies(await broker.pop('g', 't'))).toEqual(['e']);
+  // The one that was held, and the three that it never got.
+  expect(await broker.consumers.progress('g')).toMatchObject([{ cursor: 4, expired: 4 }]);
+  expect(bodies(await broker.pop('fresh', 't'))).toEqual(['e']);
+  expect(await broker.consumers.progress('fresh')).toMatchObject([{ expired: 0 }]);
+});
