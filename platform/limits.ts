@@ -145,6 +145,8 @@ export const limits = {
   retentionMsMax: 30_000,
   /** Between two passes while some topic is compacted. */
   compactionPassMs: 5000,
+  /** The index is durable at the latest so long after it was written: what a power loss costs. */
+  indexFlushMs: 60_000,
   /** So long a message may wait for the topic to be compacted (storage/compaction). */
   compactionLagMs: 10 * 60_000,
   /**

@@ -8,6 +8,7 @@ import { catchUp } from './catch-up.ts';
 import { Compactor } from './compaction/compactor.ts';
 import { readOrCreateIdentity } from './identity.ts';
 import type { KvOpener, KvStore } from './kv/kv-store.ts';
+import { PeriodicFlush } from './kv/periodic-flush.ts';
 import { openReopening } from './kv/reopening-store.ts';
 import { findMessages } from './log/message-finder.ts';
 import { openPartition } from './log/open-partition.ts';
@@ -83,7 +84,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { fs, clock, random, directory } = options;
   await createDirectory(fs, directory);
   const indexPath = `${directory}/index`;
-  const kv = await openReopening(options.kv, indexPath);
+  const database = await openReopening(options.kv, indexPath);
+  const kv = new PeriodicFlush(database, clock, limits.indexFlushMs);
   const logs: LogPartition[] = [];
   try {
     const serverId = await readOrCreateIdentity(fs, directory, random);

@@ -441,3 +441,37 @@ test('queues are noted as compacted some at a time, all of them durably', async 
   expect(queue.compactedOffset).toBe(495);
   await again.close();
 });
+
+test('after little traffic a power loss costs the index one minute, not everything', async () => {
+  const parts = world();
+  const store = await open(parts);
+  await append(store);
+  parts.clock.advance(2000);
+  await turn();
+  const lossOfAll = Object.assign(new SeededRandom(1), { below: () => 0 });
+  const replayed = async () => {
+    let bytes = 0;
+    const onIndexing = (_: number, total: number) => {
+      bytes = total;
+    };
+    const kv = parts.kv.crashClone(lossOfAll);
+    const place = { fs: parts.fs.killClone(), kv, clock: parts.clock, directory: '/data' };
+    const random = new SeededRandom(1);
+    await (await openStore({ ...place, random, strideBytes: 4096, onIndexing })).close();
+    return bytes;
+  };
+  const one = store.stats().durableEnd;
+  expect(await replayed()).toBe(one);
+  parts.clock.advance(limits.indexFlushMs);
+  await turn();
+  expect(await replayed()).toBe(0);
+  // Again and again, and only when something was written.
+  await append(store);
+  parts.clock.advance(2000);
+  await turn();
+  expect(await replayed()).toBe(one);
+  parts.clock.advance(limits.indexFlushMs);
+  await turn();
+  expect(await replayed()).toBe(0);
+  await store.close();
+});
