@@ -23,17 +23,24 @@ export interface DueTopic {
 interface Tally {
   readonly policy: CompactionPolicy;
   cleanBytes: number;
+  /** Of all topics, in the segments that hold this one: what may have to be written anew. */
+  segmentBytes: number;
   dirtyBytes: number;
   dirtyMessages: number;
   oldestDirtyMs: number;
 }
 
-/** A topic waits one more lag for every time that what is clean is so often what is not. */
+/** A topic waits one more lag for every time that its segments are so often what has come. */
 const sharePerLag = 16;
+/** What has come does not wait longer than so many lags, however little it is. */
+const lagsMax = 144;
+/** At once, only when its segments, which all topics share, are at most so often what has come. */
+const segmentsMax = 8;
 
 /**
- * Topics of which as much has come since the last time as was left then, so that what is read
- * again is paid for; or of which something has waited for long, a message or a tombstone.
+ * Topics of which as much has come since the last time as was left then, and a worthwhile part of
+ * the segments that it lies in, so that what is read and written again is paid for; or of which
+ * something has waited for long, a message or a tombstone.
  */
 export function dueTopics(
   segments: readonly TabledSegment[],
@@ -43,12 +50,16 @@ export function dueTopics(
 ): DueTopic[] {
   const due: DueTopic[] = [];
   for (const [topicId, tally] of tallies(segments, rules, progress)) {
-    const { policy, cleanBytes, dirtyBytes, dirtyMessages, oldestDirtyMs } = tally;
+    const { policy, cleanBytes, segmentBytes, dirtyBytes, dirtyMessages, oldestDirtyMs } = tally;
     const before = progress.get(topicId) ?? noProgress;
-    const isMuch = dirtyBytes > 0 && dirtyBytes >= cleanBytes;
-    const lagMs = rules.compactionLagMs * (1 + cleanBytes / dirtyBytes / sharePerLag);
-    const isLate = dirtyBytes > 0 && oldestDirtyMs <= now.nowMs - lagMs;
-    const hasWaited = dueHorizon(before, policy.tombstoneMs, now) !== undefined;
+    const isWorth = dirtyBytes * segmentsMax >= segmentBytes;
+    const isMuch = dirtyBytes > 0 && dirtyBytes >= cleanBytes && isWorth;
+    const lags = Math.min(1 + segmentBytes / dirtyBytes / sharePerLag, lagsMax);
+    const isLate = dirtyBytes > 0 && oldestDirtyMs <= now.nowMs - rules.compactionLagMs * lags;
+    // Tombstones are few bytes of segments that are mostly others': they go with the next pass.
+    const isOwn = (cleanBytes + dirtyBytes) * segmentsMax >= segmentBytes;
+    const longerMs = isOwn ? 0 : rules.compactionLagMs * lagsMax;
+    const hasWaited = dueHorizon(before, policy.tombstoneMs + longerMs, now) !== undefined;
     if (isMuch || isLate || hasWaited) due.push({ topicId, policy, messages: dirtyMessages });
   }
   return due;
@@ -60,6 +71,8 @@ function tallies(
   progress: ReadonlyMap<number, TopicProgress>,
 ): ReadonlyMap<number, Tally> {
   const topics = new Map<number, Tally>();
+  /** The segment in which the topic was seen last. */
+  const last = new Map<number, Segment>();
   for (const { log, segment, queues } of segments) {
     for (const { topicId, entries, bytes, messages, lowTimeMs } of queues) {
       if (entries === 0) continue;
@@ -67,10 +80,12 @@ function tallies(
       if (tally === undefined) {
         const policy = rules.policy(topicId)?.compaction;
         if (policy === undefined) continue;
-        const nothing = { cleanBytes: 0, dirtyBytes: 0, dirtyMessages: 0 };
+        const nothing = { cleanBytes: 0, segmentBytes: 0, dirtyBytes: 0, dirtyMessages: 0 };
         tally = { policy, ...nothing, oldestDirtyMs: Infinity };
         topics.set(topicId, tally);
       }
+      if (last.get(topicId) !== segment) tally.segmentBytes += segment.entryBytes;
+      last.set(topicId, segment);
       if (segment.end <= (progress.get(topicId)?.clean.get(log.number) ?? 0)) {
         tally.cleanBytes += bytes;
         continue;
