@@ -10,6 +10,7 @@ import { cellBytes } from '../../sql/columns/nested.ts';
 import type { Decimal, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import { tableRows } from '../../sql/functions/table-functions.ts';
 import type { FlatMapNode } from '../../sql/plan/physical.ts';
+import { type Hop, hopOf, hopped } from './hop.ts';
 import { failedRow, type OnErrors } from './linear.ts';
 import type { Operator } from './operator.ts';
 import type { StateTable } from './table.ts';
@@ -26,6 +27,7 @@ export class FlatMapOperator implements Operator {
   readonly #input: Operator;
   readonly #onErrors: OnErrors;
   readonly #text: string | undefined;
+  readonly #hop: Hop | undefined;
   /** Columns of the calls whose values may not fit a cell. */
   readonly #checked: readonly { index: number; type: SqlType; isNested: boolean }[];
 
@@ -34,6 +36,7 @@ export class FlatMapOperator implements Operator {
     this.#input = input;
     this.#onErrors = onErrors;
     this.#text = text;
+    this.#hop = hopOf(node);
     this.#checked = node.fields.slice(node.input.fields.length).flatMap(({ type }, index) => {
       const isNested = type.kind === 'record' || type.kind === 'array';
       return type.kind === 'numeric' || isNested ? [{ index, type, isNested }] : [];
@@ -41,7 +44,10 @@ export class FlatMapOperator implements Operator {
   }
 
   step(): readonly Batch[] {
-    return this.#input.step().flatMap((delta) => [...this.#expanded(delta)]);
+    return this.#input.step().flatMap((delta) => {
+      const windows = this.#hop === undefined ? undefined : hopped(this.#node, this.#hop, delta);
+      return windows ?? [...this.#expanded(delta)];
+    });
   }
 
   stateTables(): readonly StateTable[] {
