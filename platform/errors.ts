@@ -101,7 +101,10 @@ export interface ErrorData {
   readonly sqlState?: string;
 }
 
-/** Anything thrown, as data. What is not a MillraceError is INTERNAL, with its stack in the message. */
+/**
+ * Anything thrown, as data. What is not a MillraceError is a bug of ours: INTERNAL. Its stack names
+ * files of this machine, and is for the log alone.
+ */
 export function toErrorData(error: unknown): ErrorData {
   if (error instanceof MillraceError) {
     return {
@@ -112,8 +115,7 @@ export function toErrorData(error: unknown): ErrorData {
       ...(error.sqlState === undefined ? {} : { sqlState: error.sqlState }),
     };
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { code: 'INTERNAL', message: text };
+  return { code: 'INTERNAL', message: String(error) };
 }
 
 export function fromErrorData(data: ErrorData): MillraceError {

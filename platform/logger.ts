@@ -1,3 +1,5 @@
+import { MillraceError } from './errors.ts';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** One line per event on standard error: time, level, message, then key=value pairs. */
@@ -18,6 +20,15 @@ export function createLogger(least: LogLevel): Logger {
 }
 
 function show(value: unknown): string {
-  const text = value instanceof Error ? value.message : String(value);
+  const text = value instanceof Error ? traceOf(value) : String(value);
   return /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+}
+
+/** What a user can act on is said by its message. A bug of ours has its stack, and those of its causes. */
+function traceOf(error: Error): string {
+  const { cause } = error;
+  const own = error instanceof MillraceError ? error.message : (error.stack ?? String(error));
+  return cause instanceof Error && !(cause instanceof MillraceError)
+    ? `${own}\ncaused by ${traceOf(cause)}`
+    : own;
 }

@@ -8,7 +8,7 @@ import { Arrangement } from '../dataflow/arrangement.ts';
 import { buildDataflow, type DataflowOptions } from '../dataflow/build.ts';
 import { orderedRows } from '../dataflow/sort.ts';
 import { OpenErrors } from './open-errors.ts';
-import { QueryBudget } from './query-budget.ts';
+import { cancelled, QueryBudget } from './query-budget.ts';
 import type { RelationReader } from './relation-reader.ts';
 import { Slices } from './slices.ts';
 
@@ -143,10 +143,6 @@ function copiesOf(batches: readonly Batch[]): number {
     for (let row = 0; row < rowCount; row++) copies += Math.max(0, weights[row]!);
   }
   return copies;
-}
-
-function cancelled(): MillraceError {
-  return new MillraceError('CANCELLED', 'the query was cancelled');
 }
 
 function tooManyRows(): MillraceError {

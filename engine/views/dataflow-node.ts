@@ -78,8 +78,9 @@ export abstract class DataflowNode implements RelationNode {
     this.clear();
     this.delta = noBatches;
     const { kind, name } = this.relation;
-    const level = failure.code === 'INTERNAL' ? 'error' : 'warn';
-    this.#logger.log(level, `${kind} "${name}" stopped`, { reason: failure.message });
+    const event = `${kind} "${name}" stopped`;
+    if (failure.code === 'INTERNAL') this.#logger.log('error', event, { error: failure });
+    else this.#logger.log('warn', event, { reason: failure.message });
   }
 
   /** State of the operators and of the result. */
@@ -158,12 +159,21 @@ export abstract class DataflowNode implements RelationNode {
   }
 }
 
-/** What readers of the stopped node get to see. A fault of ours stays in it, with its stack. */
+/** What readers of the stopped node get to see. */
 function contained(error: unknown, { kind, name }: Relation): MillraceError {
   const { code, message, sqlState, hint } = toErrorData(error);
   return new MillraceError(code, `${kind} "${name}" stopped: ${message}`, {
     cause: error,
-    hint: hint ?? `Drop it and make it anew.`,
+    hint: hint ?? 'Drop it and make it anew.',
+    ...(sqlState === undefined ? {} : { sqlState }),
+  });
+}
+
+/** The error of the CREATE of a node that stopped while it was filled, and is dropped again. */
+export function notCreated({ failure, relation: { kind, name } }: DataflowNode): MillraceError {
+  const { code, message, sqlState, hint } = toErrorData(failure?.cause ?? failure);
+  return new MillraceError(code, `${kind} "${name}" was not created: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
     ...(sqlState === undefined ? {} : { sqlState }),
   });
 }

@@ -44,3 +44,7 @@ export class QueryBudget {
     );
   }
 }
+
+export function cancelled(): MillraceError {
+  return new MillraceError('CANCELLED', 'the query was cancelled');
+}

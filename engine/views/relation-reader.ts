@@ -11,12 +11,19 @@ import { Frontier } from './frontier.ts';
 import { type Lookup, lookupsOf } from './lookups.ts';
 import { type RelationNode, type StepInput, TopicNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
+import { cancelled } from './query-budget.ts';
 import { Slices } from './slices.ts';
 import { endOfSlice, type StepLoop } from './step-loop.ts';
 import { isOverBudget } from './view-budgets.ts';
 
 /** Entries done and entries in all. */
 export type OnProgress = (done: number, total: number) => void;
+
+/** A fill from outside: who is told how far it is, and whether it is still wanted. */
+export interface FillRun {
+  readonly onProgress?: OnProgress;
+  readonly isCancelled?: () => boolean;
+}
 
 /** The present rows of one relation, to be read once. */
 export type Contents = (relationId: number) => AsyncIterable<Batch>;
@@ -43,11 +50,7 @@ export class RelationReader {
    * pinned; a source is read again from its topic. Of a relation of which the plan needs one key
    * that has an index, only those rows.
    */
-  pinned(
-    relationIds: readonly number[],
-    plan?: PlanNode,
-    onProgress: OnProgress = () => undefined,
-  ): Contents {
+  pinned(relationIds: readonly number[], plan?: PlanNode, onProgress?: OnProgress): Contents {
     const { catalogue, frontier } = this.#options;
     const lookups = plan === undefined ? new Map<number, Lookup>() : lookupsOf(plan, catalogue);
     const contents = new Map<number, () => AsyncIterable<Batch> | Iterable<Batch>>();
@@ -80,17 +83,17 @@ export class RelationReader {
 
   /** Entries of one queue from an offset on, in order. */
   entriesFrom(topicId: number, queueId: number, from: number): AsyncIterable<readonly Entry[]> {
-    return this.#entries([{ topicId, queueId, from, until: Infinity }], () => undefined);
+    return this.#entries([{ topicId, queueId, from, until: Infinity }]);
   }
 
-  async *#messages(node: TopicNode, spans: readonly Span[], onProgress: OnProgress) {
+  async *#messages(node: TopicNode, spans: readonly Span[], onProgress?: OnProgress) {
     for await (const entries of this.#entries(spans, onProgress)) yield node.replay(entries);
   }
 
   /** Entries of the spans in log order, some thousand messages at a time. */
   async *#entries(
     spans: readonly Span[],
-    onProgress: OnProgress,
+    onProgress: OnProgress = () => undefined,
   ): AsyncGenerator<readonly Entry[]> {
     const { client, partitions } = this.#options;
     const total = spans.reduce((sum, { from, until }) => sum + until - from, 0);
@@ -110,15 +113,16 @@ export class RelationReader {
   /**
    * Brings a new relation, not yet in the catalogue, up to the frontier. When the promise is
    * resolved the relation's `step` belongs to the very next step: the caller puts it into the
-   * catalogue in `publish`, which runs with no step in between.
+   * catalogue in `publish`, which runs with no step in between. Throws what reading throws, and
+   * CANCELLED; then it was not published. A node that stopped is published so.
    */
-  async fill(node: RelationNode, onProgress: OnProgress, publish: () => void): Promise<void> {
-    if (node instanceof DataflowNode) await this.#fillView(node, onProgress, publish);
-    else await this.#fillFromTopic(node, onProgress, publish);
+  async fill(node: RelationNode, run: FillRun, publish: () => void): Promise<void> {
+    if (node instanceof DataflowNode) await this.#fillView(node, run, publish);
+    else await this.#fillFromTopic(node, run, publish);
     settled(node);
   }
 
-  async #fillFromTopic(node: RelationNode, onProgress: OnProgress, publish: () => void) {
+  async #fillFromTopic(node: RelationNode, run: FillRun, publish: () => void) {
     const { frontier, clock } = this.#options;
     const topicId = node.topicId!;
     const slices = new Slices(clock);
@@ -127,7 +131,8 @@ export class RelationReader {
       const until = [...frontier.of(topicId)];
       const spans = Frontier.spans(topicId, reached, until);
       if (spans.length === 0) return publish();
-      for await (const entries of this.#entries(spans, onProgress)) {
+      for await (const entries of this.#entries(spans, run.onProgress)) {
+        if (run.isCancelled?.() === true) throw cancelled();
         node.step({ ...quiet, entries: () => entries });
         settled(node);
         if (slices.isOver) await slices.next();
@@ -137,7 +142,7 @@ export class RelationReader {
   }
 
   /** First a snapshot of the inputs, then what steps changed meanwhile. */
-  async #fillView(node: DataflowNode, onProgress: OnProgress, publish: () => void) {
+  async #fillView(node: DataflowNode, run: FillRun, publish: () => void) {
     const { steps, clock, catalogue } = this.#options;
     const failure = node.inputIds.flatMap((id) => catalogue.node(id)?.failure ?? [])[0];
     if (failure !== undefined) {
@@ -146,7 +151,7 @@ export class RelationReader {
     }
     const slices = new Slices(clock);
     const missed: ReadonlyMap<number, readonly Batch[]>[] = [];
-    const contents = this.pinned(node.inputIds, undefined, onProgress);
+    const contents = this.pinned(node.inputIds, undefined, run.onProgress);
     const unwatch = steps.watch((deltas) => {
       missed.push(new Map(node.inputIds.map((id) => [id, deltas(id)])));
     });
@@ -155,6 +160,7 @@ export class RelationReader {
       node.begin();
       for (const id of node.inputIds) {
         for await (const portion of slices.portions(contents(id))) {
+          if (run.isCancelled?.() === true) throw cancelled();
           node.fill(id, [portion]);
           settled(node);
           if (++portions % portionsPerCheck === 0) isOverBudget(node);

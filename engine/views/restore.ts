@@ -107,14 +107,10 @@ export async function restore(options: Options): Promise<Restored> {
       catalogue.nodes.set(id, new LostNode(node, reason));
       continue;
     }
-    await reader.fill(
-      node,
-      () => undefined,
-      () => {
-        if (!(node instanceof SinkNode)) return;
-        node.emitFilled(cutOf(frontier, node.inputTopics), checkpoint?.relations.has(id) === true);
-      },
-    );
+    await reader.fill(node, {}, () => {
+      if (!(node instanceof SinkNode)) return;
+      node.emitFilled(cutOf(frontier, node.inputTopics), checkpoint?.relations.has(id) === true);
+    });
   }
   const writing = sinks.filter(
     (sink) => sink.failure === undefined && catalogue.nodes.get(sink.relation.id) === sink,

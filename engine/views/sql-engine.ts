@@ -11,6 +11,7 @@ import type {
 } from '../broker/catalogue-record.ts';
 import { Catalogue } from './catalogue.ts';
 import { Checkpointer } from './checkpointer.ts';
+import { DataflowNode, notCreated } from './dataflow-node.ts';
 import { build } from './definitions.ts';
 import type { PartitionReader } from './entry-reader.ts';
 import { Frontier } from './frontier.ts';
@@ -18,7 +19,7 @@ import { checkClass } from './limited-sql.ts';
 import type { RelationNode } from './nodes.ts';
 import { PortClient } from './port-client.ts';
 import type { ToWorker } from './protocol.ts';
-import { type OnProgress, RelationReader } from './relation-reader.ts';
+import { type FillRun, RelationReader } from './relation-reader.ts';
 import { restore } from './restore.ts';
 import { ResultStreams } from './result-streams.ts';
 import type { Session } from './session.ts';
@@ -147,6 +148,7 @@ export class SqlEngine {
 
   #stopOn(error: unknown): void {
     this.steps.stop();
+    this.#options.logger.log('error', 'the SQL engine stops', { error });
     this.client.post({ type: 'fatal', error: toErrorData(error) });
   }
 
@@ -200,6 +202,11 @@ export class SqlEngine {
     this.catalogue.nodes.delete(id);
     this.catalogue.views.delete(id);
     this.catalogue.starts.delete(id);
+    this.#unfollow(topicId);
+  }
+
+  /** Unless a relation reads the topic. */
+  #unfollow(topicId: number | undefined): void {
     const isRead = [...this.catalogue.nodes.values()].some((node) => node.topicId === topicId);
     if (topicId === undefined || isRead) return;
     this.frontier.forget(topicId);
@@ -256,28 +263,45 @@ export class SqlEngine {
     this.client.post({ type: 'stopped' });
   }
 
-  /** After a CREATE became durable: builds the relation and fills it up to the frontier. */
-  async adopt(onProgress: OnProgress): Promise<void> {
-    try {
-      for (const record of this.#created.splice(0)) {
-        if (record.op === 'relation-renamed') {
-          this.catalogue.rename(record);
-          continue;
-        }
-        const made = build(this.catalogue, record, this.#options);
-        if ('step' in made) await this.#fill(record.relationId, made, onProgress);
-        else if ('relation' in made) this.catalogue.views.set(record.relationId, made);
-        else if ('tableId' in made) this.catalogue.addIndex(made);
-        else this.catalogue.functions.set(made.id, made);
+  /**
+   * After a CREATE became durable: builds the relation and fills it up to the frontier. When that
+   * fails, or the statement is cancelled, the relation is dropped again before the error is thrown:
+   * everything is as it was, and the name is free.
+   */
+  async adopt(run: FillRun): Promise<void> {
+    for (const record of this.#created.splice(0)) {
+      if (record.op === 'relation-renamed') {
+        this.catalogue.rename(record);
+        continue;
       }
-    } catch (error) {
-      // The log says that the relation exists: going on without it would be a lie.
-      this.#stopOn(error);
-      throw error;
+      try {
+        await this.#make(record, run);
+      } catch (error) {
+        await this.#takeBack(record.relationId, error);
+        throw error;
+      }
     }
   }
 
-  async #fill(id: number, node: RelationNode, onProgress: OnProgress): Promise<void> {
+  async #make(record: RelationCreated, run: FillRun): Promise<void> {
+    const made = build(this.catalogue, record, this.#options);
+    if ('step' in made) await this.#fill(record.relationId, made, run);
+    else if ('relation' in made) this.catalogue.views.set(record.relationId, made);
+    else if ('tableId' in made) this.catalogue.addIndex(made);
+    else this.catalogue.functions.set(made.id, made);
+  }
+
+  async #takeBack(relationId: number, reason: unknown): Promise<void> {
+    try {
+      await this.client.propose({ op: 'drop-relations', relationIds: [relationId] });
+    } catch {
+      // The log says that the relation exists: going on without it would be a lie. One that
+      // stopped is there, and says why.
+      if (!this.catalogue.nodes.has(relationId)) this.#stopOn(reason);
+    }
+  }
+
+  async #fill(id: number, node: RelationNode, run: FillRun): Promise<void> {
     const { topicId } = node;
     if (topicId !== undefined && !this.frontier.has(topicId)) {
       const ranges = await this.client.follow(topicId);
@@ -287,10 +311,17 @@ export class SqlEngine {
       );
     }
     if (node instanceof SinkNode) this.#writer.attach(node);
-    await this.reader.fill(node, onProgress, () => {
-      this.catalogue.nodes.set(id, node);
-      if (node instanceof SinkNode) node.emitFilled(cutOf(this.frontier, node.inputTopics), false);
-    });
+    try {
+      await this.reader.fill(node, run, () => {
+        this.catalogue.nodes.set(id, node);
+        if (node instanceof SinkNode)
+          node.emitFilled(cutOf(this.frontier, node.inputTopics), false);
+      });
+    } catch (error) {
+      this.#unfollow(topicId);
+      throw error;
+    }
+    if (node instanceof DataflowNode && node.failure !== undefined) throw notCreated(node);
     this.#checkpointer?.touch();
   }
 
@@ -351,8 +382,7 @@ export class SqlEngine {
   #fail(id: number, error: unknown): void {
     const data: ErrorData = toErrorData(error);
     if (!(error instanceof MillraceError)) {
-      const stack = error instanceof Error ? error.stack : String(error);
-      this.#options.logger.log('error', 'a statement failed unexpectedly', { error: stack });
+      this.#options.logger.log('error', 'a statement failed unexpectedly', { error });
     }
     this.client.post({ type: 'failed', id, error: data });
     this.#streams.close(id);

@@ -381,7 +381,7 @@ export class Statements {
     const record = renameOf(context, this.#engine.catalogue, node);
     if (record !== undefined) {
       await this.#engine.client.propose({ op: 'rename-relation', record });
-      await this.#engine.adopt(() => undefined);
+      await this.#engine.adopt({});
     }
     answer.done(`ALTER ${node.object.toUpperCase()}`);
   }
@@ -401,10 +401,10 @@ export class Statements {
     answer: Answer,
   ): Promise<void> {
     await this.#engine.client.propose({ op: 'create-relation', record, reads });
-    await this.#engine.adopt((done, total) => answer.progress(done, total));
-    // It exists, and says what stopped it while it was filled.
-    const made = [...this.#engine.catalogue.nodes.values()].at(-1);
-    if (made?.relation.name === record.name && made.failure !== undefined) throw made.failure;
+    await this.#engine.adopt({
+      onProgress: (done, total) => answer.progress(done, total),
+      isCancelled: () => answer.isCancelled,
+    });
     answer.done(tag);
   }
 

@@ -21,13 +21,12 @@ export function isOverBudget(node: DataflowNode): boolean {
   if (node.failure !== undefined) return false;
   const { bytes } = node.stateSize;
   if (bytes <= node.budgetBytes) return false;
-  const { kind, name } = node.relation;
-  const what = kind === 'sink' ? kind : 'view';
-  const message = `${what} "${name}" stopped: its state of ${bytes} bytes is over its budget of ${node.budgetBytes}`;
-  const failure = new MillraceError('RESOURCE_LIMIT', message, {
-    sqlState: '53200',
-    hint: "Drop it, or make it anew with a larger WITH (state_budget = '...').",
+  node.contain(() => {
+    const message = `its state of ${bytes} bytes is over its budget of ${node.budgetBytes}`;
+    throw new MillraceError('RESOURCE_LIMIT', message, {
+      sqlState: '53200',
+      hint: "Drop it, or make it with a larger WITH (state_budget = '...').",
+    });
   });
-  node.stop(failure);
   return true;
 }

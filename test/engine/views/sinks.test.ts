@@ -329,10 +329,14 @@ test('a sink above a view that is over its budget stops with it', async () => {
   const some = Array.from({ length: 3000 }, (_, id) => order(id, 'x'.repeat(200), 1));
   await engine.publish('orders', some);
   await engine.checkpointed();
-  expect(String(await engine.run('DESCRIBE above'))).toContain('stopped,view "small" stopped');
+  expect(String(await engine.run('DESCRIBE above'))).toContain(
+    'stopped,materialized view "small" stopped',
+  );
   expect(String(await engine.run('DESCRIBE beside'))).not.toContain('stopped');
   engine = await engine.restart();
-  expect(String(await engine.run('DESCRIBE above'))).toContain('stopped,view "small" stopped');
+  expect(String(await engine.run('DESCRIBE above'))).toContain(
+    'stopped,materialized view "small" stopped',
+  );
 });
 
 test('a sink whose state is of another plan writes only what came since', async () => {
