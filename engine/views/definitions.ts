@@ -138,7 +138,9 @@ export function defineRelation(context: Context, node: CreateRelation): Relation
       hint: 'Without a key use CREATE SOURCE.',
     });
   }
-  const primaryKeyName = node.primaryKeyName?.name ?? `${node.name.parts.at(-1)!.name}_pkey`;
+  const keyName =
+    node.primaryKeyName ?? node.columns.find((column) => column.primaryKey)?.primaryKeyName;
+  const primaryKeyName = keyName?.name ?? `${node.name.parts.at(-1)!.name}_pkey`;
   return { columns, primaryKey, primaryKeyName, ...constraints, topic };
 }
 
@@ -165,7 +167,12 @@ function constraintsOf(
     expression: check.expression,
   }));
   const uniques: { name?: Identifier; columns: readonly Identifier[] }[] = [
-    ...node.columns.filter(({ unique }) => unique).map(({ name }) => ({ columns: [name] })),
+    ...node.columns
+      .filter(({ unique }) => unique)
+      .map(({ name, uniqueName }) => ({
+        ...(uniqueName === undefined ? {} : { name: uniqueName }),
+        columns: [name],
+      })),
     ...node.uniques,
   ];
   return {

@@ -180,17 +180,9 @@ function conflictOf(
   node: Insert,
   table: Relation,
 ): Pick<DmlPlan, 'arbiter' | 'conflict'> {
-  const { onConflict, conflictColumns } = node;
+  const { onConflict } = node;
   if (onConflict === undefined) return {};
-  const arbiter = conflictColumns?.map((column) => columnNumber(context, table, column));
-  if (arbiter !== undefined && !isUniqueKey(table, arbiter)) {
-    throw complain(
-      context,
-      conflictColumns![0]?.span ?? node.span,
-      'there is no unique or exclusion constraint matching the ON CONFLICT specification',
-      { sqlState: '42P10', hint: 'Name the columns of the PRIMARY KEY or of a UNIQUE constraint.' },
-    );
-  }
+  const arbiter = arbiterOf(context, node, table);
   const key = arbiter === undefined ? {} : { arbiter };
   if (typeof onConflict === 'string') return key;
   if (arbiter === undefined) {
@@ -223,6 +215,40 @@ function conflictOf(
       ? {}
       : { filter: asBoolean(context, analyzeExpression(place, onConflict.where), 'WHERE') };
   return { ...key, conflict: { ...filter, outputs } };
+}
+
+/** The columns of the key whose conflicts are meant; `undefined` for those of any. */
+function arbiterOf(
+  context: Context,
+  { conflictKey }: Insert,
+  table: Relation,
+): readonly number[] | undefined {
+  if (conflictKey === undefined) return undefined;
+  if ('name' in conflictKey) return constraintColumns(context, table, conflictKey);
+  const columns = conflictKey.map((column) => columnNumber(context, table, column));
+  if (isUniqueKey(table, columns)) return columns;
+  throw complain(
+    context,
+    conflictKey[0]!.span,
+    'there is no unique or exclusion constraint matching the ON CONFLICT specification',
+    { sqlState: '42P10', hint: 'Name the columns of the PRIMARY KEY or of a UNIQUE constraint.' },
+  );
+}
+
+function constraintColumns(
+  context: Context,
+  { name: table, primaryKey, primaryKeyName, uniques = [], checks = [] }: Relation,
+  { name, span }: Identifier,
+): readonly number[] {
+  if (primaryKey.length > 0 && name === primaryKeyName) return primaryKey;
+  const unique = uniques.find((constraint) => constraint.name === name);
+  if (unique !== undefined) return unique.columns;
+  if (checks.some((constraint) => constraint.name === name)) {
+    const message = 'constraint in ON CONFLICT clause has no associated index';
+    throw complain(context, span, message, { sqlState: '42809' });
+  }
+  const message = `constraint "${name}" for table "${table}" does not exist`;
+  throw complain(context, span, message, { sqlState: '42704' });
 }
 
 function isUniqueKey(table: Relation, columns: readonly number[]): boolean {

@@ -392,6 +392,9 @@ export interface ColumnDefinition extends Node {
   readonly notNull: boolean;
   readonly primaryKey: boolean;
   readonly unique: boolean;
+  /** Where CONSTRAINT gives the key, or UNIQUE, a name. */
+  readonly primaryKeyName?: Identifier;
+  readonly uniqueName?: Identifier;
   readonly checks: readonly CheckDefinition[];
   readonly defaultValue?: Expression;
   /** `GENERATED ALWAYS AS (expression) STORED`. */
@@ -551,8 +554,8 @@ export interface Insert extends Node {
   /** Absent for DEFAULT VALUES. */
   readonly source?: Query;
   readonly onConflict?: 'nothing' | 'replace' | ConflictUpdate;
-  /** The key as `ON CONFLICT (a, b)` names it; absent where the text does not. */
-  readonly conflictColumns?: readonly Identifier[];
+  /** The columns of `ON CONFLICT (a, b)`, or the constraint that has them; absent without either. */
+  readonly conflictKey?: readonly Identifier[] | Identifier;
   readonly returning?: readonly SelectItem[];
 }
 

@@ -146,6 +146,8 @@ function parseColumn(stream: TokenStream): ColumnDefinition {
   let isNull = false;
   let primaryKey = false;
   let unique = false;
+  let primaryKeyName: Identifier | undefined;
+  let uniqueName: Identifier | undefined;
   let defaultValue: Expression | undefined;
   let generated: Expression | undefined;
   let metadata: string | undefined;
@@ -153,23 +155,26 @@ function parseColumn(stream: TokenStream): ColumnDefinition {
   for (;;) {
     const at = stream.mark();
     const named = stream.acceptWord('constraint')
-      ? { name: stream.identifier('a constraint name') }
-      : {};
-    if ('name' in named && stream.isOneOf('not', 'null', 'primary', 'unique', 'default')) {
-      throw stream.unsupported('a name for this constraint', at);
-    }
+      ? stream.identifier('a constraint name')
+      : undefined;
+    // What NOT NULL, NULL and DEFAULT are called is never shown.
     if (stream.acceptWord('not', 'null')) notNull = true;
-    else if (stream.acceptWord('primary', 'key')) primaryKey = true;
-    else if (stream.acceptWord('as')) generated = parseExpression(stream);
-    else if (stream.acceptWord('unique')) unique = true;
-    else if (stream.isWord('check')) checks.push({ ...named, ...parseCheck(stream, at) });
-    else if (stream.acceptWord('default')) defaultValue = parseRestricted(stream);
+    else if (stream.acceptWord('primary', 'key')) {
+      primaryKey = true;
+      if (named !== undefined) primaryKeyName = named;
+    } else if (stream.acceptWord('as')) generated = parseExpression(stream);
+    else if (stream.acceptWord('unique')) {
+      unique = true;
+      if (named !== undefined) uniqueName = named;
+    } else if (stream.isWord('check')) {
+      checks.push({ ...(named && { name: named }), ...parseCheck(stream, at) });
+    } else if (stream.acceptWord('default')) defaultValue = parseRestricted(stream);
     else if (stream.isWord('generated')) generated = parseGenerated(stream);
     else if (stream.isWord('metadata')) metadata = parseMetadata(stream, name);
     else if (stream.isOneOf(...foreignConstraints)) {
       throw stream.unsupported(`${stream.peek().text.toUpperCase()} on a column`);
     } else if (stream.acceptWord('null')) isNull = true;
-    else if ('name' in named) throw stream.expected('a constraint');
+    else if (named !== undefined) throw stream.expected('a constraint');
     else break;
   }
   if (isNull && (notNull || primaryKey)) {
@@ -182,6 +187,8 @@ function parseColumn(stream: TokenStream): ColumnDefinition {
     primaryKey,
     unique,
     checks,
+    ...(primaryKeyName === undefined ? {} : { primaryKeyName }),
+    ...(uniqueName === undefined ? {} : { uniqueName }),
     ...(defaultValue === undefined ? {} : { defaultValue }),
     ...(generated === undefined ? {} : { generated }),
     ...(metadata === undefined ? {} : { metadata }),

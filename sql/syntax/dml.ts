@@ -4,7 +4,6 @@ import type {
   Expression,
   Identifier,
   Insert,
-  QualifiedName,
   RowAssignment,
   SelectItem,
   TableExpression,
@@ -36,7 +35,7 @@ export function parseTruncate(stream: TokenStream): Truncate {
   const mark = stream.mark();
   stream.expectWord('truncate');
   stream.acceptWord('table');
-  const tables = stream.items(() => parseWrittenTable(stream));
+  const tables = stream.items(() => stream.tableName());
   if (!stream.acceptWord('restart', 'identity')) stream.acceptWord('continue', 'identity');
   if (!stream.acceptWord('cascade')) stream.acceptWord('restrict');
   return { kind: 'truncate', tables, span: stream.span(mark) };
@@ -91,14 +90,15 @@ function startsQueryAfterParenthesis(stream: TokenStream): boolean {
 }
 
 /**
- * `ON CONFLICT [(key)] DO NOTHING`, or `DO UPDATE` without assignments: the new row replaces the
+ * `ON CONFLICT [(key) | ON CONSTRAINT name] DO NOTHING`, or `DO UPDATE` without assignments: the new row replaces the
  * old one whole, as INSERT OR REPLACE says.
  */
-function parseOnConflict(stream: TokenStream): Pick<Insert, 'onConflict' | 'conflictColumns'> {
+function parseOnConflict(stream: TokenStream): Pick<Insert, 'onConflict' | 'conflictKey'> {
   if (!stream.acceptWord('on', 'conflict')) return {};
-  if (stream.isWord('on', 'constraint')) throw stream.unsupported('ON CONSTRAINT');
-  const columns = stream.isOperator('(') ? parseConflictColumns(stream) : undefined;
-  const key = columns === undefined ? {} : { conflictColumns: columns };
+  let key: Pick<Insert, 'conflictKey'> = {};
+  if (stream.acceptWord('on', 'constraint')) {
+    key = { conflictKey: stream.identifier('a constraint name') };
+  } else if (stream.isOperator('(')) key = { conflictKey: parseConflictColumns(stream) };
   if (stream.isWord('where')) throw stream.unsupported('ON CONFLICT ... WHERE');
   stream.expectWord('do');
   if (stream.acceptWord('nothing')) return { onConflict: 'nothing', ...key };
@@ -161,7 +161,7 @@ function parseConflictColumns(stream: TokenStream): Identifier[] {
 export function parseUpdate(stream: TokenStream): Update {
   const mark = stream.mark();
   stream.expectWord('update');
-  const table = parseWrittenTable(stream);
+  const table = stream.tableName();
   const alias = parseAlias(stream, 'set');
   stream.expectWord('set');
   const assignments = parseAssignments(stream);
@@ -183,7 +183,7 @@ export function parseUpdate(stream: TokenStream): Update {
 export function parseDelete(stream: TokenStream): Delete {
   const mark = stream.mark();
   stream.expectWord('delete', 'from');
-  const table = parseWrittenTable(stream);
+  const table = stream.tableName();
   const alias = parseAlias(stream, 'where');
   const using = parseTables(stream, 'using');
   const where = parseWhere(stream);
@@ -201,14 +201,6 @@ export function parseDelete(stream: TokenStream): Delete {
 
 function parseTables(stream: TokenStream, word: string): readonly TableExpression[] {
   return stream.acceptWord(word) ? stream.items(() => parseTable(stream)) : [];
-}
-
-function parseWrittenTable(stream: TokenStream): QualifiedName {
-  // Nothing inherits from a table: ONLY and the star say the same.
-  stream.acceptWord('only');
-  const table = stream.qualifiedName('a table name');
-  stream.acceptOperator('*');
-  return table;
 }
 
 /** The condition of UPDATE and DELETE. */

@@ -34,6 +34,9 @@ const strength = {
   cast: 15,
 } as const;
 
+/** Operator tokens that are punctuation. */
+const notOperators = new Set('( ) [ ] , ; . : :: := => ..'.split(' '));
+
 const comparisons = new Set(['<', '>', '=', '<=', '>=', '<>']);
 
 export function parseExpression(stream: TokenStream): Expression {
@@ -188,8 +191,7 @@ function infixStrength(stream: TokenStream, restricted: boolean): number {
     case 'collate':
       return strength.collate;
     case 'operator':
-      if (!stream.isOperator('(', 1)) return 0;
-      throw stream.unsupported('OPERATOR');
+      return stream.isOperator('(', 1) ? strength.other : 0;
     case 'overlaps':
       return strength.range;
     default:
@@ -241,15 +243,18 @@ function parseInfix(
       return left;
     }
     default: {
-      stream.next();
-      const operatorSpan = { start: token.start, end: token.end };
-      const isQuantified = token.kind === 'operator' && stream.isOneOf('any', 'some', 'all');
-      if (isQuantified && !restricted) return parseQuantified(stream, left, token.text, mark);
+      const operatorMark = stream.mark();
+      const isNamed = token.text === 'operator';
+      const symbol = isNamed ? parseNamedOperator(stream) : stream.next().text;
+      const operatorSpan = stream.span(operatorMark);
+      const isOperator = isNamed || token.kind === 'operator';
+      const isQuantified = isOperator && stream.isOneOf('any', 'some', 'all');
+      if (isQuantified && !restricted) return parseQuantified(stream, left, symbol, mark);
       const right = parseAbove(stream, operator, restricted);
       const span = stream.span(mark);
       const binary: BinaryExpression = {
         kind: 'binary',
-        operator: token.text,
+        operator: symbol,
         operatorSpan,
         left,
         right,
@@ -258,6 +263,18 @@ function parseInfix(
       return binary;
     }
   }
+}
+
+/** `OPERATOR(pg_catalog.+)`: an operator that binds as all do that have no rank of their own. */
+function parseNamedOperator(stream: TokenStream): string {
+  stream.expectWord('operator');
+  stream.expectOperator('(');
+  if (stream.acceptWord('pg_catalog')) stream.expectOperator('.');
+  if (stream.peek().kind !== 'operator') throw stream.unsupported('an operator of another schema');
+  const { text } = stream.next();
+  if (notOperators.has(text)) throw stream.expected('an operator');
+  stream.expectOperator(')');
+  return text;
 }
 
 function parseIs(

@@ -100,15 +100,13 @@ function parseTableTerm(stream: TokenStream): TableExpression {
     stream.expectOperator(')');
     return { ...table, ...parseTableAlias(stream) };
   }
-  if (stream.isWord('only')) throw stream.unsupported('ONLY');
   if (stream.isWord('rows', 'from') && stream.isOperator('(', 2)) {
     throw stream.unsupported('ROWS FROM');
   }
   if (stream.isWord('table') && stream.isOperator('(', 1)) throw stream.unsupported('TABLE(...)');
   if (startsCall(stream)) return parseFunctionTable(stream, lateral, mark);
   if (lateral) throw stream.expected('a subquery or a function after LATERAL');
-  const name = stream.qualifiedName('a table name');
-  stream.acceptOperator('*');
+  const name = stream.tableName();
   const alias = parseTableAlias(stream);
   if (stream.isWord('tablesample')) throw stream.unsupported('TABLESAMPLE');
   return { kind: 'relation', name, ...alias, span: stream.span(mark) };
@@ -118,6 +116,7 @@ function parseTableTerm(stream: TokenStream): TableExpression {
 function startsCall(stream: TokenStream): boolean {
   const { kind, text } = stream.peek();
   if (kind === 'word' && valueWords.has(text)) return true;
+  if (stream.isWord('only')) return false;
   let ahead = 1;
   while (stream.isOperator('.', ahead)) ahead += 2;
   return (kind === 'word' || kind === 'quoted') && stream.isOperator('(', ahead);

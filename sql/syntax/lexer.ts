@@ -99,14 +99,10 @@ class Lexer {
   #next(): Token {
     const first = this.#peek();
     const second = this.#text[this.#at + 1] ?? '';
-    const prefix = /^(?:([eE])|[xXbBnN]|[uU]&)(?=['"])/.exec(
+    const prefix = /^(?:[ebnx](?=')|u&(?=['"]))/i.exec(
       this.#text.slice(this.#at, this.#at + 3),
-    );
-    if (prefix !== null && (second === "'" || second === '&')) {
-      if (prefix[1] !== undefined) return this.#string(1, true);
-      if (prefix[0].length === 2 && this.#text[this.#at + 2] === "'") return this.#unicodeString();
-      this.#unsupportedPrefix(prefix[0]);
-    }
+    )?.[0];
+    if (prefix !== undefined) return this.#prefixed(prefix.toLowerCase());
     if (wordStart.test(first)) return this.#word();
     if (first === '"') return this.#quoted('"');
     if (first === '`') return this.#quoted('`');
@@ -118,6 +114,25 @@ class Lexer {
     if (punctuation.includes(first)) return this.#punctuation(1);
     if (operatorCharacters.includes(first)) return this.#operator();
     throw this.#error(this.#at, this.#at + 1, `unexpected character "${first}"`);
+  }
+
+  /** What a string or a name begins with before its quote. */
+  #prefixed(prefix: string): Token {
+    const start = this.#at;
+    if (prefix === 'e') return this.#string(1, true);
+    if (prefix === 'n') {
+      // `N'x'` is `nchar 'x'`.
+      this.#at++;
+      return this.#token('word', start, 'nchar');
+    }
+    if (prefix !== 'u&') this.#bitString(prefix);
+    if (this.#text[start + 2] === "'") {
+      const { text } = this.#string(2, false);
+      return this.#token('string', start, this.#unescaped(text, start));
+    }
+    this.#at += 2;
+    const { text } = this.#quoted('"');
+    return this.#token('quoted', start, this.#unescaped(text, start));
   }
 
   #word(): Token {
@@ -155,19 +170,15 @@ class Lexer {
     }
   }
 
-  /** Bit strings, national strings and Unicode escapes: `X'..'` must not be read as `X '..'`. */
-  #unsupportedPrefix(prefix: string): never {
-    const start = this.#at;
-    this.#at += prefix.length;
-    this.#untilQuote(this.#peek(), 'unterminated quoted string');
-    throw new MillraceError(
-      'UNSUPPORTED',
-      `a constant with the prefix ${prefix} is not supported`,
-      {
-        position: positionAt(this.#text, start, this.#at),
-        sqlState: '0A000',
-      },
-    );
+  /** `X'..'` must not be read as `X '..'`. */
+  #bitString(prefix: string): never {
+    const start = this.#at++;
+    this.#untilQuote("'", 'unterminated quoted string');
+    const message = `a constant with the prefix ${prefix.toUpperCase()} is not supported`;
+    throw new MillraceError('UNSUPPORTED', message, {
+      position: positionAt(this.#text, start, this.#at),
+      sqlState: '0A000',
+    });
   }
 
   #string(prefix: number, escapes: boolean): Token {
@@ -190,10 +201,8 @@ class Lexer {
     return this.#token('string', start, text);
   }
 
-  /** `U&'d\0061t\+000061'`, with another escape character after UESCAPE. */
-  #unicodeString(): Token {
-    const start = this.#at;
-    const { text: raw } = this.#string(2, false);
+  /** What `U&'d\0061t\+000061'` says, with another escape character where UESCAPE follows. */
+  #unescaped(raw: string, start: number): string {
     const clause = /^\s*uescape\s*'(.)'/isu.exec(this.#text.slice(this.#at, this.#at + 200));
     const mark = clause?.[1] ?? '\\';
     if (/[0-9a-f+'"\s]/i.test(mark)) {
@@ -221,7 +230,7 @@ class Lexer {
     if (/\p{Surrogate}/u.test(text)) {
       throw this.#error(start, this.#at, 'half of a Unicode surrogate pair stands alone');
     }
-    return this.#token('string', start, text);
+    return text;
   }
 
   #escapedString(start: number): string {

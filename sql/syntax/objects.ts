@@ -100,8 +100,7 @@ export function parseAlter(stream: TokenStream): Rename {
     throw stream.unsupported(`ALTER ${stream.peek().text.toUpperCase()}`, mark);
   }
   const ifExists = stream.acceptWord('if', 'exists');
-  if (stream.isWord('only')) throw stream.unsupported('ONLY');
-  const name = stream.qualifiedName(`a ${object} name`);
+  const name = object === 'table' ? stream.tableName() : stream.qualifiedName(`a ${object} name`);
   if (!stream.acceptWord('rename')) throw stream.unsupported('ALTER other than RENAME', mark);
   if (stream.isWord('constraint')) throw stream.unsupported('RENAME CONSTRAINT', mark);
   const isColumn = stream.acceptWord('column') || !stream.isWord('to');

@@ -154,6 +154,7 @@ const twoWordTypes = new Set([
   'bit varying',
   'national character',
   'national char',
+  'nchar varying',
 ]);
 
 /** `TIMESTAMP '2020-01-01'`, `INTERVAL '1' DAY`: a type name right before a string. */
@@ -164,14 +165,15 @@ function parseTypedConstant(stream: TokenStream): Expression | undefined {
   // All that a type name may have before the string: (10, 2), PRECISION, WITH TIME ZONE.
   let ahead = 1;
   if (twoWordTypes.has(`${word.text} ${stream.peek(1).text}`)) ahead = 2;
+  if (word.text === 'national' && stream.peek(ahead).text === 'varying') ahead++;
   const next = stream.isOperator('(', ahead) ? stream.afterParentheses(ahead) : stream.peek(ahead);
   const isTime = word.text === 'time' || word.text === 'timestamp';
   const isZone = isTime && next?.kind === 'word' && /^with(?:out)?$/.test(next.text);
   if (next?.kind !== 'string' && !isZone) return undefined;
   let typeName = parseTypeName(stream);
   // A constant, unlike a column, of type char is as long as its text.
-  const isChar = word.text === 'char' || word.text === 'character';
-  if (isChar && stream.mark() === mark + 1) typeName = { ...typeName, modifiers: [] };
+  const isChar = typeName.name === 'bpchar' && !stream.isOperator(')', -1);
+  if (isChar) typeName = { ...typeName, modifiers: [] };
   const text = stream.peek();
   if (text.kind !== 'string') throw stream.expected('a string');
   stream.next();

@@ -143,9 +143,8 @@ function parseQueryTerm(stream: TokenStream): QueryBody {
 function parseTableQuery(stream: TokenStream): Select {
   const mark = stream.mark();
   stream.expectWord('table');
-  if (stream.isWord('only')) throw stream.unsupported('ONLY');
   const nameMark = stream.mark();
-  const name = stream.qualifiedName('a table name');
+  const name = stream.tableName();
   const table: TableExpression = { kind: 'relation', name, span: stream.span(nameMark) };
   const span = stream.span(mark);
   const star: SelectItem = { expression: { kind: 'star', relation: [], span }, span };

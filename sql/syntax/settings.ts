@@ -7,9 +7,12 @@ import type { TokenStream } from './token-stream.ts';
 export function parseSet(stream: TokenStream): SetVariable {
   const mark = stream.mark();
   stream.expectWord('set');
-  const isScope = stream.isOneOf('local', 'session') && !stream.isOperator('=', 1);
-  if (isScope && stream.peek(1).text !== 'to') {
-    throw stream.unsupported(`SET ${stream.peek().text.toUpperCase()}`);
+  const isScope = !stream.isOperator('=', 1) && stream.peek(1).text !== 'to';
+  if (isScope && stream.isWord('local')) throw stream.unsupported('SET LOCAL');
+  // A setting is one of the session, said or not.
+  if (isScope && stream.acceptWord('session') && !stream.isWord('time', 'zone')) {
+    const isSetting = stream.isOperator('=', 1) || stream.isOperator('.', 1);
+    if (!isSetting && stream.peek(1).text !== 'to') throw stream.unsupported('this SET SESSION');
   }
   if (stream.acceptWord('time', 'zone')) {
     // LOCAL and DEFAULT are the server's, which is UTC.

@@ -7,6 +7,7 @@ import type {
   CreateView,
   Delete,
   Expression,
+  Identifier,
   Insert,
   RowAssignment,
   SelectItem,
@@ -157,18 +158,10 @@ function createRelation(node: CreateRelation): string {
     ...node.columns.map(column),
     ...(node.primaryKey.length === 0
       ? []
-      : [
-          words(
-            node.primaryKeyName && `CONSTRAINT ${identifier(node.primaryKeyName)}`,
-            `PRIMARY KEY ${identifiers(node.primaryKey)}`,
-          ),
-        ]),
+      : [words(constraint(node.primaryKeyName), `PRIMARY KEY ${identifiers(node.primaryKey)}`)]),
     ...node.checks.map(check),
     ...node.uniques.map((item) =>
-      words(
-        item.name && `CONSTRAINT ${identifier(item.name)}`,
-        `UNIQUE ${identifiers(item.columns)}`,
-      ),
+      words(constraint(item.name), `UNIQUE ${identifiers(item.columns)}`),
     ),
     ...node.watermarks.map(
       (mark) => `WATERMARK FOR ${identifier(mark.column)} AS ${printExpression(mark.expression)}`,
@@ -188,8 +181,8 @@ function column(node: ColumnDefinition): string {
     identifier(node.name),
     typeName(node.typeName),
     node.notNull && 'NOT NULL',
-    node.primaryKey && 'PRIMARY KEY',
-    node.unique && 'UNIQUE',
+    node.primaryKey && words(constraint(node.primaryKeyName), 'PRIMARY KEY'),
+    node.unique && words(constraint(node.uniqueName), 'UNIQUE'),
     ...node.checks.map(check),
     node.defaultValue && `DEFAULT ${printExpression(node.defaultValue)}`,
     node.generated && `GENERATED ALWAYS AS (${printExpression(node.generated)}) STORED`,
@@ -198,10 +191,11 @@ function column(node: ColumnDefinition): string {
 }
 
 function check(node: CheckDefinition): string {
-  return words(
-    node.name && `CONSTRAINT ${identifier(node.name)}`,
-    `CHECK (${printExpression(node.expression)})`,
-  );
+  return words(constraint(node.name), `CHECK (${printExpression(node.expression)})`);
+}
+
+function constraint(name: Identifier | undefined): string | undefined {
+  return name && `CONSTRAINT ${identifier(name)}`;
 }
 
 function createView(node: CreateView): string {
@@ -235,13 +229,14 @@ function insert(node: Insert): string {
     identifiers(node.columns),
     node.source === undefined ? 'DEFAULT VALUES' : query(node.source),
     node.onConflict &&
-      words(
-        'ON CONFLICT',
-        node.conflictColumns && identifiers(node.conflictColumns),
-        onConflict(node.onConflict),
-      ),
+      words('ON CONFLICT', conflictKey(node.conflictKey), onConflict(node.onConflict)),
     returning(node.returning),
   );
+}
+
+function conflictKey(key: Insert['conflictKey']): string | undefined {
+  if (key === undefined) return undefined;
+  return 'name' in key ? `ON CONSTRAINT ${identifier(key)}` : identifiers(key);
 }
 
 function onConflict(action: NonNullable<Insert['onConflict']>): string {

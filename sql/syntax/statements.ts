@@ -1,5 +1,14 @@
 import { parseAlterTopic } from './alter-topic.ts';
-import type { CreateTopic, CreateView, Drop, Identifier, QualifiedName, Statement } from './ast.ts';
+import type {
+  CreateTopic,
+  CreateView,
+  Drop,
+  Identifier,
+  QualifiedName,
+  SelectItem,
+  Statement,
+  TableExpression,
+} from './ast.ts';
 import { parseCreateFunction } from './create-function.ts';
 import { parseCreateRelation } from './create-relation.ts';
 import { parseDelete, parseInsert, parseTruncate, parseUpdate, parseWithDml } from './dml.ts';
@@ -84,6 +93,9 @@ function parseCreate(stream: TokenStream): Statement {
   const mark = stream.mark();
   stream.expectWord('create');
   const orReplace = stream.acceptWord('or', 'replace');
+  if (orReplace && stream.acceptWord('recursive', 'view')) {
+    return parseRecursiveView(stream, mark, true);
+  }
   if (orReplace && stream.isWord('view')) stream.next();
   else if (orReplace) throw stream.unsupported('OR REPLACE of anything but a view');
   if (orReplace) return parseCreateView(stream, mark, false, true);
@@ -97,6 +109,7 @@ function parseCreate(stream: TokenStream): Statement {
   }
   if (stream.acceptWord('sink')) return parseCreateSink(stream, mark);
   if (stream.acceptWord('function')) return parseCreateFunction(stream, mark);
+  if (stream.acceptWord('recursive', 'view')) return parseRecursiveView(stream, mark, false);
   const materialized = stream.acceptWord('materialized');
   if (stream.acceptWord('view')) return parseCreateView(stream, mark, materialized, false);
   if (!materialized && foreignObjects.has(stream.peek().text)) {
@@ -109,7 +122,7 @@ function parseCreate(stream: TokenStream): Statement {
 const foreignObjects = new Set(
   `access aggregate cast collation connection conversion database default domain event extension
   foreign global group index language large local operator owned policy procedure
-  publication recursive role routine rule schema secret sequence server statistics subscription
+  publication role routine rule schema secret sequence server statistics subscription
   tablespace text transform trigger trusted type unique user`.split(/\s+/),
 );
 
@@ -156,6 +169,40 @@ function parseCreateView(
     options,
     query,
     span: stream.span(mark),
+  };
+}
+
+/** `CREATE RECURSIVE VIEW v (a) AS q` is `CREATE VIEW v AS WITH RECURSIVE v (a) AS (q) SELECT a FROM v`. */
+function parseRecursiveView(stream: TokenStream, mark: number, orReplace: boolean): CreateView {
+  const name = stream.qualifiedName('a view name');
+  const own = name.parts.at(-1)!;
+  const columns = stream.list(() => stream.identifier('a column name'));
+  const options = parseOptions(stream);
+  stream.expectWord('as');
+  const query = parseQuery(stream);
+  if (stream.isWord('with')) throw stream.unsupported('WITH CHECK OPTION');
+  const span = stream.span(mark);
+  const items = columns.map((column): SelectItem => {
+    return { expression: { kind: 'column', parts: [column], span }, span };
+  });
+  const table: TableExpression = { kind: 'relation', name: { parts: [own], span }, span };
+  return {
+    kind: 'create-view',
+    materialized: false,
+    orReplace,
+    name,
+    ifNotExists: false,
+    columns,
+    options,
+    query: {
+      kind: 'query',
+      with: [{ name: own, columns, query, span }],
+      recursive: true,
+      body: { kind: 'select', distinct: 'none', items, from: [table], groupBy: [], span },
+      orderBy: [],
+      span,
+    },
+    span,
   };
 }
 

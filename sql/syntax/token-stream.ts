@@ -193,6 +193,16 @@ export class TokenStream {
     return { parts, span: this.span(mark) };
   }
 
+  /** `t`, `t *`, `ONLY t`, `ONLY (t)`: nothing inherits from a table, so all say the same. */
+  tableName(): QualifiedName {
+    const isOnly = this.acceptWord('only');
+    const isEnclosed = isOnly && this.acceptOperator('(');
+    const name = this.qualifiedName('a table name');
+    if (isEnclosed) this.expectOperator(')');
+    else if (!isOnly) this.acceptOperator('*');
+    return name;
+  }
+
   /** `( item, item, ... )`. */
   list<T>(item: () => T): T[] {
     this.expectOperator('(');

@@ -14,6 +14,7 @@ const shortNames: Readonly<Record<string, string>> = {
   boolean: 'bool',
   character: 'bpchar',
   char: 'bpchar',
+  nchar: 'bpchar',
 };
 
 /** Words that begin a type although they are keywords. */
@@ -51,7 +52,12 @@ function parseBaseType(stream: TokenStream): BaseType {
     return { name, modifiers: parseModifiers(stream) };
   }
   const first = token.text;
-  if (stream.isOneOf('bit', 'national', 'nchar', 'setof')) {
+  if (first === 'national' && ['character', 'char'].includes(stream.peek(1).text)) {
+    stream.next();
+    stream.next();
+    return parseCharacter(stream);
+  }
+  if (stream.isOneOf('bit', 'setof')) {
     throw stream.unsupported(`the type ${first.toUpperCase()}`);
   }
   const isName = !reserved.has(first) && (!columnNameOnly.has(first) || typeKeywords.has(first));
@@ -65,7 +71,7 @@ function parseBaseType(stream: TokenStream): BaseType {
   if (first === 'struct' && stream.isOperator('<')) return parseStruct(stream);
   if (first === 'double' && stream.acceptWord('precision'))
     return { name: 'float8', modifiers: [] };
-  if (first === 'character' || first === 'char') return parseCharacter(stream);
+  if (shortNames[first] === 'bpchar') return parseCharacter(stream);
   if (first === 'float') return { name: parseFloatName(stream), modifiers: [] };
   if (first === 'interval' && stream.isOneOf(...intervalFields)) {
     const next = stream.peek(1);

@@ -180,7 +180,7 @@ function isViewable(record: Record): record is QueryRecord {
 }
 
 const created =
-  /^\s*create\s+(?:or\s+replace\s+)?(?:materialized\s+view|view|table|source|sink|(?:unique\s+)?index|topic|function)\s+(?:if\s+not\s+exists\s+)?("?[\w.]+"?)/i;
+  /^\s*create\s+(?:or\s+replace\s+)?(?:materialized\s+view|(?:recursive\s+)?view|table|source|sink|(?:unique\s+)?index|topic|function)\s+(?:if\s+not\s+exists\s+)?("?[\w.]+"?)/i;
 const dropped =
   /^\s*drop\s+(?:materialized\s+view|view|table|source|sink|index|topic)\s+(?:if\s+exists\s+)?([^;]*?)(?:\s+(?:cascade|restrict))?\s*;?\s*$/i;
 const changed = /^\s*(?:insert\s+into|update|delete\s+from)\s+("?[\w.]+"?)/i;

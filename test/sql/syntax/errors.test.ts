@@ -176,7 +176,7 @@ describe('our own statements print and parse to the same tree', () => {
     });
     expect(conflict('INTO t VALUES (1) ON CONFLICT (a) DO NOTHING')).toMatchObject({
       onConflict: 'nothing',
-      conflictColumns: [{ name: 'a' }],
+      conflictKey: [{ name: 'a' }],
     });
   });
 });

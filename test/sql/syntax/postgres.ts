@@ -7,7 +7,7 @@ import { printStatement } from '../../../sql/syntax/statement-printer.ts';
  * PostgreSQL's own parser as the judge of ours. Two texts are the same to it when its trees are
  * equal without what is only appearance: locations, whether a call was written in the standard's
  * special form, whether the grammar or the user named the catalogue, the size of an array type,
- * and hints to the planner.
+ * hints to the planner, names of NOT NULL and DEFAULT, and ONLY: our tables inherit nothing.
  */
 export const loadPostgres = loadModule;
 
@@ -23,6 +23,7 @@ const appearance = new Set([
   'funcformat',
   'row_format',
   'ctematerialized',
+  'inh',
 ]);
 
 function essence(node: unknown): unknown {
@@ -43,7 +44,9 @@ function essence(node: unknown): unknown {
     // FRAMEOPTION_BETWEEN: the end is the current row, written or not.
     if (key === 'frameOptions') return [[key, Number(value) & ~0x10]];
     if (key === 'arrayBounds') return [[key, (value as unknown[]).length]];
-    if ((key === 'names' || key === 'funcname') && Array.isArray(value)) {
+    if (key === 'conname' && /NOTNULL|DEFAULT/.test((node as { contype: string }).contype))
+      return [];
+    if ((key === 'names' || key === 'funcname' || key === 'name') && Array.isArray(value)) {
       const [first] = value as [{ String?: { sval?: string } }];
       const rest = first.String?.sval === 'pg_catalog' ? value.slice(1) : value;
       return [[key, rest.map(essence)]];
