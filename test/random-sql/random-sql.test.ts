@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TextPostgres } from '../postgres-text.ts';
-import { type CaseReport, runCase } from './case.ts';
+import { runCase } from './case.ts';
+import type { QueryProduction } from './generator.ts';
 import { RetractionCount } from './observers.ts';
 import { queryProductions, valueProductions } from './productions/index.ts';
 
@@ -24,36 +25,42 @@ test(`queries and views agree with PostgreSQL (SEED=${seed})`, async () => {
   const used = new Map(valueProductions.map(({ name }) => [name, 0]));
   const retractions = new RetractionCount();
   const failures: string[] = [];
-  for (let number = 0; number < cases; number++) {
-    const production = chosen[number % chosen.length]!;
-    let report: CaseReport;
+  const run = async (number: number, production: QueryProduction): Promise<void> => {
+    const count = counts.get(production.name)!;
     try {
-      report = await runCase({
+      const report = await runCase({
         seed: seed + number,
         production,
         values: valueProductions,
         postgres,
         observe: retractions.observe,
       });
+      count.cases++;
+      count.rows += report.rows;
+      for (const name of report.used) used.set(name, used.get(name)! + 1);
     } catch (error) {
       failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
-      if (failures.length === 5) break;
-      continue;
     }
-    const count = counts.get(production.name)!;
-    count.cases++;
-    count.rows += report.rows;
-    for (const name of report.used) used.set(name, used.get(name)! + 1);
+  };
+  const goOn = () => failures.length < 5;
+  for (let number = 0; number < cases && goOn(); number++) {
+    await run(number, chosen[number % chosen.length]!);
+  }
+  // By chance all cases of a production may have been empty: it gets as many again, twice.
+  const isEmpty = ({ name }: QueryProduction) =>
+    counts.get(name)!.rows === 0 && !name.startsWith('an error');
+  const hasEnough = only === undefined && cases >= chosen.length;
+  for (let number = cases; hasEnough && number < 3 * cases && goOn(); number++) {
+    const production = chosen[number % chosen.length]!;
+    if (isEmpty(production)) await run(number, production);
   }
   process.stdout.write(tableOf(counts, used, retractions.counts));
   expect(failures.join('\n\n')).toBe('');
-  if (only !== undefined || cases < chosen.length) return;
-  const empty = [...counts].filter(
-    ([name, { rows }]) => rows === 0 && !name.startsWith('an error'),
-  );
+  if (!hasEnough) return;
+  const empty = chosen.filter(isEmpty).map(({ name }) => name);
   const unused = [...used].filter(([, count]) => count === 0);
   const never = [...retractions.counts].filter(([, count]) => count === 0);
-  expect([...empty, ...unused, ...never].map(([name]) => name)).toEqual([]);
+  expect([...empty, ...[...unused, ...never].map(([name]) => name)]).toEqual([]);
 }, 86_400_000);
 
 function tableOf(
