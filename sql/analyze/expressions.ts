@@ -25,6 +25,7 @@ import { type Aggregates, aggregateCall, misplaced } from './aggregates.ts';
 import { clockCall, isClockCall } from './clock-calls.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType } from './context.ts';
+import { positional, strayName } from './named-arguments.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
 import { applied, call, isRow, operator, rowsDistinct } from './operators.ts';
 import { noParameter } from './parameters.ts';
@@ -88,6 +89,8 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
         : analyzeExpression(place, node.operand);
       return { ...coerce(context, operand, type, 'explicit'), span: node.span };
     }
+    case 'named':
+      throw strayName(place.context, node);
     case 'call':
       return functionCall(place, node);
     case 'star':
@@ -283,8 +286,9 @@ function caseExpression(place: ExpressionPlace, node: CaseExpression): Expr {
 
 const sameTyped = new Set(['coalesce', 'greatest', 'least']);
 
-function functionCall(place: ExpressionPlace, node: CallExpression): Expr {
+function functionCall(place: ExpressionPlace, written: CallExpression): Expr {
   const { context } = place;
+  const node = positional(context, written);
   const name = node.name.parts.at(-1)!.name;
   if (node.over !== undefined) {
     if (place.window !== undefined) return place.window(node);

@@ -10,6 +10,7 @@ import type { CallExpression, FieldDefinition, FunctionTable } from '../syntax/a
 import { coerce, settled } from './coerce.ts';
 import { type Context, complain, resolveType, unsupported } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
+import { positional } from './named-arguments.ts';
 import { fieldAt } from './nested.ts';
 import { emptyScope } from './scope.ts';
 
@@ -38,8 +39,9 @@ export function tableCallValue(place: ExpressionPlace, node: CallExpression): Ex
  */
 export function functionRows(
   context: Context,
-  { call, definition, ordinality = false }: FunctionTable,
+  { call: written, definition, ordinality = false }: FunctionTable,
 ): PlanNode {
+  const call = positional(context, written);
   const place: ExpressionPlace = { context, scope: emptyScope, clause: 'functions in FROM' };
   const single: Side = { plan: constantsNode([], [[]]), columns: [] };
   const { subqueries } = context.statement;

@@ -49,6 +49,7 @@ export type Expression =
   | LikeExpression
   | CaseExpression
   | CastExpression
+  | NamedArgument
   | CallExpression
   | SubqueryExpression
   | QuantifiedExpression
@@ -173,6 +174,13 @@ export interface CallExpression extends Node {
   readonly filter?: Expression;
   /** OVER: a window, or the name of one of the WINDOW clause. */
   readonly over?: WindowSpec | Identifier;
+}
+
+/** `name => value`: an argument of a call that says which parameter it is for. */
+export interface NamedArgument extends Node {
+  readonly kind: 'named';
+  readonly name: Identifier;
+  readonly value: Expression;
 }
 
 export interface WindowSpec extends Node {

@@ -59,10 +59,14 @@ export function parseCall(stream: TokenStream, name: QualifiedName, mark: number
   };
 }
 
+/** An expression, or `name => expression`; `:=` is PostgreSQL's older spelling. */
 function parseArgument(stream: TokenStream): Expression {
-  const argument = parseExpression(stream);
-  if (stream.isOperator('=>') || stream.isOperator(':=')) {
-    throw stream.unsupported('an argument by name');
-  }
-  return argument;
+  const mark = stream.mark();
+  const isNamed = stream.isOperator('=>', 1) || stream.isOperator(':=', 1);
+  if (!isNamed) return parseExpression(stream);
+  if (!stream.canBeFunctionName()) throw stream.expected('the name of a parameter');
+  const name = stream.label('the name of a parameter');
+  stream.next();
+  const value = parseExpression(stream);
+  return { kind: 'named', name, value, span: stream.span(mark) };
 }

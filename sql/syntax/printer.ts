@@ -82,6 +82,8 @@ export function printExpression(node: Expression): string {
       return `${indirected(node.operand)}${node.subscripts.map(subscript).join('')}`;
     case 'field':
       return `${indirected(node.operand)}.${identifier(node.name)}`;
+    case 'named':
+      return `${identifier(node.name)} => ${printExpression(node.value)}`;
   }
 }
 

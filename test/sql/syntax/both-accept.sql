@@ -285,3 +285,7 @@ SET session TO 'a'
 SET session = 'a'
 INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT c DO NOTHING
 INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT "C d" DO UPDATE SET a = 1 WHERE t.a > 2
+SELECT f(a => 1)
+SELECT f(a := 1)
+SELECT f(1, a => 2 + 3, "B c" => (SELECT 1)), g(left => 1) FROM h(x => 1, y := t.z)
+SELECT count(DISTINCT a => 1) OVER (), sum(a := b ORDER BY c) FROM t
