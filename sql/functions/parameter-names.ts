@@ -5,7 +5,7 @@ import type { Expression } from '../syntax/ast.ts';
  * (pg_proc.proargnames of version 18). A list is of one overload; "=" gives the default, which
  * stands in where a parameter before a named one is left out.
  */
-const lists: Readonly<Record<string, readonly string[]>> = {
+export const parameterNames: Readonly<Record<string, readonly string[]>> = {
   make_date: ['year month day'],
   make_interval: ['years=0 months=0 weeks=0 days=0 hours=0 mins=0 secs=0'],
   make_time: ['hour min sec'],
@@ -18,6 +18,7 @@ const lists: Readonly<Record<string, readonly string[]>> = {
   jsonb_path_query_array: ['target path vars={} silent'],
   jsonb_path_query_first: ['target path vars={} silent'],
   jsonb_set: ['jsonb_in path replacement create_if_missing'],
+  jsonb_set_lax: ['jsonb_in path replacement create_if_missing=true null_value_treatment'],
   jsonb_strip_nulls: ['target strip_in_arrays'],
   regexp_count: ['string pattern start flags'],
   regexp_instr: ['string pattern start N endoption flags subexpr'],
@@ -37,8 +38,8 @@ export interface Parameter {
 
 /** The parameters of each overload; `undefined` for a function whose parameters have no names. */
 export function parameterLists(name: string): readonly (readonly Parameter[])[] | undefined {
-  if (!Object.hasOwn(lists, name)) return undefined;
-  return lists[name]!.map((list) => list.split(' ').map(parameter));
+  if (!Object.hasOwn(parameterNames, name)) return undefined;
+  return parameterNames[name]!.map((list) => list.split(' ').map(parameter));
 }
 
 function parameter(written: string): Parameter {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { paramName } from '../../../sql/functions/function.ts';
+import { parameterNames } from '../../../sql/functions/parameter-names.ts';
 import { type FunctionGroup, functionGroups } from '../../../sql/functions/scalar.ts';
 import type { ScalarSignature } from '../../../sql/functions/signature.ts';
 
@@ -41,13 +42,27 @@ ${[...new Set(lines)].toSorted().join('\n')}
 `;
 }
 
+const callsByName = Object.entries(parameterNames)
+  .flatMap(([name, lists]) => lists.map((list) => `${name}(${list.split(' ').join(', ')})`))
+  .toSorted()
+  .join('\n');
+
 const document = `# Functions and operators
 
 Made from the table in \`sql/functions/\` by \`test/sql/functions/documentation.test.ts\`: do not edit.
 Each does what PostgreSQL's documentation says, and is compared with PostgreSQL on edge values.
 A function gives NULL when an argument is NULL, unless it says "sees NULLs".
 
-${functionGroups.map(groupText).join('\n')}`;
+${functionGroups.map(groupText).join('\n')}
+## Arguments by name
+
+PostgreSQL's documentation, section 4.3: \`make_interval(days => 3)\`, also of own functions. What has
+a default here may be left out before an argument by name.
+
+\`\`\`
+${callsByName}
+\`\`\`
+`;
 
 test('docs/functions.md is current', () => {
   if (process.env.UPDATE_DOCS === '1') writeFileSync(path, document);
