@@ -25,7 +25,7 @@ export function isOverBudget(node: DataflowNode): boolean {
     const message = `its state of ${bytes} bytes is over its budget of ${node.budgetBytes}`;
     throw new MillraceError('RESOURCE_LIMIT', message, {
       sqlState: '53200',
-      hint: "Drop it, or make it with a larger WITH (state_budget = '...').",
+      hint: "It needs a larger WITH (state_budget = '...').",
     });
   });
   return true;
