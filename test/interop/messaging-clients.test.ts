@@ -50,7 +50,10 @@ const cases: readonly Case[] = [
   { client: rust, topic: 'from_rust', pushes: false },
 ];
 
-test.for(cases)('$client.name', async ({ client, topic, pushes }, { skip }) => {
+/** A clone's first run compiles the client: Rust takes minutes. */
+const timeout = 900_000;
+
+test.for(cases)('$client.name', { timeout }, async ({ client, topic, pushes }, { skip }) => {
   const missing = await client.prepare();
   if (missing !== undefined) return skip(missing);
   await sql.execute(`CREATE TOPIC ${topic} WITH (queues = 4)`);
