@@ -87,9 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
       ...(options.flush === undefined ? {} : { flush: options.flush }),
       namesOf: namesOfEntry,
-      keyedFormat: keyedEntries(messageKeys, ({ topicId, queueId, baseOffset }, error) => {
-        logger.log('warn', 'an entry cannot be compacted', { topicId, queueId, baseOffset, error });
-      }),
+      keyedFormat: keyedEntries(messageKeys),
       diskReserveBytes: options.diskReserveBytes,
       onIndexing: indexingProgress(logger, clock),
     });

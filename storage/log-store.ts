@@ -257,6 +257,7 @@ export class LogStore implements Store {
       appendedMessages: this.#appendedMessages,
       lostAcks: this.#lostAcks,
       activeQueues: this.#queues.active.size,
+      undecodableEntries: this.#retention.undecodable.reduce((sum, one) => sum + one.entries, 0),
       indexLagEntries: this.#queues.waitingRows,
     };
   }

@@ -10,7 +10,7 @@ import type { Segment } from './log/segment.ts';
 import type { Cleaning } from './log/segment-cleaner.ts';
 import type { ConsumeQueues } from './queues/consume-queues.ts';
 import { queueNumber } from './queues/queue-number.ts';
-import type { RetentionReport, RetentionRules } from './store.ts';
+import type { RetentionReport, RetentionRules, UndecodableEntries } from './store.ts';
 
 export interface RetentionOptions {
   readonly logs: readonly LogPartition[];
@@ -42,9 +42,9 @@ export class Retention {
   /**
    * One pass; never two at a time. `onReplacing` is called before segment files are replaced.
    * Damaged segments are left as they are and reported; of one whose queue table is damaged, what
-   * it holds is not counted and goes with what comes after it. Throws IO, DISK_FULL, CORRUPTION (an
-   * entry that compaction cannot take apart), UNAVAILABLE (closed). What cannot be read, or written
-   * anew, keeps nothing else from going: everything else has been done when the pass throws.
+   * it holds is not counted and goes with what comes after it. Throws IO, DISK_FULL, CORRUPTION (the
+   * index), UNAVAILABLE (closed). What cannot be read, or written anew, keeps nothing else from
+   * going: everything else has been done when the pass throws.
    */
   async run(rules: RetentionRules, onReplacing: () => void): Promise<RetentionReport> {
     const { logs, queues, clock, compactor } = this.#options;
@@ -94,7 +94,12 @@ export class Retention {
       ),
     );
     const report = { expiredQueues: expired.size, compactedMessages, cleanedSegments };
-    return { ...report, freedBytes, damagedSegments };
+    return { ...report, freedBytes, damagedSegments, undecodable: this.undecodable };
+  }
+
+  /** As in the report of the last pass. */
+  get undecodable(): readonly UndecodableEntries[] {
+    return this.#options.compactor?.undecodable ?? [];
   }
 
   /** The segments that are written anew, as runs of neighbours. */

@@ -156,10 +156,11 @@ export interface KeyedMessage {
 export interface KeyedFormat {
   /**
    * The entry's messages in order, each read when it is asked for; `undefined` for one that was
-   * taken out before. One more may stand for what the entry says as a whole.
+   * taken out before. One more may stand for what the entry says as a whole. Throws MALFORMED,
+   * CORRUPTION or any error that is no MillraceError for an entry that is not of the format.
    */
   messages(entry: Entry, policy: CompactionPolicy): Iterable<KeyedMessage | undefined>;
-  /** The body without the messages whose `isKept` is 0; the others keep their numbers. */
+  /** The body without the messages whose `isKept` is 0; the others keep their numbers. As above. */
   without(
     entry: Entry,
     isKept: Uint8Array,
@@ -201,6 +202,20 @@ export interface RetentionReport {
   readonly freedBytes: number;
   /** Segments that were found damaged since the start; each stays as it is until it is repaired. */
   readonly damagedSegments: readonly { readonly path: string; readonly text: string }[];
+  /** Of each compacted topic that has such entries, as the last pass over it found them. */
+  readonly undecodable: readonly UndecodableEntries[];
+}
+
+/** Whole entries of a compacted topic that compaction cannot decode: they stay as they are. */
+export interface UndecodableEntries {
+  readonly topicId: number;
+  /** Of the first one. */
+  readonly queueId: number;
+  /** Of its first message. */
+  readonly offset: number;
+  /** Why it cannot be decoded. */
+  readonly text: string;
+  readonly entries: number;
 }
 
 /**
@@ -219,6 +234,8 @@ export interface StoreStats extends PartitionStats {
   readonly durableEnd: number;
   /** Queues in memory; idle ones are in the index alone. */
   readonly activeQueues: number;
+  /** Entries that compaction cannot decode, as its last pass over each topic found them. */
+  readonly undecodableEntries: number;
   /** Entries that the index on disk lacks. */
   readonly indexLagEntries: number;
 }
@@ -298,8 +315,8 @@ export interface Store {
   /**
    * Drops what is past its topic's retention and not needed any more. Offsets stay as they are:
    * `range` begins later, and readers skip what is gone. One pass at a time. Damaged segments are
-   * reported, everything else goes on. Throws IO, DISK_FULL, CORRUPTION, UNAVAILABLE; what was not
-   * done is done by a later pass.
+   * reported, and so is what compaction cannot decode; everything else goes on. Throws IO, DISK_FULL,
+   * CORRUPTION, UNAVAILABLE; what was not done is done by a later pass.
    */
   retain(rules: RetentionRules): Promise<RetentionReport>;
   /** Calls back when segment files were replaced: old ones that are open are of no use. */

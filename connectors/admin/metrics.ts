@@ -23,6 +23,7 @@ export function metricsOf(stats: StoreStats): WireMetric[] {
     metric('active_queues', stats.activeQueues, 'queues'),
     metric('segments', stats.segments, 'segments'),
     metric('damaged_segments', stats.damagedSegments, 'segments'),
+    metric('undecodable_entries', stats.undecodableEntries, 'entries'),
     metric('log_bytes', stats.logBytes, 'bytes'),
     metric('log_end', stats.durableEnd, 'bytes'),
     metric('disk_full', stats.isFull ? 1 : 0, ''),

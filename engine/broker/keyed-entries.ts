@@ -1,8 +1,6 @@
-import type { MillraceError } from '../../platform/errors.ts';
-import { type Entry, entryKinds, type KeyedFormat } from '../../storage/store.ts';
+import { entryKinds, type KeyedFormat } from '../../storage/store.ts';
 import { keyedRows } from '../formats/keyed-rows.ts';
 import { keyedParked } from './parked-entries.ts';
-import { isUnreadable } from './unreadable.ts';
 
 /** What the connector that takes messages in knows of its entries. */
 export interface MessageKeys {
@@ -10,14 +8,8 @@ export interface MessageKeys {
   readonly packed: KeyedFormat;
 }
 
-/** Told of an entry that cannot be read: it stays as it is, and compaction goes on. */
-export type OnUnreadable = (entry: Entry, error: MillraceError) => void;
-
 /** All entries of topics that are compacted. */
-export function keyedEntries(
-  { messages, packed }: MessageKeys,
-  onUnreadable: OnUnreadable = () => undefined,
-): KeyedFormat {
+export function keyedEntries({ messages, packed }: MessageKeys): KeyedFormat {
   const formatOf = (kind: number): KeyedFormat | undefined => {
     switch (kind) {
       case entryKinds.messages:
@@ -34,21 +26,8 @@ export function keyedEntries(
     }
   };
   return {
-    *messages(entry, policy) {
-      try {
-        yield* formatOf(entry.kind)?.messages(entry, policy) ?? [];
-      } catch (error) {
-        if (!isUnreadable(error)) throw error;
-        onUnreadable(entry, error);
-      }
-    },
-    async without(entry, isKept, policy, turns) {
-      try {
-        return (await formatOf(entry.kind)?.without(entry, isKept, policy, turns)) ?? entry.body;
-      } catch (error) {
-        if (!isUnreadable(error)) throw error;
-        return entry.body;
-      }
-    },
+    messages: (entry, policy) => formatOf(entry.kind)?.messages(entry, policy) ?? [],
+    without: (entry, isKept, policy, turns) =>
+      formatOf(entry.kind)?.without(entry, isKept, policy, turns) ?? entry.body,
   };
 }

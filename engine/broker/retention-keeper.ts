@@ -72,6 +72,7 @@ const nothingDone: RetentionReport = {
   cleanedSegments: 0,
   freedBytes: 0,
   damagedSegments: [],
+  undecodable: [],
 };
 
 /**
@@ -101,8 +102,8 @@ export class RetentionKeeper {
   #timer: Timer | undefined;
   #pass: Promise<unknown> = Promise.resolve();
   #isClosed = false;
-  /** Paths of segments whose damage was logged. */
-  readonly #reported = new Set<string>();
+  /** Paths of segments whose damage was logged, and ids of topics whose entries were. */
+  readonly #reported = new Set<string | number>();
 
   /** Before the system topic is opened: it must see every record. */
   constructor(options: RetentionKeeperOptions) {
@@ -149,6 +150,12 @@ export class RetentionKeeper {
       this.#reported.add(path);
       const message = 'a segment is damaged and is neither cleaned nor compacted: see log verify';
       this.#options.logger.log('error', message, { path, error: text });
+    }
+    for (const { text, ...found } of report.undecodable) {
+      if (this.#reported.has(found.topicId)) continue;
+      this.#reported.add(found.topicId);
+      const message = 'entries of a compacted topic cannot be decoded and stay as they are';
+      this.#options.logger.log('error', message, { ...found, error: text });
     }
     return report;
   }

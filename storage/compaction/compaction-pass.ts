@@ -1,6 +1,13 @@
+import { MillraceError } from '../../platform/errors.ts';
 import type { Segment } from '../log/segment.ts';
 import { queueNumber } from '../queues/queue-number.ts';
-import type { CompactionPolicy, Entry, KeyedFormat } from '../store.ts';
+import type {
+  CompactionPolicy,
+  Entry,
+  KeyedFormat,
+  KeyedMessage,
+  UndecodableEntries,
+} from '../store.ts';
 import type { NewestMessages } from './newest-messages.ts';
 import type { LogCut } from './ordered-entries.ts';
 import { type Horizon, isBelow, type TopicProgress } from './topic-progress.ts';
@@ -44,6 +51,8 @@ export class CompactionPass {
   readonly topics: ReadonlyMap<number, TopicPass>;
   /** Topics that keep tombstones, which may go later. */
   readonly waiting = new Set<number>();
+  /** Entries that the format cannot take apart, by topic id. */
+  readonly undecodable = new Map<number, UndecodableEntries>();
   readonly #newest: NewestMessages;
   readonly #format: KeyedFormat;
   readonly #turns: Turns;
@@ -65,25 +74,50 @@ export class CompactionPass {
     return this.#removed;
   }
 
-  /** Notes the keys of the entry; false when there was no room for all of them. */
+  /**
+   * Notes the keys of the entry; false when there was no room for all of them. One that cannot be
+   * decoded to its end has none.
+   */
   async gather(entry: Entry, { topicId, policy }: TopicPass): Promise<boolean> {
     const { storeTimeMs, position } = entry;
-    let index = 0;
-    for (const message of this.#format.messages(entry, policy)) {
-      const place = { storeTimeMs, position, index: index++ };
+    const messages = await this.#decoded(entry, policy);
+    if (messages instanceof Error) return true;
+    for (const [index, message] of messages.entries()) {
+      const place = { storeTimeMs, position, index };
       const isAdded = message?.key === undefined || this.#newest.add(topicId, message.key, place);
       if (!isAdded) return false;
       if (index % messagesPerLook === 0 && this.#turns.isOver) await this.#turns.next();
     }
-    if (this.#turns.isOver) await this.#turns.next();
     return true;
+  }
+
+  /** All messages of the entry, or the reason for which it has to stay as it is. */
+  async #decoded(
+    entry: Entry,
+    policy: CompactionPolicy,
+  ): Promise<readonly (KeyedMessage | undefined)[] | Error> {
+    const messages: (KeyedMessage | undefined)[] = [];
+    try {
+      for (const message of this.#format.messages(entry, policy)) {
+        messages.push(message);
+        if (messages.length > entry.count + 1)
+          return new Error('it has more messages than it says');
+        if (messages.length % messagesPerLook === 0 && this.#turns.isOver) await this.#turns.next();
+      }
+    } catch (error) {
+      return reasonOf(error);
+    }
+    if (this.#turns.isOver) await this.#turns.next();
+    return messages;
   }
 
   /** Finds out what goes of the entry. */
   async judge(segment: Segment, entry: Entry): Promise<void> {
     const topic = this.topics.get(entry.topicId)!;
     if (!isCompacted(topic, entry)) return;
-    const { isKept, kept, removed, hasTombstone } = await this.#verdict(topic, entry);
+    const verdict = await this.#verdict(topic, entry);
+    if (verdict instanceof Error) return this.#keep(entry, verdict);
+    const { isKept, kept, removed, hasTombstone } = verdict;
     if (hasTombstone) this.waiting.add(topic.topicId);
     if (removed === 0) return;
     const { topicId, queueId, baseOffset, count, length } = entry;
@@ -125,22 +159,43 @@ export class CompactionPass {
   choose(entry: Entry): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     const topic = this.topics.get(entry.topicId);
     if (topic === undefined || !isCompacted(topic, entry)) return entry.body;
-    return this.#verdict(topic, entry).then(({ isKept, kept, removed }) => {
-      this.#removed += removed;
-      if (removed === 0) return entry.body;
-      return kept === 0
-        ? undefined
-        : this.#format.without(entry, isKept, topic.policy, this.#turns);
-    });
+    return this.#chosen(topic, entry);
   }
 
-  async #verdict({ topicId, policy, horizon }: TopicPass, entry: Entry): Promise<Verdict> {
+  async #chosen(topic: TopicPass, entry: Entry): Promise<Uint8Array | undefined> {
+    const verdict = await this.#verdict(topic, entry);
+    // It was noted when the entry was judged.
+    if (verdict instanceof Error) return entry.body;
+    const { isKept, kept, removed } = verdict;
+    let body: Uint8Array | undefined = entry.body;
+    try {
+      if (kept === 0 && removed > 0) body = undefined;
+      else if (removed > 0) {
+        body = await this.#format.without(entry, isKept, topic.policy, this.#turns);
+      }
+    } catch (error) {
+      this.#keep(entry, reasonOf(error));
+      return entry.body;
+    }
+    this.#removed += removed;
+    return body;
+  }
+
+  #keep({ topicId, queueId, baseOffset }: Entry, { message: text }: Error): void {
+    const before = this.undecodable.get(topicId);
+    const first = before ?? { topicId, queueId, offset: baseOffset, text };
+    this.undecodable.set(topicId, { ...first, entries: 1 + (before?.entries ?? 0) });
+  }
+
+  async #verdict({ topicId, policy, horizon }: TopicPass, entry: Entry): Promise<Verdict | Error> {
+    const messages = await this.#decoded(entry, policy);
+    if (messages instanceof Error) return messages;
     const { partition, position, storeTimeMs } = entry;
     const isTombstoneOver = horizon !== undefined && isBelow(horizon.cut, partition, position);
     const isKept = new Uint8Array(entry.count + 1);
-    let [index, kept, removed] = [0, 0, 0];
+    let [kept, removed] = [0, 0];
     let hasTombstone = false;
-    for (const message of this.#format.messages(entry, policy)) {
+    for (const [index, message] of messages.entries()) {
       if (message !== undefined) {
         const { key, isTombstone } = message;
         const isOver =
@@ -154,14 +209,20 @@ export class CompactionPass {
           if (isTombstone) hasTombstone = true;
         }
       }
-      index++;
       if (index % messagesPerLook === 0 && this.#turns.isOver) await this.#turns.next();
     }
-    if (this.#turns.isOver) await this.#turns.next();
     return { isKept, kept, removed, hasTombstone };
   }
 }
 
 function isCompacted({ cut }: TopicPass, { partition, position }: Entry): boolean {
   return cut !== undefined && isBelow(cut, partition, position);
+}
+
+/** Why an entry cannot be decoded. Throws what is no reason for that: the store is closing. */
+function reasonOf(error: unknown): Error {
+  if (!(error instanceof MillraceError))
+    return error instanceof Error ? error : new Error(`${error}`);
+  if (error.code === 'MALFORMED' || error.code === 'CORRUPTION') return error;
+  throw error;
 }

@@ -8,7 +8,7 @@ import { readPieces } from '../log/segment-sealer.ts';
 import type { QueueName } from '../queues/active-queues.ts';
 import type { ConsumeQueues } from '../queues/consume-queues.ts';
 import { queueNumber } from '../queues/queue-number.ts';
-import type { DerivedKeys, KeyedFormat, RetentionRules } from '../store.ts';
+import type { DerivedKeys, KeyedFormat, RetentionRules, UndecodableEntries } from '../store.ts';
 import { CompactionPass, type TopicPass } from './compaction-pass.ts';
 import { dueTopics, type TabledSegment } from './due-topics.ts';
 import { NewestMessages } from './newest-messages.ts';
@@ -63,6 +63,11 @@ export interface CompactorOptions {
  * supersede nothing. So nothing goes for want of them, but older messages of a key may still be in
  * it. A pass over a topic that it may hold is remembered until the next start only, which begins
  * where the topic was clean before, and lets no tombstone go that was not over by then.
+ *
+ * An entry that is whole and that the format cannot decode is treated likewise: it stays as it is
+ * and supersedes nothing, everything else of its topic is compacted, and a tombstone that was not
+ * over stays, for the entry may hold an older message of its key. A version that can decode it
+ * finds the topic's clean cut in front of it.
  */
 export class Compactor {
   readonly #options: CompactorOptions;
@@ -75,6 +80,8 @@ export class Compactor {
   #lacksSome = false;
   /** Topics that were not compacted up to the end wait for a while, by the monotonic clock. */
   readonly #notBeforeMs = new Map<number, number>();
+  /** As the last pass over each topic found them, by topic id. */
+  readonly #undecodable = new Map<number, UndecodableEntries>();
 
   constructor(options: CompactorOptions) {
     this.#options = options;
@@ -83,8 +90,7 @@ export class Compactor {
 
   /**
    * Decides what goes; `undefined` when nothing is to be done. Once it has resolved readers know how
-   * far each queue is compacted, and it may go. Throws IO, UNAVAILABLE, and CORRUPTION for an entry
-   * that is whole, and no keyed one.
+   * far each queue is compacted, and it may go. Throws IO, UNAVAILABLE.
    */
   async begin(
     segments: readonly TabledSegment[],
@@ -96,6 +102,9 @@ export class Compactor {
     const progress = await this.#progress.load();
     for (const topicId of [...progress.keys()]) {
       if (rules.policy(topicId) === undefined) this.#progress.forget(topicId);
+    }
+    for (const topicId of [...this.#undecodable.keys()]) {
+      if (rules.policy(topicId)?.compaction === undefined) this.#undecodable.delete(topicId);
     }
     const times = momentOf(clock);
     const old = segments.filter(({ log, segment }) => segment.end <= (ends.get(log.number) ?? 0));
@@ -141,7 +150,7 @@ export class Compactor {
     rules: RetentionRules,
     unclean: ReadonlySet<number>,
   ): Promise<void> {
-    const { topics, waiting } = pass;
+    const { topics, waiting, undecodable } = pass;
     const { clock, logs, queues } = this.#options;
     const byNumber = new Map(logs.map((log) => [log.number, log]));
     const isGone = (partition: number, position: number) =>
@@ -149,17 +158,25 @@ export class Compactor {
     await queues.thin(pass.compactedQueues(), isGone, logs[0]!.pause);
     for (const { topicId, before, cut, horizon, policy, isStopped } of topics.values()) {
       this.#notBeforeMs.delete(topicId);
+      const kept = undecodable.get(topicId);
+      if (kept !== undefined) this.#undecodable.set(topicId, kept);
+      else if (cut !== undefined) this.#undecodable.delete(topicId);
       const isUnclean = unclean.has(topicId);
       if (isStopped || isUnclean) this.#wait(topicId, rules);
       if (cut === undefined || isUnclean) continue;
       const next = { ...momentOf(clock), waitMs: policy.tombstoneMs };
-      if (this.#isIncomplete(topicId)) {
+      if (kept !== undefined || this.#isIncomplete(topicId)) {
         this.#progress.remember(topicId, advanced(before, cut, horizon, undefined));
         continue;
       }
       const progress = advanced(before, cut, horizon, waiting.has(topicId) ? next : undefined);
       this.#progress.save(topicId, progress);
     }
+  }
+
+  /** Entries that no pass can decode, as the last one over each topic found them. */
+  get undecodable(): readonly UndecodableEntries[] {
+    return [...this.#undecodable.values()];
   }
 
   /** The pass did not see, or not change, everything of the topic, and the next one will not. */

@@ -396,14 +396,14 @@ describe('one pass', () => {
   });
 });
 
-describe('an entry that cannot be read', () => {
+describe('a pass that fails', () => {
   /** Compacted messages, such that have expired, and such that stay, in the same segments. */
   async function damaged(isDamaged: (entry: Entry) => boolean) {
     const damage = { isOn: true };
     const format: KeyedFormat = {
       ...keyedFormat,
       messages(entry, policy) {
-        if (damage.isOn && isDamaged(entry)) throw new MillraceError('CORRUPTION', 'damaged');
+        if (damage.isOn && isDamaged(entry)) throw new MillraceError('IO', 'failed');
         return keyedFormat.messages(entry, policy);
       },
     };
@@ -418,7 +418,7 @@ describe('an entry that cannot be read', () => {
     let replaced = 0;
     store.onSegmentsReplaced(() => replaced++);
     const before = await logBytes(world);
-    await expect(store.retain(rules())).rejects.toMatchObject({ code: 'CORRUPTION' });
+    await expect(store.retain(rules())).rejects.toMatchObject({ code: 'IO' });
     // The dataflow worker lets go of the files before.
     expect(replaced).toBe(1);
     expect(await store.range(4, 0)).toMatchObject({ minOffset: model.of(4).length });
@@ -438,7 +438,7 @@ describe('an entry that cannot be read', () => {
 
   test('keeps its own segments only, and the pass of its topic is made again', async () => {
     let looks = 0;
-    // Keys are gathered and judged; then, when its segment is written anew, it is damaged.
+    // Keys are gathered and judged; then, when its segment is written anew, it cannot be read.
     const { world, store, model, shrunkTo } = await damaged(
       ({ topicId, baseOffset }) => topicId === 1 && baseOffset === 0 && ++looks === 3,
     );
@@ -450,6 +450,97 @@ describe('an entry that cannot be read', () => {
     await retainAll(world, store);
     const left = (await model.check(store, 1)).filter(({ key }) => key !== undefined);
     expect(left.length).toBe(finalState(model.of(1)).size);
+    await store.close();
+  });
+});
+
+describe('an entry that cannot be decoded', () => {
+  /** One that sees the messages of this offset on up to the second one only. */
+  function older(offset: number, at: 'messages' | 'without' = 'messages'): KeyedFormat {
+    const fail = () => {
+      throw new RangeError('the offset is out of range');
+    };
+    const isPlanted = ({ topicId, baseOffset }: Entry) => topicId === 1 && baseOffset === offset;
+    return {
+      *messages(entry, policy) {
+        for (const [index, message] of [...keyedFormat.messages(entry, policy)].entries()) {
+          if (at === 'messages' && index === 1 && isPlanted(entry)) fail();
+          yield message;
+        }
+      },
+      without: (entry, ...rest) =>
+        at === 'without' && isPlanted(entry) ? fail() : keyedFormat.without(entry, ...rest),
+    };
+  }
+
+  /** `-`: the key's tombstone. */
+  async function planted(at?: 'messages' | 'without') {
+    const world = newWorld();
+    const random = new SeededRandom(seed);
+    const format = older(3, at);
+    const store = await open(world, 1 << 20, format);
+    let id = 0;
+    for (const request of ['1', '2', '3', '1 2 3', '2', '4', '-4', '-3', '5', '5']) {
+      const drafts = request.split(' ').map((text) => {
+        const key = Math.abs(Number(text));
+        return { key, isTombstone: text.startsWith('-'), id: id++ };
+      });
+      await sendKeyed(store, 1, 0, drafts, random);
+      world.clock.advance(10);
+    }
+    await settle();
+    return { world, store, format };
+  }
+  const left = async (store: Store) => [...(await presentIds(store, 1, 0)).keys()];
+
+  test('supersedes nothing, stays whole, keeps tombstones, and is counted', async () => {
+    const { world, store, format } = await planted();
+    await retainAll(world, store);
+    // 0 is superseded by it alone; 3, 4 and 5 are its own.
+    expect(await left(store)).toEqual([0, 3, 4, 5, 6, 8, 9, 11]);
+    expect(store.stats().undecodableEntries).toBe(1);
+    const found = { topicId: 1, queueId: 0, offset: 3, entries: 1 };
+    const report = await store.retain(rules());
+    expect(report.undecodable).toEqual([{ ...found, text: 'the offset is out of range' }]);
+    let now = store;
+    for (let start = 0; start < 2; start++) {
+      world.clock.advance(2 * hour);
+      await sendKeyed(now, 1, 0, [{ key: 5, isTombstone: false, id: 99 }], new SeededRandom(1));
+      await settle();
+      await retainAll(world, now);
+      expect(await left(now)).toEqual([0, 3, 4, 5, 6, 8, 9, 12 + start]);
+      expect(now.stats().undecodableEntries).toBe(1);
+      await now.close();
+      now = await open(world, 1 << 20, format);
+    }
+    await now.close();
+    // A version that can decode it finds all of it as if it had been there before.
+    const newer = await open(world);
+    await retainAll(world, newer);
+    expect(newer.stats().undecodableEntries).toBe(0);
+    expect(await left(newer)).toEqual([3, 6, 8, 9, 13]);
+    world.clock.advance(2 * hour);
+    await retainAll(world, newer);
+    expect(await left(newer)).toEqual([3, 6, 13]);
+    await newer.close();
+  });
+
+  test('stays whole when it cannot be written without some of its messages', async () => {
+    const { world, store } = await planted('without');
+    await retainAll(world, store);
+    world.clock.advance(2 * hour);
+    await retainAll(world, store);
+    // It superseded 0, and keeps 4 and 5, which were superseded.
+    expect(await left(store)).toEqual([3, 4, 5, 6, 8, 9, 11]);
+    expect(store.stats().undecodableEntries).toBe(1);
+    await store.close();
+  });
+
+  test('is no longer counted once its topic is gone', async () => {
+    const { world, store } = await planted();
+    await retainAll(world, store);
+    const dropped = { ...rules(), policy: () => undefined };
+    expect((await store.retain(dropped)).undecodable).toEqual([]);
     await store.close();
   });
 });

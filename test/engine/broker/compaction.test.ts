@@ -174,10 +174,16 @@ for (const how of ['restart', 'crash', 'lose'] as const) {
   });
 }
 
-test('a damaged segment is logged once', async () => {
+test('a damaged segment and a topic that has undecodable entries are logged once', async () => {
   const lines: unknown[] = [];
   const damagedSegments = [{ path: '/data/log/p0/s', text: 'damaged at byte 7' }];
-  const retain = async () => ({ ...(await broker.store.retain(keepAll)), damagedSegments });
+  const found = { topicId: 5, queueId: 1, offset: 9, entries: 2 };
+  const undecodable = [{ ...found, text: 'cut' }];
+  const retain = async () => ({
+    ...(await broker.store.retain(keepAll)),
+    damagedSegments,
+    undecodable,
+  });
   const keepAll = { policy: () => ({}), floor: () => 0, segmentAgeMs: 1e9, compactionLagMs: 1e9 };
   const keeper = new RetentionKeeper({
     ...broker,
@@ -187,5 +193,8 @@ test('a damaged segment is logged once', async () => {
   });
   for (let pass = 0; pass < 2; pass++) await keeper.run();
   await keeper.close();
-  expect(lines).toEqual([['error', { path: '/data/log/p0/s', error: 'damaged at byte 7' }]]);
+  expect(lines).toEqual([
+    ['error', { path: '/data/log/p0/s', error: 'damaged at byte 7' }],
+    ['error', { ...found, error: 'cut' }],
+  ]);
 });

@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { filterOf } from '../../../connectors/rocketmq/filters.ts';
-import { messageKeys } from '../../../connectors/rocketmq/keyed-messages.ts';
 import { deadLetterTopic } from '../../../engine/broker/dead-letters.ts';
 import { defaultGroup } from '../../../engine/broker/groups.ts';
-import { keyedEntries } from '../../../engine/broker/keyed-entries.ts';
 import { messageBlock } from '../../../engine/formats/message-block.ts';
+import { col, indexRowWidth } from '../../../storage/queues/index-rows.ts';
 import { type Entry, type EntryKind, entryKinds, tagMixed } from '../../../storage/store.ts';
 import { bodies, openTestBroker, type TestBroker } from './harness.ts';
 
@@ -54,17 +53,29 @@ const entryOf = (kind: EntryKind, count: number, body: Uint8Array): Entry => ({
   ...{ position: 0, length: body.length, body, isThinned: false },
 });
 
-test('compaction leaves them as they are', async () => {
-  const told: number[] = [];
-  const turns = { isOver: false, next: async () => undefined };
-  const format = keyedEntries(messageKeys, ({ baseOffset }) => told.push(baseOffset));
+test('compaction leaves them as they are, and goes on with the rest', async () => {
+  await broker.topics.create('c', { queues: 1, ifNotExists: false, cleanup: 'compact' });
+  const { topicId } = broker.topics.get('c');
+  await broker.publish('c', [{ body: 'a1', key: 'a' }]);
   for (const kind of [entryKinds.messages, entryKinds.packed]) {
-    const entry = entryOf(kind, 1, unreadable);
-    expect([...format.messages(entry, { tombstoneMs: 0 })]).toEqual([]);
-    const left = await format.without(entry, new Uint8Array(2), { tombstoneMs: 0 }, turns);
-    expect(left).toBe(entry.body);
+    const more = { kind, count: 1, body: unreadable, firstIdHash: 1, tagHash: tagMixed };
+    await broker.store.append({ topicId, queueId: 0, ...more });
   }
-  expect(told).toEqual([5, 5]);
+  await broker.publish('c', [{ body: 'a2', key: 'a' }]);
+  const policy = (id: number) => (id === topicId ? { compaction: { tombstoneMs: 0 } } : {});
+  const rules = { policy, floor: () => Infinity, segmentAgeMs: 0, compactionLagMs: 0 };
+  await broker.store.retain(rules);
+  const report = await broker.store.retain(rules);
+  expect(report.compactedMessages).toBe(1);
+  expect(report.undecodable).toMatchObject([{ topicId, offset: 1, entries: 2 }]);
+  const { values, rowCount } = await broker.store.indexRows(topicId, 0, 0, 9);
+  const offsets: number[] = [];
+  for (let at = 0; at < rowCount * indexRowWidth; at += indexRowWidth) {
+    const place = [col.partition, col.position, col.length].map((field) => values[at + field]!);
+    const entry = await broker.store.readEntry(...(place as [number, number, number]));
+    if (entry !== undefined) offsets.push(entry.baseOffset);
+  }
+  expect(offsets).toEqual([1, 2, 3]);
 });
 
 test('a view has them as messages without a body, between the others', () => {
