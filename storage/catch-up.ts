@@ -27,7 +27,8 @@ const pieceBytesDefault = 64 * 1024 * 1024;
  *
  * What still waits then are the ends of partitions, left by appends that failed with an unknown
  * fate: an entry whose queue has moved since, or entries after a move that is itself one of these.
- * Such an entry is taken in where it is the next one of its queue, else passed over.
+ * Such an entry is taken in where it is the next one of its queue, else passed over, the oldest
+ * first: others may only seem to be one because they wait for what follows it.
  *
  * Returns the highest store time in the log, 0 when it is empty. Throws CORRUPTION, IO.
  */
@@ -70,11 +71,11 @@ async function cover(scans: readonly PartitionScan[], queues: ConsumeQueues): Pr
 
 async function takeStray(scans: readonly PartitionScan[], queues: ConsumeQueues): Promise<void> {
   const stuck = scans.filter(({ isDone }) => !isDone);
-  for (const scan of stuck) {
-    await queues.prepare([...scan.queueNames(), ...scan.cleanedNames()]);
-    if (scan.takeStray(queues)) return;
-  }
-  await queues.prepare(stuck[0]!.queueNames());
+  for (const scan of stuck) await queues.prepare([...scan.queueNames(), ...scan.cleanedNames()]);
+  // The oldest first: a later one may only wait for what comes after it elsewhere.
+  const times = stuck.map((scan) => scan.strayTimeMs(queues));
+  const oldest = stuck[times.indexOf(Math.min(...times))]!;
+  if (oldest.takeStray(queues) || stuck.some((scan) => scan.dropStrays(queues))) return;
   stuck[0]!.refuse(queues);
 }
 

@@ -57,37 +57,48 @@ export class CleanedOffsets {
   /**
    * Covers the stays whose entries were all met and before which everything of their queue was
    * taken in; the queues are in memory. Says whether there were any.
+   *
+   * A stay is covered up to where its queue leaves the partition, as far as that is known. What is
+   * past that waits: the queue may have come back before it got another entry, or an entry of
+   * unknown fate lies there, which is elsewhere, too (`dropStrays`).
    */
   cover(queues: ConsumeQueues, partition: number): boolean {
     return this.#settle(queues, (queue, stay) => {
       const { firstOffset, endOffset, expiredOffset, compactedOffset } = stay;
       const { segments, maxOffset } = queue;
-      if (stay.left > 0 || maxOffset < firstOffset) return false;
-      if (partitionOf(segments, firstOffset) !== partition) return false;
-      // An entry of unknown fate may lie past the end of the stay: it is elsewhere, too.
-      const next = segments.find((segment) => segment.firstOffset > firstOffset);
-      const end = Math.min(endOffset, next?.firstOffset ?? Infinity);
+      if (stay.left > 0 || maxOffset < firstOffset) return stay;
+      if (partitionOf(segments, firstOffset) !== partition) return stay;
+      const leaves = segments.find(
+        (segment) => segment.firstOffset > firstOffset && segment.partition !== partition,
+      );
+      const end = Math.min(endOffset, leaves?.firstOffset ?? Infinity);
       queues.cover(queue, Math.min(expiredOffset, end), Math.min(compactedOffset, end), end);
-      return true;
+      return end === endOffset ? undefined : { ...stay, firstOffset: end };
     });
   }
 
   /** Gives up stays that are not where their queue has them; says whether there were any. */
   dropStrays(queues: ConsumeQueues, partition: number): boolean {
-    return this.#settle(
-      queues,
-      ({ segments }, { firstOffset }) => partitionOf(segments, firstOffset) !== partition,
+    return this.#settle(queues, ({ segments }, stay) =>
+      partitionOf(segments, stay.firstOffset) === partition ? stay : undefined,
     );
   }
 
-  #settle(queues: ConsumeQueues, isDone: (queue: LogicalQueue, stay: Stay) => boolean): boolean {
+  /** `settle` says what is left of a stay: all, a part, nothing. Says whether any lost something. */
+  #settle(
+    queues: ConsumeQueues,
+    settle: (queue: LogicalQueue, stay: Stay) => Stay | undefined,
+  ): boolean {
     let hasMoved = false;
     for (const [number, stays] of this.#stays) {
       const { topicId, queueId } = queueOfNumber(number);
       const queue = queues.active.get(topicId, queueId)!;
-      const left = stays.filter((stay) => !isDone(queue, stay));
-      if (left.length === stays.length) continue;
-      hasMoved = true;
+      const left: Stay[] = [];
+      for (const stay of stays) {
+        const rest = settle(queue, stay);
+        if (rest !== stay) hasMoved = true;
+        if (rest !== undefined) left.push(rest);
+      }
       if (left.length === 0) this.#stays.delete(number);
       else this.#stays.set(number, left);
     }

@@ -140,21 +140,27 @@ export class PartitionScan {
     return hasMoved;
   }
 
-  /**
-   * Disposes of the next row if its queue does not live here now, or of offsets that were cleaned
-   * out and are elsewhere; says whether it did.
-   */
+  /** Store time of the next row if its queue does not live here now; else Infinity. */
+  strayTimeMs(queues: ConsumeQueues): number {
+    if (this.#isTaken || this.#isAtHome(this.#queue(queues))) return Infinity;
+    return this.#at(this.#next, col.storeTimeMs);
+  }
+
+  /** Disposes of the next row if its queue does not live here now; says whether it did. */
   takeStray(queues: ConsumeQueues): boolean {
-    if (this.#isTaken) {
-      if (!this.#cleaned.dropStrays(queues, this.#log.number)) return false;
-    } else {
-      const queue = this.#queue(queues);
-      if (this.#isAtHome(queue)) return false;
-      const baseOffset = this.#at(this.#next, col.baseOffset);
-      this.#cleaned.met(this.#number(this.#next), baseOffset);
-      if (baseOffset === queue.maxOffset) queues.takeStray(this.#rows.values, this.#next);
-      this.#next++;
-    }
+    if (this.strayTimeMs(queues) === Infinity) return false;
+    const baseOffset = this.#at(this.#next, col.baseOffset);
+    this.#cleaned.met(this.#number(this.#next), baseOffset);
+    const { maxOffset } = this.#queue(queues);
+    if (baseOffset === maxOffset) queues.takeStray(this.#rows.values, this.#next);
+    this.#next++;
+    queues.reached(this.#log.number, this.#reached);
+    return true;
+  }
+
+  /** Gives up offsets that were cleaned out and are elsewhere; says whether there were any. */
+  dropStrays(queues: ConsumeQueues): boolean {
+    if (!this.#isTaken || !this.#cleaned.dropStrays(queues, this.#log.number)) return false;
     queues.reached(this.#log.number, this.#reached);
     return true;
   }

@@ -103,6 +103,25 @@ test('a queue that came back to a partition, in one joined segment', async () =>
   expect(await expectRebuilt(world, [[1, 0]])).toEqual([before]);
 });
 
+test('a queue that left a partition and came back at once, all of it there cleaned out', async () => {
+  const world: World = { fs: new MemoryFs(), clock: new ManualClock() };
+  const store = await open(world, new MemoryKv());
+  await store.moveQueues(1, [0], 1);
+  await append(store, 1, 0, 5);
+  await store.moveQueues(1, [0], 0);
+  await store.moveQueues(1, [0], 1);
+  await append(store, 1, 0, 5);
+  await retain(store, { 1: {} });
+  world.clock.advance(10 * minute);
+  await append(store, 1, 0, 5);
+  const report = await retain(store, { 1: { retentionMs: 5 * minute } });
+  expect(report.cleanedSegments).toBeGreaterThan(0);
+  const before = await store.range(1, 0);
+  expect(before).toEqual({ minOffset: 10, maxOffset: 15 });
+  await store.close();
+  expect(await expectRebuilt(world, [[1, 0]])).toEqual([before]);
+});
+
 test('two queues that wait for each other across partitions, what they wait for cleaned out', async () => {
   const world: World = { fs: new MemoryFs(), clock: new ManualClock() };
   const store = await open(world, new MemoryKv());
