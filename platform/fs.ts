@@ -20,6 +20,12 @@ export interface FileHandle {
   /** Writes all of `source` at `position`, growing the file with zeros where needed. */
   write(source: Uint8Array, position: number): Promise<void>;
   fdatasync(): Promise<void>;
+  /**
+   * As `write` and `fdatasync` of what it wrote, with one request to the operating system where it
+   * has O_DSYNC. DISK_FULL says that there was no room for the bytes; any other failure may be one
+   * of the sync. What other writes left unsynced need not become durable.
+   */
+  writeSynced(source: Uint8Array, position: number): Promise<void>;
   truncate(lengthBytes: number): Promise<void>;
   size(): Promise<number>;
   sizeSync(): number;

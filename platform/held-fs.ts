@@ -70,6 +70,11 @@ class HeldFile implements FileHandle {
     await this.#inner.fdatasync();
   }
 
+  async writeSynced(source: Uint8Array, position: number): Promise<void> {
+    await this.write(source, position);
+    await this.fdatasync();
+  }
+
   async truncate(lengthBytes: number): Promise<void> {
     this.#held = this.#held
       .filter(({ position }) => position < lengthBytes)

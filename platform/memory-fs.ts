@@ -279,6 +279,12 @@ class MemoryFile implements FileHandle {
     file.beforeCut = undefined;
   }
 
+  /** Two operations that change the disk. */
+  async writeSynced(source: Uint8Array, position: number): Promise<void> {
+    await this.write(source, position);
+    await this.fdatasync();
+  }
+
   async truncate(lengthBytes: number): Promise<void> {
     const file = this.#file;
     this.#begin('truncate');

@@ -12,6 +12,9 @@ const fdatasync = promisify(fs.fdatasync);
 const fileMode = 0o600;
 const directoryMode = 0o700;
 const flags: Record<OpenMode, string> = { read: 'r', write: 'r+', create: 'wx+' };
+/** `undefined` where the system has no O_DSYNC. */
+const syncedFlags: number | undefined =
+  fs.constants.O_DSYNC === undefined ? undefined : fs.constants.O_WRONLY | fs.constants.O_DSYNC;
 
 /** The operating system's file system. */
 export const nodeFs: Fs = {
@@ -102,6 +105,8 @@ class NodeFile implements FileHandle {
   readonly path: string;
   /** `undefined` once closed: the system gives the number to another file then. */
   #openFd: number | undefined;
+  /** Of the same file, opened with O_DSYNC by the first synced write. */
+  #syncedFd: number | undefined;
 
   constructor(path: string, fd: number) {
     this.path = path;
@@ -128,20 +133,34 @@ class NodeFile implements FileHandle {
     }
   }
 
-  async write(source: Uint8Array, position: number): Promise<void> {
+  write(source: Uint8Array, position: number): Promise<void> {
+    return this.#write(this.#fd, source, position);
+  }
+
+  async fdatasync(): Promise<void> {
+    await named('fdatasync', this.path, fdatasync(this.#fd));
+  }
+
+  async writeSynced(source: Uint8Array, position: number): Promise<void> {
+    if (syncedFlags === undefined) {
+      await this.write(source, position);
+      await this.fdatasync();
+      return;
+    }
+    this.#syncedFd ??= openSynced(this.path, this.#fd, syncedFlags);
+    await this.#write(this.#syncedFd, source, position);
+  }
+
+  async #write(fd: number, source: Uint8Array, position: number): Promise<void> {
     for (let done = 0; done < source.length; ) {
       const rest = source.length - done;
       const { bytesWritten } = await named(
         'write',
         this.path,
-        write(this.#fd, source, done, rest, position + done),
+        write(fd, source, done, rest, position + done),
       );
       done += bytesWritten;
     }
-  }
-
-  async fdatasync(): Promise<void> {
-    await named('fdatasync', this.path, fdatasync(this.#fd));
   }
 
   async truncate(lengthBytes: number): Promise<void> {
@@ -163,9 +182,25 @@ class NodeFile implements FileHandle {
 
   async close(): Promise<void> {
     const fd = this.#fd;
+    const syncedFd = this.#syncedFd;
     this.#openFd = undefined;
+    this.#syncedFd = undefined;
+    if (syncedFd !== undefined) await named('close', this.path, promisify(fs.close)(syncedFd));
     await named('close', this.path, promisify(fs.close)(fd));
   }
+}
+
+/** Opens the file that is open as `fd` once more: not another that took its name meanwhile. */
+function openSynced(path: string, fd: number, flags: number): number {
+  try {
+    const opened = fs.openSync(path, flags);
+    const [own, other] = [fs.fstatSync(fd), fs.fstatSync(opened)];
+    if (own.ino === other.ino && own.dev === other.dev) return opened;
+    fs.closeSync(opened);
+  } catch (error) {
+    throw toMillraceError('open', path, error);
+  }
+  throw new MillraceError('IO', `${path} is no longer the file that was opened`);
 }
 
 function named<T>(operation: string, path: string, done: Promise<T>): Promise<T> {

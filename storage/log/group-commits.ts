@@ -13,6 +13,8 @@ import type { TailPlace, TailSegment } from './tail-segment.ts';
 const slabBytesMin = 64 * 1024;
 /** A new slab is made as large as the last one was, up to this. */
 const slabBytesHintMax = 4 * 1024 * 1024;
+/** A slab that is gathered to this size is written at once: the disk works while others fill. */
+const slabBytesFull = 256 * 1024;
 /** Accepted but not yet written: above this, the disk cannot keep up and appends are refused. */
 const pendingBytesMax = 256 * 1024 * 1024;
 
@@ -63,6 +65,10 @@ export class GroupCommits {
   #durableEnd: number;
   #filling: Slab;
   #flushing: Promise<void> | undefined;
+  /** Appends are gathered: no commit is under way, and the next one may begin at any time. */
+  #isGathering = false;
+  /** The commit that was begun while it was gathered. */
+  #begun: Commit | undefined;
   /** Who waits for a new segment to begin. */
   #rolls: (() => void)[] = [];
   /** Ends the wait for the flush interval. */
@@ -120,7 +126,12 @@ export class GroupCommits {
   }
 
   durable<T>(value: T): Promise<T> {
-    return this.#filling.durable(value);
+    const slab = this.#filling;
+    const durable = slab.durable(value);
+    if (this.#isGathering && slab.isAwaited && slab.length >= slabBytesFull) {
+      this.#begun ??= this.#begin();
+    }
+    return durable;
   }
 
   /** Creates the first segment unless `isThere`. */
@@ -177,9 +188,15 @@ export class GroupCommits {
 
   /**
    * Requests that arrive together share a commit: those of one turn of the event loop's queue, or,
-   * while nobody waits for them, of the flush interval.
+   * while nobody waits for them, of the flush interval. Those beyond a full slab are for the next.
    */
   async #gather(): Promise<void> {
+    this.#isGathering = true;
+    await this.#gathered();
+    this.#isGathering = false;
+  }
+
+  async #gathered(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.soon(resolve));
     if (this.#filling.isAwaited || this.#isClosed || this.#filling.entryCount === 0) return;
     await new Promise<void>((resolve) => {
@@ -194,24 +211,41 @@ export class GroupCommits {
 
   async #flushAll(): Promise<void> {
     await this.#gather();
-    await this.#rollIfAsked();
-    while (this.#filling.entryCount > 0) {
-      const slab = this.#filling;
-      const sizeHint = Math.min(Math.max(slabBytesMin, slab.length), slabBytesHintMax);
-      this.#filling = new Slab(slab.commit + 1, slab.end, sizeHint);
-      let writer: SegmentWriter | undefined;
+    if (this.#begun === undefined) await this.#rollIfAsked();
+    while (this.#begun !== undefined || this.#filling.entryCount > 0) {
+      const commit = this.#begun ?? this.#begin();
+      this.#begun = undefined;
       try {
-        writer = await this.#tail.writerFor(slab.length, slab);
-        await writer.commit(slab.bytes, slab.start);
+        await commit.done;
       } catch (error) {
-        await this.#abandon(slab, writer, error);
+        await this.#abandon(commit, error);
         continue;
       }
-      this.#onSynced(slab);
+      this.#onSynced(commit.slab);
+      if (this.#rolls.length > 0) await this.#rollIfAsked();
+      // In this turn: those who were told now append next, and may fill a slab.
       if (!this.#filling.isAwaited) await this.#gather();
-      await this.#rollIfAsked();
+      if (this.#begun === undefined) await this.#rollIfAsked();
     }
     this.#flushing = undefined;
+  }
+
+  /** Begins to write what was gathered, in this turn where the segment has room. */
+  #begin(): Commit {
+    const slab = this.#filling;
+    const sizeHint = Math.min(Math.max(slabBytesMin, slab.length), slabBytesHintMax);
+    this.#filling = new Slab(slab.commit + 1, slab.end, sizeHint);
+    const commit: Commit = { slab, writer: undefined, done: Promise.resolve() };
+    commit.done = this.#write(commit);
+    // It may fail before anybody waits for it.
+    commit.done.catch(() => undefined);
+    return commit;
+  }
+
+  async #write(commit: Commit): Promise<void> {
+    const { slab } = commit;
+    commit.writer = this.#tail.writerWithRoom(slab.length) ?? (await this.#tail.create(slab));
+    await commit.writer.commit(slab.bytes, slab.start);
   }
 
   #onSynced(slab: Slab): void {
@@ -229,7 +263,7 @@ export class GroupCommits {
   }
 
   /** Fails the commit and all that was placed after it; the next one starts a new segment. */
-  async #abandon(slab: Slab, writer: SegmentWriter | undefined, error: unknown): Promise<void> {
+  async #abandon({ slab, writer }: Commit, error: unknown): Promise<void> {
     const later = this.#filling;
     this.#counts.failedCommits++;
     this.#tail.retire();
@@ -252,7 +286,6 @@ export class GroupCommits {
 
   /** Tries to put a new segment in place of the old one; the next append may try again. */
   async #startNext(): Promise<boolean> {
-    this.#tail.retire();
     try {
       await this.#tail.create(this.#next);
       return true;
@@ -260,6 +293,14 @@ export class GroupCommits {
       return false;
     }
   }
+}
+
+/** A group commit that is being written. */
+interface Commit {
+  readonly slab: Slab;
+  /** Once there is a segment for it. */
+  writer: SegmentWriter | undefined;
+  done: Promise<void>;
 }
 
 function fateUnknown(error: unknown): MillraceError {

@@ -26,7 +26,7 @@ export interface PartitionStats {
   readonly refusedAppends: number;
   /** Entries of a commit. */
   readonly commitEntries: HistogramSnapshot;
-  /** How long fdatasync of a commit took, ms. */
+  /** How long commits took to be written and synced, ms. */
   readonly syncMs: HistogramSnapshot;
   /** Bytes accepted and not yet durable. */
   readonly pendingBytes: number;
@@ -62,8 +62,9 @@ export interface LogPartition {
     mayWait?: boolean,
   ): Appended;
   /**
-   * Called in the turn of an `append`: resolves with `value` when that entry is durable, rejects
-   * with IO or DISK_FULL when its group commit failed. Then it is in no reader's sight.
+   * Called right after an `append`, before another: resolves with `value` when that entry is
+   * durable, rejects with IO or DISK_FULL when its group commit failed. Then it is in no reader's
+   * sight.
    */
   durable<T>(value: T): Promise<T>;
   /**

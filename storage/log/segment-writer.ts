@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import type { Histogram } from '../histogram.ts';
 import {
@@ -18,7 +19,7 @@ export interface SegmentWriterOptions {
   readonly strideBytes: number;
   readonly segmentBytes: number;
   readonly clock: Clock;
-  /** Takes in how long each fdatasync of a commit took, ms. */
+  /** Takes in how long each commit took to be written and synced, ms. */
   readonly syncMs: Histogram;
 }
 
@@ -43,8 +44,8 @@ export class SegmentWriter {
   #zeroed: number;
   /** The last commit was large. */
   #isLarge = false;
-  /** An fdatasync runs, or failed. */
-  #isSyncing = false;
+  /** A commit failed, and not for want of space: so perhaps in its sync. */
+  #maySyncFailed = false;
   #zeroing: Promise<void> | undefined;
   /** The piece being zeroed now. */
   #piece: { readonly start: number; readonly done: Promise<void> } | undefined;
@@ -108,22 +109,24 @@ export class SegmentWriter {
     // First of all, so that the next piece of zeros begins past this commit.
     this.#zeroed = Math.max(this.#zeroed, end);
     if (this.#piece !== undefined && this.#piece.start < end) await this.#piece.done;
-    await this.#file.write(bytes, at);
-    this.#isSyncing = true;
     const startMs = this.#clock.monotonicMs();
-    await this.#file.fdatasync();
-    this.#isSyncing = false;
+    try {
+      await this.#file.writeSynced(bytes, at);
+    } catch (error) {
+      this.#maySyncFailed = !(error instanceof MillraceError && error.code === 'DISK_FULL');
+      throw error;
+    }
     this.#syncMs.record(this.#clock.monotonicMs() - startMs);
     this.#written = end;
     this.#isLarge = bytes.length >= largeCommitBytes;
   }
 
   /**
-   * Durably removes what a commit left behind whose *write* failed. Says whether that is certain:
-   * after a failed fdatasync it never is, for nothing that this file answers can be relied upon.
+   * Durably removes what a commit left behind for which there was no space. Says whether that is
+   * certain: after a failed sync it never is, for nothing that this file answers can be relied upon.
    */
   async cutBack(): Promise<boolean> {
-    if (this.#isSyncing) return false;
+    if (this.#maySyncFailed) return false;
     try {
       await this.#zeroing;
       await this.#file.truncate(this.#written);

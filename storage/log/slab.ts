@@ -9,7 +9,6 @@ export class Slab {
   /** Of each who waits: what for, and how to tell. */
   readonly #values: unknown[] = [];
   readonly #resolves: ((value: unknown) => void)[] = [];
-  readonly #rejects: ((error: unknown) => void)[] = [];
   #bytes: Buffer;
   #view: DataView;
   #length = 0;
@@ -71,10 +70,9 @@ export class Slab {
    * a promise derived from a shared one costs another turn of the microtask queue.
    */
   durable<T>(value: T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    return new Promise<T>((resolve) => {
       this.#values.push(value);
       this.#resolves.push(resolve as (value: unknown) => void);
-      this.#rejects.push(reject);
     });
   }
 
@@ -83,7 +81,10 @@ export class Slab {
   }
 
   reject(error: unknown): void {
-    for (const reject of this.#rejects) reject(error);
+    const failed = Promise.reject(error);
+    // Nobody may be waiting.
+    failed.catch(() => undefined);
+    for (const resolve of this.#resolves) resolve(failed);
   }
 
   #reserve(extra: number): void {

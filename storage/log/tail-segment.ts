@@ -63,15 +63,17 @@ export class TailSegment {
     return this.#writer?.isEmpty !== false;
   }
 
-  /** The writer for so many bytes at `place`: of a new segment when the old one is full. */
-  async writerFor(bytes: number, place: TailPlace): Promise<SegmentWriter> {
-    if (this.#writer?.hasRoom(bytes) === true) return this.#writer;
-    this.retire();
-    return await this.create(place);
+  /** The writer for so many bytes; `undefined` when a new segment must be made for them. */
+  writerWithRoom(bytes: number): SegmentWriter | undefined {
+    return this.#writer?.hasRoom(bytes) === true ? this.#writer : undefined;
   }
 
-  /** Throws IO, DISK_FULL; then there is no segment, and the next commit tries again. */
+  /**
+   * Puts a new segment in place of the old one. Throws IO, DISK_FULL; then there is none, and the
+   * next commit tries again.
+   */
   async create({ commit, start }: TailPlace): Promise<SegmentWriter> {
+    this.retire();
     const { fs, clock, directory, partition, serverId, writing } = this.#options;
     const sequence = this.#nextSequence++;
     const header = { sequence, generation: 0, firstCommit: commit, start, partition, serverId };

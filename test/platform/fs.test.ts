@@ -49,6 +49,7 @@ describe.each(kinds)('the %s file system', (name, fs) => {
     await expect(file.read(Buffer.alloc(1), 0)).rejects.toThrow('closed');
     await expect(file.size()).rejects.toThrow('closed');
     await expect(file.fdatasync()).rejects.toThrow('closed');
+    await expect(file.writeSynced(Buffer.alloc(1), 0)).rejects.toThrow('closed');
     await expect(file.close()).rejects.toThrow('closed');
     expect(() => file.sizeSync()).toThrow('closed');
     await other.write(Buffer.from('x'), 0);
@@ -93,6 +94,21 @@ describe.each(kinds)('the %s file system', (name, fs) => {
     await again.close();
   });
 
+  test('writes what is synced at once, beside what is not', async () => {
+    const directory = join(root, name, 'synced');
+    await fs.makeDirectory(directory);
+    const path = join(directory, 'f');
+    const file = await fs.open(path, 'create');
+    await file.write(Buffer.alloc(20), 0);
+    await file.writeSynced(Buffer.from('hello'), 4);
+    await file.writeSynced(Buffer.from('J'), 4);
+    const bytes = Buffer.alloc(30);
+    expect(await file.read(bytes, 0)).toBe(20);
+    expect(bytes.toString('latin1', 0, 12)).toBe('\0\0\0\0Jello\0\0\0');
+    await file.close();
+    await expect(file.writeSynced(Buffer.of(1), 0)).rejects.toThrow('closed');
+  });
+
   test('knows names', async () => {
     const directory = join(root, name, 'names');
     await fs.makeDirectory(directory);
@@ -113,6 +129,16 @@ describe.each(kinds)('the %s file system', (name, fs) => {
     await expect(fs.list(join(directory, 'x'))).rejects.toEqual(code('NOT_FOUND'));
     expect(() => fs.openSync(join(directory, 'x'), 'read')).toThrow(code('NOT_FOUND'));
   });
+});
+
+test('a synced write goes to the file that was opened, or fails', async () => {
+  const path = join(root, 'replaced');
+  const file = await nodeFs.open(path, 'create');
+  await nodeFs.rename(path, `${path}.old`);
+  await (await nodeFs.open(path, 'create')).close();
+  const writing = file.writeSynced(Buffer.of(1), 0);
+  await expect(writing).rejects.toThrow(`${path} is no longer the file that was opened`);
+  await file.close();
 });
 
 test('errors of the operating system get codes of ours', () => {

@@ -22,7 +22,7 @@ const storage = join(dirname(fileURLToPath(import.meta.url)), '../../../storage'
 const methods: readonly (readonly [DiskOperation, RegExp])[] = [
   ['create', /\.open\([^)]*'create'\)/],
   ['write', /(?:file|draft|fs|copy|written)\??\.write\(/i],
-  ['fdatasync', /\.fdatasync\(/],
+  ['fdatasync', /\.(?:fdatasync|writeSynced)\(/],
   ['truncate', /\.truncate\(/],
   ['rename', /\.rename\(/],
   ['unlink', /\.unlink\(/],

@@ -109,8 +109,18 @@ class ObservedFile implements FileHandle {
     return this.#inner.readSync(target, position);
   }
 
-  async write(source: Uint8Array, position: number): Promise<void> {
-    const place = callingPlace(this.write);
+  write(source: Uint8Array, position: number): Promise<void> {
+    return this.#write(source, position, callingPlace(this.write));
+  }
+
+  /** Two operations at one place. */
+  async writeSynced(source: Uint8Array, position: number): Promise<void> {
+    const place = callingPlace(this.writeSynced);
+    await this.#write(source, position, place);
+    await this.#fdatasync(place);
+  }
+
+  async #write(source: Uint8Array, position: number, place: string | undefined): Promise<void> {
     try {
       if (this.#skips('write', place)) return;
     } catch (error) {
@@ -121,8 +131,11 @@ class ObservedFile implements FileHandle {
     await this.#inner.write(source, position);
   }
 
-  async fdatasync(): Promise<void> {
-    const place = callingPlace(this.fdatasync);
+  fdatasync(): Promise<void> {
+    return this.#fdatasync(callingPlace(this.fdatasync));
+  }
+
+  async #fdatasync(place: string | undefined): Promise<void> {
     if (this.#skips('fdatasync', place)) return;
     await this.#inner.fdatasync();
   }
