@@ -109,7 +109,10 @@ export class IndexCheck {
     let row = 0;
     for (const { header, position } of entries) {
       const at = (column: keyof typeof col) => rows.values[row * indexRowWidth + col[column]]!;
-      while (mayLack && row < rows.rowCount && at('baseOffset') < header.baseOffset) row++;
+      // A queue that moves away and comes back has entries elsewhere in between.
+      const isPassed = () =>
+        at('partition') !== this.#partition || (mayLack && at('baseOffset') < header.baseOffset);
+      while (row < rows.rowCount && isPassed()) row++;
       if (row >= rows.rowCount) return `lacks offset ${header.baseOffset}`;
       const same =
         at('baseOffset') === header.baseOffset &&

@@ -87,6 +87,19 @@ describe(`verify (seed ${seed})`, () => {
     expect(partition!.indexedTo).toBe(partition!.end);
   });
 
+  test('one in which a queue went to another partition and came back', async () => {
+    const world = { fs: new MemoryFs(), kv: new MemoryKv(), history: new History() };
+    const whole = { ...options(world), dataDirectories: new Map([[1, '/disk1']]) };
+    const store = await openStore(whole);
+    for (const partition of [0, 1, 0, 1]) {
+      await store.moveQueues(1, [0], partition);
+      const one = { topicId: 1, queueId: 0, kind: 1, count: 1, body: Buffer.alloc(8) } as const;
+      for (let i = 0; i < 3; i++) await store.append({ ...one, firstIdHash: 0, tagHash: 0 });
+    }
+    await store.close();
+    expect((await verifyLog(whole)).findings).toEqual([]);
+  });
+
   test('an empty one, and none at all', async () => {
     const world = { fs: new MemoryFs(), kv: new MemoryKv(), history: new History() };
     await expect(verifyLog(options(world))).rejects.toMatchObject({ code: 'NOT_FOUND' });
