@@ -1,6 +1,7 @@
 import { MillraceError } from '../platform/errors.ts';
 import { CleanedOffsets } from './cleaned-offsets.ts';
 import type { LogPartition } from './log/partition.ts';
+import { RowTurns } from './log/row-turns.ts';
 import type { Segment } from './log/segment.ts';
 import type { QueueName } from './queues/active-queues.ts';
 import type { ConsumeQueues } from './queues/consume-queues.ts';
@@ -66,7 +67,7 @@ export class PartitionScan {
    * the position that it reached may lie within the last of them (`#reached`).
    */
   async #enter(segment: Segment): Promise<void> {
-    const cleaned = new CleanedOffsets(await segment.queues());
+    const cleaned = new CleanedOffsets(await segment.queues(new RowTurns(this.#log.pause)));
     const reached = this.#position;
     for (let at = segment.start; at < reached; ) {
       const rows = new PendingRows();

@@ -2,15 +2,16 @@ import type { Clock } from '../platform/clock.ts';
 import type { CompactionPass } from './compaction/compaction-pass.ts';
 import type { Compactor } from './compaction/compactor.ts';
 import type { TabledSegment } from './compaction/due-topics.ts';
-import { liveBytes, runsToClean } from './log/clean-runs.ts';
+import { type Judged, runsToClean } from './log/clean-runs.ts';
 import type { LogPartition } from './log/partition.ts';
 import type { QueueRow } from './log/queue-table.ts';
 import { planExpiry } from './log/retention-plan.ts';
+import { RowTurns } from './log/row-turns.ts';
 import type { Segment } from './log/segment.ts';
 import type { Cleaning } from './log/segment-cleaner.ts';
 import type { ConsumeQueues } from './queues/consume-queues.ts';
 import { queueNumber } from './queues/queue-number.ts';
-import type { RetentionReport, RetentionRules, UndecodableEntries } from './store.ts';
+import type { RetentionReport, RetentionRules, TopicPolicy, UndecodableEntries } from './store.ts';
 
 export interface RetentionOptions {
   readonly logs: readonly LogPartition[];
@@ -27,11 +28,15 @@ export interface RetentionOptions {
  * what is below. Index rows are deleted then. Segments are written anew only when the first offsets
  * are durable, and how far queues are compacted. After a crash in between the next pass comes to
  * the same decision, or to a later one.
+ *
+ * What goes through the queue tables of segments does so in turns of the event loop. Tables do not
+ * change, for only a pass replaces sealed segments. What is published, appended and read goes on
+ * between two turns; a topic's policy is asked once in a pass, floors at the end (retention-plan.ts).
  */
 export class Retention {
   readonly #options: RetentionOptions;
   /** Tables of segments, which never change. */
-  readonly #tables = new WeakMap<Segment, readonly QueueRow[]>();
+  readonly #tables = new WeakMap<Segment, Pick<TabledSegment, 'queues' | 'topics'>>();
   /** Topics that were dropped before the last pass: what was on its way to them has arrived. */
   #dropped: ReadonlySet<number> = new Set();
 
@@ -46,19 +51,31 @@ export class Retention {
    * index), UNAVAILABLE (closed). What cannot be read, or written anew, keeps nothing else from
    * going: everything else has been done when the pass throws.
    */
-  async run(rules: RetentionRules, onReplacing: () => void): Promise<RetentionReport> {
+  async run(given: RetentionRules, onReplacing: () => void): Promise<RetentionReport> {
     const { logs, queues, clock, compactor } = this.#options;
+    const turns = new RowTurns(logs[0]!.pause);
+    const policies = new Map<number, TopicPolicy | undefined>();
+    const rules: RetentionRules = {
+      ...given,
+      policy(topicId) {
+        if (!policies.has(topicId)) policies.set(topicId, given.policy(topicId));
+        return policies.get(topicId);
+      },
+    };
     for (const log of logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
-    const tabled = await this.#tabled();
-    const firsts = await this.#firstOffsets(tabled, rules);
+    const tabled = await this.#tabled(turns);
+    const firsts = await this.#firstOffsets(tabled, rules, turns);
     const expired = await queues.expire(
-      planExpiry(tabled, rules, clock.nowMs(), firsts),
+      await planExpiry(tabled, rules, clock.nowMs(), turns, firsts),
       ({ topicId, queueId }, first) => first <= rules.floor(topicId, queueId),
     );
-    for (const [queue, first] of expired)
+    for (const [queue, first] of expired) {
       firsts.set(queue, Math.max(first, firsts.get(queue) ?? 0));
+      const waiting = turns.after(1);
+      if (waiting !== undefined) await waiting;
+    }
     const failures: unknown[] = [];
-    const compaction = await compactor?.begin(tabled, rules).catch((error) => {
+    const compaction = await compactor?.begin(tabled, rules, turns).catch((error) => {
       failures.push(error);
       return undefined;
     });
@@ -66,10 +83,9 @@ export class Retention {
     const unclean = new Set<number>();
     let cleanedSegments = 0;
     let freedBytes = 0;
-    for (const { log, run } of this.#runs(tabled, firsts, rules, compaction)) {
-      const rows = run.flatMap(({ queues: table }) => table);
+    for (const { log, run } of await this.#runs(tabled, firsts, rules, turns, compaction)) {
       try {
-        const forgotten = await this.#forgettable(rows);
+        const forgotten = await this.#forgettable(run, turns);
         const segments = run.map(({ segment }) => segment);
         const before = segments.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
         onReplacing();
@@ -80,11 +96,12 @@ export class Retention {
         // The next pass leaves it out of account.
         const isDamage = run.some(({ segment }) => segment.damage === error);
         if (!isDamage) failures.push(error);
-        for (const { topicId } of rows) unclean.add(topicId);
+        for (const { topics } of run) for (const topicId of topics) unclean.add(topicId);
       }
     }
-    const topics = tabled.flatMap((one) => one.queues.map(({ topicId }) => topicId));
-    this.#dropped = new Set(topics.filter((topicId) => rules.policy(topicId) === undefined));
+    this.#dropped = new Set(
+      [...policies].flatMap(([topicId, policy]) => (policy === undefined ? [topicId] : [])),
+    );
     if (compaction !== undefined) await compactor!.finish(compaction, rules, unclean);
     if (failures.length > 0) throw failures[0];
     const compactedMessages = compaction?.removedMessages ?? 0;
@@ -103,77 +120,112 @@ export class Retention {
   }
 
   /** The segments that are written anew, as runs of neighbours. */
-  #runs(
+  async #runs(
     tabled: readonly TabledSegment[],
     firsts: ReadonlyMap<number, number>,
     rules: RetentionRules,
+    turns: RowTurns,
     compaction: CompactionPass | undefined,
-  ): readonly { readonly log: LogPartition; readonly run: readonly TabledSegment[] }[] {
+  ): Promise<readonly { readonly log: LogPartition; readonly run: readonly TabledSegment[] }[]> {
     const firstOf = ({ topicId, queueId, expiredOffset }: QueueRow) =>
       rules.policy(topicId) === undefined
         ? Infinity
         : Math.max(expiredOffset, firsts.get(queueNumber(topicId, queueId)) ?? 0);
-    return this.#options.logs.flatMap((log) => {
+    const runs: { readonly log: LogPartition; readonly run: readonly TabledSegment[] }[] = [];
+    for (const log of this.#options.logs) {
       const own = tabled.filter((one) => one.log === log && one.segment.damage === undefined);
-      const judged = own.map(({ segment, queues: rows }) => {
+      const judged: Judged[] = [];
+      for (const { segment, queues } of own) {
+        // Entries that lie, at least in part, at or past their queue's first offset.
+        let liveBytes = 0;
+        for (const row of queues) {
+          if (row.endOffset > firstOf(row)) liveBytes += row.bytes;
+          const waiting = turns.after(1);
+          if (waiting !== undefined) await waiting;
+        }
         const compacted = compaction?.bytesOf(segment) ?? 0;
-        const live = Math.max(0, liveBytes(rows, firstOf) - compacted);
-        return { segment, liveBytes: live, mustGo: compacted > 0 };
-      });
-      return runsToClean(judged, log.segmentBytes).map((run) => ({
-        log,
-        run: own.filter(({ segment }) => run.includes(segment)),
-      }));
-    });
+        liveBytes = Math.max(0, liveBytes - compacted);
+        judged.push({ segment, liveBytes, mustGo: compacted > 0 });
+      }
+      for (const run of runsToClean(judged, log.segmentBytes)) {
+        runs.push({ log, run: own.filter(({ segment }) => run.includes(segment)) });
+      }
+    }
+    return runs;
   }
 
   /** Where the queues begin of which so many bytes are kept: what is below does not count. */
   async #firstOffsets(
     tabled: readonly TabledSegment[],
     rules: RetentionRules,
+    turns: RowTurns,
   ): Promise<Map<number, number>> {
-    const numbers = new Set<number>();
-    for (const { topicId, queueId, entries } of tabled.flatMap(({ queues }) => queues)) {
-      if (entries === 0 || rules.policy(topicId)?.retentionBytes === undefined) continue;
-      numbers.add(queueNumber(topicId, queueId));
+    const known = new Set<number>();
+    for (const { queues } of tabled) {
+      for (const { topicId, queueId, entries } of queues) {
+        const waiting = turns.after(1);
+        if (waiting !== undefined) await waiting;
+        if (entries === 0 || rules.policy(topicId)?.retentionBytes === undefined) continue;
+        known.add(queueNumber(topicId, queueId));
+      }
     }
-    const ranges = await this.#options.queues.ranges([...numbers]);
-    return new Map([...numbers].map((number, i) => [number, ranges[i]!.minOffset]));
+    const numbers = [...known];
+    const ranges = await this.#options.queues.ranges(numbers);
+    const firsts = new Map<number, number>();
+    for (const [i, number] of numbers.entries()) {
+      firsts.set(number, ranges[i]!.minOffset);
+      const waiting = turns.after(1);
+      if (waiting !== undefined) await waiting;
+    }
+    return firsts;
   }
 
-  /** Queues of dropped topics of which nothing is, or was, but in the rows. */
-  async #forgettable(rows: readonly QueueRow[]): Promise<ReadonlySet<number>> {
+  /** Queues of dropped topics of which nothing is, or was, but in the segments. */
+  async #forgettable(run: readonly TabledSegment[], turns: RowTurns): Promise<ReadonlySet<number>> {
     const held = new Map<number, number>();
-    for (const { topicId, queueId, firstOffset, endOffset } of rows) {
-      if (!this.#dropped.has(topicId)) continue;
-      const number = queueNumber(topicId, queueId);
-      held.set(number, (held.get(number) ?? 0) + endOffset - firstOffset);
+    for (const { queues } of run) {
+      for (const { topicId, queueId, firstOffset, endOffset } of queues) {
+        const waiting = turns.after(1);
+        if (waiting !== undefined) await waiting;
+        if (!this.#dropped.has(topicId)) continue;
+        const number = queueNumber(topicId, queueId);
+        held.set(number, (held.get(number) ?? 0) + endOffset - firstOffset);
+      }
     }
-    const ranges = await this.#options.queues.ranges([...held.keys()]);
-    return new Set(
-      [...held.keys()].filter((number, i) => held.get(number) === ranges[i]!.maxOffset),
-    );
+    const numbers = [...held.keys()];
+    const ranges = await this.#options.queues.ranges(numbers);
+    return new Set(numbers.filter((number, i) => held.get(number) === ranges[i]!.maxOffset));
   }
 
-  async #tabled(): Promise<readonly TabledSegment[]> {
+  async #tabled(turns: RowTurns): Promise<readonly TabledSegment[]> {
     const tabled: TabledSegment[] = [];
     for (const log of this.#options.logs) {
       for (const segment of log.segments) {
         if (!segment.isSealed) continue;
-        const queues = this.#tables.get(segment) ?? (await this.#readTable(segment));
-        if (queues === undefined) continue;
-        this.#tables.set(segment, queues);
-        tabled.push({ log, segment, partition: log.number, queues });
+        const table = this.#tables.get(segment) ?? (await this.#readTable(segment, turns));
+        if (table === undefined) continue;
+        this.#tables.set(segment, table);
+        tabled.push({ log, segment, partition: log.number, ...table });
       }
     }
     return tabled;
   }
 
   /** `undefined` when it is damaged. */
-  async #readTable(segment: Segment): Promise<readonly QueueRow[] | undefined> {
+  async #readTable(
+    segment: Segment,
+    turns: RowTurns,
+  ): Promise<Pick<TabledSegment, 'queues' | 'topics'> | undefined> {
     if (segment.damage !== undefined) return undefined;
     try {
-      return await segment.queues();
+      const queues = await segment.queues(turns);
+      const topics = new Set<number>();
+      for (const { topicId, entries } of queues) {
+        if (entries > 0) topics.add(topicId);
+        const waiting = turns.after(1);
+        if (waiting !== undefined) await waiting;
+      }
+      return { queues, topics };
     } catch (error) {
       if (segment.damage !== error) throw error;
       return undefined;

@@ -8,9 +8,9 @@ import { rocksDb } from '../../dist/storage/kv/rocksdb-store.js';
 import { openStore } from '../../dist/storage/open-store.js';
 
 /** Opens a store on the real disk and RocksDB, as the server does. */
-export function openReal(directory) {
+export function openReal(directory, options = {}) {
   const world = { fs: nodeFs, clock: systemClock, random: systemRandom, kv: rocksDb };
-  return openStore({ ...world, directory });
+  return openStore({ ...world, directory, ...options });
 }
 
 /** Runs `use` with a directory under BENCH_DIR or the temporary directory; removes it afterwards. */

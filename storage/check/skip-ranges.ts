@@ -4,6 +4,7 @@ import type { KvStore } from '../kv/kv-store.ts';
 import { entryHeaderBytes } from '../log/entry-format.ts';
 import { PositionMap } from '../log/position-map.ts';
 import { type QueueRow, QueueTable } from '../log/queue-table.ts';
+import { oneTurn } from '../log/row-turns.ts';
 import { readFooter, readTables } from '../log/segment.ts';
 import { Output } from '../log/segment-cleaner.ts';
 import { encodeSegmentTail } from '../log/segment-footer.ts';
@@ -215,10 +216,10 @@ async function rewrite(options: SkipOptions, source: Source, target: Target): Pr
   const written = await fs.open(draft, 'create');
   try {
     const output = new Output(written, encodeSegmentHeader(header));
-    for (const span of spans.rows()) output.queues.cover(span);
+    for (const span of await spans.rows(oneTurn)) output.queues.cover(span);
     await copyEntries(source, output);
-    const content = { header, end, lastCommit: last.commit, ...(await output.finish()) };
-    await written.write(encodeSegmentTail(content), content.map.endOffset);
+    const content = { header, end, lastCommit: last.commit, ...(await output.finish(oneTurn)) };
+    await written.write(await encodeSegmentTail(content, oneTurn), content.map.endOffset);
     await written.fdatasync();
   } finally {
     await written.close();
@@ -238,7 +239,7 @@ interface Source {
 
 async function sourceOf(file: FileHandle, { header, nextStart }: Target): Promise<Source> {
   const footer = await readFooter(file, header);
-  const tables = footer === undefined ? undefined : await readTables(file, footer);
+  const tables = footer === undefined ? undefined : await readTables(file, footer, oneTurn);
   const map = tables?.map ?? PositionMap.whole(header.start, nextStart);
   const end = Math.min(await file.size(), map.endOffset);
   return { file, map, end, queues: tables?.queues ?? [] };

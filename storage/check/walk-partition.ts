@@ -6,6 +6,7 @@ import { keyFileExtension } from '../log/key-file.ts';
 import { PositionMap } from '../log/position-map.ts';
 import type { QueueRow } from '../log/queue-table.ts';
 import { recoverTail } from '../log/recovery.ts';
+import { oneTurn } from '../log/row-turns.ts';
 import { readFooter, readTables } from '../log/segment.ts';
 import { type SegmentFooter, segmentFooterBytes } from '../log/segment-footer.ts';
 import {
@@ -145,7 +146,7 @@ async function readStored(
     const whole = { ...name, path, size, isCleaned, queues: undefined, footer: undefined };
     const map = PositionMap.whole(name.start);
     if (footer === undefined) return { ...whole, map };
-    const tables = await readTables(file, footer).catch(corruption);
+    const tables = await readTables(file, footer, oneTurn).catch(corruption);
     if (typeof tables === 'string') {
       add('segment', tables);
       return isCleaned ? undefined : { ...whole, map };

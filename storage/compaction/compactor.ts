@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import { entryOf } from '../log/entry-format.ts';
 import type { LogPartition } from '../log/partition.ts';
-import type { QueueRow } from '../log/queue-table.ts';
+import type { RowTurns } from '../log/row-turns.ts';
 import type { Segment } from '../log/segment.ts';
 import { readPieces } from '../log/segment-sealer.ts';
 import type { QueueName } from '../queues/active-queues.ts';
@@ -95,6 +95,7 @@ export class Compactor {
   async begin(
     segments: readonly TabledSegment[],
     rules: RetentionRules,
+    rowTurns: RowTurns,
   ): Promise<CompactionPass | undefined> {
     const { clock, format, random, keyBytes, logs } = this.#options;
     const ends = this.#sealedEnds;
@@ -113,7 +114,7 @@ export class Compactor {
     this.#lacksSome = logs.some((log) =>
       log.segments.some((one) => one.end <= (ends.get(log.number) ?? 0) && !tabled.has(one)),
     );
-    const due = dueTopics(old, rules, progress, times).filter(
+    const due = (await dueTopics(old, rules, progress, times, rowTurns)).filter(
       ({ topicId }) => (this.#notBeforeMs.get(topicId) ?? 0) <= times.monotonicMs,
     );
     if (due.length === 0) return undefined;
@@ -182,8 +183,7 @@ export class Compactor {
   /** The pass did not see, or not change, everything of the topic, and the next one will not. */
   #isIncomplete(topicId: number): boolean {
     const isPart = this.#old.some(
-      ({ segment, queues }) =>
-        segment.damage !== undefined && holds(queues, new Map([[topicId, undefined]])),
+      ({ segment, topics }) => segment.damage !== undefined && topics.has(topicId),
     );
     return isPart || this.#lacksSome;
   }
@@ -240,8 +240,7 @@ export class Compactor {
     return this.#options.logs.map((log) => {
       const own = segments.filter((one) => one.log === log);
       const from = Math.min(...wanted.map(({ before }) => before.clean.get(log.number) ?? 0));
-      const isToRead = ({ segment, queues }: TabledSegment) =>
-        segment.end > from && holds(queues, topics);
+      const isToRead = (one: TabledSegment) => one.segment.end > from && holds(one, topics);
       const to = own.at(-1)?.segment.end ?? 0;
       const isOver = log.durableEnd === to && log.stats.pendingBytes === 0;
       const times = own.map(({ segment }) => segment.footer!.highTimeMs);
@@ -253,8 +252,9 @@ export class Compactor {
   /** Finds the segments of which something goes. */
   async #judge(pass: CompactionPass, segments: readonly TabledSegment[]): Promise<void> {
     const cut = new Map([...pass.topics].filter(([, topic]) => topic.cut !== undefined));
-    for (const { log, segment, queues } of segments) {
-      if (segment.damage !== undefined || !holds(queues, cut)) continue;
+    for (const one of segments) {
+      const { log, segment } = one;
+      if (segment.damage !== undefined || !holds(one, cut)) continue;
       try {
         await this.#judgeOne(pass, log, segment);
       } catch (error) {
@@ -309,8 +309,8 @@ class Floors {
   }
 }
 
-function holds(queues: readonly QueueRow[], topics: ReadonlyMap<number, unknown>): boolean {
-  return queues.some(({ topicId, entries }) => entries > 0 && topics.has(topicId));
+function holds({ topics }: TabledSegment, wanted: ReadonlyMap<number, unknown>): boolean {
+  return [...wanted.keys()].some((topicId) => topics.has(topicId));
 }
 
 function sealedEnds(segments: readonly TabledSegment[]): LogCut {

@@ -1,5 +1,6 @@
 import type { LogPartition } from '../log/partition.ts';
 import type { QueueRow } from '../log/queue-table.ts';
+import type { RowTurns } from '../log/row-turns.ts';
 import type { Segment } from '../log/segment.ts';
 import type { CompactionPolicy, RetentionRules } from '../store.ts';
 import { dueHorizon, type Moment, noProgress, type TopicProgress } from './topic-progress.ts';
@@ -10,6 +11,8 @@ export interface TabledSegment {
   readonly segment: Segment;
   readonly partition: number;
   readonly queues: readonly QueueRow[];
+  /** Of which it has entries. */
+  readonly topics: ReadonlySet<number>;
 }
 
 /** A topic that is to be compacted. */
@@ -42,14 +45,15 @@ const segmentsMax = 8;
  * the segments that it lies in, so that what is read and written again is paid for; or of which
  * something has waited for long, a message or a tombstone.
  */
-export function dueTopics(
+export async function dueTopics(
   segments: readonly TabledSegment[],
   rules: RetentionRules,
   progress: ReadonlyMap<number, TopicProgress>,
   now: Moment,
-): DueTopic[] {
+  turns: RowTurns,
+): Promise<DueTopic[]> {
   const due: DueTopic[] = [];
-  for (const [topicId, tally] of tallies(segments, rules, progress)) {
+  for (const [topicId, tally] of await tallies(segments, rules, progress, turns)) {
     const { policy, cleanBytes, segmentBytes, dirtyBytes, dirtyMessages, oldestDirtyMs } = tally;
     const before = progress.get(topicId) ?? noProgress;
     const isWorth = dirtyBytes * segmentsMax >= segmentBytes;
@@ -65,16 +69,19 @@ export function dueTopics(
   return due;
 }
 
-function tallies(
+async function tallies(
   segments: readonly TabledSegment[],
   rules: RetentionRules,
   progress: ReadonlyMap<number, TopicProgress>,
-): ReadonlyMap<number, Tally> {
+  turns: RowTurns,
+): Promise<ReadonlyMap<number, Tally>> {
   const topics = new Map<number, Tally>();
   /** The segment in which the topic was seen last. */
   const last = new Map<number, Segment>();
   for (const { log, segment, queues } of segments) {
     for (const { topicId, entries, bytes, messages, lowTimeMs } of queues) {
+      const waiting = turns.after(1);
+      if (waiting !== undefined) await waiting;
       if (entries === 0) continue;
       let tally = topics.get(topicId);
       if (tally === undefined) {

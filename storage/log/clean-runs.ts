@@ -1,9 +1,9 @@
-import type { QueueRow } from './queue-table.ts';
 import type { Segment } from './segment.ts';
 
 /** A sealed segment and what retention leaves of it. */
 export interface Judged {
   readonly segment: Segment;
+  /** Of its entries, those that stay. */
   readonly liveBytes: number;
   /** It holds something that must not stay, however little (compaction/compactor.ts). */
   readonly mustGo: boolean;
@@ -47,12 +47,4 @@ export function runsToClean(
 function isWorthCleaning({ segment, liveBytes, mustGo }: Judged): boolean {
   const { entryBytes } = segment;
   return mustGo || (liveBytes < entryBytes && liveBytes <= entryBytes * worthShare);
-}
-
-/** Bytes of the entries that lie, at least in part, at or past their queue's first offset. */
-export function liveBytes(
-  rows: readonly QueueRow[],
-  firstOffset: (row: QueueRow) => number,
-): number {
-  return rows.reduce((sum, row) => sum + (row.endOffset > firstOffset(row) ? row.bytes : 0), 0);
 }

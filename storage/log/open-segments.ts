@@ -1,7 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import { keyFileExtension, keyFilePath, removeSegment } from './key-file.ts';
-import { readFooter, readTables, Segment } from './segment.ts';
+import { readFooter, readRuns, Segment } from './segment.ts';
 import {
   checkSegmentOwner,
   decodeSegmentHeader,
@@ -125,7 +125,7 @@ async function withFooter(header: SegmentHeader, file: FileHandle): Promise<Segm
     if (footer === undefined) {
       throw new MillraceError('CORRUPTION', `${file.path} has a damaged footer`);
     }
-    segment.sealed(footer, (await readTables(file, footer)).map);
+    segment.sealed(footer, await readRuns(file, footer));
   } else if (footer !== undefined) {
     segment.sealed(footer);
   }

@@ -1,6 +1,7 @@
 import { queueNumber } from '../queues/queue-number.ts';
-import type { RetentionRules } from '../store.ts';
+import type { RetentionRules, TopicPolicy } from '../store.ts';
 import type { QueueRow } from './queue-table.ts';
+import type { RowTurns } from './row-turns.ts';
 
 /** One sealed segment, as retention sees it. */
 export interface RetainedSegment {
@@ -20,17 +21,27 @@ export interface RetainedSegment {
  *
  * `firstOffsets`, by queue number: what lies below has expired and is only not cleaned out yet.
  *
+ * It runs in turns of the event loop. Segments and their tables do not change meanwhile, being
+ * sealed, and neither do `firstOffsets`; what may change between two turns is the rules:
+ *
+ * - The policy of a topic is asked once, so that all of the topic is measured by one.
+ * - A floor may fall after it was asked, when somebody begins to read. So what is planned is a wish:
+ *   whoever carries it out asks the floor of each queue once more, in the turn in which the queue's
+ *   first offset moves (ConsumeQueues.expire).
+ * - What is written meanwhile is in no sealed segment, or in one that the next pass sees.
+ *
  * Returns the new first offset of each queue that loses entries, by queue number.
  */
-export function planExpiry(
+export async function planExpiry(
   segments: readonly RetainedSegment[],
   rules: RetentionRules,
   nowMs: number,
+  turns: RowTurns,
   firstOffsets: ReadonlyMap<number, number> = new Map(),
-): ReadonlyMap<number, number> {
+): Promise<ReadonlyMap<number, number>> {
   const first = new Map<number, number>();
-  for (const portions of portionsByTopic(segments).values()) {
-    expireTopic(portions, rules, nowMs, firstOffsets, first);
+  for (const topic of await limitedTopics(segments, rules, turns)) {
+    await new TopicExpiry(topic, firstOffsets, turns).plan(rules, nowMs, first);
   }
   return first;
 }
@@ -38,70 +49,126 @@ export function planExpiry(
 /** What one segment holds of one topic. */
 interface Portion {
   readonly partition: number;
-  readonly topicId: number;
   readonly rows: readonly QueueRow[];
   readonly highTimeMs: number;
 }
 
-function portionsByTopic(segments: readonly RetainedSegment[]): Map<number, Portion[]> {
-  const topics = new Map<number, Portion[]>();
+/** A topic that loses something some time. */
+interface LimitedTopic {
+  readonly topicId: number;
+  /** `undefined`: it was dropped. */
+  readonly policy: TopicPolicy | undefined;
+  readonly portions: Portion[];
+}
+
+async function limitedTopics(
+  segments: readonly RetainedSegment[],
+  rules: RetentionRules,
+  turns: RowTurns,
+): Promise<Iterable<LimitedTopic>> {
+  const topics = new Map<number, LimitedTopic>();
+  const unlimited = new Set<number>();
   for (const { partition, queues } of segments) {
     for (let from = 0; from < queues.length; ) {
       const { topicId } = queues[from]!;
       let to = from;
       while (to < queues.length && queues[to]!.topicId === topicId) to++;
-      const rows = queues.slice(from, to).filter(({ entries }) => entries > 0);
+      const waiting = turns.after(to - from);
+      if (waiting !== undefined) await waiting;
+      const all = { from, to };
       from = to;
+      if (unlimited.has(topicId)) continue;
+      let topic = topics.get(topicId);
+      if (topic === undefined) {
+        const policy = rules.policy(topicId);
+        if (policy !== undefined && (policy.retentionMs ?? policy.retentionBytes) === undefined) {
+          unlimited.add(topicId);
+          continue;
+        }
+        topic = { topicId, policy, portions: [] };
+        topics.set(topicId, topic);
+      }
+      const rows = queues.slice(all.from, all.to).filter(({ entries }) => entries > 0);
       if (rows.length === 0) continue;
       const highTimeMs = rows.reduce((high, row) => Math.max(high, row.highTimeMs), -Infinity);
-      const portions = topics.get(topicId) ?? [];
-      portions.push({ partition, topicId, rows, highTimeMs });
-      topics.set(topicId, portions);
+      topic.portions.push({ partition, rows, highTimeMs });
     }
   }
-  return topics;
+  return topics.values();
 }
 
-function expireTopic(
-  portions: readonly Portion[],
-  rules: RetentionRules,
-  nowMs: number,
-  firstOffsets: ReadonlyMap<number, number>,
-  first: Map<number, number>,
-): void {
-  const { topicId } = portions[0]!;
-  const policy = rules.policy(topicId);
-  if (
-    policy !== undefined &&
-    policy.retentionMs === undefined &&
-    policy.retentionBytes === undefined
-  )
-    return;
-  const { retentionMs = Infinity, retentionBytes = Infinity } = policy ?? {};
-  const queues = rowsByQueue(portions);
-  const bytesOf = (rows: readonly QueueRow[]) =>
-    rows.reduce((sum, { queueId, endOffset, bytes }) => {
-      const isGone = endOffset <= (firstOffsets.get(queueNumber(topicId, queueId)) ?? 0);
+/** Decides for one topic. */
+class TopicExpiry {
+  readonly #topic: LimitedTopic;
+  readonly #firstOffsets: ReadonlyMap<number, number>;
+  readonly #turns: RowTurns;
+
+  constructor(topic: LimitedTopic, firstOffsets: ReadonlyMap<number, number>, turns: RowTurns) {
+    this.#topic = topic;
+    this.#firstOffsets = firstOffsets;
+    this.#turns = turns;
+  }
+
+  /** Notes the new first offsets in `first`. */
+  async plan(rules: RetentionRules, nowMs: number, first: Map<number, number>): Promise<void> {
+    const { topicId, policy, portions } = this.#topic;
+    const { retentionMs = Infinity, retentionBytes = Infinity } = policy ?? {};
+    const queues = await this.#rowsByQueue();
+    let left = 0;
+    for (const { rows } of portions) {
+      left += this.#bytesOf(rows);
+      await this.#turn(rows);
+    }
+    const stopped = new Set<number>();
+    for (const { partition, rows, highTimeMs } of oldestFirst(portions)) {
+      if (stopped.has(partition)) continue;
+      await this.#turn(rows);
+      const gone = newestRows(rows).flatMap((row) => upTo(row, queues.get(row.queueId)!));
+      const bytes = this.#bytesOf(gone);
+      const isOver =
+        policy === undefined || highTimeMs < nowMs - retentionMs || left - bytes >= retentionBytes;
+      const isFree = () => rows.every((row) => row.endOffset <= rules.floor(topicId, row.queueId));
+      if (!isOver || !isFree()) {
+        stopped.add(partition);
+        continue;
+      }
+      left -= bytes;
+      for (const row of gone) {
+        queues.get(row.queueId)!.shift();
+        first.set(queueNumber(topicId, row.queueId), row.endOffset);
+      }
+    }
+  }
+
+  async #turn({ length }: readonly QueueRow[]): Promise<void> {
+    const waiting = this.#turns.after(length);
+    if (waiting !== undefined) await waiting;
+  }
+
+  #bytesOf(rows: readonly QueueRow[]): number {
+    const { topicId } = this.#topic;
+    return rows.reduce((sum, { queueId, endOffset, bytes }) => {
+      const isGone = endOffset <= (this.#firstOffsets.get(queueNumber(topicId, queueId)) ?? 0);
       return isGone ? sum : sum + bytes;
     }, 0);
-  let left = bytesOf(portions.flatMap(({ rows }) => rows));
-  const stopped = new Set<number>();
-  for (const { partition, rows, highTimeMs } of oldestFirst(portions)) {
-    if (stopped.has(partition)) continue;
-    const gone = newestRows(rows).flatMap((row) => upTo(row, queues.get(row.queueId)!));
-    const bytes = bytesOf(gone);
-    const isOver =
-      policy === undefined || highTimeMs < nowMs - retentionMs || left - bytes >= retentionBytes;
-    const isFree = rows.every((row) => row.endOffset <= rules.floor(topicId, row.queueId));
-    if (!isOver || !isFree) {
-      stopped.add(partition);
-      continue;
+  }
+
+  /**
+   * The rows of each queue by offset. Those of a queue that has moved lie in several partitions, and
+   * go with the last one that goes, wherever they are.
+   */
+  async #rowsByQueue(): Promise<ReadonlyMap<number, QueueRow[]>> {
+    const queues = new Map<number, QueueRow[]>();
+    for (const { rows: portion } of this.#topic.portions) {
+      for (const row of portion) {
+        const rows = queues.get(row.queueId) ?? [];
+        rows.push(row);
+        queues.set(row.queueId, rows);
+      }
+      await this.#turn(portion);
     }
-    left -= bytes;
-    for (const row of gone) {
-      queues.get(row.queueId)!.shift();
-      first.set(queueNumber(topicId, row.queueId), row.endOffset);
-    }
+    for (const rows of queues.values()) rows.sort((a, b) => a.endOffset - b.endOffset);
+    return queues;
   }
 }
 
@@ -113,21 +180,6 @@ function newestRows(rows: readonly QueueRow[]): readonly QueueRow[] {
 /** The rows of the queue that go when `row` goes; none when it has gone already. */
 function upTo(row: QueueRow, rows: readonly QueueRow[]): readonly QueueRow[] {
   return rows.slice(0, 1 + rows.indexOf(row));
-}
-
-/**
- * The rows of each queue by offset. Those of a queue that has moved lie in several partitions, and
- * go with the last one that goes, wherever they are.
- */
-function rowsByQueue(portions: readonly Portion[]): Map<number, QueueRow[]> {
-  const queues = new Map<number, QueueRow[]>();
-  for (const row of portions.flatMap(({ rows }) => rows)) {
-    const rows = queues.get(row.queueId) ?? [];
-    rows.push(row);
-    queues.set(row.queueId, rows);
-  }
-  for (const rows of queues.values()) rows.sort((a, b) => a.endOffset - b.endOffset);
-  return queues;
 }
 
 /** By age over all partitions; within one, in the order of the log. */

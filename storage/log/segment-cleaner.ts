@@ -5,6 +5,7 @@ import type { Entry } from '../store.ts';
 import { type EntryHeader, entryOf, withBody } from './entry-format.ts';
 import { PositionMap } from './position-map.ts';
 import { QueueTable } from './queue-table.ts';
+import { RowTurns } from './row-turns.ts';
 import { readFooter, Segment } from './segment.ts';
 import { encodeSegmentTail } from './segment-footer.ts';
 import { draftSuffix, encodeSegmentHeader, segmentFileName } from './segment-format.ts';
@@ -67,15 +68,16 @@ export async function cleanSegments(
   const draft = path + draftSuffix;
   if (await fs.exists(draft)) await fs.unlink(draft);
   const file = await fs.open(draft, 'create');
+  const turns = new RowTurns(pause);
   let map: PositionMap;
   try {
     const output = new Output(file, encodeSegmentHeader(header));
-    for (const segment of segments) await copyKept(segment, cleaning, output, pause);
+    for (const segment of segments) await copyKept(segment, cleaning, output, pause, turns);
     const { end, footer } = segments.at(-1)!;
     assert(footer !== undefined, 'only sealed segments are cleaned');
-    const content = { header, end, lastCommit: footer.lastCommit, ...(await output.finish()) };
+    const content = { header, end, lastCommit: footer.lastCommit, ...(await output.finish(turns)) };
     map = content.map;
-    await file.write(encodeSegmentTail(content), map.endOffset);
+    await file.write(await encodeSegmentTail(content, turns), map.endOffset);
     await file.fdatasync();
     await fs.rename(draft, path);
     await fs.syncDirectory(directory);
@@ -97,14 +99,19 @@ async function copyKept(
   cleaning: Cleaning,
   output: Output,
   pause: Pause,
+  turns: RowTurns,
 ): Promise<void> {
-  for (const row of await segment.queues()) {
-    if (cleaning.isForgotten(row.topicId, row.queueId)) continue;
-    const expired = Math.min(cleaning.expiredOffset(row.topicId, row.queueId), row.endOffset);
-    const compacted = Math.min(cleaning.compactedOffset(row.topicId, row.queueId), row.endOffset);
+  for (const row of await segment.queues(turns)) {
+    const waiting = turns.after(1);
+    if (waiting !== undefined) await waiting;
+    const { topicId, queueId, firstOffset, endOffset } = row;
+    if (cleaning.isForgotten(topicId, queueId)) continue;
+    const expired = Math.min(cleaning.expiredOffset(topicId, queueId), endOffset);
+    const compacted = Math.min(cleaning.compactedOffset(topicId, queueId), endOffset);
     const expiredOffset = Math.max(expired, row.expiredOffset);
     const compactedOffset = Math.max(compacted, row.compactedOffset);
-    output.queues.cover({ ...row, expiredOffset, compactedOffset });
+    const offsets = { firstOffset, endOffset, expiredOffset, compactedOffset };
+    output.queues.cover({ topicId, queueId, ...offsets });
   }
   const { partition } = segment.header;
   const pauseAndWrite = async () => {
@@ -161,11 +168,11 @@ export class Output {
     this.#writtenEnd += bytes.length;
   }
 
-  async finish() {
+  async finish(turns: RowTurns) {
     await this.flush(1);
     return {
       map: new PositionMap(Float64Array.from(this.#runs), this.#writtenEnd),
-      queues: this.queues.rows(),
+      queues: await this.queues.rows(turns),
       entriesCrc: this.#crc >>> 0,
     };
   }

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { PositionMap } from './position-map.ts';
-import { decodeQueueTable, encodeQueueTable, type QueueRow } from './queue-table.ts';
+import { encodeQueueRow, type QueueRow, queueRowBytes, StoredQueueRow } from './queue-table.ts';
+import type { RowTurns } from './row-turns.ts';
 import { type SegmentHeader, segmentHeaderBytes } from './segment-format.ts';
 
 /**
@@ -58,26 +59,79 @@ export interface SegmentContent {
   readonly entriesCrc: number;
 }
 
-/** Everything that follows the last entry of a sealed segment. */
-export function encodeSegmentTail(content: SegmentContent): Buffer {
-  const { header, end, map, queues, lastCommit, entriesCrc } = content;
+/** Everything that follows the last entry of a sealed segment. The content must not change. */
+export async function encodeSegmentTail(
+  { header, end, map, queues, lastCommit, entriesCrc }: SegmentContent,
+  turns: RowTurns,
+): Promise<Buffer> {
   const runs = Buffer.from(map.runs.buffer, map.runs.byteOffset, map.runs.byteLength);
-  const tables = Buffer.concat([runs, encodeQueueTable(queues)]);
-  const filled = queues.filter(({ entries }) => entries > 0);
+  const tablesBytes = runs.length + queues.length * queueRowBytes;
+  const tail = Buffer.alloc(tablesBytes + segmentFooterBytes);
+  runs.copy(tail, 0);
+  const crc = new TableCrc(tail, entriesCrc);
+  let [entries, messages, lowTimeMs, highTimeMs] = [0, 0, Infinity, -Infinity];
+  let at = runs.length;
+  for (const row of queues) {
+    encodeQueueRow(row, tail, at);
+    at += queueRowBytes;
+    entries += row.entries;
+    messages += row.messages;
+    if (row.entries > 0) {
+      lowTimeMs = Math.min(lowTimeMs, row.lowTimeMs);
+      highTimeMs = Math.max(highTimeMs, row.highTimeMs);
+    }
+    const waiting = turns.after(1);
+    if (waiting === undefined) continue;
+    crc.take(at);
+    await waiting;
+  }
+  crc.take(tablesBytes);
   const footer: SegmentFooter = {
     start: header.start,
     end,
     entriesEnd: map.endOffset,
     queuesAt: map.endOffset + runs.length,
-    entries: sum(queues, ({ entries }) => entries),
-    messages: sum(queues, ({ messages }) => messages),
-    lowTimeMs: filled.reduce((low, row) => Math.min(low, row.lowTimeMs), Infinity),
-    highTimeMs: filled.reduce((high, row) => Math.max(high, row.highTimeMs), -Infinity),
+    entries,
+    messages,
+    lowTimeMs,
+    highTimeMs,
     lastCommit,
-    contentCrc: crc32(tables, entriesCrc) >>> 0,
-    tablesCrc: crc32(tables) >>> 0,
+    contentCrc: crc.content,
+    tablesCrc: crc.tables,
   };
-  return Buffer.concat([tables, encodeFooter(footer)]);
+  encodeFooter(footer).copy(tail, tablesBytes);
+  return tail;
+}
+
+/** The CRCs of runs and queue table, a part at a time. */
+class TableCrc {
+  readonly #bytes: Buffer;
+  #at = 0;
+  #tables = 0;
+  #content: number;
+
+  /** `before`: of what lies in front of the tables, as far as it counts. */
+  constructor(bytes: Buffer, before = 0) {
+    this.#bytes = bytes;
+    this.#content = before;
+  }
+
+  /** Up to `end`. */
+  take(end: number): void {
+    const part = this.#bytes.subarray(this.#at, end);
+    this.#tables = crc32(part, this.#tables);
+    this.#content = crc32(part, this.#content);
+    this.#at = end;
+  }
+
+  get tables(): number {
+    return this.#tables >>> 0;
+  }
+
+  /** Of the file up to there. */
+  get content(): number {
+    return this.#content >>> 0;
+  }
 }
 
 function encodeFooter(footer: SegmentFooter): Buffer {
@@ -127,24 +181,44 @@ export function decodeSegmentFooter(
   return fits ? footer : undefined;
 }
 
-/** The tables that lie between entries and footer; `undefined` when they are damaged. */
-export function decodeSegmentTables(
+/**
+ * The runs in the tables that lie between entries and footer; `undefined` when the tables are
+ * damaged.
+ */
+export function decodeRuns(bytes: Buffer, footer: SegmentFooter): PositionMap | undefined {
+  return crc32(bytes) >>> 0 === footer.tablesCrc ? runsOf(bytes, footer) : undefined;
+}
+
+/** The same with the queue table, which stays in `bytes`; `undefined` when they are damaged. */
+export async function decodeSegmentTables(
   bytes: Buffer,
   footer: SegmentFooter,
-): { readonly map: PositionMap; readonly queues: readonly QueueRow[] } | undefined {
-  if (crc32(bytes) >>> 0 !== footer.tablesCrc) return undefined;
-  const runBytes = footer.queuesAt - footer.entriesEnd;
-  const runs = new Float64Array(runBytes / 8);
+  turns: RowTurns,
+): Promise<{ readonly map: PositionMap; readonly queues: readonly QueueRow[] } | undefined> {
+  const from = footer.queuesAt - footer.entriesEnd;
+  if (from > bytes.length || (bytes.length - from) % queueRowBytes !== 0) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const crc = new TableCrc(bytes);
+  const queues: QueueRow[] = [];
+  for (let at = from; at < bytes.length; at += queueRowBytes) {
+    const row = new StoredQueueRow(view, at);
+    if (!row.isValid) return undefined;
+    queues.push(row);
+    const waiting = turns.after(1);
+    if (waiting === undefined) continue;
+    crc.take(at);
+    await waiting;
+  }
+  crc.take(bytes.length);
+  return crc.tables === footer.tablesCrc ? { map: runsOf(bytes, footer), queues } : undefined;
+}
+
+function runsOf(bytes: Buffer, { queuesAt, entriesEnd }: SegmentFooter): PositionMap {
+  const runs = new Float64Array((queuesAt - entriesEnd) / 8);
   for (let i = 0; i < runs.length; i++) runs[i] = bytes.readDoubleLE(8 * i);
-  const queues = decodeQueueTable(bytes.subarray(runBytes));
-  if (queues === undefined) return undefined;
-  return { map: new PositionMap(runs, footer.entriesEnd), queues };
+  return new PositionMap(runs, entriesEnd);
 }
 
 function footerChecksum(bytes: Buffer): number {
   return crc32(bytes.subarray(16, segmentFooterBytes), crc32(bytes.subarray(0, 12))) >>> 0;
-}
-
-function sum(rows: readonly QueueRow[], of: (row: QueueRow) => number): number {
-  return rows.reduce((total, row) => total + of(row), 0);
 }

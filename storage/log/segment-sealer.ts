@@ -2,12 +2,13 @@ import { crc32 } from 'node:zlib';
 import { MillraceError } from '../../platform/errors.ts';
 import { claimedLength, decodeHeader, type EntryHeader, entryHeaderBytes } from './entry-format.ts';
 import { QueueTable } from './queue-table.ts';
+import { RowTurns } from './row-turns.ts';
 import type { Segment } from './segment.ts';
 import { decodeSegmentFooter, encodeSegmentTail, segmentFooterBytes } from './segment-footer.ts';
 import { segmentHeaderBytes } from './segment-format.ts';
 
 /** Read at a time: what one turn of the event loop has to check. */
-const pieceBytes = 512 * 1024;
+const pieceBytes = 256 * 1024;
 
 /**
  * One entry of a segment that is read whole; `bytes` holds it from `at` on. What takes long returns
@@ -39,8 +40,9 @@ export async function sealSegment(segment: Segment, pause: Pause): Promise<void>
     queues.add(entry);
     lastCommit = entry.commit;
   });
-  const content = { header, end, map, queues: queues.rows(), lastCommit, entriesCrc };
-  const tail = encodeSegmentTail(content);
+  const turns = new RowTurns(pause);
+  const content = { header, end, map, queues: await queues.rows(turns), lastCommit, entriesCrc };
+  const tail = await encodeSegmentTail(content, turns);
   const tables = tail.subarray(0, -segmentFooterBytes);
   const footerBytes = tail.subarray(-segmentFooterBytes);
   await file.truncate(map.endOffset);

@@ -3,7 +3,9 @@ import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle } from '../../platform/fs.ts';
 import { PositionMap } from './position-map.ts';
 import type { QueueRow } from './queue-table.ts';
+import type { RowTurns } from './row-turns.ts';
 import {
+  decodeRuns,
   decodeSegmentFooter,
   decodeSegmentTables,
   type SegmentFooter,
@@ -156,10 +158,10 @@ export class Segment {
     return crc >>> 0 === footer.contentCrc;
   }
 
-  /** The queue table. Throws CORRUPTION; as `pin`, and IO. */
-  async queues(): Promise<readonly QueueRow[]> {
+  /** The queue table. Throws CORRUPTION; as `pin`, IO, and as `turns`. */
+  async queues(turns: RowTurns): Promise<readonly QueueRow[]> {
     try {
-      return (await this.pinned(() => readTables(this.file, this.#footer!))).queues;
+      return (await this.pinned(() => readTables(this.file, this.#footer!, turns))).queues;
     } catch (error) {
       const isDamage = error instanceof MillraceError && error.code === 'CORRUPTION';
       throw isDamage ? this.foundDamaged(error) : error;
@@ -191,18 +193,26 @@ export async function readFooter(
   return decodeSegmentFooter(bytes.subarray(0, count), header, size);
 }
 
-/** Runs and queue table of a sealed segment. Throws CORRUPTION. */
+/** Runs and queue table of a sealed segment. Throws CORRUPTION, IO, and as `turns`. */
 export async function readTables(
   file: FileHandle,
   footer: SegmentFooter,
+  turns: RowTurns,
 ): Promise<{ readonly map: PositionMap; readonly queues: readonly QueueRow[] }> {
-  const length = (await file.size()) - segmentFooterBytes - footer.entriesEnd;
-  const bytes = Buffer.alloc(length);
-  const count = await file.read(bytes, footer.entriesEnd);
-  const tables = decodeSegmentTables(bytes.subarray(0, count), footer);
-  if (tables !== undefined) return tables;
-  throw new MillraceError(
-    'CORRUPTION',
-    `${file.path} has damaged tables at byte ${footer.entriesEnd}`,
-  );
+  const tables = await decodeSegmentTables(await tableBytes(file, footer), footer, turns);
+  return tables ?? damagedTables(file, footer);
+}
+
+/** The runs alone. Throws CORRUPTION, also when the queue table is damaged; IO. */
+export async function readRuns(file: FileHandle, footer: SegmentFooter): Promise<PositionMap> {
+  return decodeRuns(await tableBytes(file, footer), footer) ?? damagedTables(file, footer);
+}
+
+async function tableBytes(file: FileHandle, { entriesEnd }: SegmentFooter): Promise<Buffer> {
+  const bytes = Buffer.alloc((await file.size()) - segmentFooterBytes - entriesEnd);
+  return bytes.subarray(0, await file.read(bytes, entriesEnd));
+}
+
+function damagedTables(file: FileHandle, { entriesEnd }: SegmentFooter): never {
+  throw new MillraceError('CORRUPTION', `${file.path} has damaged tables at byte ${entriesEnd}`);
 }

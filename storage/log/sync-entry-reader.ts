@@ -3,7 +3,7 @@ import type { FileHandle, Fs } from '../../platform/fs.ts';
 import type { Entry } from '../store.ts';
 import { decodeEntry } from './entry-format.ts';
 import { PositionMap } from './position-map.ts';
-import { decodeSegmentFooter, decodeSegmentTables, segmentFooterBytes } from './segment-footer.ts';
+import { decodeRuns, decodeSegmentFooter, segmentFooterBytes } from './segment-footer.ts';
 import {
   decodeSegmentHeader,
   parseSegmentFileName,
@@ -152,8 +152,8 @@ function openSegment(fs: Fs, { path, start, end }: Segment): OpenSegment {
   if (footer !== undefined) {
     const tables = Buffer.alloc(size - segmentFooterBytes - footer.entriesEnd);
     readFully(file, tables, footer.entriesEnd);
-    const decoded = decodeSegmentTables(tables, footer);
-    if (decoded !== undefined) return { end, file, map: decoded.map };
+    const map = decodeRuns(tables, footer);
+    if (map !== undefined) return { end, file, map };
   }
   throw new MillraceError('CORRUPTION', `${path} has a damaged header or footer`);
 }

@@ -47,7 +47,7 @@ const writeDelayMs = 1000;
 /** Rows that wait for the database before a write starts early. */
 const waitingRowsMax = 16_384;
 /** Queues that are read, or held in memory, together. */
-const queuesAtOnce = 1024;
+const queuesAtOnce = 256;
 const nothing: QueueRange = { minOffset: 0, maxOffset: 0 };
 
 /** How far a partition's log is in the index. */

@@ -6,6 +6,7 @@ import { SeededRandom } from '../../platform/seeded-random.ts';
 import type { KvOpener } from '../../storage/kv/kv-store.ts';
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { planExpiry } from '../../storage/log/retention-plan.ts';
+import { oneTurn, RowTurns } from '../../storage/log/row-turns.ts';
 import { openStore } from '../../storage/open-store.ts';
 import { col, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import {
@@ -24,11 +25,11 @@ interface World<Kv extends KvOpener = MemoryKv> {
   readonly clock: ManualClock;
 }
 
-function open({ fs, kv, clock }: World<KvOpener>): Promise<Store> {
+function open({ fs, kv, clock }: World<KvOpener>, segmentBytes = 3000): Promise<Store> {
   const random = new SeededRandom(7);
   const dataDirectories = new Map([[1, '/data']]);
   const options = { fs, kv, clock, random, directory: '/data', dataDirectories };
-  const sizes = { segmentBytes: 3000, strideBytes: 1000, indexingPieceBytes: 1000 };
+  const sizes = { segmentBytes, strideBytes: 1000, indexingPieceBytes: 1000 };
   return openStore({ ...options, ...sizes });
 }
 
@@ -362,27 +363,69 @@ test('a power loss at any moment of a pass loses no entry that was kept', async 
   }
 });
 
+test('a pass over many queues goes on turn by turn while they are written to and read', async () => {
+  const world = { fs: new MemoryFs(), kv: new MemoryKv(), clock: new ManualClock() };
+  const store = await open(world, 1 << 24);
+  const queueCount = 5000;
+  const body = Buffer.alloc(1);
+  const send = (queue: number) =>
+    store.append({
+      ...{ topicId: 1 + Math.floor(queue / 1000), queueId: queue % 1000, count: 1, body },
+      ...{ kind: entryKinds.messages, firstIdHash: 0, tagHash: 0 },
+    });
+  const sendAll = () => Promise.all(Array.from({ length: queueCount }, (_, i) => send(i)));
+  await sendAll();
+  await sendAll();
+  world.clock.advance(2 * minute);
+  const policies = new Map(
+    [1, 2, 3, 4, 5].map((topicId): [number, TopicPolicy] => [topicId, { retentionMs: minute }]),
+  );
+  // Somebody begins to read queue 7 of topic 3 once its floor was asked, and reads from there on.
+  let asked = 0;
+  const floor = (topicId: number, queueId: number) =>
+    topicId === 3 && queueId === 7 && asked++ > 0 ? 1 : Infinity;
+  let sent = 0;
+  let isOver = false;
+  const pass = store.retain(rules(policies, floor)).finally(() => {
+    isOver = true;
+  });
+  for (; !isOver; sent++) {
+    if (sent < queueCount) await send(sent);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await pass;
+  expect(asked).toBeGreaterThan(1);
+  expect(sent).toBeGreaterThan(10);
+  for (const queue of [0, 5, 999, 1000, 2007, 4999]) {
+    const [topicId, queueId] = [1 + Math.floor(queue / 1000), queue % 1000];
+    const maxOffset = queue < sent ? 3 : 2;
+    const minOffset = queue === 2007 ? 0 : 2;
+    expect(await store.range(topicId, queueId), `${queue}`).toMatchObject({ minOffset, maxOffset });
+    const { rowCount } = await store.indexRows(topicId, queueId, 0, 9);
+    expect(rowCount).toBe(maxOffset - minOffset);
+  }
+  await store.close();
+});
+
 describe('planExpiry', () => {
   const row = (topicId: number, from: number, to: number, bytes: number, highTimeMs: number) => ({
     ...{ topicId, queueId: 0, firstOffset: from, endOffset: to, bytes, highTimeMs },
     ...{ entries: 1, messages: to - from, lowTimeMs: 0, expiredOffset: 0, compactedOffset: 0 },
   });
-  const plan = (policy: TopicPolicy, rows: ReturnType<typeof row>[], nowMs: number) =>
-    planExpiry(
-      rows.map((one) => ({ partition: 0, queues: [one] })),
-      rules(new Map([[1, policy]])),
-      nowMs,
-    ).get(1024);
+  const plan = async (policy: TopicPolicy, rows: ReturnType<typeof row>[], nowMs: number) => {
+    const segments = rows.map((one) => ({ partition: 0, queues: [one] }));
+    return (await planExpiry(segments, rules(new Map([[1, policy]])), nowMs, oneTurn)).get(1024);
+  };
 
-  test('by time: whole segments, from the oldest on, whatever the clock did', () => {
+  test('by time: whole segments, from the oldest on, whatever the clock did', async () => {
     const rows = [row(1, 0, 10, 100, 500), row(1, 10, 20, 100, 9000), row(1, 20, 30, 100, 600)];
-    expect(plan({ retentionMs: 100 }, rows, 550)).toBeUndefined();
-    expect(plan({ retentionMs: 100 }, rows, 1000)).toBe(10);
-    expect(plan({ retentionMs: 100 }, rows, 9101)).toBe(30);
-    expect(plan({ retentionMs: 100 }, rows, -5000)).toBeUndefined();
+    expect(await plan({ retentionMs: 100 }, rows, 550)).toBeUndefined();
+    expect(await plan({ retentionMs: 100 }, rows, 1000)).toBe(10);
+    expect(await plan({ retentionMs: 100 }, rows, 9101)).toBe(30);
+    expect(await plan({ retentionMs: 100 }, rows, -5000)).toBeUndefined();
   });
 
-  test('by size, of a queue that has moved: what goes with it elsewhere counts, too', () => {
+  test('by size, of a queue that has moved: what goes with it elsewhere counts, too', async () => {
     const bytes = 100;
     const part = (partition: number, queues: ReturnType<typeof row>[]) => ({ partition, queues });
     // The old partition's segment has another queue with newer entries, so it comes later.
@@ -390,31 +433,71 @@ describe('planExpiry', () => {
       part(0, [row(1, 0, 10, bytes, 1), { ...row(1, 0, 10, bytes, 50), queueId: 1 }]),
       part(1, [row(1, 10, 20, bytes, 10)]),
     ];
-    const plan = (retentionBytes: number) =>
-      [...planExpiry(segments, rules(new Map([[1, { retentionBytes }]])), 99)].map(([, to]) => to);
-    expect(plan(200)).toEqual([]);
-    expect(plan(100)).toEqual([20]);
-    expect(plan(0)).toEqual([20, 10]);
+    const endsOf = async (
+      some: typeof segments,
+      retentionBytes: number,
+      firsts: ReadonlyMap<number, number> = new Map(),
+    ) => {
+      const by = rules(new Map([[1, { retentionBytes }]]));
+      return [...(await planExpiry(some, by, 99, oneTurn, firsts)).values()];
+    };
+    const plan = (retentionBytes: number) => endsOf(segments, retentionBytes);
+    expect(await plan(200)).toEqual([]);
+    expect(await plan(100)).toEqual([20]);
+    expect(await plan(0)).toEqual([20, 10]);
     // What went with it before, and lies there still, does not count again.
     const left = segments.slice(0, 1);
-    const policy = new Map([[1, { retentionBytes: 100 }]]);
-    const again = (first: number) =>
-      [...planExpiry(left, rules(policy), 99, new Map([[1024, first]]))].map(([, to]) => to);
-    expect(again(0)).toEqual([]);
-    expect(again(20)).toEqual([]);
+    const again = (first: number) => endsOf(left, 100, new Map([[1024, first]]));
+    expect(await again(0)).toEqual([]);
+    expect(await again(20)).toEqual([]);
     const some = [...left, part(1, [{ ...row(1, 10, 30, bytes, 10), queueId: 1 }])];
-    const later = (first: number) =>
-      [...planExpiry(some, rules(policy), 99, new Map([[1024, first]]))].map(([, to]) => to);
-    expect(later(0)).toEqual([30]);
-    expect(later(20)).toEqual([10, 10]);
+    const later = (first: number) => endsOf(some, 100, new Map([[1024, first]]));
+    expect(await later(0)).toEqual([30]);
+    expect(await later(20)).toEqual([10, 10]);
   });
 
-  test('by size: never less than was asked for', () => {
+  test('in turns: by the policy that a topic had at first, whatever changes meanwhile', async () => {
+    const random = new SeededRandom(seed);
+    const count = 400;
+    const segments = Array.from({ length: count }, (_, i) => {
+      const time = 10 * i + random.below(50);
+      const queues = [1, 2, 3, 4].map((topicId) => ({
+        ...row(topicId, 10 * i, 10 * i + 10, 100, time),
+        queueId: i % 5,
+      }));
+      return { partition: random.below(3), queues };
+    });
+    // Topic 3 keeps everything, topic 4 was dropped.
+    const before = new Map<number, TopicPolicy>([
+      [1, { retentionMs: 2000 }],
+      [2, { retentionBytes: 9000 }],
+      [3, {}],
+    ]);
+    const floor = (_: number, queueId: number) => (queueId === 2 ? 1500 : Infinity);
+    const expected = await planExpiry(segments, rules(before, floor), 10 * count, oneTurn);
+    expect(new Set([...expected.keys()].map((number) => Math.floor(number / 1024)))).toEqual(
+      new Set([1, 2, 4]),
+    );
+    const now = new Map(before);
+    let turnsTaken = 0;
+    const turns = new RowTurns(async () => {
+      // Once each topic was met.
+      if (++turnsTaken === 8) {
+        for (const topicId of [1, 2]) now.set(topicId, {});
+        now.set(3, { retentionMs: 0 }).set(4, {});
+      }
+    }, 1);
+    const found = await planExpiry(segments, rules(now, floor), 10 * count, turns);
+    expect([...found]).toEqual([...expected]);
+    expect(turnsTaken).toBeGreaterThan(4 * count);
+  });
+
+  test('by size: never less than was asked for', async () => {
     const rows = [row(1, 0, 10, 100, 1), row(1, 10, 20, 100, 2), row(1, 20, 30, 100, 3)];
-    expect(plan({ retentionBytes: 250 }, rows, 9)).toBeUndefined();
-    expect(plan({ retentionBytes: 200 }, rows, 9)).toBe(10);
-    expect(plan({ retentionBytes: 100 }, rows, 9)).toBe(20);
-    expect(plan({ retentionBytes: 0 }, rows, 9)).toBe(30);
-    expect(plan({}, rows, 9)).toBeUndefined();
+    expect(await plan({ retentionBytes: 250 }, rows, 9)).toBeUndefined();
+    expect(await plan({ retentionBytes: 200 }, rows, 9)).toBe(10);
+    expect(await plan({ retentionBytes: 100 }, rows, 9)).toBe(20);
+    expect(await plan({ retentionBytes: 0 }, rows, 9)).toBe(30);
+    expect(await plan({}, rows, 9)).toBeUndefined();
   });
 });

@@ -2,11 +2,20 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs, type MemoryFsOperation } from '../../platform/memory-fs.ts';
+import { SeededRandom } from '../../platform/seeded-random.ts';
 import { openPartition } from '../../storage/log/open-partition.ts';
 import type { LogPartition } from '../../storage/log/partition.ts';
 import { PositionMap } from '../../storage/log/position-map.ts';
+import { type QueueRow, QueueTable } from '../../storage/log/queue-table.ts';
+import { oneTurn, RowTurns } from '../../storage/log/row-turns.ts';
 import { readFooter, readTables } from '../../storage/log/segment.ts';
-import { decodeSegmentFooter, segmentFooterBytes } from '../../storage/log/segment-footer.ts';
+import {
+  decodeRuns,
+  decodeSegmentFooter,
+  decodeSegmentTables,
+  encodeSegmentTail,
+  segmentFooterBytes,
+} from '../../storage/log/segment-footer.ts';
 import { decodeSegmentHeader } from '../../storage/log/segment-format.ts';
 import { flip, readFile } from './segments.ts';
 
@@ -48,6 +57,14 @@ async function footerOf(fs: MemoryFs, path: string) {
   return { bytes, header, file, footer: await readFooter(file, header) };
 }
 
+/** The row as an object of its own. */
+function fieldsOf(row: QueueRow): QueueRow {
+  const { topicId, queueId, firstOffset, endOffset, bytes, entries, messages } = row;
+  const { lowTimeMs, highTimeMs, expiredOffset, compactedOffset } = row;
+  const offsets = { firstOffset, endOffset, expiredOffset, compactedOffset };
+  return { topicId, queueId, ...offsets, bytes, entries, messages, lowTimeMs, highTimeMs };
+}
+
 /** Waits until all segments but the last have their footers. */
 async function sealed(fs: MemoryFs): Promise<string[]> {
   for (let turn = 0; ; turn++) {
@@ -58,6 +75,49 @@ async function sealed(fs: MemoryFs): Promise<string[]> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+test('tables of many queues are made and read in turns, as they would be at once', async () => {
+  const random = new SeededRandom(3);
+  const table = new QueueTable();
+  for (let i = 0; i < 6000; i++) {
+    const place = { topicId: random.below(40), queueId: random.below(100) };
+    const baseOffset = random.below(50);
+    table.add({
+      ...{ ...place, baseOffset, count: 1 + random.below(5), length: 70 + random.below(9) },
+      ...{ kind: 1, storeTimeMs: 1000 + i, commit: 1, commitDistance: 0 },
+      ...{ firstIdHash: 0, tagHash: 0, isThinned: false },
+    });
+  }
+  let turnsTaken = 0;
+  const inTurns = () => new RowTurns(async () => void turnsTaken++, 100);
+  const queues = await table.rows(inTurns());
+  expect(queues).toEqual(await table.rows(oneTurn));
+  expect(turnsTaken).toBeGreaterThan(queues.length / 110);
+  const map = new PositionMap(Float64Array.of(5, 64, 900, 400), 5000);
+  const header = {
+    ...{ serverId, partition: 0, sequence: 1, start: 5, firstCommit: 1, generation: 1 },
+  };
+  const content = { header, end: 9000, map, queues, lastCommit: 7, entriesCrc: 12345 };
+  const tail = await encodeSegmentTail(content, inTurns());
+  expect(tail).toEqual(await encodeSegmentTail(content, oneTurn));
+  const tables = tail.subarray(0, -segmentFooterBytes);
+  const footer = decodeSegmentFooter(tail.subarray(-segmentFooterBytes), header, 1e9)!;
+  expect(footer.tablesCrc).toBe(crc32(tables) >>> 0);
+  expect(footer.contentCrc).toBe(crc32(tables, 12345) >>> 0);
+  const sum = (field: 'entries' | 'messages') => queues.reduce((all, row) => all + row[field], 0);
+  expect(footer).toMatchObject({ entries: 6000, messages: sum('messages'), lowTimeMs: 1000 });
+  expect(sum('entries')).toBe(6000);
+  const decoded = await decodeSegmentTables(tables, footer, inTurns());
+  expect(decoded!.map).toEqual(map);
+  expect(decodeRuns(tables, footer)).toEqual(map);
+  expect(decoded!.queues.map(fieldsOf)).toEqual(queues);
+  for (const at of [3, 40, tables.length - 1]) {
+    const flipped = Buffer.from(tables);
+    flipped[at]! ^= 1;
+    expect(await decodeSegmentTables(flipped, footer, inTurns())).toBeUndefined();
+    expect(decodeRuns(flipped, footer)).toBeUndefined();
+  }
+});
 
 describe('a segment that takes no more writes', () => {
   test('ends with its tables and a footer that vouch for all of it', async () => {
@@ -79,7 +139,7 @@ describe('a segment that takes no more writes', () => {
       expect(footer!.highTimeMs).toBe(1_000_000 + 10 * entries);
       expect(footer!.lastCommit).toBe(entries);
       expect(footer!.entriesEnd).toBe(64 + footer!.end - start);
-      const { map, queues } = await readTables(file, footer!);
+      const { map, queues } = await readTables(file, footer!, oneTurn);
       expect(map).toEqual(PositionMap.whole(start, footer!.end));
       expect(queues.map(({ queueId }) => queueId)).toEqual([0, 1]);
       expect(queues.reduce((sum, row) => sum + row.messages, 0)).toBe(footer!.messages);
@@ -88,9 +148,9 @@ describe('a segment that takes no more writes', () => {
     }
     const [, second] = all;
     const { file, footer } = await footerOf(fs, second!);
-    const [row] = (await readTables(file, footer!)).queues;
+    const [row] = (await readTables(file, footer!, oneTurn)).queues;
     // Entries 6 to 11; queue 0 has 6, 8, 10, with 1, 3, 2 messages.
-    expect(row).toEqual({
+    expect(fieldsOf(row!)).toEqual({
       ...{ topicId: 7, queueId: 0, firstOffset: 6, endOffset: 12, messages: 6, entries: 3 },
       ...{
         bytes: 3 * 564,
