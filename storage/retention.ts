@@ -2,6 +2,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { CompactionPass } from './compaction/compaction-pass.ts';
 import type { Compactor } from './compaction/compactor.ts';
 import type { TabledSegment } from './compaction/due-topics.ts';
+import { LeavingTopics } from './leaving-topics.ts';
 import { type Judged, runsToClean } from './log/clean-runs.ts';
 import type { LogPartition } from './log/partition.ts';
 import type { QueueRow } from './log/queue-table.ts';
@@ -12,6 +13,8 @@ import type { Cleaning } from './log/segment-cleaner.ts';
 import type { ConsumeQueues } from './queues/consume-queues.ts';
 import { queueNumber } from './queues/queue-number.ts';
 import type { RetentionReport, RetentionRules, TopicPolicy, UndecodableEntries } from './store.ts';
+
+const keepAll: TopicPolicy = {};
 
 export interface RetentionOptions {
   readonly logs: readonly LogPartition[];
@@ -37,8 +40,12 @@ export class Retention {
   readonly #options: RetentionOptions;
   /** Tables of segments, which never change. */
   readonly #tables = new WeakMap<Segment, Pick<TabledSegment, 'queues' | 'topics'>>();
-  /** Topics that were dropped before the last pass: what was on its way to them has arrived. */
+  /**
+   * Topics that were dropped before the last pass: what was on its way to them has arrived. Before
+   * that they are left alone, for of what is written anew in two steps a row would stay in the tables.
+   */
   #dropped: ReadonlySet<number> = new Set();
+  readonly #leaving = new LeavingTopics();
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -55,15 +62,24 @@ export class Retention {
     const { logs, queues, clock, compactor } = this.#options;
     const turns = new RowTurns(logs[0]!.pause);
     const policies = new Map<number, TopicPolicy | undefined>();
+    const dropped = new Set<number>();
+    const policyOf = (topicId: number) => {
+      const policy = given.policy(topicId);
+      if (policy !== undefined) return policy;
+      dropped.add(topicId);
+      return this.#dropped.has(topicId) ? undefined : keepAll;
+    };
     const rules: RetentionRules = {
       ...given,
       policy(topicId) {
-        if (!policies.has(topicId)) policies.set(topicId, given.policy(topicId));
+        if (!policies.has(topicId)) policies.set(topicId, policyOf(topicId));
         return policies.get(topicId);
       },
     };
     for (const log of logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
+    const endOf = new Map(logs.map((log) => [log.number, log.durableEnd]));
     const tabled = await this.#tabled(turns);
+    const goneTopics = this.#leaving.gone([...(given.dropped ?? [])], logs, tabled, endOf);
     const firsts = await this.#firstOffsets(tabled, rules, turns);
     const expired = await queues.expire(
       await planExpiry(tabled, rules, clock.nowMs(), turns, firsts),
@@ -99,9 +115,7 @@ export class Retention {
         for (const { topics } of run) for (const topicId of topics) unclean.add(topicId);
       }
     }
-    this.#dropped = new Set(
-      [...policies].flatMap(([topicId, policy]) => (policy === undefined ? [topicId] : [])),
-    );
+    this.#dropped = dropped;
     if (compaction !== undefined) await compactor!.finish(compaction, rules, unclean);
     if (failures.length > 0) throw failures[0];
     const compactedMessages = compaction?.removedMessages ?? 0;
@@ -110,7 +124,7 @@ export class Retention {
         damage === undefined ? [] : [{ path, text: damage.message }],
       ),
     );
-    const report = { expiredQueues: expired.size, compactedMessages, cleanedSegments };
+    const report = { expiredQueues: expired.size, compactedMessages, cleanedSegments, goneTopics };
     return { ...report, freedBytes, damagedSegments, undecodable: this.undecodable };
   }
 

@@ -179,6 +179,8 @@ export interface Turns {
 export interface RetentionRules {
   /** `undefined`: the topic was dropped, and nobody will ask for its messages again. */
   policy(topicId: number): TopicPolicy | undefined;
+  /** Topics that were dropped, and are not known to be gone from the log (RetentionReport). */
+  readonly dropped?: Iterable<number>;
   /** Messages from this offset on are still needed; Infinity when none are. */
   floor(topicId: number, queueId: number): number;
   /** A segment that has taken writes for so long is ended, so that what it holds can expire. */
@@ -200,6 +202,8 @@ export interface RetentionReport {
   /** Segments that were written anew, or joined. */
   readonly cleanedSegments: number;
   readonly freedBytes: number;
+  /** Of rules.dropped those of which no segment has anything any more, nor will have. */
+  readonly goneTopics: readonly number[];
   /** Segments that were found damaged since the start; each stays as it is until it is repaired. */
   readonly damagedSegments: readonly { readonly path: string; readonly text: string }[];
   /** Of each compacted topic that has such entries, as the last pass over it found them. */

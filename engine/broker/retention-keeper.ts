@@ -71,6 +71,7 @@ const nothingDone: RetentionReport = {
   compactedMessages: 0,
   cleanedSegments: 0,
   freedBytes: 0,
+  goneTopics: [],
   damagedSegments: [],
   undecodable: [],
 };
@@ -88,7 +89,8 @@ const nothingDone: RetentionReport = {
  *
  * Topics of tables and that of parked messages never expire, they are compacted.
  *
- * A topic that a record says was dropped goes altogether. One that no record knows is kept.
+ * A topic that a record says was dropped goes altogether, and is forgotten once nothing is left of
+ * it. One that no record knows is kept.
  */
 export class RetentionKeeper {
   readonly #options: RetentionKeeperOptions;
@@ -145,6 +147,7 @@ export class RetentionKeeper {
       this.#readers = undefined;
     }
     const report = await store.retain(this.#rules());
+    for (const topicId of report.goneTopics) this.#dropped.delete(topicId);
     for (const { path, text } of report.damagedSegments) {
       if (this.#reported.has(path)) continue;
       this.#reported.add(path);
@@ -220,6 +223,7 @@ export class RetentionKeeper {
         const topic = this.#options.topics.settingsOf(topicId);
         return topic === undefined ? keepAll : policyOf(topic);
       },
+      dropped: this.#dropped,
       floor: (topicId, queueId) => this.#floor(topicId, queueId),
       segmentAgeMs: Math.max(limits.retentionMsMin, Math.min(this.#shortestMs, longestMs)),
       compactionLagMs: limits.compactionLagMs,

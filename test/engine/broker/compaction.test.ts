@@ -174,6 +174,34 @@ for (const how of ['restart', 'crash', 'lose'] as const) {
   });
 }
 
+test('a dropped topic is forgotten once nothing is left of it', async () => {
+  await broker.topics.create('short', { queues: 1, ifNotExists: false, retentionMs: 1000 });
+  await broker.topic('gone');
+  await broker.publish('gone', [message(undefined, 'x'.repeat(5000))]);
+  const asked: number[][] = [];
+  const { store } = broker;
+  const retain: typeof store.retain = (rules) => {
+    asked.push([...(rules.dropped ?? [])]);
+    return store.retain(rules);
+  };
+  const keeper = new RetentionKeeper({
+    ...broker,
+    store: Object.assign(Object.create(store), { retain }),
+    readers: { flushCheckpoint: async () => undefined, held: [] },
+    logger: { log: () => undefined },
+  });
+  const { topicId } = broker.topics.get('gone');
+  await broker.topics.drop(topicId);
+  for (let pass = 0; pass < 8; pass++) {
+    await settle();
+    broker.clock.advance(2000);
+    await keeper.run();
+  }
+  await keeper.close();
+  expect(asked.slice(0, 2)).toEqual([[topicId], [topicId]]);
+  expect(asked.at(-1)).toEqual([]);
+});
+
 test('a damaged segment and a topic that has undecodable entries are logged once', async () => {
   const lines: unknown[] = [];
   const damagedSegments = [{ path: '/data/log/p0/s', text: 'damaged at byte 7' }];
