@@ -154,6 +154,8 @@ export const limits = {
    * again. Clients try three times, for three seconds each (reference rocketmq-v2, 1.12).
    */
   compactionAgeMs: 20_000,
+  /** Records of the catalogue that say nothing any more, before a start passes over them. */
+  catalogueTrimMin: 1000,
   /** A message that deletes its key stays so long for slow readers, as in Kafka. */
   tombstoneMs: 24 * 3_600_000,
   /** Memory for the keys of one pass: 1.5 million of them; the keys of an entry must fit. */

@@ -1,9 +1,34 @@
+import { MillraceError } from '../../platform/errors.ts';
 import type { FlushMode } from '../../storage/store.ts';
 
 /**
- * The catalogue's changes: one JSON record per entry of the system topic (DESIGN section 4). The
- * broker and the SQL engine each replay the records they know; replaying all of them in order
- * from offset 0 gives the present catalogue. Records are on disk: fields are only ever added.
+ * The catalogue's changes: one JSON record per entry of the system topic (DESIGN section 4), in
+ * UTF-8. The broker and the SQL engine each replay the records they know; replaying all of them in
+ * order gives the present catalogue. Records are on disk: fields are only ever added.
+ *
+ * Records that say nothing any more are named in a `records-trimmed` one: from then on a start
+ * passes over them, and compaction takes them out (keyed-catalogue.ts).
+ *
+ * | op                 | says                                  | until                              |
+ * |--------------------|---------------------------------------|------------------------------------|
+ * | `topic-created`    | a topic; of one that exists, settings | the log has nothing of the topic,  |
+ * |                    |                                       | which was dropped; settings: until |
+ * |                    |                                       | the next ones                      |
+ * | `topic-altered`    | its number of queues grew             | the log has nothing of the topic   |
+ * | `topic-dropped`    |                                       | the log has nothing of the topic   |
+ * | `group-created`    | a group, or its settings              | the next record of its name        |
+ * | `group-dropped`    |                                       | no time; of the youngest group     |
+ * |                    |                                       | both until a younger one goes      |
+ * | `user-created`     | an access key, or its settings        | the next record of the key         |
+ * | `user-dropped`     |                                       | no time                            |
+ * | `relation-created` | a relation                            | it was dropped, or replaced, and   |
+ * |                    |                                       | the log has nothing of the topics  |
+ * |                    |                                       | that it, and what was dropped with |
+ * |                    |                                       | it, owned                          |
+ * | `relation-renamed` |                                       | with its relation                  |
+ * | `relation-dropped` |                                       | with its relations                 |
+ * | `records-trimmed`  | which records said nothing any more   | compaction has taken them out;     |
+ * |                    |                                       | the last one stays                 |
  */
 export type CatalogueRecord =
   | TopicCreated
@@ -16,6 +41,47 @@ export type CatalogueRecord =
   | RelationCreated
   | RelationRenamed
   | RelationDropped;
+
+/** Announced to nobody: it changes nothing. One message for each record that it names. */
+export interface RecordsTrimmed {
+  readonly op: 'records-trimmed';
+  /**
+   * Of each record the offset of its entry plus 10, ascending; 0 for one that compaction has taken
+   * out, which is always shorter.
+   */
+  readonly places: readonly number[];
+  /** The lowest ids that were never used: the records that used them may be gone. */
+  readonly nextTopicId: number;
+  readonly nextRelationId: number;
+}
+
+const placeBase = 10;
+
+export function trimmedPlace(offset: number): number {
+  return offset + placeBase;
+}
+
+/** `undefined` for a record that was taken out. */
+export function trimmedOffset(place: number): number | undefined {
+  return place === 0 ? undefined : place - placeBase;
+}
+
+export function encodeRecord(record: CatalogueRecord | RecordsTrimmed): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(record));
+}
+
+/** Throws CORRUPTION. */
+export function decodeRecord(body: Uint8Array, offset: number): CatalogueRecord | RecordsTrimmed {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (cause) {
+    throw new MillraceError(
+      'CORRUPTION',
+      `the system topic's entry at offset ${offset} is not a catalogue record`,
+      { cause },
+    );
+  }
+}
 
 /** RocketMQ's message types that a topic may take; MIXED takes all but LITE and PRIORITY. */
 export type TopicMessageType =

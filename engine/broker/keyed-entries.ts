@@ -1,5 +1,6 @@
 import { entryKinds, type KeyedFormat } from '../../storage/store.ts';
 import { keyedRows } from '../formats/keyed-rows.ts';
+import { keyedCatalogue } from './keyed-catalogue.ts';
 import { keyedParked } from './parked-entries.ts';
 
 /** What the connector that takes messages in knows of its entries. */
@@ -21,6 +22,8 @@ export function keyedEntries({ messages, packed }: MessageKeys): KeyedFormat {
       case entryKinds.parked:
       case entryKinds.settled:
         return keyedParked;
+      case entryKinds.catalogue:
+        return keyedCatalogue;
       default:
         return undefined;
     }

@@ -64,8 +64,8 @@ interface Readers {
 }
 
 const keepAll: TopicPolicy = {};
-/** Nobody but a start reads it, and that runs before any pass. */
-const parkedPolicy: TopicPolicy = { compaction: { tombstoneMs: 0 } };
+/** Of topics that nobody but a start reads, and that runs before any pass. */
+const settledPolicy: TopicPolicy = { compaction: { tombstoneMs: 0 } };
 const nothingDone: RetentionReport = {
   expiredQueues: 0,
   compactedMessages: 0,
@@ -85,9 +85,9 @@ const nothingDone: RetentionReport = {
  * - what sinks wrote, when no checkpoint could be flushed: by its last output a sink knows how far
  *   it came beyond the checkpoint before;
  * - what a query, or a relation in the making, reads now;
- * - the system topic, which keeps everything.
+ * - the system topic's records that say something.
  *
- * Topics of tables and that of parked messages never expire, they are compacted.
+ * Topics of tables, that of parked messages and the system topic never expire, they are compacted.
  *
  * A topic that a record says was dropped goes altogether, and is forgotten once nothing is left of
  * it. One that no record knows is kept.
@@ -126,12 +126,14 @@ export class RetentionKeeper {
     await this.#pass.catch(() => undefined);
   }
 
-  /** One pass. Throws as Store.retain. */
+  /** One pass. Throws as Store.retain and Store.append. */
   run(): Promise<RetentionReport> {
-    const pass = this.#pass.then(
-      () => this.#run(),
-      () => this.#run(),
-    );
+    const whole = async () => {
+      const report = await this.#run();
+      await this.#options.systemTopic.trim();
+      return report;
+    };
+    const pass = this.#pass.then(whole, whole);
     this.#pass = pass;
     return pass;
   }
@@ -147,7 +149,10 @@ export class RetentionKeeper {
       this.#readers = undefined;
     }
     const report = await store.retain(this.#rules());
-    for (const topicId of report.goneTopics) this.#dropped.delete(topicId);
+    for (const topicId of report.goneTopics) {
+      this.#dropped.delete(topicId);
+      this.#options.systemTopic.topicGone(topicId);
+    }
     for (const { path, text } of report.damagedSegments) {
       if (this.#reported.has(path)) continue;
       this.#reported.add(path);
@@ -192,8 +197,9 @@ export class RetentionKeeper {
   }
 
   get #hasCompaction(): boolean {
-    const { topics } = this.#options;
+    const { topics, systemTopic } = this.#options;
     return (
+      systemTopic.hasTrimmed ||
       topics.internal(parkedTopic) !== undefined ||
       [...this.#relations.values()].some(({ keyColumns }) => keyColumns !== undefined) ||
       topics.list().some(({ cleanup }) => cleanup === 'compact')
@@ -212,11 +218,12 @@ export class RetentionKeeper {
         owns ? [[topicId, tablePolicy(keyColumns)]] : [],
       ),
     );
-    const parked = this.#options.topics.internal(parkedTopic)?.topicId;
+    const { systemTopic, topics } = this.#options;
+    const parked = topics.internal(parkedTopic)?.topicId;
     return {
       policy: (topicId) => {
-        if (topicId === systemTopicId) return keepAll;
-        if (topicId === parked) return parkedPolicy;
+        if (topicId === systemTopicId) return systemTopic.hasTrimmed ? settledPolicy : keepAll;
+        if (topicId === parked) return settledPolicy;
         const table = owned.get(topicId);
         if (table !== undefined) return table;
         if (this.#dropped.has(topicId)) return undefined;
