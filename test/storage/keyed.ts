@@ -46,7 +46,8 @@ export const keyedFormat: KeyedFormat = {
   },
 };
 
-function recordsOf(body: Uint8Array): { readonly index: number; readonly bytes: Buffer }[] {
+/** The messages that are there, by their numbers in the entry. */
+export function recordsOf(body: Uint8Array): { readonly index: number; readonly bytes: Buffer }[] {
   const all = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const records = [];
   for (let at = 0; at < all.length; ) {
