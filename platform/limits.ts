@@ -92,8 +92,13 @@ export const limits = {
   autoTopicQueues: 4,
   topicNameMax: 127,
   namespaceMax: 60,
-  /** Of RocketMQ's brokers: lite topics in all, those of one client, bytes of a name (1.20). */
-  liteTopicsMax: 20_000,
+  /** Lite topics in all, and of one topic: RocketMQ's brokers have so many in all (1.20). */
+  liteTopicsMax: 100_000,
+  liteTopicsOfTopicMax: 20_000,
+  /** An empty lite topic that nobody uses goes after this time; they are looked at so often. */
+  liteIdleMs: 3_600_000,
+  liteExpiryPassMs: 10 * 60_000,
+  /** Of RocketMQ's brokers: lite topics of one client, bytes of a name (1.20). */
   liteSubscriptionsMax: 2000,
   liteTopicBytesMax: 64,
   groupNameMax: 120,

@@ -62,8 +62,8 @@ export function answerSettings(
       receive_batch_size: limits.receiveBatchMax,
       // Node's push consumer waits for its long polls when it shuts down.
       long_polling_timeout: fromMillis(language === 'NODE_JS' ? 5000 : 20_000),
-      lite_subscription_quota: 2000,
-      max_lite_topic_size: 64,
+      lite_subscription_quota: limits.liteSubscriptionsMax,
+      max_lite_topic_size: limits.liteTopicBytesMax,
     },
   };
 }

@@ -87,11 +87,15 @@ export class Consumers {
 
   /**
    * A client's change of its lite topics. `start`: where the group begins on those that are new to
-   * it; on others it goes on where it was. Throws as `LiteSubscriptions.sync`.
+   * it; on others it goes on where it was. Throws as `LiteSubscriptions.sync`, TOPIC_NOT_FOUND, and
+   * INVALID_ARGUMENT for a topic of another type.
    */
   async syncLites(sync: LiteSync, start?: LiteStart): Promise<void> {
     const { topics, store } = this.#options;
     const parent = topics.get(sync.topic);
+    if (parent.messageType !== 'LITE') {
+      throw new MillraceError('INVALID_ARGUMENT', `topic "${parent.name}" has no lite topics`);
+    }
     for (const lite of this.#queues.lites.sync(sync)) {
       const topic = topics.lite(sync.topic, lite);
       if (topic === undefined || start === undefined) continue;

@@ -2,6 +2,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Clients } from './clients.ts';
 import type { Groups } from './groups.ts';
+import { checkLiteName } from './lite-topics.ts';
 import type { Member } from './pop-request.ts';
 
 /** A client's wish (reference rocketmq-v2, 1.20). */
@@ -17,21 +18,32 @@ export interface LiteSync extends Member {
 /** Tells a client that it has lost a lite topic to another one. */
 export type NotifyEvicted = (clientId: string, lite: string) => void;
 
+/** Those of one client in one group on one topic. */
+interface Subscription {
+  readonly group: string;
+  readonly topic: string;
+  readonly lites: Set<string>;
+}
+
 /**
  * Which lite topics each client has subscribed to. In memory alone: clients say all of it again
- * every 30 s, and when they connect. In an exclusive group a lite topic is one client's, the one
- * that asked last.
+ * every 30 s, and when they connect. They go with the client. In an exclusive group a lite topic is
+ * one client's, the one that asked last.
  */
 export class LiteSubscriptions {
   readonly #groups: Groups;
-  /** By client, group and topic. */
-  readonly #byClient = new Map<string, Set<string>>();
+  readonly #clients: Clients;
+  /** By client, then by group and topic; none is empty. */
+  readonly #byClient = new Map<string, Map<string, Subscription>>();
   /** In exclusive groups: by group, topic and lite topic, whose it is. */
   readonly #owners = new Map<string, string>();
+  /** By topic and lite topic. */
+  readonly #subscribers = new Map<string, number>();
   #notify: NotifyEvicted = () => undefined;
 
   constructor(groups: Groups, clients: Clients) {
     this.#groups = groups;
+    this.#clients = clients;
     clients.onLost((_owner, clientId) => this.#forget(clientId));
   }
 
@@ -41,61 +53,87 @@ export class LiteSubscriptions {
   }
 
   /** The lite topics that the client has on the topic now. */
-  of(member: Member, topic: string): Iterable<string> {
-    return this.#byClient.get(keyOf(member, topic)) ?? [];
+  of({ clientId, group }: Member, topic: string): Iterable<string> {
+    return this.#byClient.get(clientId)?.get(keyOf(group, topic))?.lites ?? [];
   }
 
-  /** Gives those that are new. Throws LITE_SUBSCRIPTION_QUOTA_EXCEEDED; nothing changes then. */
+  /** Whether any client has subscribed to the lite topic of the topic. */
+  hasSubscriber(topic: string, lite: string): boolean {
+    return this.#subscribers.has(keyOf(topic, lite));
+  }
+
+  /**
+   * Gives those that are new. Throws ILLEGAL_LITE_TOPIC, LITE_SUBSCRIPTION_QUOTA_EXCEEDED; nothing
+   * changes then.
+   */
   sync({ topic, action, lites, ...member }: LiteSync): readonly string[] {
-    const key = keyOf(member, topic);
-    const before = this.#byClient.get(key) ?? new Set<string>();
+    const before = new Set(this.of(member, topic));
     const after = new Set(action === 'PARTIAL_ADD' || action === 'PARTIAL_REMOVE' ? before : []);
+    const adds = action === 'PARTIAL_ADD' || action === 'COMPLETE_ADD';
     for (const lite of lites) {
-      if (action === 'PARTIAL_REMOVE') after.delete(lite);
-      else if (action !== 'COMPLETE_REMOVE') after.add(lite);
-    }
-    if (after.size > limits.liteSubscriptionsMax) {
+      if (adds) checkLiteName(lite);
+      if (adds) after.add(lite);
+      else after.delete(lite);
+      if (after.size <= limits.liteSubscriptionsMax) continue;
       throw new MillraceError(
         'LITE_SUBSCRIPTION_QUOTA_EXCEEDED',
         `a client subscribes to ${limits.liteSubscriptionsMax} lite topics at most`,
       );
     }
-    if (after.size === 0) this.#byClient.delete(key);
-    else this.#byClient.set(key, after);
+    // One that is not known yet is, too, to be missed when it does not come again.
+    this.#clients.seen(member.clientId);
     const added = [...after].filter((lite) => !before.has(lite));
-    if (this.#groups.find(member.group)?.exclusive === true) this.#take(member, topic, added);
-    for (const lite of before) if (!after.has(lite)) this.#release(member, topic, lite);
+    for (const lite of before) if (!after.has(lite)) this.#remove(member, topic, lite);
+    for (const lite of added) this.#add(member, topic, lite);
     return added;
   }
 
-  #take(member: Member, topic: string, lites: readonly string[]): void {
-    for (const lite of lites) {
-      const key = ownerKey(member.group, topic, lite);
+  #add({ clientId, group }: Member, topic: string, lite: string): void {
+    if (this.#groups.find(group)?.exclusive === true) {
+      const key = ownerKey(group, topic, lite);
       const owner = this.#owners.get(key);
-      this.#owners.set(key, member.clientId);
-      if (owner === undefined || owner === member.clientId) continue;
-      this.#byClient.get(keyOf({ ...member, clientId: owner }, topic))?.delete(lite);
-      this.#notify(owner, lite);
+      if (owner !== undefined && owner !== clientId) {
+        this.#remove({ group, clientId: owner }, topic, lite);
+        this.#notify(owner, lite);
+      }
+      this.#owners.set(key, clientId);
     }
+    const ofClient = this.#byClient.get(clientId) ?? new Map<string, Subscription>();
+    this.#byClient.set(clientId, ofClient);
+    const key = keyOf(group, topic);
+    const known = ofClient.get(key);
+    if (known === undefined) ofClient.set(key, { group, topic, lites: new Set([lite]) });
+    else known.lites.add(lite);
+    const name = keyOf(topic, lite);
+    this.#subscribers.set(name, (this.#subscribers.get(name) ?? 0) + 1);
   }
 
-  #release({ group, clientId }: Member, topic: string, lite: string): void {
+  #remove({ clientId, group }: Member, topic: string, lite: string): void {
+    const ofClient = this.#byClient.get(clientId);
+    const subscription = ofClient?.get(keyOf(group, topic));
+    if (ofClient === undefined || subscription?.lites.delete(lite) !== true) return;
+    if (subscription.lites.size === 0) ofClient.delete(keyOf(group, topic));
+    if (ofClient.size === 0) this.#byClient.delete(clientId);
     const key = ownerKey(group, topic, lite);
     if (this.#owners.get(key) === clientId) this.#owners.delete(key);
+    const name = keyOf(topic, lite);
+    const left = this.#subscribers.get(name)! - 1;
+    if (left === 0) this.#subscribers.delete(name);
+    else this.#subscribers.set(name, left);
   }
 
   #forget(clientId: string): void {
-    for (const key of this.#byClient.keys()) {
-      if (key.startsWith(`${JSON.stringify(clientId)}/`)) this.#byClient.delete(key);
+    for (const { group, topic, lites } of [...(this.#byClient.get(clientId)?.values() ?? [])]) {
+      for (const lite of [...lites]) this.#remove({ clientId, group }, topic, lite);
     }
-    for (const [key, owner] of this.#owners) if (owner === clientId) this.#owners.delete(key);
   }
 }
 
-function keyOf({ clientId, group }: Member, topic: string): string {
-  return `${JSON.stringify(clientId)}/${group}/${topic}`;
+/** Of names of which the first has no slash. */
+function keyOf(name: string, other: string): string {
+  return `${name}/${other}`;
 }
 
 function ownerKey(group: string, topic: string, lite: string): string {
-  return `${group}/${topic}/${lite}`;
+  return keyOf(group, keyOf(topic, lite));
 }

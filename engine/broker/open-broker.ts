@@ -6,6 +6,7 @@ import { Consumers } from './consumers.ts';
 import { Delays } from './delays.ts';
 import { Duplicates } from './duplicates.ts';
 import type { Groups } from './groups.ts';
+import { LiteExpiry } from './lite-expiry.ts';
 import type { MessageFormat } from './message-format.ts';
 import { Parked } from './parked.ts';
 import { Publisher } from './publisher.ts';
@@ -51,6 +52,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   await parked.open();
   await delays.open();
   await transactions.open();
+  const liteExpiry = new LiteExpiry({ store, topics, consumers, clock, logger });
   return {
     publisher,
     consumers,
@@ -60,6 +62,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     transactions,
     redrive: (group, max) => redrive({ topics, consumers, publisher, format }, group, max),
     close() {
+      liteExpiry.close();
       duplicates.close();
       delays.close();
       transactions.close();

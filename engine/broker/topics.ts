@@ -7,6 +7,7 @@ import type {
   TopicMessageType,
   TopicRetention,
 } from './catalogue-record.ts';
+import { checkLiteName, LiteTopics, liteName, litePrefix, parentName } from './lite-topics.ts';
 import { Routes } from './routes.ts';
 import { TopicState } from './slots.ts';
 import type { SystemTopic } from './system-topic.ts';
@@ -26,8 +27,7 @@ export class Topics {
   readonly #clock: Clock;
   readonly #byName = new Map<string, TopicState>();
   readonly #byId = new Map<number, TopicState>();
-  /** By id of a lite topic the id of the one that it is of. */
-  readonly #parents = new Map<number, number>();
+  readonly #lites: LiteTopics;
   readonly #autoCreate: boolean;
 
   /** Makes a topic with the defaults, when it is first used. */
@@ -40,6 +40,7 @@ export class Topics {
     this.#systemTopic = systemTopic;
     this.#clock = clock;
     this.#autoCreate = autoCreate;
+    this.#lites = new LiteTopics(clock);
     systemTopic.subscribe((record) => this.#apply(record));
   }
 
@@ -94,7 +95,7 @@ export class Topics {
 
   /** The topic that the lite topic is of; `undefined` for other topics. */
   parentOf(topicId: number): TopicCreated | undefined {
-    const parent = this.#parents.get(topicId);
+    const parent = this.#lites.parentOf(topicId);
     return parent === undefined ? undefined : this.byId(parent);
   }
 
@@ -109,19 +110,14 @@ export class Topics {
    */
   async useLite(parent: TopicCreated, lite: string): Promise<TopicCreated> {
     const known = this.lite(parent.name, lite);
-    if (known !== undefined) return known;
+    if (known !== undefined && this.#lites.use(known.topicId)) return known;
     checkLiteName(lite);
     const name = liteName(parent.name, lite);
     await this.#systemTopic.change((): TopicCreated | undefined => {
       if (this.#byName.has(name)) return undefined;
       // It may have been dropped meanwhile.
       this.get(parent.name);
-      if (this.#parents.size >= limits.liteTopicsMax) {
-        throw new MillraceError(
-          'LITE_TOPIC_QUOTA_EXCEEDED',
-          `there are ${limits.liteTopicsMax} lite topics, and no more can be made`,
-        );
-      }
+      this.#lites.checkQuota(parent);
       return {
         op: 'topic-created',
         topicId: this.#systemTopic.nextTopicId,
@@ -133,7 +129,26 @@ export class Topics {
     });
     const made = this.lite(parent.name, lite);
     if (made === undefined) throw notFound(parent.name);
+    this.#lites.use(made.topicId);
     return made;
+  }
+
+  /** Lite topics that nobody sent anything to for `limits.liteIdleMs`. */
+  idleLites(): readonly TopicCreated[] {
+    return this.#lites.idle().flatMap((topicId) => this.byId(topicId) ?? []);
+  }
+
+  /** Drops a lite topic, unless somebody sends something to it: that makes it anew, or keeps it. */
+  async expireLite(topicId: number): Promise<void> {
+    try {
+      await this.#systemTopic.change(() =>
+        this.#byId.has(topicId) && this.#lites.expire(topicId)
+          ? { op: 'topic-dropped', topicId }
+          : undefined,
+      );
+    } finally {
+      this.#lites.expired(topicId);
+    }
   }
 
   list(): readonly TopicCreated[] {
@@ -210,18 +225,13 @@ export class Topics {
   async drop(topicId: number): Promise<void> {
     // Again, when lite topics were made meanwhile: none is left without its topic.
     while (this.#byId.has(topicId)) {
-      const lites = this.#litesOf(topicId);
-      for (const lite of lites) await this.drop(lite);
+      for (const lite of this.#lites.of(topicId)) await this.drop(lite);
       await this.#systemTopic.change(() =>
-        this.#byId.has(topicId) && this.#litesOf(topicId).length === 0
+        this.#byId.has(topicId) && this.#lites.of(topicId).length === 0
           ? { op: 'topic-dropped', topicId }
           : undefined,
       );
     }
-  }
-
-  #litesOf(topicId: number): number[] {
-    return [...this.#parents].flatMap(([lite, parent]) => (parent === topicId ? [lite] : []));
   }
 
   #apply(record: CatalogueRecord): void {
@@ -237,7 +247,7 @@ export class Topics {
       if (topic === undefined) return;
       this.#byId.delete(record.topicId);
       this.#byName.delete(topic.created.name);
-      this.#parents.delete(record.topicId);
+      this.#lites.remove(record.topicId);
       for (const listener of this.#onDropped) listener(record.topicId);
     }
   }
@@ -248,7 +258,7 @@ export class Topics {
     this.#byId.set(topicId, topic);
     const parent = parentName(name);
     const created = parent === undefined ? undefined : this.#byName.get(parent)?.created;
-    if (created !== undefined) this.#parents.set(topicId, created.topicId);
+    if (created !== undefined) this.#lites.add(topicId, created.topicId);
   }
 }
 
@@ -307,27 +317,6 @@ export function checkName(name: string): void {
 
 function isInternal(name: string): boolean {
   return name.startsWith('%SYS%') || name.startsWith(litePrefix);
-}
-
-/** Of the topics that lite topics are kept in, as RocketMQ calls them (reference 1.20). */
-const litePrefix = '%LMQ%$';
-
-function liteName(parent: string, lite: string): string {
-  return `${litePrefix}${parent}$${lite}`;
-}
-
-/** Of a topic's name; no topic's own name has a $. */
-function parentName(name: string): string | undefined {
-  if (!name.startsWith(litePrefix)) return undefined;
-  return name.slice(litePrefix.length, name.indexOf('$', litePrefix.length));
-}
-
-function checkLiteName(lite: string): void {
-  if (lite.trim() !== '' && Buffer.byteLength(lite) <= limits.liteTopicBytesMax) return;
-  throw new MillraceError(
-    'ILLEGAL_LITE_TOPIC',
-    `a lite topic's name has 1 to ${limits.liteTopicBytesMax} bytes`,
-  );
 }
 
 /** Names that clients may give; some are RocketMQ's own (reference rocketmq-v2, 1.11). */

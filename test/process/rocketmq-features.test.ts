@@ -1,6 +1,7 @@
 import {
   ConsumeResult,
   FilterExpression,
+  LitePushConsumerImpl,
   Producer,
   PushConsumer,
   SimpleConsumer,
@@ -213,3 +214,36 @@ async function receiveSome(consumer: SimpleConsumer, max = 1) {
   }
   throw new Error('nothing came');
 }
+
+test('a lite push consumer gets the lite topics that it has subscribed to', async () => {
+  await broker.topics.create('chats', { queues: 1, ifNotExists: false, messageType: 'LITE' });
+  const got: string[] = [];
+  const consume = async ({ body }: { body: Buffer }) => {
+    got.push(body.toString());
+    return ConsumeResult.SUCCESS;
+  };
+  const consumer = new LitePushConsumerImpl({
+    consumerGroup: 'g',
+    endpoints: broker.endpoint,
+    namespace: '',
+    bindTopic: 'chats',
+    logger,
+    messageListener: { consume } as never,
+  } as never);
+  await consumer.startup();
+  closers.push(() => consumer.shutdown());
+  const sender = await producer({ topic: 'chats' });
+  const send = (liteTopic: string, body: string) =>
+    sender.send({ topic: 'chats', liteTopic, body: Buffer.from(body) } as never);
+  await send('room-1', 'one');
+  await send('room-2', 'two');
+  await consumer.subscribeLite('room-1');
+  await expect.poll(() => got, { timeout: 15_000 }).toEqual(['one']);
+  await consumer.subscribeLite('room-2');
+  await expect.poll(() => got, { timeout: 15_000 }).toEqual(['one', 'two']);
+  await consumer.unsubscribeLite('room-1');
+  await send('room-1', 'unwanted');
+  await send('room-2', 'three');
+  await expect.poll(() => got, { timeout: 15_000 }).toEqual(['one', 'two', 'three']);
+  await expect(consumer.subscribeLite('ü'.repeat(40))).rejects.toMatchObject({ code: 40020 });
+});

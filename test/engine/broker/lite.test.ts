@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { defaultGroup } from '../../../engine/broker/groups.ts';
+import { LiteExpiry } from '../../../engine/broker/lite-expiry.ts';
 import type { LiteAction } from '../../../engine/broker/lite-subscriptions.ts';
+import { LiteTopics } from '../../../engine/broker/lite-topics.ts';
+import { RetentionKeeper } from '../../../engine/broker/retention-keeper.ts';
 import { limits } from '../../../platform/limits.ts';
+import { ManualClock } from '../../../platform/manual-clock.ts';
 import { bodies, openTestBroker, type Pop, type TestBroker } from './harness.ts';
 
 let broker: TestBroker;
@@ -77,6 +81,12 @@ describe('lite topics', () => {
     await sync('x', 'PARTIAL_ADD', 'a');
     await sync('x', 'COMPLETE_REMOVE');
     expect(has()).toEqual([]);
+    // It never opened a stream, and does not come again.
+    await sync('x', 'PARTIAL_ADD', 'a');
+    expect(broker.consumers.lites.hasSubscriber('chats', 'a')).toBe(true);
+    broker.clock.advance(2 * limits.clientReturnMs + 1);
+    expect(has()).toEqual([]);
+    expect(broker.consumers.lites.hasSubscriber('chats', 'a')).toBe(false);
   });
 
   test('start where the client says', async () => {
@@ -107,6 +117,20 @@ describe('lite topics', () => {
     await send('b', 'b1');
     expect(await pop('x')).toEqual([]);
     expect(bodies(await pop('y'))).toEqual(['b1']);
+    // Whose it was may go: it stays the other one's.
+    broker.clients.terminated('x');
+    await sync('z', 'PARTIAL_ADD', 'b');
+    expect(evicted).toEqual(['x b', 'y b']);
+    broker.clients.terminated('z');
+    await sync('y', 'PARTIAL_ADD', 'b');
+    expect(evicted).toEqual(['x b', 'y b']);
+  });
+
+  test('are of topics of their type alone', async () => {
+    await broker.topic('plain');
+    const wish = { clientId: 'x', group: 'g', topic: 'plain', lites: ['a'] };
+    const refused = broker.consumers.syncLites({ ...wish, action: 'PARTIAL_ADD' });
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   test('outlive a restart with what the group has of them', async () => {
@@ -128,6 +152,18 @@ describe('lite topics', () => {
       code: 'LITE_SUBSCRIPTION_QUOTA_EXCEEDED',
     });
     const long = 'x'.repeat(limits.liteTopicBytesMax + 1);
+    for (const bad of [long, ' ', 'ü'.repeat(limits.liteTopicBytesMax / 2 + 1)]) {
+      for (const action of ['PARTIAL_ADD', 'COMPLETE_ADD'] as const) {
+        const refused = sync('x', action, 'good', bad);
+        await expect(refused).rejects.toMatchObject({ code: 'ILLEGAL_LITE_TOPIC' });
+      }
+    }
+    expect([...broker.consumers.lites.of({ group: 'g', clientId: 'x' }, 'chats')]).toEqual([]);
+    await sync('x', 'COMPLETE_ADD', ...many.slice(1));
+    await expect(sync('x', 'PARTIAL_ADD', 'one-more')).rejects.toMatchObject({
+      code: 'LITE_SUBSCRIPTION_QUOTA_EXCEEDED',
+    });
+    await sync('x', 'COMPLETE_ADD', ...many.slice(0, -1));
     await expect(send(long, 'x')).rejects.toMatchObject({ code: 'ILLEGAL_LITE_TOPIC' });
     await expect(broker.publish('chats', [{ body: 'x' }])).rejects.toMatchObject({
       code: 'MESSAGE_TYPE_CONFLICT',
@@ -181,4 +217,95 @@ test('a client that says where to begin does not move a group that has begun', a
   broker.consumers.acknowledge({ group: 'g', clientId: 'x' }, first!.receiptHandle);
   broker.clock.advance(1001);
   expect(bodies(await pop('y'))).toEqual(['a2']);
+});
+
+describe('an idle lite topic', () => {
+  const expire = async () => {
+    const expiry = new LiteExpiry({ ...broker, logger: { log: () => undefined } });
+    await expiry.run();
+    expiry.close();
+  };
+  /** Everything that the topic has expires. */
+  async function empty(): Promise<void> {
+    const { topicId } = broker.topics.get('chats');
+    await broker.topics.alter(topicId, { retentionMs: 1000 });
+    const keeper = new RetentionKeeper({
+      ...broker,
+      readers: { flushCheckpoint: async () => undefined, held: [] },
+      logger: { log: () => undefined },
+    });
+    for (let pass = 0; pass < 8; pass++) {
+      await broker.topics.create(`other-${broker.clock.nowMs()}`, { queues: 1, ifNotExists: true });
+      broker.clock.advance(2000);
+      await keeper.run();
+    }
+    await keeper.close();
+  }
+
+  test('goes when it is empty and nobody has subscribed to it', async () => {
+    await send('full', 'f1');
+    broker.clock.advance(limits.liteIdleMs);
+    await expire();
+    expect(broker.topics.lite('chats', 'full')).toBeDefined();
+    await empty();
+    await sync('x', 'PARTIAL_ADD', 'full');
+    await expire();
+    expect(broker.topics.lite('chats', 'full')).toBeDefined();
+    await sync('x', 'COMPLETE_REMOVE');
+    await expire();
+    expect(broker.topics.lite('chats', 'full')).toBeUndefined();
+    await send('full', 'f2');
+    await sync('x', 'PARTIAL_ADD', 'full');
+    expect(bodies(await pop('x'))).toEqual(['f2']);
+  });
+
+  test('stays when it was used lately', async () => {
+    await send('used', 'u1');
+    await empty();
+    await expire();
+    expect(broker.topics.lite('chats', 'used')).toBeDefined();
+  });
+
+  test('goes by itself', async () => {
+    await send('idle', 'i1');
+    await empty();
+    const settle = () => new Promise((resolve) => setTimeout(resolve, 10));
+    const passes = limits.liteIdleMs / limits.liteExpiryPassMs;
+    for (let pass = 1; pass < passes; pass++) {
+      broker.clock.advance(limits.liteExpiryPassMs);
+      await settle();
+    }
+    expect(broker.topics.lite('chats', 'idle')).toBeDefined();
+    broker.clock.advance(2 * limits.liteExpiryPassMs);
+    await settle();
+    expect(broker.topics.lite('chats', 'idle')).toBeUndefined();
+  });
+
+  test('is made anew for what is sent while it goes', async () => {
+    await send('a', 'a1');
+    await empty();
+    broker.clock.advance(limits.liteIdleMs);
+    const before = broker.topics.lite('chats', 'a')!.topicId;
+    const expired = broker.topics.expireLite(before);
+    await new Promise((resolve) => queueMicrotask(() => resolve(undefined)));
+    await send('a', 'a2');
+    await expired;
+    expect(broker.topics.lite('chats', 'a')!.topicId).not.toBe(before);
+    await sync('x', 'PARTIAL_ADD', 'a');
+    expect(bodies(await pop('x'))).toEqual(['a2']);
+  });
+});
+
+test('a topic has a greatest number of lite topics, and all together have one', () => {
+  const lites = new LiteTopics(new ManualClock());
+  const topic = { ...broker.topics.get('chats'), topicId: 1 };
+  const other = { ...topic, topicId: 2 };
+  const refused = expect.objectContaining({ code: 'LITE_TOPIC_QUOTA_EXCEEDED' });
+  for (let i = 0; i < limits.liteTopicsOfTopicMax; i++) lites.add(10 + i, 1);
+  expect(() => lites.checkQuota(topic)).toThrow(refused);
+  lites.checkQuota(other);
+  lites.remove(10);
+  lites.checkQuota(topic);
+  for (let i = 0; i <= limits.liteTopicsMax; i++) lites.add(1_000_000 + i, 3 + (i % 10));
+  expect(() => lites.checkQuota(other)).toThrow(refused);
 });
