@@ -34,6 +34,8 @@ export const errorCodes = [
   'PROPERTIES_TOO_LARGE',
   'MESSAGE_TYPE_CONFLICT', // the topic does not take messages of this type
   'CLIENT_ID_REQUIRED',
+  'UNRECOGNIZED_CLIENT_TYPE',
+  'INVALID_CLIENT_PROPERTIES',
   'UNAUTHENTICATED', // who asks is not known, or did not prove it
   'FORBIDDEN', // who asks has no grant for it
   'MESSAGE_NOT_FOUND',

@@ -87,6 +87,11 @@ export const limits = {
   transactionRecoveryMsMax: 3_600_000,
   /** Ended transactions whose producer may ask again. */
   transactionsEndedMax: 10_000,
+  /** Properties of a client: how many, characters of a name and a value, bytes of all (1.3). */
+  clientPropertiesMax: 32,
+  clientPropertyNameMax: 64,
+  clientPropertyValueMax: 256,
+  clientPropertiesBytesMax: 4096,
   topicQueuesMax: 1024,
   /** Queues of a topic that was made by its first use. */
   autoTopicQueues: 4,

@@ -18,3 +18,9 @@ export const batchesHeader = 'x-millrace-batches';
 export function takesBatches({ metadata }: Identified): boolean {
   return metadata.get(batchesHeader)[0] === '1';
 }
+
+/** As decoded: a number is one that no kind of client has. Throws UNRECOGNIZED_CLIENT_TYPE. */
+export function checkClientType(kind: string | number | undefined): void {
+  if (typeof kind === 'string' && kind !== 'CLIENT_TYPE_UNSPECIFIED') return;
+  throw new MillraceError('UNRECOGNIZED_CLIENT_TYPE', 'the heartbeat is of no kind of client');
+}

@@ -79,6 +79,7 @@ message Settings {
   oneof pub_sub { Publishing publishing = 5; Subscription subscription = 6; }
   UA user_agent = 7;
   Metric metric = 8;
+  map<string, string> client_properties = 9;
 }
 message RecoverOrphanedTransactionCommand { Message message = 1; string transaction_id = 2; }
 message NotifyUnsubscribeLiteCommand { string lite_topic = 1; }

@@ -14,7 +14,7 @@ import type { Store } from '../../storage/store.ts';
 import { type Guard, openGuard } from '../auth/guard.ts';
 import type { GrpcService } from '../grpc/service.ts';
 import { Admission } from './admission.ts';
-import { clientIdOf } from './client-id.ts';
+import { checkClientType, clientIdOf } from './client-id.ts';
 import { decode, encode } from './codec.ts';
 import { ConsumeMethods } from './consume.ts';
 import { syncLiteSubscription } from './lite.ts';
@@ -125,7 +125,11 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
     RecallMessage: unary('RecallMessage', (call) => send.recall(call)),
     EndTransaction: unary('EndTransaction', (call) => send.endTransaction(call)),
     Heartbeat: unary('Heartbeat', (call) => {
-      decode('HeartbeatRequest', call.request);
+      const { client_type: kind } = decode<{ client_type?: string | number }>(
+        'HeartbeatRequest',
+        call.request,
+      );
+      checkClientType(kind);
       options.clients.seen(clientIdOf(call));
       admission.claim(clientIdOf(call), guard.identify(call.metadata));
       return encode('HeartbeatResponse', { status: ok });

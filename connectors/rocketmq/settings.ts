@@ -13,6 +13,7 @@ export interface ClientSettings extends Fields {
     readonly subscriptions?: readonly { readonly topic?: Named }[];
   };
   readonly access_point?: Fields;
+  readonly client_properties?: Readonly<Record<string, string>>;
   readonly user_agent?: { readonly language?: string; readonly version?: string };
 }
 

@@ -9,6 +9,7 @@ import { limits } from '../../platform/limits.ts';
 import type { Guard } from '../auth/guard.ts';
 import type { Admission } from './admission.ts';
 import { clientIdOf } from './client-id.ts';
+import { checkClientProperties } from './client-properties.ts';
 import { decode, encode } from './codec.ts';
 import { deliveredMessage } from './deliver.ts';
 import { evictionCommand } from './lite.ts';
@@ -76,7 +77,13 @@ export class Telemetry {
       this.#forgetProducer(call);
     };
     call.on('data', (bytes: Buffer) => {
-      this.#answer(call, bytes).catch((error) => call.emit('error', failureOf(error)));
+      this.#answer(call, bytes).catch((error) => {
+        // The stream's own status has no code for it.
+        if (error instanceof MillraceError && error.code === 'INVALID_CLIENT_PROPERTIES') {
+          send(call, encode('TelemetryCommand', { status: statusOf(error) }));
+        }
+        call.emit('error', failureOf(error));
+      });
     });
     call.on('end', () => {
       finish();
@@ -139,6 +146,7 @@ export class Telemetry {
     if (settings.publishing === undefined && settings.subscription === undefined) {
       throw new MillraceError('INVALID_ARGUMENT', 'the settings are of no producer or consumer');
     }
+    checkClientProperties(settings.client_properties);
     const names = namesOf(call);
     const accessKey = this.#streams.get(call);
     this.#options.guard.authorize(accessKey, () => settingsRights(settings, names));

@@ -112,12 +112,23 @@ function checkProperties({
 }
 
 function checkType(message: MessageParts, topic: TopicCreated): void {
+  const { priority, liteTopic } = message;
+  if (priority !== undefined && priority < 0) {
+    throw new MillraceError('INVALID_ARGUMENT', `a priority is 0 or more, not ${priority}`);
+  }
   const type = typeOf(message);
+  // What no client would set itself (reference 1.19): one of them would be lost.
+  if (priority !== undefined && type !== 'PRIORITY') throw tooManyTypes('a priority', type);
+  if ((liteTopic ?? '') !== '' && type !== 'LITE') throw tooManyTypes('a lite topic', type);
   if (acceptedTypes(topic).includes(type)) return;
   throw new MillraceError(
     'MESSAGE_TYPE_CONFLICT',
     `topic "${topic.name}" takes ${topic.messageType} messages, this one is ${type}`,
   );
+}
+
+function tooManyTypes(what: string, type: MessageType): MillraceError {
+  return new MillraceError('MESSAGE_TYPE_CONFLICT', `${what} beside what makes it ${type}`);
 }
 
 /** Not blank, no control characters. */

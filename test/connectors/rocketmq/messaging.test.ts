@@ -61,6 +61,123 @@ test('settings that make no sense end the stream with an error', async () => {
   expect(await of({ subscription: { group: { name: 'g' } } })).toBe(status.INTERNAL);
 });
 
+/** The code in the status that Telemetry answers settings with, and how it ends them. */
+function settingsCode(client_properties: Readonly<Record<string, string>>) {
+  return new Promise<readonly unknown[]>((resolve) => {
+    const call = client.makeBidiStreamRequest(`${path}Telemetry`, same, same, metadata());
+    const codes: unknown[] = [];
+    call.on('data', (bytes: Buffer) => {
+      const { status: answer, settings } = decode<{
+        status: { code: number };
+        settings?: { client_properties?: object };
+      }>('TelemetryCommand', bytes);
+      codes.push(answer.code);
+      if (settings !== undefined) codes.push(settings.client_properties);
+      if (settings !== undefined) call.end();
+    });
+    call.on('error', () => undefined);
+    call.on('status', ({ code }) => resolve([...codes, code]));
+    const settings = { publishing: { topics: [] }, client_properties };
+    call.write(encode('TelemetryCommand', { settings }));
+  });
+}
+
+test('properties of a client have rules', async () => {
+  const many = (count: number, value = '') =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, value]));
+  for (const good of [{ 'a.B_9-': '' }, { ['n'.repeat(64)]: 'v'.repeat(256) }, many(32)]) {
+    expect(await settingsCode(good)).toEqual([20000, good, status.OK]);
+  }
+  const bad = [
+    { '9a': 'x' },
+    { 'a b': 'x' },
+    { '': 'x' },
+    { 'rocketmq.x': 'x' },
+    { ['n'.repeat(65)]: 'x' },
+    { a: 'v'.repeat(257) },
+    many(33),
+    many(16, 'v'.repeat(255)),
+    many(8, 'ü'.repeat(256)),
+  ];
+  for (const properties of bad) {
+    expect(await settingsCode(properties)).toEqual([40021, status.INVALID_ARGUMENT]);
+  }
+});
+
+function unaryCode(method: string, request: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(path + method, same, same, request, metadata(), (error, bytes) => {
+      if (error !== null) reject(error);
+      else resolve(decode<{ status: { code: number } }>(`${method}Response`, bytes!).status.code);
+    });
+  });
+}
+
+test('a heartbeat says what kind of client it is from', async () => {
+  const beat = (fields: object) =>
+    unaryCode('Heartbeat', encode('HeartbeatRequest', { ...fields }));
+  const kinds = ['PRODUCER', 'PUSH_CONSUMER', 'SIMPLE_CONSUMER', 'PULL_CONSUMER'];
+  for (const kind of [...kinds, 'LITE_PUSH_CONSUMER', 'LITE_SIMPLE_CONSUMER']) {
+    expect(await beat({ client_type: kind })).toBe(20000);
+  }
+  expect(await beat({})).toBe(40015);
+  expect(await beat({ client_type: 0 })).toBe(40015);
+  expect(await beat({ client_type: 77 })).toBe(40015);
+});
+
+/** Each line of the table of validations of a message (reference rocketmq-v2, 1.11). */
+test('a message that is not as it must be gets the code for it', async () => {
+  await broker.topic('p', 4, 'PRIORITY');
+  let number = 0;
+  const codeOf = (
+    system: object,
+    { body = 'x', properties = {}, topic = 't' }: Readonly<Record<string, unknown>> = {},
+  ) => {
+    const system_properties = { message_id: `m${number++}`, ...system };
+    const message = {
+      ...{ topic: { name: topic }, body: Buffer.from(body as string), system_properties },
+      user_properties: properties,
+    };
+    return send(encode('SendMessageRequest', { messages: [message] }));
+  };
+  const later = { delivery_timestamp: fromMillis(broker.clock.nowMs() + 5000) };
+  const forever = { delivery_timestamp: { seconds: 8.7e12 } };
+  expect(await codeOf({})).toBe(20000);
+  expect(await codeOf({}, { topic: 'no topic!' })).toBe(40402);
+  expect(await codeOf({}, { body: '' })).toBe(41302);
+  expect(await codeOf({}, { body: 'x'.repeat(4 * 1024 * 1024) })).toBe(20000);
+  expect(await codeOf({}, { body: 'x'.repeat(4 * 1024 * 1024 + 1) })).toBe(41301);
+  const many = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
+  expect(await codeOf({}, { properties: many(128) })).toBe(20000);
+  expect(await codeOf({}, { properties: many(129) })).toBe(43101);
+  expect(await codeOf({}, { properties: { k: 'v'.repeat(16 * 1024 - 1) } })).toBe(20000);
+  expect(await codeOf({ tag: 't' }, { properties: { k: 'v'.repeat(16 * 1024 - 1) } })).toBe(43101);
+  for (const key of [' ', 'a\u0007', 'KEYS', '__BORNHOST']) {
+    expect(await codeOf({}, { properties: { [key]: 'v' } })).toBe(40007);
+  }
+  for (const tag of [' ', 'a|b', 'a\u0007']) expect(await codeOf({ tag })).toBe(40004);
+  for (const key of [' ', 'a\u0007']) expect(await codeOf({ keys: [key] })).toBe(40005);
+  for (const message_group of ['', ' ', 'a\u0007', 'x'.repeat(65)]) {
+    expect(await codeOf({ message_group })).toBe(40006);
+  }
+  expect(await codeOf({ message_id: ' ' })).toBe(40009);
+  expect(await codeOf(forever)).toBe(40012);
+  const half = { message_type: 'TRANSACTION' };
+  const recovery = (seconds: number) => ({ orphaned_transaction_recovery_duration: { seconds } });
+  expect(await codeOf({ ...half, ...recovery(3600) })).toBe(20000);
+  expect(await codeOf({ ...half, ...recovery(3601) })).toBe(40000);
+  expect(await codeOf({}, { topic: 'p' })).toBe(40014);
+  expect(await codeOf({ priority: 3 }, { topic: 'p' })).toBe(20000);
+  expect(await codeOf({ priority: -1 }, { topic: 'p' })).toBe(40000);
+  for (const other of [later, { message_group: 'g' }, half]) {
+    expect(await codeOf({ ...other, priority: 1 })).toBe(40014);
+    expect(await codeOf({ ...other, lite_topic: 'l' })).toBe(40014);
+  }
+  expect(await codeOf({ lite_topic: 'l', priority: 1 }, { topic: 'p' })).toBe(40014);
+  expect(await send(Buffer.alloc(0))).toBe(40016);
+});
+
 function messageTo(topic: string, id: string, deliverAtMs?: number) {
   const later = deliverAtMs === undefined ? {} : { delivery_timestamp: fromMillis(deliverAtMs) };
   return {
