@@ -22,10 +22,16 @@ const batchBytesMax = limits.entryBytesMax - 2 * limits.messageBodyBytesMax;
 
 const buffersMax = 16;
 
-/** A batch that is acknowledged: its id, and the offset of its first message. */
+/** A batch that is acknowledged. */
 export interface Acknowledged {
   readonly id: string;
-  readonly offset: number;
+  /** Of its first message, when the others follow it; of each, when they are on several queues. */
+  readonly offsets: readonly number[];
+}
+
+/** The offset of the message at that place in its batch. */
+export function offsetAt({ offsets }: Acknowledged, place: number): number {
+  return offsets.length > 1 ? offsets[place]! : offsets[0]! + place;
 }
 
 /** Where a message is, when its batch is acknowledged. */

@@ -8,6 +8,8 @@ export interface Message {
   readonly messageGroup?: string;
   /** From 0; higher goes first. For topics of type PRIORITY. */
   readonly priority?: number;
+  /** For topics of type LITE: messages of one lite topic go out in the order in which they were sent. */
+  readonly liteTopic?: string;
   /** ms since 1970: not before. */
   readonly deliverAtMs?: number;
 }
@@ -15,6 +17,8 @@ export interface Message {
 /** Says that a message is durable. */
 export interface SendReceipt {
   readonly messageId: string;
+  /** On its queue; a delayed message has none yet, and neither has one of an open transaction. */
+  readonly offset?: number;
   /** Takes a delayed message back, before its time. */
   readonly recallHandle?: string;
 }
@@ -28,6 +32,7 @@ export interface ReceivedMessage {
   readonly keys: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
   readonly messageGroup: string | undefined;
+  readonly liteTopic: string | undefined;
   readonly queue: number;
   readonly offset: number;
   /** Deliveries so far, with this one; 0 when it was read without a group. */

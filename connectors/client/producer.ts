@@ -4,11 +4,11 @@ import { systemClock } from '../../platform/system-clock.ts';
 import { systemRandom } from '../../platform/system-random.ts';
 import { encode } from '../rocketmq/codec.ts';
 import { checkedResponse } from './answers.ts';
-import { type Acknowledged, Batcher, type BatchOptions, type Place } from './batcher.ts';
+import { type Acknowledged, Batcher, type BatchOptions, offsetAt, type Place } from './batcher.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import type { Message, SendReceipt } from './message.ts';
-import { delayedRequest } from './publish-request.ts';
-import { type SendEntry, sendDurably } from './send.ts';
+import { singleRequest } from './publish-request.ts';
+import { sendDurably } from './send.ts';
 
 export interface ProducerOptions extends ConnectionOptions, BatchOptions {
   /** Sends of a request before it counts as failed; as many as go into 30 s unless it is given. */
@@ -36,8 +36,8 @@ export class Producer {
     this.#batcher = new Batcher(batchOptionsOf(options), systemClock, async (batch) => {
       const id = newId();
       const request = batch.request(id, systemClock.nowMs());
-      const entry = await sendDurably(this.#connection, request, this.#attempts);
-      return { id, offset: entry.offset ?? 0 };
+      const entries = await sendDurably(this.#connection, request, this.#attempts);
+      return { id, offsets: entries.map(({ offset = 0 }) => offset) };
     });
   }
 
@@ -54,7 +54,9 @@ export class Producer {
   /** Resolves when the message is durable. Throws what the server refuses with, UNAVAILABLE. */
   send(topic: string, message: Message): Promise<SendReceipt> {
     if (this.#isClosed) return Promise.reject(closed());
-    if (message.deliverAtMs !== undefined) return this.#sendDelayed(topic, message);
+    const { deliverAtMs, liteTopic } = message;
+    if (deliverAtMs !== undefined || liteTopic !== undefined)
+      return this.#sendAlone(topic, message);
     const { messageGroup, priority } = message;
     try {
       return new Sent(
@@ -88,13 +90,15 @@ export class Producer {
     this.#connection.close();
   }
 
-  /** Each waits for its time by itself, so it is an entry by itself. */
-  #sendDelayed(topic: string, message: Message): Promise<SendReceipt> {
+  /** A delayed message waits for its time by itself; those of lite topics are not packed. */
+  #sendAlone(topic: string, message: Message): Promise<SendReceipt> {
     const messageId = newId();
-    const request = delayedRequest(topic, message, messageId, systemClock.nowMs());
+    const request = singleRequest(topic, message, messageId, systemClock.nowMs());
+    const isDelayed = message.deliverAtMs !== undefined;
     const sent = sendDurably(this.#connection, request, this.#attempts).then(
-      ({ recall_handle: recallHandle }: SendEntry) => ({
+      ([{ recall_handle: recallHandle, offset = 0 }]) => ({
         messageId,
+        ...(isDelayed ? {} : { offset }),
         ...(recallHandle === undefined || recallHandle === '' ? {} : { recallHandle }),
       }),
     );
@@ -116,6 +120,10 @@ class BatchReceipt implements SendReceipt {
 
   get messageId(): string {
     return recordId(this.#batch.id, this.#place);
+  }
+
+  get offset(): number {
+    return offsetAt(this.#batch, this.#place);
   }
 }
 

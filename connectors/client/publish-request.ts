@@ -44,12 +44,13 @@ export function publishRequest(
   );
 }
 
-/** A SendMessageRequest with one message for later. */
-export function delayedRequest(
+/** A SendMessageRequest with one message, that is not packed; `isHalf`: of a transaction. */
+export function singleRequest(
   topic: string,
   message: Message,
   messageId: string,
   bornMs: number,
+  isHalf = false,
 ): Buffer {
   const {
     body,
@@ -58,7 +59,8 @@ export function delayedRequest(
     properties = {},
     messageGroup,
     priority,
-    deliverAtMs = 0,
+    liteTopic,
+    deliverAtMs,
   } = message;
   return encode('SendMessageRequest', {
     messages: [
@@ -71,10 +73,11 @@ export function delayedRequest(
           ...(priority === undefined ? {} : { priority }),
           keys,
           message_id: messageId,
-          message_type: 'DELAY',
+          message_type: isHalf ? 'TRANSACTION' : deliverAtMs === undefined ? 'LITE' : 'DELAY',
+          ...(liteTopic === undefined ? {} : { lite_topic: liteTopic }),
           body_encoding: 'IDENTITY',
           born_timestamp: fromMillis(bornMs),
-          delivery_timestamp: fromMillis(deliverAtMs),
+          ...(deliverAtMs === undefined ? {} : { delivery_timestamp: fromMillis(deliverAtMs) }),
         },
         body: typeof body === 'string' ? Buffer.from(body) : body,
       },

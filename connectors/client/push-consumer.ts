@@ -4,7 +4,7 @@ import { Connection, type ConnectionOptions } from './connection.ts';
 import { GroupCalls } from './group-calls.ts';
 import type { Delivery, ReceivedMessage } from './message.ts';
 import { pause } from './send.ts';
-import { type GroupSettings, Session } from './session.ts';
+import { type GroupSettings, Session, type SessionOptions } from './session.ts';
 
 export interface PushConsumerOptions extends ConnectionOptions {
   readonly group: string;
@@ -18,6 +18,11 @@ export interface PushConsumerOptions extends ConnectionOptions {
   readonly onAcknowledged?: (messages: readonly ReceivedMessage[]) => void;
   /** Told of what goes wrong with the server; consuming goes on. */
   readonly onError?: (error: unknown) => void;
+}
+
+/** What a lite consumer has beside what every push consumer has. */
+export interface LitePart extends Required<Pick<SessionOptions, 'onCommand' | 'onReopened'>> {
+  readonly connection: Connection;
 }
 
 /** Messages that are acknowledged together. */
@@ -42,16 +47,22 @@ export class PushConsumer {
   readonly #connection: Connection;
   readonly #calls: GroupCalls;
   readonly #session: Session;
+  readonly #isLite: boolean;
   readonly #closing = new AbortController();
   #loops: Promise<unknown> = Promise.resolve();
 
-  constructor(options: PushConsumerOptions) {
+  /** `lite`: of a lite consumer, which shares the connection and the session's commands. */
+  constructor(options: PushConsumerOptions, lite?: LitePart) {
     const { group, subscriptions } = options;
     this.#options = options;
-    this.#connection = new Connection(options);
+    this.#isLite = lite !== undefined;
+    this.#connection = lite?.connection ?? new Connection(options);
     this.#calls = new GroupCalls(this.#connection, group);
-    const filters = new Map(Object.entries(subscriptions));
-    this.#session = new Session(this.#connection, group, filters);
+    this.#session = new Session(this.#connection, {
+      group,
+      ...lite,
+      settings: pushSettings(group, subscriptions, lite === undefined),
+    });
   }
 
   /** Begins to consume. Throws what the server refuses with, UNAVAILABLE. */
@@ -104,9 +115,10 @@ export class PushConsumer {
     deliveries: readonly Delivery[],
     settings: GroupSettings,
   ): Promise<void> {
-    const failed = settings.fifo
-      ? await this.#inOrder(deliveries)
-      : await this.#sideBySide(deliveries);
+    const failed =
+      settings.fifo || this.#isLite
+        ? await this.#inOrder(deliveries)
+        : await this.#sideBySide(deliveries);
     const done: Done[] = [];
     for (const { messages, handle } of deliveries) {
       if (handle !== undefined && !messages.some((message) => failed.has(message))) {
@@ -191,14 +203,15 @@ export class PushConsumer {
   }
 
   /**
-   * One after the other within a message group. When one fails, those behind it are given back:
+   * One after the other within a message group, or a lite topic. When one fails, those behind it are given back:
    * the value is true for them.
    */
   async #inOrder(deliveries: readonly Delivery[]): Promise<Map<ReceivedMessage, boolean>> {
     const groups = new Map<string | undefined, ReceivedMessage[]>();
     for (const message of deliveries.flatMap(({ messages }) => messages)) {
-      const group = groups.get(message.messageGroup);
-      if (group === undefined) groups.set(message.messageGroup, [message]);
+      const name = message.liteTopic ?? message.messageGroup;
+      const group = groups.get(name);
+      if (group === undefined) groups.set(name, [message]);
       else group.push(message);
     }
     const failed = new Map<ReceivedMessage, boolean>();
@@ -231,6 +244,23 @@ export class PushConsumer {
     if (this.#closing.signal.aborted && error instanceof MillraceError) return;
     this.#options.onError?.(error);
   }
+}
+
+function pushSettings(
+  group: string,
+  subscriptions: Readonly<Record<string, string>>,
+  isPlain: boolean,
+): SessionOptions['settings'] {
+  return {
+    client_type: isPlain ? 'PUSH_CONSUMER' : 'LITE_PUSH_CONSUMER',
+    subscription: {
+      group: { name: group },
+      subscriptions: Object.entries(subscriptions).map(([topic, expression]) => ({
+        topic: { name: topic },
+        expression: { type: 'TAG', expression },
+      })),
+    },
+  };
 }
 
 /** The message is not ours any more. */

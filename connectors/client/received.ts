@@ -10,6 +10,7 @@ interface System {
   readonly message_id?: string;
   readonly body_encoding?: string | number;
   readonly message_group?: string;
+  readonly lite_topic?: string;
   readonly born_timestamp?: Duration;
   readonly store_timestamp?: Duration;
   readonly receipt_handle?: string;
@@ -43,6 +44,7 @@ export function deliveryOf(bytes: Buffer): Delivery {
     keys: system.keys ?? [],
     properties: Object.fromEntries(properties),
     messageGroup: system.message_group,
+    liteTopic: system.lite_topic,
     queue: system.queue_id ?? 0,
     offset: system.queue_offset ?? 0,
     attempt: system.delivery_attempt ?? 0,
@@ -167,6 +169,11 @@ class BatchMessage implements ReceivedMessage {
 
   get messageGroup(): string | undefined {
     return this.#batch.messageGroup;
+  }
+
+  /** They are not packed. */
+  get liteTopic(): undefined {
+    return undefined;
   }
 
   get queue(): number {

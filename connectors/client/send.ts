@@ -20,22 +20,35 @@ const pauseMsMax = 1000;
 const retryMs = 30_000;
 
 /**
- * One SendMessageRequest; gives its first entry. Sent again, as it is, when the server could not
- * be reached or was too busy, `attempts` times in all, or for 30 s unless they are given: it knows a
- * request that came twice (reference rocketmq-v2, 1.12).
+ * One SendMessageRequest; gives its entries, of which there is one at least. Sent again as
+ * `persistently` says: the server knows a request that came twice (reference rocketmq-v2, 1.12).
  */
-export async function sendDurably(
+export function sendDurably(
   connection: Connection,
   request: Buffer,
   attempts: number | undefined,
-): Promise<SendEntry> {
+): Promise<readonly [SendEntry, ...SendEntry[]]> {
+  return persistently(attempts, async () => {
+    const bytes = await connection.unary('SendMessage', request);
+    const { entries = [] } = checkedResponse<SendAnswer>('SendMessage', bytes);
+    for (const entry of entries) checkStatus(entry);
+    const [first = {}, ...others] = entries;
+    return [first, ...others];
+  });
+}
+
+/**
+ * Calls again when the server could not be reached or was too busy, `attempts` times in all, or for
+ * 30 s unless they are given.
+ */
+export async function persistently<T>(
+  attempts: number | undefined,
+  call: () => Promise<T>,
+): Promise<T> {
   const untilMs = systemClock.monotonicMs() + retryMs;
   for (let attempt = 1, pauseMs = firstPauseMs; ; attempt++) {
     try {
-      const bytes = await connection.unary('SendMessage', request);
-      const { entries = [] } = checkedResponse<SendAnswer>('SendMessage', bytes);
-      for (const entry of entries) checkStatus(entry);
-      return entries[0] ?? {};
+      return await call();
     } catch (error) {
       const isLast =
         attempts === undefined

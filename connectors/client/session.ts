@@ -2,7 +2,7 @@ import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Timer } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { systemClock } from '../../platform/system-clock.ts';
-import { type Duration, decode, encode, millisOf } from '../rocketmq/codec.ts';
+import { type Duration, decode, encode, type Fields, millisOf } from '../rocketmq/codec.ts';
 import { checkStatus } from './answers.ts';
 import type { Connection } from './connection.ts';
 
@@ -21,34 +21,39 @@ interface SettingsAnswer {
   };
 }
 
+/** Who opens a session. */
+export interface SessionOptions {
+  /** Of its Settings: the client's type, and its publishing or subscription. */
+  readonly settings: Fields & { readonly client_type: string };
+  /** '' for a producer. */
+  readonly group: string;
+  /** A TelemetryCommand of the server that is not about settings. */
+  readonly onCommand?: (command: Buffer) => void;
+  /** The stream is there again: what the server knew by it has to be told anew. */
+  readonly onReopened?: () => void;
+}
+
 const heartbeatMs = 10_000;
 const reopenMs = 1000;
 const answerMs = 10_000;
 const firstRetryMs = 1000;
 
 /**
- * Tells the server that a push consumer lives: a Telemetry stream, reopened when it breaks, and
- * heartbeats. As long as it does, the server keeps its messages for it.
+ * Tells the server that a client lives: a Telemetry stream, reopened when it breaks, and heartbeats.
+ * As long as it does, the server keeps a push consumer's messages for it.
  */
 export class Session {
   readonly #connection: Connection;
-  readonly #group: string;
-  readonly #subscriptions: ReadonlyMap<string, string>;
+  readonly #options: SessionOptions;
   #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
   #timers: Timer[] = [];
   #isClosed = false;
   /** The server took the settings once. */
   #isOpen = false;
 
-  constructor(
-    connection: Connection,
-    group: string,
-    /** Topic to filter expression. */
-    subscriptions: ReadonlyMap<string, string>,
-  ) {
+  constructor(connection: Connection, options: SessionOptions) {
     this.#connection = connection;
-    this.#group = group;
-    this.#subscriptions = subscriptions;
+    this.#options = options;
   }
 
   /** Resolves with the group's settings. Throws what the server refuses with, UNAVAILABLE. */
@@ -58,11 +63,12 @@ export class Session {
     return settingsOf(answer);
   }
 
-  /** Says that the consumer goes: its messages go to others, and its polls end. */
+  /** Says that the client goes: its messages go to others, and its polls end. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const timer of this.#timers) timer.cancel();
-    const request = encode('NotifyClientTerminationRequest', { group: { name: this.#group } });
+    const { group } = this.#options;
+    const request = encode('NotifyClientTerminationRequest', { group: { name: group } });
     await this.#connection.unary('NotifyClientTermination', request).catch(() => undefined);
     this.#stream?.end();
   }
@@ -90,6 +96,8 @@ export class Session {
         try {
           const answer = decode<SettingsAnswer>('TelemetryCommand', bytes);
           checkStatus(answer);
+          if (answer.settings === undefined) return this.#options.onCommand?.(bytes);
+          if (this.#isOpen) this.#options.onReopened?.();
           this.#isOpen = true;
           resolve(answer);
         } catch (error) {
@@ -103,19 +111,8 @@ export class Session {
   }
 
   #settings(): Buffer {
-    return encode('TelemetryCommand', {
-      settings: {
-        client_type: 'PUSH_CONSUMER',
-        user_agent: { version: 'millrace' },
-        subscription: {
-          group: { name: this.#group },
-          subscriptions: [...this.#subscriptions].map(([topic, expression]) => ({
-            topic: { name: topic },
-            expression: { type: 'TAG', expression },
-          })),
-        },
-      },
-    });
+    const settings = { user_agent: { version: 'millrace' }, ...this.#options.settings };
+    return encode('TelemetryCommand', { settings });
   }
 
   #reopenLater(): void {
@@ -127,8 +124,9 @@ export class Session {
 
   #beatLater(): void {
     this.#after(heartbeatMs, () => {
-      const group = { name: this.#group };
-      const request = encode('HeartbeatRequest', { group, client_type: 'PUSH_CONSUMER' });
+      const { group, settings } = this.#options;
+      const { client_type } = settings;
+      const request = encode('HeartbeatRequest', { group: { name: group }, client_type });
       this.#connection.unary('Heartbeat', request).catch(() => undefined);
       this.#beatLater();
     });

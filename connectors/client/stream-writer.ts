@@ -1,5 +1,5 @@
 import { systemClock } from '../../platform/system-clock.ts';
-import { Batcher, type BatchOptions } from './batcher.ts';
+import { Batcher, type BatchOptions, offsetAt } from './batcher.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import type { Message } from './message.ts';
 import { batchOptionsOf, closed, newId } from './producer.ts';
@@ -28,8 +28,8 @@ export class StreamWriter {
     this.#batcher = new Batcher(batchOptionsOf(options), systemClock, async (batch) => {
       const id = newId();
       const request = batch.request(id, systemClock.nowMs());
-      const entry = await sendDurably(this.#connection, request, maxAttempts);
-      return { id, offset: entry.offset ?? 0 };
+      const entries = await sendDurably(this.#connection, request, maxAttempts);
+      return { id, offsets: entries.map(({ offset = 0 }) => offset) };
     });
   }
 
@@ -47,7 +47,7 @@ export class StreamWriter {
     if (this.#isClosed) throw closed();
     const target = { ...this.#target, messageGroup: undefined, priority: undefined };
     const { batch, place } = this.#batcher.add(target, message);
-    return (await batch).offset + place;
+    return offsetAt(await batch, place);
   }
 
   flush(): Promise<void> {

@@ -13,7 +13,7 @@ const status = delimited(1, [encode('Status', { ...ok })]);
  * message id, and every message has one (reference rocketmq-v2, 1.12).
  */
 export function acceptedResponse(
-  messages: readonly ScannedMessage[],
+  messages: readonly Pick<ScannedMessage, 'messageId'>[],
   offsets: readonly number[],
 ): Buffer {
   const ids = messages.map(({ messageId }) => Buffer.byteLength(messageId));

@@ -4,6 +4,7 @@ import type { Publisher } from '../../engine/broker/publisher.ts';
 import type { RateLimits } from '../../engine/broker/rate-limits.ts';
 import type { Topics } from '../../engine/broker/topics.ts';
 import type { Transactions } from '../../engine/broker/transactions.ts';
+import { recordId } from '../../engine/formats/packed-records.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
@@ -50,14 +51,20 @@ export class SendMethods {
     return acceptedResponse(messages, await this.#publisher.publish(request, messages));
   }
 
-  /** One result stands for all of them: their ids follow from its own, and their offsets. */
+  /**
+   * One result stands for all of them: their ids follow from its own, and their offsets. Those that
+   * went to several queues have a result each.
+   */
   async #sendPacked(request: Buffer, messages: readonly ScannedMessage[]): Promise<Buffer> {
     const [envelope] = messages;
     if (messages.length !== 1) throw unfitForPacking('a request has other messages beside them');
     const parts = packedParts(request, envelope!);
     this.#rates.takeMessages(envelope!.topic, parts.count);
-    const offset = await this.#publisher.publishPacked(request, parts);
-    return acceptedResponse(messages, [offset]);
+    const offsets = await this.#publisher.publishPacked(request, parts);
+    if (offsets.length === 1) return acceptedResponse(messages, offsets);
+    const { messageId } = envelope!;
+    const each = offsets.map((_, place) => ({ messageId: recordId(messageId, place) }));
+    return acceptedResponse(each, offsets);
   }
 
   /** A half message, or one for later. What is for a time that has passed goes out at once. */

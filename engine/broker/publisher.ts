@@ -85,8 +85,11 @@ export class Publisher {
     return messages.map((_, index) => baseOffset + index);
   }
 
-  /** The offset of the first message. Throws as `publish`, and INVALID_ARGUMENT for a queue. */
-  async publishPacked(request: Buffer, packed: PackedParts): Promise<number> {
+  /**
+   * The offset of the first message, when the others follow it; of each, when they go to several
+   * queues. Throws as `publish`, and INVALID_ARGUMENT for a queue.
+   */
+  async publishPacked(request: Buffer, packed: PackedParts): Promise<readonly number[]> {
     const { envelope, count, tagHash } = packed;
     const known = this.#topics.find(envelope.topic) ?? (await this.#topics.use(envelope.topic));
     if (known.messageType === 'LITE') {
@@ -110,7 +113,13 @@ export class Publisher {
           firstId: part?.firstId ?? envelope.messageId,
         });
       });
-      return (await Promise.all(appends))[0]!;
+      const firsts = await Promise.all(appends);
+      if (parts.size === 1) return firsts;
+      const offsets: number[] = [];
+      for (const [i, places] of [...parts.values()].entries()) {
+        for (const [k, place] of places.entries()) offsets[place] = firsts[i]! + k;
+      }
+      return offsets;
     });
   }
 

@@ -9,7 +9,7 @@ function openBatcher() {
   const underway: (() => void)[] = [];
   const batcher = new Batcher({ maxBatchMessages: 1 }, new ManualClock(), () => {
     return new Promise<Acknowledged>((resolve) => {
-      underway.push(() => resolve({ id: '', offset: 0 }));
+      underway.push(() => resolve({ id: '', offsets: [0] }));
     });
   });
   return { batcher, underway };

@@ -1,16 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
+  LiteConsumer,
   Producer,
   PushConsumer,
   type ReceivedMessage,
   SimpleConsumer,
   StreamReader,
   StreamWriter,
+  TransactionalProducer,
 } from '../../../connectors/client/index.ts';
 import { GrpcHost } from '../../../connectors/grpc/server.ts';
 import { createMessagingService } from '../../../connectors/rocketmq/service.ts';
 import { defaultGroup } from '../../../engine/broker/groups.ts';
 import { MillraceError } from '../../../platform/errors.ts';
+import { limits } from '../../../platform/limits.ts';
 import { entryKinds } from '../../../storage/store.ts';
 import { openTestBroker, type TestBroker } from '../../engine/broker/harness.ts';
 
@@ -89,6 +92,7 @@ describe('a batch', () => {
       ),
     );
     expect(await entries('t')).toBe(1);
+    expect(receipts.map(({ offset }) => offset)).toEqual(numbers(0, 100).map(Number));
     expect(new Set(receipts.map(({ messageId }) => messageId)).size).toBe(100);
 
     // One that takes them one by one.
@@ -128,6 +132,8 @@ describe('a batch', () => {
     );
     const whole = await collect('whole', 'spread', 64);
     const ids = new Map(receipts.map(({ messageId }, i) => [messageId, String(i)]));
+    const offsets = new Map(receipts.map(({ messageId, offset }) => [messageId, offset]));
+    for (const { messageId, offset } of whole) expect(offsets.get(messageId)).toBe(offset);
     expect(whole.map((message) => ids.get(message.messageId)).sort()).toEqual(
       whole.map(text).sort(),
     );
@@ -270,8 +276,144 @@ test('what waits beyond the limit of pending bytes is not taken: ready() waits',
 test('a delayed message goes by itself, and can be recalled', async () => {
   const sender = producer();
   const deliverAtMs = broker.clock.nowMs() + 60_000;
-  const { messageId, recallHandle } = await sender.send('t', { body: 'late', deliverAtMs });
+  const { messageId, recallHandle, offset } = await sender.send('t', { body: 'late', deliverAtMs });
+  expect(offset).toBeUndefined();
   expect(await sender.recall('t', recallHandle!)).toBe(messageId);
+});
+
+describe('a transaction', () => {
+  const open = (options: Partial<ConstructorParameters<typeof TransactionalProducer>[0]> = {}) =>
+    closing(
+      new TransactionalProducer({ endpoint, topics: ['t'], check: () => undefined, ...options }),
+    );
+  const received = async () => (await simple('g').receive('t', { waitMs: 0 })).map(text);
+
+  test('shows its message when it is committed, and not when it is rolled back', async () => {
+    const sender = open();
+    await sender.start();
+    const committed = await sender.begin('t', { body: 'yes', tag: 'x', keys: ['k'] });
+    const rolledBack = await sender.begin('t', { body: 'no' });
+    expect(await received()).toEqual([]);
+    await committed.commit();
+    await committed.commit();
+    await rolledBack.rollback();
+    const [message, ...others] = await simple('h').receive('t', { waitMs: 1000 });
+    expect(others).toEqual([]);
+    expect(message).toMatchObject({ tag: 'x', keys: ['k'], messageId: committed.messageId });
+    await expect(rolledBack.commit()).rejects.toMatchObject({ code: 'INVALID_TRANSACTION_ID' });
+  });
+
+  test('that nobody ends is asked for, by another producer of the topic, too', async () => {
+    const first = open();
+    await first.start();
+    for (const body of ['yes', 'no', 'later', 'broken']) await first.begin('t', { body });
+    await first.close();
+    const asked: string[] = [];
+    const errors: unknown[] = [];
+    const second = open({
+      check: async (message) => {
+        asked.push(text(message));
+        if (text(message) === 'broken') throw new Error('no database');
+        if (text(message) === 'later') return undefined;
+        return text(message) === 'yes' ? 'commit' : 'rollback';
+      },
+      onError: (error) => errors.push(error),
+    });
+    await second.start();
+    broker.clock.advance(limits.transactionCheckMs + 1000);
+    await expect.poll(() => asked.toSorted()).toEqual(['broken', 'later', 'no', 'yes']);
+    await expect.poll(() => broker.transactions.pendingCount).toBe(2);
+    expect(await received()).toEqual(['yes']);
+    expect(errors).toEqual([new Error('no database')]);
+  });
+
+  test('needs a server that takes its producer', async () => {
+    const sender = open({ topics: ['no topic!'] });
+    await sender.start();
+    const begun = sender.begin('no topic!', { body: 'x' });
+    await expect(begun).rejects.toMatchObject({ code: 'TOPIC_NOT_FOUND' });
+    await sender.close();
+    await expect(sender.begin('t', { body: 'x' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+});
+
+describe('a lite consumer', () => {
+  beforeEach(() => broker.topic('chats', 1, 'LITE'));
+  const send = (liteTopic: string, body: string) => producer().send('chats', { body, liteTopic });
+
+  test('gets the lite topics that it subscribed to, of each one message after the other', async () => {
+    const got: string[] = [];
+    const running = new Map<string | undefined, number>();
+    const consumer = closing(
+      new LiteConsumer({
+        ...{ endpoint, group: 'g', topic: 'chats' },
+        listener: async ({ liteTopic, body }) => {
+          const others = running.get(liteTopic) ?? 0;
+          running.set(liteTopic, others + 1);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          running.set(liteTopic, others);
+          got.push(`${liteTopic} ${text({ body })} ${others}`);
+        },
+      }),
+    );
+    expect(await send('a', '0')).toMatchObject({ offset: 0 });
+    for (const body of ['1', '2', '3']) expect((await send('a', body)).offset).toBe(Number(body));
+    await send('b', 'x');
+    await consumer.start();
+    await consumer.subscribe('a');
+    await expect.poll(() => got).toEqual(['a 0 0', 'a 1 0', 'a 2 0', 'a 3 0']);
+    await send('b', 'y');
+    await consumer.subscribe('b', { last: 1 });
+    await expect.poll(() => got.at(-1)).toBe('b y 0');
+    expect(consumer.liteTopics).toEqual(['a', 'b']);
+    await consumer.unsubscribe('a');
+    await send('a', 'unwanted');
+    await send('b', 'z');
+    await expect.poll(() => got.slice(4)).toEqual(['b y 0', 'b z 0']);
+    const refused = consumer.subscribe('x'.repeat(65));
+    await expect(refused).rejects.toMatchObject({ code: 'ILLEGAL_LITE_TOPIC' });
+    expect(consumer.liteTopics).toEqual(['b']);
+    await consumer.close();
+    expect(broker.consumers.lites.hasSubscriber('chats', 'b')).toBe(false);
+  });
+
+  test('says what it has again when its stream was broken', async () => {
+    const got: string[] = [];
+    const listener = (message: ReceivedMessage) => void got.push(text(message));
+    const consumer = closing(new LiteConsumer({ endpoint, group: 'g', topic: 'chats', listener }));
+    await consumer.subscribe('a');
+    await consumer.start();
+    const [client] = broker.clients.list();
+    // As if the server had been started anew: it knows nothing of the client.
+    const { lites } = broker.consumers;
+    const forgotten = { clientId: client!.clientId, group: 'g', topic: 'chats', lites: [] };
+    lites.sync({ ...forgotten, action: 'COMPLETE_REMOVE' });
+    const port = Number(endpoint.split(':')[1]);
+    await host.close();
+    host = new GrpcHost([createMessagingService({ ...broker, close: () => undefined })]);
+    await host.listen('127.0.0.1', port);
+    await expect.poll(() => lites.hasSubscriber('chats', 'a'), { timeout: 10_000 }).toBe(true);
+    await send('a', 'after');
+    await expect.poll(() => got, { timeout: 20_000 }).toEqual(['after']);
+  }, 40_000);
+
+  test('of an exclusive group is told what another one took', async () => {
+    await broker.groups.create('g', { ...defaultGroup, exclusive: true }, false);
+    const taken: string[] = [];
+    const open = async () => {
+      const listener = () => undefined;
+      const onTaken = (lite: string) => taken.push(lite);
+      const options = { endpoint, group: 'g', topic: 'chats', listener, onTaken };
+      const consumer = closing(new LiteConsumer(options));
+      await consumer.start();
+      return consumer;
+    };
+    const first = await open();
+    await first.subscribe('a');
+    await (await open()).subscribe('a');
+    await expect.poll(() => taken).toEqual(['a']);
+    expect(first.liteTopics).toEqual([]);
+  });
 });
 
 describe('a stream', () => {
