@@ -41,6 +41,8 @@ export class CursorStore {
   readonly #clock: Clock;
   readonly #renewal: Renewal;
   readonly #cursors = new Map<string, QueueCursor>();
+  /** Their names by topic. */
+  readonly #byTopic = new Map<number, Set<string>>();
   readonly #changed = new Map<string, QueueCursor>();
   /** Names of the cursors that may hold something for a client, or are its own. */
   readonly #byClient = new Map<string, Set<string>>();
@@ -89,7 +91,7 @@ export class CursorStore {
         );
       }
       const cursor = new QueueCursor(next, this.#renewal, held.get(name), view.getInt32(8));
-      this.#cursors.set(name, cursor);
+      this.#add(name, cursor);
     }
   }
 
@@ -99,8 +101,16 @@ export class CursorStore {
 
   create(name: string, next: number, stampBase = 0): QueueCursor {
     const cursor = new QueueCursor(next, this.#renewal, [], stampBase);
-    this.#cursors.set(name, cursor);
+    this.#add(name, cursor);
     return cursor;
+  }
+
+  #add(name: string, cursor: QueueCursor): void {
+    this.#cursors.set(name, cursor);
+    const { topicId } = queueOf(name);
+    const ofTopic = this.#byTopic.get(topicId);
+    if (ofTopic === undefined) this.#byTopic.set(topicId, new Set([name]));
+    else ofTopic.add(name);
   }
 
   /** All cursors whose name begins with `prefix`. */
@@ -110,9 +120,7 @@ export class CursorStore {
 
   /** All cursors on a topic go. */
   removeTopic(topicId: number): void {
-    for (const name of [...this.#cursors.keys()]) {
-      if (queueOf(name).topicId === topicId) this.remove(name);
-    }
+    for (const name of [...(this.#byTopic.get(topicId) ?? [])]) this.remove(name);
   }
 
   /** Puts a cursor elsewhere: what its group holds is forgotten, and handles end. */
@@ -128,6 +136,10 @@ export class CursorStore {
     const cursor = this.#cursors.get(name);
     if (cursor === undefined) return;
     this.#cursors.delete(name);
+    const { topicId } = queueOf(name);
+    const ofTopic = this.#byTopic.get(topicId);
+    ofTopic?.delete(name);
+    if (ofTopic?.size === 0) this.#byTopic.delete(topicId);
     if (isOfClient(name)) return;
     this.#changed.delete(name);
     for (const offset of cursor.storedOffsets()) this.#keys.delete(heldKey(name, offset));

@@ -12,6 +12,14 @@ import { logUnreadable } from './unreadable.ts';
 /** What a pop may take from one more queue, and until when it may look for it. */
 type PopBounds = Pick<QueuePop, 'max'> & { readonly scanUntilMs: number };
 
+/** What a pop took from one queue: to be handed out, and what has failed too often. */
+interface PopResult {
+  readonly alive: readonly Taken[];
+  readonly dead: readonly Taken[];
+}
+
+const nothing: PopResult = { alive: [], dead: [] };
+
 /** A pop that does not wait looks for so long, too: others before it may have left much to skip. */
 const scanMsMin = 1000;
 
@@ -105,27 +113,52 @@ export class Popper {
       );
       const settled = turn.catch(() => undefined);
       this.#busy.set(cursor, settled);
+      let dead: readonly Taken[] = [];
       try {
-        const taken = await turn;
-        const claims = taken.map(({ claim }) => claim);
-        if (taken.length > 0) traces.push({ name: place.name, topicId: place.topicId, claims });
-        popped.push(...this.#handOut(request, place, taken));
+        const { alive, dead: buried } = await turn;
+        dead = buried;
+        const claims = alive.map(({ claim }) => claim);
+        if (alive.length > 0) traces.push({ name: place.name, topicId: place.topicId, claims });
+        popped.push(...this.#handOut(request, place, alive));
       } finally {
         if (this.#busy.get(cursor) === settled) this.#busy.delete(cursor);
+      }
+      // Others go on meanwhile: they take other messages.
+      await this.#bury(request, group, place, cursor, dead);
+    }
+  }
+
+  /** Throws when one cannot be buried: it, and those behind it, are as they were before the pop. */
+  async #bury(
+    request: PopRequest,
+    group: GroupCreated,
+    place: Place,
+    cursor: QueueCursor,
+    dead: readonly Taken[],
+  ): Promise<void> {
+    for (const [i, message] of dead.entries()) {
+      if (this.#queues.cursors.find(place.name) !== cursor) return;
+      try {
+        await this.#queues.bury(group.name, request.topic, place, cursor, message);
+      } catch (error) {
+        const claims = dead.slice(i).map(({ claim }) => claim);
+        cursor.untake(claims, this.#options.clock.monotonicMs());
+        this.#queues.cursors.touch(place.name, cursor);
+        throw error;
       }
     }
   }
 
-  /** What is to be handed out; none when the group was put elsewhere or deleted meanwhile. */
+  /** Nothing when the group was put elsewhere or deleted meanwhile. */
   async #popPlace(
     request: PopRequest,
     group: GroupCreated,
     place: Place,
     cursor: QueueCursor,
     bounds: PopBounds,
-  ): Promise<readonly Taken[]> {
+  ): Promise<PopResult> {
     const isCurrent = () => this.#queues.cursors.find(place.name) === cursor;
-    if (!isCurrent()) return [];
+    if (!isCurrent()) return nothing;
     const before = cursor.cursor;
     let taken: readonly Taken[] = [];
     const expiredBefore = cursor.expired;
@@ -133,13 +166,14 @@ export class Popper {
       taken = await popQueue(this.#queuePop(request, group, place, cursor, bounds));
       // Messages that the group does not want may have been the last before a change of slots.
       if (cursor.cursor > before) this.#queues.onFinished(place, cursor, false);
-      const alive: Taken[] = [];
-      for (const message of taken) {
-        if (!isCurrent()) return [];
-        if (message.claim.attempt <= group.maxAttempts) alive.push(message);
-        else await this.#queues.bury(group.name, request.topic, place, cursor, message);
-      }
-      return isCurrent() ? alive : [];
+      if (!isCurrent()) return nothing;
+      const isAlive = ({ claim }: Taken) => claim.attempt <= group.maxAttempts;
+      const keptUntilMs = this.#options.clock.monotonicMs() + limits.renewMs;
+      const dead = taken.filter((message) => !isAlive(message));
+      return {
+        alive: taken.filter(isAlive),
+        dead: dead.map((one) => ({ ...one, claim: cursor.keep(one.claim, keptUntilMs) })),
+      };
     } catch (error) {
       const claims = taken.map(({ claim }) => claim);
       cursor.untake(claims, this.#options.clock.monotonicMs());

@@ -321,13 +321,24 @@ export class QueueCursor {
 
   /** The pop did not reach its client: the messages are as they were before it. */
   untake(claims: readonly Claim[], nowMs: number): void {
-    for (const { offset, count, stamp } of claims) {
-      for (let at = offset; at < offset + count; at++) {
-        const slot = this.#held.slotOf(at);
-        if (slot < 0 || this.#held.stamp[slot] !== stamp) continue;
-        at += this.#held.count[slot]! - 1;
-        this.#postponeSlot(slot, nowMs, true);
-      }
+    for (const claim of claims) {
+      this.#eachOf(claim, (slot) => this.#postponeSlot(slot, nowMs, true));
+    }
+  }
+
+  /** Nobody else gets what was taken here before that time. Gives the claim that counts then. */
+  keep(claim: Claim, visibleAtMs: number): Claim {
+    this.#eachOf(claim, (slot) => this.#postponeSlot(slot, visibleAtMs, false));
+    return { ...claim, stamp: claim.stamp + 1 };
+  }
+
+  /** Visits the slots of a claim that is still the latest of them. */
+  #eachOf({ offset, count, stamp }: Claim, visit: (slot: number) => void): void {
+    for (let at = offset; at < offset + count; at++) {
+      const slot = this.#held.slotOf(at);
+      if (slot < 0 || this.#held.stamp[slot] !== stamp) continue;
+      at += this.#held.count[slot]! - 1;
+      visit(slot);
     }
   }
 

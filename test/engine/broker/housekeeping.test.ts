@@ -35,6 +35,24 @@ test('the cursors of a topic go with it', async () => {
   ).toThrow('not valid');
 });
 
+test('the cursors of other topics stay, also after a restart', async () => {
+  await broker.topic('other', 2);
+  for (const topic of ['t', 'other']) {
+    await broker.publish(topic, [{ body: 'a' }, { body: 'b' }]);
+    for (const group of ['g', 'h']) await broker.pop(group, topic);
+  }
+  broker = await broker.restart();
+  await broker.topics.drop(broker.topics.get('t').topicId);
+  const { topicId } = broker.topics.get('other');
+  for (const group of ['g', 'h']) {
+    const progress = await broker.consumers.progress(group);
+    expect(progress.map((one) => one.topicId)).toEqual([topicId, topicId]);
+  }
+  await broker.topics.drop(topicId);
+  expect(await broker.consumers.progress('g')).toEqual([]);
+  expect(await cursors()).toEqual([]);
+});
+
 test('also when the server ended in between', async () => {
   await broker.publish('t', [{ body: 'a' }]);
   await broker.pop('g', 't', { max: 1 });

@@ -59,6 +59,35 @@ test('a pop that cannot bury a dead message gives back what it took', async () =
   expect(bodies(await broker.pop('other', deadLetterTopic('g')))).toEqual(['0', '1']);
 });
 
+test('while dead messages are buried, others are handed out, and nobody buries them again', async () => {
+  await broker.groups.create('g', { ...defaultGroup, maxAttempts: 1 }, false);
+  await broker.publish('t', numbered(3));
+  await broker.pop('g', 't', { max: 2 });
+  broker.clock.advance(1000);
+  await broker.topics.create(deadLetterTopic('g'), { queues: 1, ifNotExists: true });
+  const { store } = broker;
+  const append = store.append.bind(store);
+  let goOn: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  vi.spyOn(store, 'append').mockImplementation(async (request) => {
+    await held;
+    return append(request);
+  });
+  const burying = broker.pop('g', 't', { max: 2 });
+  await expect.poll(() => vi.mocked(store.append).mock.calls.length).toBe(1);
+  expect(bodies(await broker.pop('g', 't'))).toEqual(['2']);
+  // Longer than they were invisible.
+  broker.clock.advance(2000);
+  const again = broker.pop('g', 't', { max: 2 });
+  goOn();
+  expect(await burying).toEqual([]);
+  expect(await again).toEqual([]);
+  const dead = bodies(await broker.pop('other', deadLetterTopic('g')));
+  expect(dead.toSorted()).toEqual(['0', '1', '2']);
+});
+
 test('a pop that fails on a later queue gives out what it has', async () => {
   await broker.topic('two', 2);
   await broker.publish('two', numbered(16));
