@@ -9,6 +9,8 @@ export const limits = {
   /** One entry of the commit log, a whole batch; bounds the buffers of every reader. */
   entryBytesMax: 32 * 1024 * 1024,
   entryMessagesMax: 65_536,
+  /** What the compressed bodies of one entry may become: each holds all of it in memory. */
+  entryInflatedBytesMax: 128 * 1024 * 1024,
   /** Of packed messages: the fields of their envelope, which each of them gets when unpacked. */
   packedSharedBytesMax: 4096,
   /** A gRPC request: the largest entry and some framing. */

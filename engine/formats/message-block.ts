@@ -32,7 +32,9 @@ export interface MessageBlock {
  * first, when more than their bodies is needed (`withProperties`).
  *
  * Compressed bodies (gzip 1f 8b, zlib 78 xx, told by their first bytes and not by body_encoding,
- * which clients set wrongly: reference rocketmq-v2, 1.12) are inflated.
+ * which clients set wrongly: reference rocketmq-v2, 1.12) are inflated, up to
+ * limits.entryBytesMax each and limits.entryInflatedBytesMax of an entry: what is beyond stays as it
+ * is, so that it depends on the entry alone.
  */
 export function messageBlock(stored: readonly Entry[], withProperties = true): MessageBlock {
   const entries = withProperties ? stored.map(unpackedOrEmpty) : stored;
@@ -54,6 +56,7 @@ export function messageBlock(stored: readonly Entry[], withProperties = true): M
   let message = 0;
   for (const [index, entry] of entries.entries()) {
     assert(holdsMessages(entry.kind), 'only message entries hold bodies');
+    let inflatableBytes: number = limits.entryInflatedBytesMax;
     const isReadable = findBodies(entry, bases[index]!, block, message);
     // Those that are gone leave no place.
     for (let i = 0, from = message; i < entry.count; i++, from++) {
@@ -69,8 +72,12 @@ export function messageBlock(stored: readonly Entry[], withProperties = true): M
       block.storeTimesMs[message] = entry.storeTimeMs;
       const start = block.starts[message]!;
       if (isCompressed(buffer, start, block.lengths[message]!)) {
-        const bytes = inflate(buffer.subarray(start, start + block.lengths[message]!));
-        if (bytes !== undefined) inflated.push({ message, bytes });
+        const body = buffer.subarray(start, start + block.lengths[message]!);
+        const bytes = inflate(body, Math.min(inflatableBytes, limits.entryBytesMax));
+        if (bytes !== undefined) {
+          inflatableBytes -= bytes.length;
+          inflated.push({ message, bytes });
+        }
       }
       message++;
     }
@@ -220,9 +227,10 @@ function isCompressed(buffer: Uint8Array, start: number, length: number): boolea
   return first === 0x78 && (first * 256 + second) % 31 === 0;
 }
 
-/** `undefined` when it only looked compressed: then the body stays as it is. */
-function inflate(bytes: Uint8Array): Uint8Array | undefined {
-  const options = { maxOutputLength: limits.entryBytesMax };
+/** `undefined` when it only looked compressed, or is too long: then the body stays as it is. */
+function inflate(bytes: Uint8Array, maxOutputLength: number): Uint8Array | undefined {
+  if (maxOutputLength === 0) return undefined;
+  const options = { maxOutputLength };
   try {
     return bytes[0] === 0x1f ? gunzipSync(bytes, options) : inflateSync(bytes, options);
   } catch {

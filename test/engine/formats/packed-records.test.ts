@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decode, encode } from '../../../connectors/rocketmq/codec.ts';
@@ -14,6 +15,7 @@ import {
   packedEncoding,
 } from '../../../engine/formats/packed-records.ts';
 import { unpackedRequest } from '../../../engine/formats/unpack.ts';
+import { limits } from '../../../platform/limits.ts';
 import { valueAt } from '../../../sql/columns/read.ts';
 import { toText } from '../../../sql/columns/text.ts';
 import { type Entry, entryKinds } from '../../../storage/store.ts';
@@ -194,4 +196,26 @@ test('damaged packed messages are refused, or read as others', () => {
     ),
     { seed, numRuns: 2000 },
   );
+});
+
+test('compressed bodies of an entry become so much together, and no more', () => {
+  const body = gzipSync(Buffer.alloc(limits.entryBytesMax));
+  const count = limits.entryInflatedBytesMax / limits.entryBytesMax + 2;
+  const messages = Array.from({ length: count }, (_, i) => ({
+    topic: { name: 't' },
+    body: i === 0 ? gzipSync(Buffer.alloc(limits.entryBytesMax + 1)) : body,
+    system_properties: { message_id: `m${i}` },
+  }));
+  const request = encode('SendMessageRequest', { messages });
+  const entry = { ...entryOf(request, count), kind: entryKinds.messages };
+  // It depends on the entry alone: beside others it is the same.
+  const other = encode('SendMessageRequest', { messages: messages.slice(1, 2) });
+  const before = { ...entryOf(other, 1), kind: entryKinds.messages };
+  for (const entries of [[entry], [before, entry]]) {
+    const { lengths } = messageBlock(entries, false);
+    const [tooLong, ...others] = [...lengths.slice(-count)];
+    expect(tooLong).toBe(messages[0]!.body.length);
+    expect(others.slice(0, -1)).toEqual(others.slice(0, -1).map(() => limits.entryBytesMax));
+    expect(others.at(-1)).toBe(body.length);
+  }
 });
