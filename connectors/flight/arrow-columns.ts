@@ -7,7 +7,7 @@ import type {
   IntervalColumn,
 } from '../../sql/columns/batch.ts';
 import { ColumnBuilder } from '../../sql/columns/builder.ts';
-import { rescale, unscaledAt, writeDecimal } from '../../sql/columns/decimal.ts';
+import { rescale, specialByte, unscaledAt, writeDecimal } from '../../sql/columns/decimal.ts';
 import { bigintAt, int64Max, int64Min, splitBigint } from '../../sql/columns/i64.ts';
 import { isNull, valueAt } from '../../sql/columns/read.ts';
 import { toText } from '../../sql/columns/text.ts';
@@ -139,6 +139,7 @@ function writeBits(
   }
 }
 
+/** Throws SQL_RUNTIME 22003 for NaN, which Decimal128 has not. */
 function writeDecimals(column: DecimalColumn, from: number, to: number, target: Int32Array): void {
   const type = column.type;
   assert(type.kind === 'numeric' && type.precision !== undefined, 'a decimal has a precision');
@@ -147,6 +148,12 @@ function writeDecimals(column: DecimalColumn, from: number, to: number, target: 
   for (let row = from; row < to; row++) {
     const own = column.scales[row]!;
     if (own === scale || isNull(column, row)) continue;
+    if (own === specialByte) {
+      throw new MillraceError('SQL_RUNTIME', 'Decimal128 has no NaN', {
+        sqlState: '22003',
+        hint: 'Cast the column to text, double precision or numeric without a precision to read it.',
+      });
+    }
     assert(own < scale, 'a value has no more digits after the point than its type');
     const value = { unscaled: unscaledAt(column.words, row), scale: own };
     writeDecimal(rescale(value, scale).unscaled, target, row - from);

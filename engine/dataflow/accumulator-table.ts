@@ -1,4 +1,4 @@
-import { checkedDecimal, divideDecimals } from '../../sql/columns/decimal.ts';
+import { checkedDecimal, divideDecimals, isSpecial } from '../../sql/columns/decimal.ts';
 import type { Decimal, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import {
   type Accumulator,
@@ -68,6 +68,7 @@ function sum(kind: string, arg: SqlType | undefined): Accumulator {
 
 /** As a cell holds it. Throws SQL_RUNTIME 22003. */
 function quotient(total: Decimal, count: Decimal): Decimal {
+  if (isSpecial(total)) return total;
   const { unscaled, scale } = divideDecimals(total, count);
   return checkedDecimal(unscaled, scale);
 }

@@ -1,16 +1,10 @@
 import type { Column } from '../../sql/columns/batch.ts';
-import { compareDecimals, normalized, unscaledAt } from '../../sql/columns/decimal.ts';
+import { compareDecimals, decimalAt, normalized } from '../../sql/columns/decimal.ts';
 import { bigintAt, splitBigint } from '../../sql/columns/i64.ts';
 import { intervalSpan } from '../../sql/columns/interval.ts';
 import { isLoose, keyBytes } from '../../sql/columns/nested.ts';
 import { valueAt } from '../../sql/columns/read.ts';
-import {
-  type Decimal,
-  type Interval,
-  type Layout,
-  layoutOf,
-  type SqlType,
-} from '../../sql/columns/types.ts';
+import { type Interval, type Layout, layoutOf, type SqlType } from '../../sql/columns/types.ts';
 import { compareValues } from '../../sql/functions/compare.ts';
 
 /**
@@ -138,10 +132,7 @@ function mixDecimal(h: number, column: Column & { layout: 'decimal' }, row: numb
   if (scales[row] === 0) {
     return mix(mix(h, low), words[4 * row + 1]!);
   }
-  const { unscaled, scale } = normalized({
-    unscaled: unscaledAt(words, row),
-    scale: scales[row]!,
-  });
+  const { unscaled, scale } = normalized(decimalAt(column, row));
   const normalLow = Number(BigInt.asIntN(32, unscaled));
   const normalHigh = Number(BigInt.asIntN(32, unscaled >> 32n));
   h = mix(mix(h, normalLow), normalHigh);
@@ -230,9 +221,7 @@ function identicalDecimals(a: Of<'decimal'>, i: number, b: Of<'decimal'>, j: num
 
 function equalDecimals(a: Of<'decimal'>, i: number, b: Of<'decimal'>, j: number): boolean {
   if (a.scales[i] === b.scales[j]) return identicalDecimals(a, i, b, j);
-  const left: Decimal = { unscaled: unscaledAt(a.words, i), scale: a.scales[i]! };
-  const right: Decimal = { unscaled: unscaledAt(b.words, j), scale: b.scales[j]! };
-  return sameNulls(a, i, b, j) && compareDecimals(left, right) === 0;
+  return sameNulls(a, i, b, j) && compareDecimals(decimalAt(a, i), decimalAt(b, j)) === 0;
 }
 
 function equalIntervals(a: Of<'interval'>, i: number, b: Of<'interval'>, j: number): boolean {

@@ -4,8 +4,12 @@ import type { Column } from '../../sql/columns/batch.ts';
 import {
   checkedDecimal,
   divideRounded,
+  infinity,
+  minusInfinity,
+  notANumber,
   powerOfTen,
   quotientScale,
+  specialByte,
   unscaledAt,
   writeDecimal,
 } from '../../sql/columns/decimal.ts';
@@ -14,6 +18,7 @@ import type { Decimal, Field, SqlType, SqlValue } from '../../sql/columns/types.
 import {
   type Accumulator,
   addNumber,
+  addToCount,
   cell,
   countField,
   countOf,
@@ -32,6 +37,7 @@ const digits = limits.numericDigitsMax;
  * |-----------|------------------------------------------------------------------------------|
  * | 39        | per scale the number of values, as doubles                                   |
  * | 6         | the sum times 10^38, two's complement, least significant word first          |
+ * | 3         | the numbers of -Infinity, Infinity and NaN, as doubles                       |
  * | 10        | where squares are needed: the sum of the squares times 10^76                 |
  *
  * A value times 10^38 has at most 76 digits or 253 bits, its square 505: what is left is for the
@@ -39,29 +45,33 @@ const digits = limits.numericDigitsMax;
  */
 const scaleWords = digits + 1;
 const sumWords = 6;
+const specialWords = 3;
 const squareWords = 10;
 const stateFields: readonly Field[] = [{ name: 'sums', type: { kind: 'bytea' }, nullable: false }];
 
 function newState(withSquares: boolean) {
-  const words = scaleWords + sumWords + (withSquares ? squareWords : 0);
+  const finiteWords = scaleWords + sumWords;
+  const words = finiteWords + specialWords + (withSquares ? squareWords : 0);
   const scratch = new ArrayBuffer(8 * words);
   return {
     cells: new ByteState(scratch),
     counts: new Float64Array(scratch, 0, scaleWords),
     sum: new BigInt64Array(scratch, 8 * scaleWords, sumWords),
+    specials: new Float64Array(scratch, 8 * finiteWords, specialWords),
     squares: withSquares
-      ? new BigInt64Array(scratch, 8 * (scaleWords + sumWords), squareWords)
+      ? new BigInt64Array(scratch, 8 * (finiteWords + specialWords), squareWords)
       : undefined,
   };
 }
 
 type State = ReturnType<typeof newState>;
 
+/** `finish` gets the number of values, and what they add up to where that is NaN or an infinity. */
 function accumulator(
   state: State,
-  finish: (count: number, scale: number) => SqlValue,
+  finish: (count: number, scale: number, special: Decimal | undefined) => SqlValue,
 ): Accumulator {
-  const { cells, counts, sum, squares } = state;
+  const { cells, counts, sum, specials, squares } = state;
   return {
     stateFields,
     update(table, first, { batch, rows, groups, count, args }) {
@@ -71,8 +81,13 @@ function accumulator(
         const column = cell(table, groups[i]!, first);
         const weight = batch.weights[row]!;
         const scale = scales[row]!;
-        const value = unscaledAt(words, row) * powerOfTen(digits - scale);
         cells.load(column, groups[i]! & mask);
+        if (scale === specialByte) {
+          specials[specialSlot(words[4 * row]!)]! += weight;
+          cells.store(column, groups[i]! & mask);
+          continue;
+        }
+        const value = unscaledAt(words, row) * powerOfTen(digits - scale);
         counts[scale]! += weight;
         write(sum, read(sum) + value * BigInt(weight));
         if (squares !== undefined) write(squares, read(squares) + value * value * BigInt(weight));
@@ -81,15 +96,21 @@ function accumulator(
     },
     value(table, first, id) {
       cells.load(cell(table, id, first), id & mask);
-      const count = counts.reduce((total, part) => total + part, 0);
-      return count === 0
-        ? null
-        : finish(
-            count,
-            counts.findLastIndex((part) => part > 0),
-          );
+      const count = [...counts, ...specials].reduce((total, part) => total + part, 0);
+      if (count === 0) return null;
+      const scale = counts.findLastIndex((part) => part > 0);
+      return finish(count, scale, specialSum(specials));
     },
   };
+}
+
+/** By the lowest word of the cell: -1, 1 or 2. */
+const specialSlot = (word: number): number => Math.max(word, 0);
+
+function specialSum(specials: Float64Array): Decimal | undefined {
+  const [below, above, neither] = specials as unknown as [number, number, number];
+  if (neither > 0 || (below > 0 && above > 0)) return notANumber;
+  return above > 0 ? infinity : below > 0 ? minusInfinity : undefined;
 }
 
 function read(words: BigInt64Array): bigint {
@@ -106,7 +127,8 @@ function write(words: BigInt64Array, value: bigint): void {
 /** sum and avg; `finish` may throw SQL_RUNTIME 22003. */
 export function numericSum(finish: (sum: Decimal, count: bigint) => SqlValue): Accumulator {
   const state = newState(false);
-  return accumulator(state, (count, scale) => {
+  return accumulator(state, (count, scale, special) => {
+    if (special !== undefined) return finish(special, BigInt(count));
     const unscaled = read(state.sum) / powerOfTen(digits - scale);
     return finish(checkedDecimal(unscaled, scale), BigInt(count));
   });
@@ -116,8 +138,8 @@ export function numericSum(finish: (sum: Decimal, count: bigint) => SqlValue): A
 const shortDigits = 18;
 
 /**
- * The same over a column of a declared precision and scale: all values show that scale, and their
- * sum fits a cell. State is (count, sum).
+ * The same over a column of a declared precision and scale: all values show that scale, or are NaN,
+ * and their sum fits a cell. State is (count, sum, count of NaN).
  */
 export function shortNumericSum(
   { precision, scale = 0 }: SqlType & { readonly kind: 'numeric' },
@@ -125,13 +147,23 @@ export function shortNumericSum(
 ): Accumulator | undefined {
   if (precision === undefined || precision > shortDigits) return undefined;
   return {
-    stateFields: [countField, { name: 'sum', type: { kind: 'numeric' }, nullable: false }],
+    stateFields: [
+      countField,
+      { name: 'sum', type: { kind: 'numeric' }, nullable: false },
+      { ...countField, name: 'nans' },
+    ],
     update(table, first, counted) {
       updateCount(table, first, counted);
       const { batch, rows, groups, count, args } = counted;
       const { words, scales } = args[0] as Extract<Column, { layout: 'decimal' }>;
       for (let i = 0; i < count; i++) {
         const row = rows[i]!;
+        if (scales[row] === specialByte) {
+          assert(words[4 * row] === 2, 'a numeric of a declared precision is not infinite');
+          const nans = cell(table, groups[i]!, first + 2);
+          addToCount(nans, groups[i]! & mask, batch.weights[row]!);
+          continue;
+        }
         assert(scales[row] === scale, 'a numeric has the scale of its column');
         const { words: sums } = cell(table, groups[i]!, first + 1) as Extract<
           Column,
@@ -143,6 +175,7 @@ export function shortNumericSum(
     value(table, first, id) {
       const count = countOf(table, first, id);
       if (count === 0n) return null;
+      if (countOf(table, first + 2, id) !== 0n) return finish(notANumber, count);
       const { words } = cell(table, id, first + 1) as Extract<Column, { layout: 'decimal' }>;
       return finish(checkedDecimal(unscaledAt(words, id & mask), scale), count);
     },
@@ -169,9 +202,10 @@ export type Spread = 'var_pop' | 'var_samp' | 'stddev_pop' | 'stddev_samp';
 export function numericVariance(name: Spread): Accumulator {
   const isSample = name.endsWith('samp');
   const state = newState(true);
-  return accumulator(state, (rows, scale) => {
+  return accumulator(state, (rows, scale, special) => {
     const count = BigInt(rows);
     if (isSample && count === 1n) return null;
+    if (special !== undefined) return notANumber;
     const sum = read(state.sum);
     const dividend: Decimal = {
       unscaled: (count * read(state.squares!) - sum * sum) / powerOfTen(2 * (digits - scale)),

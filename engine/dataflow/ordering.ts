@@ -1,5 +1,5 @@
 import type { Column } from '../../sql/columns/batch.ts';
-import { compareDecimals, unscaledAt } from '../../sql/columns/decimal.ts';
+import { compareDecimals, decimalAt } from '../../sql/columns/decimal.ts';
 import { intervalSpan } from '../../sql/columns/interval.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import {
@@ -76,10 +76,7 @@ function compareBytes(a: Of<'bytes'>, i: number, b: Of<'bytes'>, j: number): num
 }
 
 function compareNumerics(a: Of<'decimal'>, i: number, b: Of<'decimal'>, j: number): number {
-  return compareDecimals(
-    { unscaled: unscaledAt(a.words, i), scale: a.scales[i]! },
-    { unscaled: unscaledAt(b.words, j), scale: b.scales[j]! },
-  );
+  return compareDecimals(decimalAt(a, i), decimalAt(b, j));
 }
 
 function compareIntervals(a: Of<'interval'>, i: number, b: Of<'interval'>, j: number): number {

@@ -1,6 +1,13 @@
 import { MillraceError } from '../../platform/errors.ts';
 import { applyFunction } from '../../sql/codegen/interpreter.ts';
-import { compareDecimals, rescale } from '../../sql/columns/decimal.ts';
+import {
+  compareDecimals,
+  infinity,
+  isNotANumber,
+  isSpecial,
+  minusInfinity,
+  rescale,
+} from '../../sql/columns/decimal.ts';
 import { intervalSpan } from '../../sql/columns/interval.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { Decimal, Interval, SqlType, SqlValue } from '../../sql/columns/types.ts';
@@ -80,6 +87,10 @@ const integers: Arithmetic = {
 const numerics: Arithmetic = {
   key: same,
   add(key, offset, sign) {
+    if (isNotANumber(key as Decimal)) return key;
+    // Infinity less infinity too: everything is in range.
+    if (isSpecial(offset as Decimal)) return sign === 1 ? infinity : minusInfinity;
+    if (isSpecial(key as Decimal)) return key;
     const scale = Math.max((key as Decimal).scale, (offset as Decimal).scale);
     const left = rescale(key as Decimal, scale).unscaled;
     const right = rescale(offset as Decimal, scale).unscaled;

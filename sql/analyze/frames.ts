@@ -1,4 +1,5 @@
 import { foldConstant } from '../codegen/fold.ts';
+import { isNotANumber } from '../columns/decimal.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { Decimal, Interval, SqlType, SqlValue } from '../columns/types.ts';
 import type { FrameBound, WindowFrame } from '../plan/physical.ts';
@@ -102,7 +103,9 @@ function isNegative(value: NonNullable<SqlValue>): boolean {
   if (typeof value === 'bigint') return value < 0n;
   if (typeof value === 'number') return value < 0 || Number.isNaN(value);
   if (typeof value !== 'object' || value instanceof Uint8Array) return false;
-  if ('unscaled' in value) return (value as Decimal).unscaled < 0n;
+  if ('unscaled' in value) {
+    return isNotANumber(value as Decimal) || (value as Decimal).unscaled < 0n;
+  }
   const { months, days, micros } = value as Interval;
   return months < 0 || days < 0 || micros < 0n;
 }

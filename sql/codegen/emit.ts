@@ -1,4 +1,5 @@
 import { limits } from '../../platform/limits.ts';
+import { specialByte } from '../columns/decimal.ts';
 import { type Decimal, layoutOf, type SqlType, type TypeKind } from '../columns/types.ts';
 import type { CallExpr, CaseExpr, ColumnExpr, ConstantExpr, Expr } from '../plan/expr.ts';
 import { emitNumbers, emitShift } from './emit-numbers.ts';
@@ -9,7 +10,7 @@ import { emitNumbers, emitShift } from './emit-numbers.ts';
  * numbered, constants are hoisted into the array `K`: no user text enters the source.
  *
  * A value of type bigint, timestamp or time is a double here, a numeric a double and its scale. A
- * row on which one is not exact (beyond 2^53), or a result leaves its range, calls `slow(row, i)`:
+ * row on which one is not exact (beyond 2^53, a numeric's NaN or infinity), or a result leaves its range, calls `slow(row, i)`:
  * the interpreter decides such rows, so generated code never rounds and never raises an error.
  * Parts that have no rule here are interpreted by `evaluate(expression, row)`, which gives
  * `undefined` on an error.
@@ -107,7 +108,9 @@ export class Emitter {
     this.push(`if (!(${isDouble} || Number.isSafeInteger(${value}))) { slow(row, i); continue; }`);
     if (form === 'number') return { form, isNull, value };
     const scale = this.local(`${isNull} ? 0 : ${cell}.scale`);
-    this.push(`if (${scale} > ${limits.numericDigitsMax}) { slow(row, i); continue; }`);
+    this.push(
+      `if (${scale} < 0 || ${scale} > ${limits.numericDigitsMax}) { slow(row, i); continue; }`,
+    );
     return { form, isNull, value, scale };
   }
 
@@ -135,9 +138,11 @@ export class Emitter {
         const high = this.local(`w${index}[4 * row + 1]`);
         const sign = this.local(`${high} >> 31`);
         const isShort = `w${index}[4 * row + 2] === ${sign} && w${index}[4 * row + 3] === ${sign}`;
-        this.push(`if (!(${isShort} && ${exact(high)})) { slow(row, i); continue; }`);
+        const scale = this.local(`s${index}[row]`);
+        const isPlain = `${scale} !== ${specialByte} && ${isShort} && ${exact(high)}`;
+        this.push(`if (!(${isPlain})) { slow(row, i); continue; }`);
         const value = this.local(`${high} * 4294967296 + (w${index}[4 * row] >>> 0)`);
-        return { form, value, isNull, scale: this.local(`s${index}[row]`) };
+        return { form, value, isNull, scale };
       }
       default:
         return { form, value: this.local(`v${index}[row]`), isNull };
@@ -159,10 +164,13 @@ export class Emitter {
     const number = form === 'decimal' ? (value as Decimal).unscaled : value;
     const hoisted = typeof number === 'bigint' ? exactNumber(number) : number;
     if (hoisted === undefined) return undefined;
-    // A numeric that no cell holds is for the interpreter, which checks what it writes.
-    if (form === 'decimal' && (value as Decimal).scale > limits.numericDigitsMax) return undefined;
     const emitted = { form, value: this.hoisted(hoisted), isNull: 'false' };
-    return form === 'decimal' ? { ...emitted, scale: String((value as Decimal).scale) } : emitted;
+    if (form !== 'decimal') return emitted;
+    // Special values, and numerics that no cell holds, are for the interpreter, which checks them.
+    const { scale } = value as Decimal;
+    return scale < 0 || scale > limits.numericDigitsMax
+      ? undefined
+      : { ...emitted, scale: String(scale) };
   }
 
   /** Sets a variable to one of several results; only numbers and booleans. */

@@ -39,6 +39,7 @@ export interface DecimalColumn extends ColumnBase {
   readonly layout: 'decimal';
   /** Words 4*row .. 4*row+3, least significant first. */
   readonly words: Int32Array;
+  /** 255 for NaN and infinities (types.ts). */
   readonly scales: Uint8Array;
 }
 export interface BytesColumn extends ColumnBase {

@@ -7,6 +7,24 @@ import type { Decimal } from './types.ts';
  * bits (`checkedDecimal`); + - * / and literals give what PostgreSQL gives (`boundedNumeric`).
  * The scale is PostgreSQL's display scale: kept for printing, ignored by comparison.
  */
+/** NaN and the infinities have this scale, and 2n, 1n or -1n in place of digits: so they sort. */
+const specialScale = -1;
+/** `specialScale` in a cell's scales. */
+export const specialByte = 255;
+
+export const notANumber: Decimal = { unscaled: 2n, scale: specialScale };
+export const infinity: Decimal = { unscaled: 1n, scale: specialScale };
+export const minusInfinity: Decimal = { unscaled: -1n, scale: specialScale };
+
+/** NaN or an infinity: there is no arithmetic with its parts. */
+export function isSpecial({ scale }: Decimal): boolean {
+  return scale === specialScale;
+}
+
+export function isNotANumber({ unscaled, scale }: Decimal): boolean {
+  return scale === specialScale && unscaled === 2n;
+}
+
 const powers: bigint[] = [];
 for (let exponent = 0; exponent <= 2 * limits.numericDigitsMax + 2; exponent++) {
   powers.push(10n ** BigInt(exponent));
@@ -75,9 +93,18 @@ export function unscaledAt(words: Int32Array, row: number): bigint {
   return (high << 64n) | low;
 }
 
-/** Rounds half away from zero, as PostgreSQL's numeric does. */
+/** The value of a cell that is not NULL. */
+export function decimalAt(
+  { words, scales }: { readonly words: Int32Array; readonly scales: Uint8Array },
+  row: number,
+): Decimal {
+  const scale = scales[row]!;
+  return { unscaled: unscaledAt(words, row), scale: scale === specialByte ? specialScale : scale };
+}
+
+/** Rounds half away from zero, as PostgreSQL's numeric does; NaN and infinities stay. */
 export function rescale({ unscaled, scale }: Decimal, target: number): Decimal {
-  if (target === scale) return { unscaled, scale };
+  if (target === scale || scale === specialScale) return { unscaled, scale };
   if (target > scale) return { unscaled: unscaled * powerOfTen(target - scale), scale: target };
   return { unscaled: divideRounded(unscaled, powerOfTen(scale - target)), scale: target };
 }
@@ -128,13 +155,17 @@ export function divideDecimals(dividend: Decimal, divisor: Decimal): Decimal {
   return boundedNumeric(unscaled, scale);
 }
 
+/** PostgreSQL's order: NaN is equal to itself and above Infinity. */
 export function compareDecimals(left: Decimal, right: Decimal): number {
+  if (isSpecial(left) || isSpecial(right)) return specialRank(left) - specialRank(right);
   let a = left.unscaled;
   let b = right.unscaled;
   if (left.scale < right.scale) a *= powerOfTen(right.scale - left.scale);
   else if (right.scale < left.scale) b *= powerOfTen(left.scale - right.scale);
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+const specialRank = (value: Decimal) => (isSpecial(value) ? Number(value.unscaled) : 0);
 
 const zeroDigit = 48;
 
@@ -156,6 +187,9 @@ export function normalized({ unscaled, scale }: Decimal): Decimal {
 }
 
 export function decimalToText({ unscaled, scale }: Decimal): string {
+  if (scale === specialScale) {
+    return unscaled === 2n ? 'NaN' : unscaled === 1n ? 'Infinity' : '-Infinity';
+  }
   const negative = unscaled < 0n;
   const digits = (negative ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
   const whole = digits.slice(0, digits.length - scale);
@@ -200,10 +234,21 @@ export function decimalFromLiteral(text: string): Decimal | undefined {
   return scale < 0 ? { unscaled: unscaled * powerOfTen(-scale), scale: 0 } : { unscaled, scale };
 }
 
-/** `undefined` when the text is not a number. Throws 22003 when it has too many digits. */
+const infinityPattern = /^([+-]?)inf(?:inity)?$/i;
+
+function specialFromText(text: string): Decimal | undefined {
+  if (/^nan$/i.test(text)) return notANumber;
+  const match = infinityPattern.exec(text);
+  return match === null ? undefined : match[1] === '-' ? minusInfinity : infinity;
+}
+
+/**
+ * Also NaN and infinities. `undefined` when the text is not a number. Throws 22003 when it has too
+ * many digits.
+ */
 export function decimalFromText(text: string): Decimal | undefined {
   const match = numberPattern.exec(text);
-  if (match === null) return undefined;
+  if (match === null) return specialFromText(text);
   const [, sign, whole = '', fraction = '', exponentText] = match;
   if (whole === '' && fraction === '') return undefined;
   const exponent = exponentText === undefined ? 0 : Number(exponentText);

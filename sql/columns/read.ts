@@ -1,6 +1,6 @@
 import type { Batch, Column } from './batch.ts';
 import { bytesToText } from './bytes-text.ts';
-import { unscaledAt } from './decimal.ts';
+import { decimalAt } from './decimal.ts';
 import { bigintAt } from './i64.ts';
 import { cellValue } from './nested.ts';
 import type { SqlValue } from './types.ts';
@@ -21,7 +21,7 @@ export function valueAt(column: Column, row: number): SqlValue {
     case 'i64':
       return bigintAt(column.words, row);
     case 'decimal':
-      return { unscaled: unscaledAt(column.words, row), scale: column.scales[row]! };
+      return decimalAt(column, row);
     case 'interval':
       return {
         months: column.words[4 * row]!,

@@ -12,6 +12,8 @@ import {
   decimalFromText,
   decimalToText,
   divideRounded,
+  isNotANumber,
+  isSpecial,
   powerOfTen,
   rescale,
 } from './decimal.ts';
@@ -166,9 +168,15 @@ export function fitMicros(
 
 const year2000Micros = 946_684_800_000_000n;
 
-/** Applies numeric(p,s): rounds half away from zero, 22003 when the digits do not fit. */
+/** Applies numeric(p,s): rounds half away from zero, 22003 when the digits do not fit. It has NaN. */
 export function fitDecimal(type: SqlType & { readonly kind: 'numeric' }, value: Decimal): Decimal {
-  if (type.precision === undefined) return value;
+  if (type.precision === undefined || isNotANumber(value)) return value;
+  if (isSpecial(value)) {
+    throw new MillraceError('SQL_RUNTIME', 'numeric field overflow', {
+      sqlState: '22003',
+      hint: `A field with precision ${type.precision}, scale ${type.scale ?? 0} cannot hold an infinite value.`,
+    });
+  }
   const fitted = rescale(value, type.scale ?? 0);
   const bound = powerOfTen(type.precision);
   if (fitted.unscaled >= bound || fitted.unscaled <= -bound) {

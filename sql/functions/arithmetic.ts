@@ -3,6 +3,8 @@ import {
   checkedDecimal,
   displayScaleMax,
   divideDecimals,
+  isNotANumber,
+  isSpecial,
   powerOfTen,
   rescale,
 } from '../columns/decimal.ts';
@@ -10,6 +12,13 @@ import { int64Max, int64Min } from '../columns/i64.ts';
 import { typeName } from '../columns/type-name.ts';
 import type { Decimal, TypeKind } from '../columns/types.ts';
 import { runtimeError, type ScalarFunction, strict } from './function.ts';
+import {
+  negated,
+  specialProduct,
+  specialQuotient,
+  specialRemainder,
+  specialSum,
+} from './special-numerics.ts';
 
 /** + - * / % and the functions of numbers, with PostgreSQL's overflow and division errors. */
 
@@ -152,6 +161,7 @@ function floatFunctions(kind: FloatKind): ScalarFunction[] {
 }
 
 export function addDecimals(a: Decimal, b: Decimal, sign: 1n | -1n): Decimal {
+  if (isSpecial(a) || isSpecial(b)) return specialSum(a, sign === 1n ? b : negated(b));
   const scale = Math.max(a.scale, b.scale);
   const left = a.unscaled * powerOfTen(scale - a.scale);
   const right = b.unscaled * powerOfTen(scale - b.scale);
@@ -160,6 +170,7 @@ export function addDecimals(a: Decimal, b: Decimal, sign: 1n | -1n): Decimal {
 
 /** Rounded where PostgreSQL rounds: to the digits that a numeric shows at most. */
 export function multiplyDecimals(a: Decimal, b: Decimal): Decimal {
+  if (isSpecial(a) || isSpecial(b)) return specialProduct(a, b);
   const scale = a.scale + b.scale;
   if (scale <= displayScaleMax) return boundedNumeric(a.unscaled * b.unscaled, scale);
   const { unscaled } = rescale({ unscaled: a.unscaled * b.unscaled, scale }, displayScaleMax);
@@ -174,6 +185,7 @@ function decimals(): ScalarFunction[] {
   const unary = (name: string, evaluate: (a: Decimal) => Decimal) =>
     strict(`${name}:numeric`, name, ['numeric'], 'numeric', ([a]) => evaluate(a as Decimal));
   const toWhole = (a: Decimal, adjust: (quotient: bigint, remainder: bigint) => bigint) => {
+    if (isSpecial(a)) return a;
     const unit = powerOfTen(a.scale);
     return { unscaled: adjust(a.unscaled / unit, a.unscaled % unit), scale: 0 };
   };
@@ -186,28 +198,31 @@ function decimals(): ScalarFunction[] {
     op('-', (a, b) => addDecimals(a, b, -1n)),
     op('*', multiplyDecimals),
     op('/', (a, b) => {
+      if (isSpecial(a) || isSpecial(b)) return specialQuotient(a, b);
       if (b.unscaled === 0n) throw divisionByZero();
       return divideDecimals(a, b);
     }),
     op('%', (a, b) => {
+      if (isSpecial(a) || isSpecial(b)) return specialRemainder(a, b);
       if (b.unscaled === 0n) throw divisionByZero();
       const scale = Math.max(a.scale, b.scale);
       const left = a.unscaled * powerOfTen(scale - a.scale);
       return { unscaled: left % (b.unscaled * powerOfTen(scale - b.scale)), scale };
     }),
     unary('plus', (a) => a),
-    unary('negate', (a) => ({ unscaled: -a.unscaled, scale: a.scale })),
-    unary('abs', (a) => ({ unscaled: a.unscaled < 0n ? -a.unscaled : a.unscaled, scale: a.scale })),
+    unary('negate', negated),
+    unary('abs', (a) => (a.unscaled < 0n ? negated(a) : a)),
     unary('floor', (a) => toWhole(a, (q, r) => (r < 0n ? q - 1n : q))),
     unary('ceil', (a) => toWhole(a, (q, r) => (r > 0n ? q + 1n : q))),
     unary('round', (a) => rescale(a, 0)),
     unary('trunc', (a) => toWhole(a, (q) => q)),
-    unary('sign', (a) => ({
-      unscaled: a.unscaled > 0n ? 1n : a.unscaled < 0n ? -1n : 0n,
-      scale: 0,
-    })),
+    unary('sign', (a) => {
+      if (isNotANumber(a)) return a;
+      return { unscaled: a.unscaled > 0n ? 1n : a.unscaled < 0n ? -1n : 0n, scale: 0 };
+    }),
     scaled('round', roundTo),
     scaled('trunc', (a, scale) => {
+      if (isSpecial(a)) return a;
       if (scale >= a.scale) return checkedDecimal(a.unscaled * powerOfTen(scale - a.scale), scale);
       const unit = powerOfTen(a.scale - scale);
       const cut = a.unscaled / unit;
@@ -218,6 +233,7 @@ function decimals(): ScalarFunction[] {
 }
 
 function roundTo(a: Decimal, scale: number): Decimal {
+  if (isSpecial(a)) return a;
   if (scale >= 0) {
     const { unscaled } = rescale(a, scale);
     return checkedDecimal(unscaled, scale);

@@ -9,7 +9,16 @@ import {
   splitTimestamp,
   timestampInfinity,
 } from '../columns/datetime.ts';
-import { checkedDecimal, powerOfTen, rescale } from '../columns/decimal.ts';
+import {
+  checkedDecimal,
+  infinity,
+  isNotANumber,
+  isSpecial,
+  minusInfinity,
+  notANumber,
+  powerOfTen,
+  rescale,
+} from '../columns/decimal.ts';
 import { isArray, isObject, type Json, type JsonNode, JsonNumber } from '../columns/json.ts';
 import {
   fitDecimal,
@@ -246,19 +255,19 @@ function textOf(from: SqlType, value: SqlValue): string {
 function numberTo(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
   switch (to.kind) {
     case 'smallint':
-      return Number(within(to, toInteger(from, value), -32_768n, 32_767n));
+      return Number(within(to, toInteger(from, to, value), -32_768n, 32_767n));
     case 'integer':
-      return Number(within(to, toInteger(from, value), -(2n ** 31n), 2n ** 31n - 1n));
+      return Number(within(to, toInteger(from, to, value), -(2n ** 31n), 2n ** 31n - 1n));
     case 'bigint':
-      return inBigint(toInteger(from, value));
+      return inBigint(toInteger(from, to, value));
     case 'numeric': {
       const { unscaled, scale } = fitDecimal(to, toDecimal(from, value));
       return checkedDecimal(unscaled, scale);
     }
     case 'real':
-      return finite(to, Math.fround(toDouble(from, value)), value);
+      return finite(to, Math.fround(toDouble(from, value)), from, value);
     default:
-      return finite(to, toDouble(from, value), value);
+      return finite(to, toDouble(from, value), from, value);
   }
 }
 
@@ -267,9 +276,15 @@ function within(to: SqlType, value: bigint, least: bigint, most: bigint): bigint
   return value;
 }
 
-function toInteger(from: SqlType, value: SqlValue): bigint {
+function toInteger(from: SqlType, to: SqlType, value: SqlValue): bigint {
   if (typeof value === 'bigint') return value;
-  if (from.kind === 'numeric') return rescale(value as Decimal, 0).unscaled;
+  if (from.kind === 'numeric') {
+    if (isSpecial(value as Decimal)) {
+      const what = isNotANumber(value as Decimal) ? 'NaN' : 'infinity';
+      throw runtimeError(`cannot convert ${what} to ${typeName(to)}`, '0A000');
+    }
+    return rescale(value as Decimal, 0).unscaled;
+  }
   const number = value as number;
   if (!Number.isFinite(number)) throw runtimeError('integer out of range', '22003');
   return BigInt(from.kind === 'real' || from.kind === 'double' ? roundHalfEven(number) : number);
@@ -281,7 +296,8 @@ function toDecimal(from: SqlType, value: SqlValue): Decimal {
   if (typeof value === 'bigint') return { unscaled: value, scale: 0 };
   const number = value as number;
   if (from.kind !== 'real' && from.kind !== 'double') return { unscaled: BigInt(number), scale: 0 };
-  if (!Number.isFinite(number)) throw runtimeError(`cannot convert ${number} to numeric`, '22003');
+  if (Number.isNaN(number)) return notANumber;
+  if (!Number.isFinite(number)) return number > 0 ? infinity : minusInfinity;
   // PostgreSQL keeps as many digits as the type surely has: 6 and 15.
   const [mantissa = '', exponent] = number.toExponential(from.kind === 'real' ? 5 : 14).split('e');
   const [whole, fraction = ''] = mantissa.split('.');
@@ -296,9 +312,10 @@ function toDouble(from: SqlType, value: SqlValue): number {
   return from.kind === 'numeric' ? Number(toText(from, value)) : Number(value);
 }
 
-function finite(to: SqlType, value: number, from: SqlValue): number {
-  const wasFinite = typeof from !== 'number' || Number.isFinite(from);
-  const hasVanished = value === 0 && typeof from === 'number' && from !== 0;
+function finite(to: SqlType, value: number, from: SqlType, before: SqlValue): number {
+  if (from.kind === 'numeric' && isSpecial(before as Decimal)) return value;
+  const wasFinite = typeof before !== 'number' || Number.isFinite(before);
+  const hasVanished = value === 0 && typeof before === 'number' && before !== 0;
   if ((wasFinite && !Number.isFinite(value)) || hasVanished) {
     throw runtimeError(`value out of range for type ${typeName(to)}`, '22003');
   }

@@ -1,4 +1,4 @@
-import { decimalToText, rescale } from '../columns/decimal.ts';
+import { decimalToText, isSpecial, rescale } from '../columns/decimal.ts';
 import type { Decimal } from '../columns/types.ts';
 import { runtimeError } from './function.ts';
 import { numberTemplate, type Template } from './number-template.ts';
@@ -11,6 +11,7 @@ import { numberTemplate, type Template } from './number-template.ts';
 /** A number that is to be written: its sign, and its digits with as many decimals as `post`. */
 export function decimalToChar(value: Decimal, format: string): string {
   const template = numberTemplate(format);
+  if (isSpecial(value)) return specialToChar(value, format, template);
   if (template.has.has('RN')) return romanToChar(Number(rescale(value, 0).unscaled), template);
   if (template.has.has('EEEE')) return scientific(Number(decimalToText(value)), template);
   const scaled = rescale(
@@ -19,6 +20,17 @@ export function decimalToChar(value: Decimal, format: string): string {
   );
   const text = decimalToText(scaled);
   return write(template, text.startsWith('-') ? '-' : '+', text.replace('-', ''));
+}
+
+/** As a double's, but there is no NaNth. */
+function specialToChar(value: Decimal, format: string, template: Template): string {
+  const text = decimalToText(value);
+  const shown = doubleToChar(Number(text), format);
+  const isOrdinal = template.parts.some((part) => !('text' in part) && /^th$/i.test(part.key));
+  if (isOrdinal && value.unscaled > 0n && !template.has.has('.') && shown.includes(text)) {
+    throw runtimeError(`"${text}" is not a number`, '22P02');
+  }
+  return shown;
 }
 
 const doubleDigits = 15;

@@ -4,12 +4,16 @@ import {
   compareDecimals,
   decimalToText,
   divideRounded,
+  isNotANumber,
+  isSpecial,
   leadingDigit,
+  notANumber,
   powerOfTen,
   rescale,
 } from '../columns/decimal.ts';
 import type { Decimal, SqlValue } from '../columns/types.ts';
 import { define, runtimeError, type ScalarFunction } from './function.ts';
+import { specialExp, specialLog, specialPower, specialQuotient } from './special-numerics.ts';
 
 /**
  * Mathematical functions of numerics, with the result scales that PostgreSQL's numeric.c chooses:
@@ -44,6 +48,7 @@ function squareRoot(a: Decimal): Decimal {
   if (a.unscaled < 0n) {
     throw runtimeError('cannot take square root of a negative number', '2201F');
   }
+  if (isSpecial(a)) return a;
   const weight = leadingDigit(a).weight;
   const scale = shownScale(significantDigits - ((weight + 1) * 4) / 2 + 1, a);
   // Two digits more, so that rounding is right.
@@ -144,13 +149,16 @@ function lnAt(a: Decimal, scale: number): bigint {
 
 function ln(a: Decimal): Decimal {
   checkLogarithm(a);
+  if (isSpecial(a)) return a;
   const scale = shownScale(significantDigits - lnWeight(a), a);
   return checkedDecimal(lnAt(a, scale), scale);
 }
 
 function log(base: Decimal, a: Decimal): Decimal {
+  if (isNotANumber(base) || isNotANumber(a)) return notANumber;
   checkLogarithm(base);
   checkLogarithm(a);
+  if (isSpecial(base) || isSpecial(a)) return specialLog(base, a);
   const weight = lnWeight(a) - lnWeight(base);
   const scale = shownScale(significantDigits - weight, base, a);
   const inner = scale + 25 + Math.abs(lnWeight(base)) + Math.abs(lnWeight(a));
@@ -163,6 +171,7 @@ function log(base: Decimal, a: Decimal): Decimal {
 const exponentMax = limits.numericDigitsMax + 2;
 
 function exp(a: Decimal): Decimal {
+  if (isSpecial(a)) return specialExp(a);
   const weight = Math.max(-2000, Math.min(2000, toNumber(a) * Math.LOG10E));
   if (weight > exponentMax) throw runtimeError('value overflows numeric format', '22003');
   const scale = shownScale(significantDigits - Math.trunc(weight), a);
@@ -173,16 +182,18 @@ function exp(a: Decimal): Decimal {
 }
 
 function power(base: Decimal, exponent: Decimal): Decimal {
+  if (isNotANumber(base) || isNotANumber(exponent)) return specialPower(base, exponent, powerOfTen);
   if (base.unscaled === 0n && exponent.unscaled < 0n) {
     throw runtimeError('zero raised to a negative power is undefined', '2201F');
   }
-  const whole = exponent.unscaled % powerOfTen(exponent.scale) === 0n;
+  const whole = isSpecial(exponent) || exponent.unscaled % powerOfTen(exponent.scale) === 0n;
   if (base.unscaled < 0n && !whole) {
     throw runtimeError(
       'a negative number raised to a non-integer power yields a complex result',
       '2201F',
     );
   }
+  if (isSpecial(base) || isSpecial(exponent)) return specialPower(base, exponent, powerOfTen);
   const integer = exponent.unscaled / powerOfTen(exponent.scale);
   if (whole && absolute(integer) <= 2_147_483_647n) {
     return integerPower(base, integer, exponent.scale);
@@ -268,6 +279,12 @@ function withoutZeros({ unscaled, scale }: Decimal): Decimal {
 
 function widthBucket(a: Decimal, low: Decimal, high: Decimal, count: number): number {
   if (count <= 0) throw runtimeError('count must be greater than zero', '2201G');
+  if ([a, low, high].some(isNotANumber)) {
+    throw runtimeError('operand, lower bound, and upper bound cannot be NaN', '2201G');
+  }
+  if (isSpecial(low) || isSpecial(high)) {
+    throw runtimeError('lower and upper bounds must be finite', '2201G');
+  }
   const order = compareDecimals(low, high);
   if (order === 0) throw runtimeError('lower bound cannot equal upper bound', '2201G');
   const sign = order < 0 ? 1 : -1;
@@ -282,6 +299,12 @@ function widthBucket(a: Decimal, low: Decimal, high: Decimal, count: number): nu
   return Number((part * BigInt(count)) / whole) + 1;
 }
 
+/** NaN and infinities have no scale. */
+const shown = (value: Decimal) => (isSpecial(value) ? null : value.scale);
+
+const hasSpecial = (...values: readonly (SqlValue | undefined)[]) =>
+  values.some((value) => isSpecial(decimal(value)));
+
 const divisionByZero = () => runtimeError('division by zero', '22012');
 
 export const numericFunctions: readonly ScalarFunction[] = [
@@ -294,21 +317,24 @@ export const numericFunctions: readonly ScalarFunction[] = [
   define('power(numeric, numeric) numeric', ([a, b]) => power(decimal(a), decimal(b))),
   define('^(numeric, numeric) numeric', ([a, b]) => power(decimal(a), decimal(b))),
   define('div(numeric, numeric) numeric', ([a, b]) => {
+    if (hasSpecial(a, b)) return specialQuotient(decimal(a), decimal(b));
     const { x, y } = aligned(decimal(a), decimal(b));
     if (y === 0n) throw divisionByZero();
     return { unscaled: x / y, scale: 0 };
   }),
   define('gcd(numeric, numeric) numeric', ([a, b]) => {
+    if (hasSpecial(a, b)) return notANumber;
     const { x, y, scale } = aligned(decimal(a), decimal(b));
     return checkedDecimal(gcd(x, y), scale);
   }),
   define('lcm(numeric, numeric) numeric', ([a, b]) => {
+    if (hasSpecial(a, b)) return notANumber;
     const { x, y, scale } = aligned(decimal(a), decimal(b));
     return checkedDecimal(x === 0n || y === 0n ? 0n : absolute((x / gcd(x, y)) * y), scale);
   }),
   define('factorial(bigint) numeric', ([n]) => factorial(n as bigint)),
-  define('scale(numeric) integer', ([a]) => decimal(a).scale),
-  define('min_scale(numeric) integer', ([a]) => withoutZeros(decimal(a)).scale),
+  define('scale(numeric) integer', ([a]) => shown(decimal(a))),
+  define('min_scale(numeric) integer', ([a]) => shown(withoutZeros(decimal(a)))),
   define('trim_scale(numeric) numeric', ([a]) => withoutZeros(decimal(a))),
   define('width_bucket(numeric, numeric, numeric, integer) integer', ([a, low, high, count]) =>
     widthBucket(decimal(a), decimal(low), decimal(high), int(count)),

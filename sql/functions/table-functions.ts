@@ -1,5 +1,5 @@
 import { limits } from '../../platform/limits.ts';
-import { compareDecimals } from '../columns/decimal.ts';
+import { compareDecimals, isNotANumber, isSpecial } from '../columns/decimal.ts';
 import { intervalSpan } from '../columns/interval.ts';
 import { isArray, isObject, Json, type JsonNode } from '../columns/json.ts';
 import {
@@ -271,6 +271,12 @@ function integers(kind: 'integer' | 'bigint'): Generate {
 
 function* numerics([first, last, by]: readonly SqlValue[]): Rows {
   const step = (by as Decimal | undefined) ?? { unscaled: 1n, scale: 0 };
+  const bounds = { 'start value': first, 'stop value': last, 'step size': step };
+  for (const [name, bound] of Object.entries(bounds)) {
+    if (!isSpecial(bound as Decimal)) continue;
+    const what = isNotANumber(bound as Decimal) ? 'NaN' : 'infinity';
+    throw runtimeError(`${name} cannot be ${what}`, '22023');
+  }
   checkStep(step.unscaled === 0n);
   const direction = step.unscaled > 0n ? 1 : -1;
   let value = first as Decimal;

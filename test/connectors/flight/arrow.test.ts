@@ -10,6 +10,7 @@ import {
 import { type RecordBatch as BatchHeader, Message } from 'apache-arrow/ipc/metadata/message';
 import { VectorLoader } from 'apache-arrow/visitor/vectorloader';
 import { describe, expect, test } from 'vitest';
+import { wireColumn } from '../../../connectors/flight/arrow-columns.ts';
 import {
   arrowSchema,
   encapsulatedSchema,
@@ -19,8 +20,10 @@ import { batchMessages } from '../../../connectors/flight/flight-data.ts';
 import { flightData } from '../../../connectors/flight/messages.ts';
 import { MillraceError } from '../../../platform/errors.ts';
 import { batchOf } from '../../../sql/columns/builder.ts';
+import { infinity, minusInfinity, notANumber } from '../../../sql/columns/decimal.ts';
 import { gather } from '../../../sql/columns/gather.ts';
 import { Json } from '../../../sql/columns/json.ts';
+import { valueAt } from '../../../sql/columns/read.ts';
 import { typeFromName, typeName } from '../../../sql/columns/type-name.ts';
 import {
   type Field,
@@ -126,6 +129,14 @@ describe('apache-arrow reads every type', () => {
     expect(column.get(1)).toBeNull();
     const scaled = columnOf(decimal, [{ unscaled: -5n, scale: 1 }]).get(0) as Uint32Array;
     expect(BigInt.asIntN(128, wordsToBigint(scaled))).toBe(-500n);
+  });
+
+  test('NaN, which Decimal128 has not, is an error there and text where there is no precision', () => {
+    expect(() => columnOf(decimal, [notANumber])).toThrow('Decimal128 has no NaN');
+    const field: Field = { name: 'c', type: { kind: 'numeric' }, nullable: true };
+    const { columns } = batchOf([field], [[notANumber], [infinity], [minusInfinity]]);
+    const column = wireColumn(columns[0]!, 3);
+    expect([0, 1, 2].map((row) => valueAt(column, row))).toEqual(['NaN', 'Infinity', '-Infinity']);
   });
 
   test('an interval has months, days and nanoseconds', () => {
