@@ -3,6 +3,7 @@ import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Message } from './message.ts';
 import { type BatchTarget, PackedBatch } from './packed-request.ts';
+import { type Acknowledged, Fate } from './sent.ts';
 
 export interface BatchOptions {
   /** A message waits so long for others to go with. 5. */
@@ -22,29 +23,15 @@ const batchBytesMax = limits.entryBytesMax - 2 * limits.messageBodyBytesMax;
 
 const buffersMax = 16;
 
-/** A batch that is acknowledged. */
-export interface Acknowledged {
-  readonly id: string;
-  /** Of its first message, when the others follow it; of each, when they are on several queues. */
-  readonly offsets: readonly number[];
-}
-
-/** The offset of the message at that place in its batch. */
-export function offsetAt({ offsets }: Acknowledged, place: number): number {
-  return offsets.length > 1 ? offsets[place]! : offsets[0]! + place;
-}
-
 /** Where a message is, when its batch is acknowledged. */
 export interface Place {
-  readonly batch: Promise<Acknowledged>;
+  readonly fate: Fate;
   readonly place: number;
 }
 
 interface OpenBatch {
   readonly packed: PackedBatch;
-  readonly acknowledged: Promise<Acknowledged>;
-  resolve: (acknowledged: Acknowledged) => void;
-  reject: (error: unknown) => void;
+  readonly fate: Fate;
 }
 
 /** Batches of one target. */
@@ -114,7 +101,7 @@ export class Batcher {
   add(target: BatchTarget, message: Message): Place {
     const lane = this.#laneOf(target);
     lane.open ??= this.#begin(lane);
-    const { packed, acknowledged } = lane.open;
+    const { packed, fate } = lane.open;
     const before = packed.byteLength;
     const place = packed.count;
     packed.add(message);
@@ -122,7 +109,7 @@ export class Batcher {
     this.#pendingBytes += packed.byteLength - before;
     const { maxBatchMessages, maxBatchBytes } = this.#options;
     if (packed.count >= maxBatchMessages || packed.byteLength >= maxBatchBytes) this.#close(lane);
-    return { batch: acknowledged, place };
+    return { fate, place };
   }
 
   /** Sends what waits; resolves when everything is acknowledged or failed. */
@@ -158,17 +145,7 @@ export class Batcher {
   #begin(lane: Lane): OpenBatch {
     lane.timer = this.#clock.after(this.#options.lingerMs, () => this.#close(lane));
     const buffer = this.#buffers.pop() ?? Buffer.allocUnsafe(4096);
-    const packed = new PackedBatch(lane.target, buffer);
-    const noop = () => undefined;
-    const batch = {
-      packed,
-      resolve: noop as OpenBatch['resolve'],
-      reject: noop as OpenBatch['reject'],
-    };
-    const acknowledged = new Promise<Acknowledged>((resolve, reject) => {
-      Object.assign(batch, { resolve, reject });
-    });
-    return Object.assign(batch, { acknowledged });
+    return { packed: new PackedBatch(lane.target, buffer), fate: new Fate() };
   }
 
   #close(lane: Lane): void {
@@ -196,11 +173,14 @@ export class Batcher {
     }
   }
 
-  async #run(lane: Lane, { packed, resolve, reject }: OpenBatch): Promise<void> {
+  async #run(lane: Lane, { packed, fate }: OpenBatch): Promise<void> {
     lane.inFlight++;
     this.#inFlight++;
     const { byteLength } = packed;
-    await this.#send(packed).then(resolve, reject);
+    await this.#send(packed).then(
+      (acknowledged) => fate.resolve(acknowledged),
+      (error) => fate.reject(error),
+    );
     lane.inFlight--;
     this.#inFlight--;
     this.#pendingBytes -= byteLength;

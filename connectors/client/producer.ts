@@ -1,14 +1,14 @@
-import { recordId } from '../../engine/formats/packed-records.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { systemRandom } from '../../platform/system-random.ts';
 import { encode } from '../rocketmq/codec.ts';
 import { checkedResponse } from './answers.ts';
-import { type Acknowledged, Batcher, type BatchOptions, offsetAt, type Place } from './batcher.ts';
+import { Batcher, type BatchOptions } from './batcher.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import type { Message, SendReceipt } from './message.ts';
 import { singleRequest } from './publish-request.ts';
 import { sendDurably } from './send.ts';
+import { Sent } from './sent.ts';
 
 export interface ProducerOptions extends ConnectionOptions, BatchOptions {
   /** Sends of a request before it counts as failed; as many as go into 30 s unless it is given. */
@@ -59,9 +59,9 @@ export class Producer {
       return this.#sendAlone(topic, message);
     const { messageGroup, priority } = message;
     try {
-      return new Sent(
-        this.#batcher.add({ topic, messageGroup, priority, queue: undefined }, message),
-      );
+      const target = { topic, messageGroup, priority, queue: undefined };
+      const { fate, place } = this.#batcher.add(target, message);
+      return new Sent(fate, place);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -106,55 +106,6 @@ export class Producer {
     const forget = () => this.#singles.delete(sent);
     sent.then(forget, forget);
     return sent;
-  }
-}
-
-class BatchReceipt implements SendReceipt {
-  readonly #batch: Acknowledged;
-  readonly #place: number;
-
-  constructor(batch: Acknowledged, place: number) {
-    this.#batch = batch;
-    this.#place = place;
-  }
-
-  get messageId(): string {
-    return recordId(this.#batch.id, this.#place);
-  }
-
-  get offset(): number {
-    return offsetAt(this.#batch, this.#place);
-  }
-}
-
-/**
- * The promise of a message is its batch's until somebody asks for it: a promise for each of a
- * million messages a second costs more than all else that is done for them.
- */
-class Sent implements Promise<SendReceipt> {
-  readonly [Symbol.toStringTag] = 'Promise';
-  readonly #place: Place;
-
-  constructor(place: Place) {
-    this.#place = place;
-  }
-
-  then<A = SendReceipt, B = never>(
-    onFulfilled?: ((receipt: SendReceipt) => A | PromiseLike<A>) | null,
-    onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    const { batch, place } = this.#place;
-    return batch.then((one) => new BatchReceipt(one, place)).then(onFulfilled, onRejected);
-  }
-
-  catch<B = never>(
-    onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<SendReceipt | B> {
-    return this.then(null, onRejected);
-  }
-
-  finally(onFinally?: (() => void) | null): Promise<SendReceipt> {
-    return this.then().finally(onFinally);
   }
 }
 

@@ -1,9 +1,10 @@
 import { systemClock } from '../../platform/system-clock.ts';
-import { Batcher, type BatchOptions, offsetAt } from './batcher.ts';
+import { Batcher, type BatchOptions } from './batcher.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import type { Message } from './message.ts';
 import { batchOptionsOf, closed, newId } from './producer.ts';
 import { sendDurably } from './send.ts';
+import { offsetAt } from './sent.ts';
 
 export interface StreamWriterOptions extends ConnectionOptions, BatchOptions {
   readonly topic: string;
@@ -46,8 +47,8 @@ export class StreamWriter {
   async append(message: StreamMessage): Promise<number> {
     if (this.#isClosed) throw closed();
     const target = { ...this.#target, messageGroup: undefined, priority: undefined };
-    const { batch, place } = this.#batcher.add(target, message);
-    return offsetAt(await batch, place);
+    const { fate, place } = this.#batcher.add(target, message);
+    return offsetAt(await fate.known, place);
   }
 
   flush(): Promise<void> {

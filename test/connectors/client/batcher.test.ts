@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Acknowledged, Batcher } from '../../../connectors/client/batcher.ts';
+import { Batcher } from '../../../connectors/client/batcher.ts';
+import type { Acknowledged } from '../../../connectors/client/sent.ts';
 import { ManualClock } from '../../../platform/manual-clock.ts';
 
 const target = { topic: 't', messageGroup: undefined, priority: undefined, queue: undefined };
@@ -18,10 +19,10 @@ function openBatcher() {
 test('messages with keys go one request after the other, as their keys have an order', async () => {
   const { batcher, underway } = openBatcher();
   const places = ['1', '2', '3'].map((body) => batcher.add(target, { body, keys: ['k'] }));
-  for (const [i, { batch }] of places.entries()) {
+  for (const [i, { fate }] of places.entries()) {
     expect(underway).toHaveLength(i + 1);
     underway[i]!();
-    await batch;
+    await fate.known;
     await new Promise((resolve) => setImmediate(resolve));
   }
 });
