@@ -48,6 +48,8 @@ const writeDelayMs = 1000;
 const waitingRowsMax = 16_384;
 /** Queues that are read, or held in memory, together. */
 const queuesAtOnce = 256;
+/** Stored blocks that are kept for the next read; 16 KiB each. */
+const blocksKeptMax = 256;
 const nothing: QueueRange = { minOffset: 0, maxOffset: 0 };
 
 /** How far a partition's log is in the index. */
@@ -72,6 +74,11 @@ export class ConsumeQueues {
   /** Queues of which the database does not have everything. */
   #dirty = new Set<LogicalQueue>();
   #waitingRows = 0;
+  /**
+   * The stored block last read of each queue, by its number: consumers that take a message at a
+   * time read the same one again. A stored block changes only where `thin` takes rows out of it.
+   */
+  readonly #lastRead = new Map<number, Block>();
   /** Something was taken in since the last write. */
   #isBehind = false;
   #isEmpty = false;
@@ -315,6 +322,7 @@ export class ConsumeQueues {
       try {
         await thinBlocks(this.#kv, queue, end, isGone, pause);
       } finally {
+        this.#lastRead.delete(number);
         this.active.release(queue);
       }
     }
@@ -468,6 +476,9 @@ export class ConsumeQueues {
     const memoryStart = inMemory[0]?.firstOffset ?? maxOffset;
     const isAfter = ({ end }: Block) => end > offset;
     if (offset >= memoryStart) return inMemory.filter(isAfter);
+    const number = queueNumber(topicId, queueId);
+    const last = this.#lastRead.get(number);
+    if (last !== undefined && last.firstOffset <= offset && isAfter(last)) return [last];
     const from = blockKey(topicId, queueId, 0);
     const own = { from, to: blockKey(topicId, queueId, offset + 1), reverse: true, limit: 1 };
     const after = blockKey(topicId, queueId, offset + 1);
@@ -480,7 +491,10 @@ export class ConsumeQueues {
     const stored = ({ key, value }: KvPair) =>
       Block.stored(topicId, queueId, firstOffsetOfKey(key), value);
     const found = [...first, ...rest].map(stored).filter(isAfter);
-    if (found[0] !== undefined && found[0].firstOffset <= offset) return found;
+    if (found[0] !== undefined && found[0].firstOffset <= offset) {
+      this.#keepLastRead(number, found.at(-1)!);
+      return found;
+    }
     const next = found[0] ?? (await this.#kv.scan({ ...later, limit: 1 })).map(stored)[0];
     const following = next ?? inMemory[0];
     if (following?.followsGap === false && following.firstOffset > offset) {
@@ -488,6 +502,13 @@ export class ConsumeQueues {
     }
     if (found.length > 0) return found;
     return next === undefined ? inMemory : [next];
+  }
+
+  #keepLastRead(number: number, block: Block): void {
+    this.#lastRead.delete(number);
+    this.#lastRead.set(number, block);
+    if (this.#lastRead.size <= blocksKeptMax) return;
+    for (const oldest of this.#lastRead.keys()) return void this.#lastRead.delete(oldest);
   }
 
   async #writeBatch(): Promise<void> {
