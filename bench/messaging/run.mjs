@@ -18,6 +18,7 @@ import {
 } from '../../dist/connectors/client/index.js';
 import { MessagingClient } from '../../dist/connectors/client/messaging-client.js';
 import { report } from '../measure.mjs';
+import { latency } from './latency.mjs';
 
 const millions = Number(process.env.MILLIONS ?? 3);
 const body = Buffer.alloc(100, 'x');
@@ -205,6 +206,7 @@ try {
       ratio: (2 * median(rates.receive)) / peer,
     },
   );
+  rows.push(...(await latency(endpoint, 'end to end, 1,000 requests of 10 a second', 1000, 10)));
   caller.close();
   consumer.close();
   await client.close();

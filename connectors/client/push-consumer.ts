@@ -32,6 +32,10 @@ interface Done {
 }
 
 const receiveMax = 32;
+/** Requests for messages under way at a time, per topic: more than one while they bring as much as they may. */
+const receiversMax = 4;
+/** Answers that are worked on, or whose acknowledgements are on their way. */
+const worksMax = 8;
 const waitMs = 15_000;
 const errorPauseMs = 1000;
 const settlePauseMs = 100;
@@ -84,15 +88,39 @@ export class PushConsumer {
     this.#connection.close();
   }
 
-  /** While messages are worked on, the next ones are on their way. */
+  /**
+   * While messages are worked on and acknowledged, the next ones are on their way: as long as the
+   * listener keeps up, and several answers at a time as long as they come full.
+   */
   async #consume(topic: string, filter: string, settings: GroupSettings): Promise<void> {
-    let next = this.#receive(topic, filter);
-    while (!this.#closing.signal.aborted) {
-      const deliveries = await next;
-      next = this.#receive(topic, filter);
-      await this.#work(topic, deliveries, settings).catch((error) => this.#failed(error));
-    }
-    for (const delivery of await next) await this.#giveBack(topic, delivery);
+    const calls = new Calls(this.#options.concurrency ?? 16);
+    const works = new Set<Promise<void>>();
+    const receivers = new Set<Promise<void>>();
+    const receive = async (): Promise<void> => {
+      while (!this.#closing.signal.aborted) {
+        const deliveries = await this.#receive(topic, filter);
+        if (this.#closing.signal.aborted) {
+          for (const delivery of deliveries) await this.#giveBack(topic, delivery);
+          return;
+        }
+        const work = this.#work(topic, deliveries, settings, calls)
+          .catch((error) => this.#failed(error))
+          .finally(() => works.delete(work));
+        works.add(work);
+        const isFull = deliveries.reduce((n, { messages }) => n + messages.length, 0) >= receiveMax;
+        if (!isFull && receivers.size > 1) return;
+        if (isFull && receivers.size < receiversMax) begin();
+        if (works.size >= worksMax) await Promise.race(works);
+        await calls.room();
+      }
+    };
+    const begin = () => {
+      const receiver = receive().finally(() => receivers.delete(receiver));
+      receivers.add(receiver);
+    };
+    begin();
+    while (receivers.size > 0) await Promise.race(receivers);
+    await Promise.all(works);
   }
 
   async #receive(topic: string, filter: string): Promise<readonly Delivery[]> {
@@ -114,11 +142,12 @@ export class PushConsumer {
     topic: string,
     deliveries: readonly Delivery[],
     settings: GroupSettings,
+    calls: Calls,
   ): Promise<void> {
     const failed =
       settings.fifo || this.#isLite
-        ? await this.#inOrder(deliveries)
-        : await this.#sideBySide(deliveries);
+        ? await this.#inOrder(deliveries, calls)
+        : await this.#sideBySide(deliveries, calls);
     const done: Done[] = [];
     for (const { messages, handle } of deliveries) {
       if (handle !== undefined && !messages.some((message) => failed.has(message))) {
@@ -174,26 +203,26 @@ export class PushConsumer {
   }
 
   /** The messages that failed. */
-  async #sideBySide(deliveries: readonly Delivery[]): Promise<Map<ReceivedMessage, boolean>> {
+  async #sideBySide(
+    deliveries: readonly Delivery[],
+    calls: Calls,
+  ): Promise<Map<ReceivedMessage, boolean>> {
     const failed = new Map<ReceivedMessage, boolean>();
-    const { listener, concurrency = 16 } = this.#options;
-    const under = new Set<Promise<void>>();
+    const { listener } = this.#options;
+    const own: Promise<void>[] = [];
     for (const { messages } of deliveries) {
       for (const message of messages) {
+        if (calls.isFull) await calls.room();
         try {
           const result = listener(message);
           if (result === undefined) continue;
-          const settled: Promise<void> = result
-            .catch((error) => this.#lost(failed, message, error))
-            .finally(() => under.delete(settled));
-          under.add(settled);
-          if (under.size >= concurrency) await Promise.race(under);
+          own.push(calls.during(result).catch((error) => this.#lost(failed, message, error)));
         } catch (error) {
           this.#lost(failed, message, error);
         }
       }
     }
-    await Promise.all(under);
+    await Promise.all(own);
     return failed;
   }
 
@@ -203,10 +232,13 @@ export class PushConsumer {
   }
 
   /**
-   * One after the other within a message group, or a lite topic. When one fails, those behind it are given back:
-   * the value is true for them.
+   * One after the other within a message group, or a lite topic. When one fails, those behind it
+   * are given back: the value is true for them.
    */
-  async #inOrder(deliveries: readonly Delivery[]): Promise<Map<ReceivedMessage, boolean>> {
+  async #inOrder(
+    deliveries: readonly Delivery[],
+    calls: Calls,
+  ): Promise<Map<ReceivedMessage, boolean>> {
     const groups = new Map<string | undefined, ReceivedMessage[]>();
     for (const message of deliveries.flatMap(({ messages }) => messages)) {
       const name = message.liteTopic ?? message.messageGroup;
@@ -218,8 +250,9 @@ export class PushConsumer {
     await Promise.all(
       [...groups].map(async ([group, messages]) => {
         for (const [index, message] of messages.entries()) {
+          if (calls.isFull) await calls.room();
           try {
-            await this.#options.listener(message);
+            await calls.during(this.#options.listener(message));
           } catch (error) {
             this.#lost(failed, message, error);
             if (group === undefined) continue;
@@ -261,6 +294,38 @@ function pushSettings(
       })),
     },
   };
+}
+
+/** Calls of the listener that are under way. */
+class Calls {
+  readonly #max: number;
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get isFull(): boolean {
+    return this.#count >= this.#max;
+  }
+
+  /** Resolves when there is room for another one. */
+  async room(): Promise<void> {
+    while (this.isFull) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  async during(call: void | Promise<void>): Promise<void> {
+    this.#count++;
+    try {
+      await call;
+    } finally {
+      this.#count--;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const resolve of waiting) resolve();
+    }
+  }
 }
 
 /** The message is not ours any more. */

@@ -1,0 +1,64 @@
+import { Producer, PushConsumer } from '../../dist/connectors/client/index.js';
+import { MessagingClient } from '../../dist/connectors/client/messaging-client.js';
+import { percentile } from '../measure.mjs';
+
+const warmUpMs = 10_000;
+const measuredMs = 10_000;
+
+/**
+ * From the call that sends a message to the listener that gets it, through gRPC and fdatasync:
+ * `perSecond` requests of `perRequest` 100-byte messages, sent on time whatever the answers do, to a
+ * push consumer in the same process. One row each for p50, p99 and the rate that was reached.
+ */
+export async function latency(endpoint, name, perSecond, perRequest) {
+  const topic = `latency-${perSecond}-${perRequest}`;
+  const client = new MessagingClient(endpoint);
+  const latencies = [];
+  const begin = performance.now();
+  const consumer = new PushConsumer({
+    endpoint,
+    group: topic,
+    subscriptions: { [topic]: '*' },
+    concurrency: 256,
+    listener: ({ body }) => {
+      const sentAt = Buffer.from(body.buffer, body.byteOffset, 8).readDoubleLE();
+      if (sentAt - begin > warmUpMs) latencies.push(performance.now() - sentAt);
+    },
+  });
+  const producer = new Producer({ endpoint });
+  await producer.send(topic, { body: message(begin) });
+  await consumer.start();
+  let sent = 0;
+  let failed;
+  const sends = [];
+  while (performance.now() - begin < warmUpMs + measuredMs) {
+    const due = ((performance.now() - begin) * perSecond) / 1000;
+    for (; sent < due; sent++) {
+      const some = Array.from({ length: perRequest }, () => ({ body: message(performance.now()) }));
+      sends.push(client.publish(topic, some).catch((error) => (failed = error)));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(sends);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await consumer.close();
+  await producer.close();
+  await client.close();
+  if (failed !== undefined) throw failed;
+  const unit = 'us';
+  return [
+    { name: `${name}: p50`, value: 1000 * percentile(latencies, 0.5), unit },
+    { name: `${name}: p99`, value: 1000 * percentile(latencies, 0.99), unit },
+    {
+      name: `${name}: received`,
+      value: (1000 * latencies.length) / measuredMs,
+      unit: 'messages/s',
+    },
+  ];
+}
+
+function message(sentAt) {
+  const body = Buffer.alloc(100);
+  body.writeDoubleLE(sentAt);
+  return body;
+}
