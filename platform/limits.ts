@@ -75,10 +75,9 @@ export const limits = {
   timerWindowMs: 60_000,
   /** The wall clock is looked at this often while a timer waits: it may jump. */
   timerTickMs: 1000,
-  /** Timers handled together; the bytes of their messages, and how many are read at once. */
+  /** Timers handled together, and about the bytes of their messages. */
   timersFiredMax: 1000,
   timersFiredBytesMax: 8 * 1024 * 1024,
-  timersReadMax: 16,
   /** A message that could not be delivered in its time is tried again after this. */
   timerRetryMs: 5000,
   /** From a half message to the first question to its producers, and between questions (1.15). */

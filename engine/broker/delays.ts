@@ -5,9 +5,12 @@ import { limits } from '../../platform/limits.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ParkedMessage } from './message-format.ts';
-import { isLost, type Parked, type Waiting } from './parked.ts';
+import { isLost, type Parked, type ParkedPlace, type Waiting } from './parked.ts';
 import type { Publisher } from './publisher.ts';
 import { type Timer, Timers } from './timers.ts';
+
+/** What a message counts as whose size is not known before it is read. */
+const unknownBytes = limits.timersFiredBytesMax / 16;
 
 export interface DelaysOptions {
   readonly store: Store;
@@ -103,29 +106,32 @@ export class Delays {
   /** Messages that fail hold up no others; resolves with the timers to try again. */
   async #deliver(due: readonly Timer[]): Promise<Timer[]> {
     const failed: Timer[] = [];
+    // Those that it does not find are looked up one by one.
+    const places = await this.#options.parked
+      .locate(due.map(({ offset }) => offset))
+      .catch(() => new Map<number, ParkedPlace>());
     for (let at = 0; at < due.length; ) {
-      const loaded: Loaded[] = [];
-      let bytes = 0;
-      while (at < due.length && bytes < limits.timersFiredBytesMax) {
-        const timers = due.slice(at, at + limits.timersReadMax);
-        at += timers.length;
-        for (const one of await this.#load(timers, failed)) {
-          loaded.push(one);
-          bytes += one.body.length;
-        }
+      const timers: Timer[] = [];
+      for (let bytes = 0; at < due.length && bytes < limits.timersFiredBytesMax; at++) {
+        timers.push(due[at]!);
+        bytes += places.get(due[at]!.offset)?.bytes ?? unknownBytes;
       }
-      failed.push(...(await this.#deliverLoaded(loaded)));
+      failed.push(...(await this.#deliverLoaded(await this.#load(timers, places, failed))));
     }
     return failed;
   }
 
   /** Those that can be read. One that never will be is left out of `failed`: its entry is lost. */
-  async #load(timers: readonly Timer[], failed: Timer[]): Promise<Loaded[]> {
+  async #load(
+    timers: readonly Timer[],
+    places: ReadonlyMap<number, ParkedPlace>,
+    failed: Timer[],
+  ): Promise<Loaded[]> {
     const { parked, logger } = this.#options;
     const loaded: Loaded[] = [];
     const results = await Promise.allSettled(
       timers.map(async ({ offset }) => {
-        const entry = await parked.read(offset);
+        const entry = await parked.read(offset, places.get(offset));
         return { message: parked.messageOf(entry), body: Buffer.from(entry.body) };
       }),
     );

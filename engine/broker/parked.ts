@@ -1,6 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
-import type { IndexRows } from '../../storage/queues/index-rows.ts';
+import { col, type IndexRows, indexRowWidth } from '../../storage/queues/index-rows.ts';
 import { type Entry, entryKinds, type Store, tagNone } from '../../storage/store.ts';
 import { type Duplicates, idHashOf } from './duplicates.ts';
 import type { MessageFormat, ParkedMessage } from './message-format.ts';
@@ -19,6 +19,17 @@ export interface ParkedListener {
   parked(waiting: Waiting): void;
   settled(waiting: Waiting): void;
 }
+
+/** An index row of a parked entry, and the bytes of the entry. */
+export interface ParkedPlace {
+  readonly rows: IndexRows;
+  readonly row: number;
+  readonly bytes: number;
+}
+
+/** Index rows that `locate` looks at in one go. */
+const locatedTogether = 64;
+const noRows: IndexRows = { rowCount: 0, values: new Float64Array(0) };
 
 type Change = readonly ['parked' | 'settled', Waiting];
 
@@ -128,20 +139,43 @@ export class Parked {
     );
   }
 
-  /** The parked entry. Throws NOT_FOUND for an offset that has none. */
-  async read(offset: number): Promise<Entry> {
-    const entry = await this.#parkedAt(offset);
-    if (entry !== undefined) return entry;
+  /**
+   * The parked entry; `place` is where it is, if `locate` said so. Throws NOT_FOUND for an offset
+   * that has none.
+   */
+  async read(offset: number, place?: ParkedPlace): Promise<Entry> {
+    const { rows, row } = place ?? (await this.#rowsFrom(offset, 1));
+    const entry = row < rows.rowCount ? await readRow(this.#store, rows, row) : undefined;
+    if (entry?.kind === entryKinds.parked && entry.baseOffset === offset) return entry;
     throw new MillraceError('NOT_FOUND', `no message waits at ${offset}`);
   }
 
-  async #parkedAt(offset: number): Promise<Entry | undefined> {
+  /**
+   * Where parked entries are, with few looks into the index for many that were parked one after the
+   * other; without those that are gone.
+   */
+  async locate(offsets: readonly number[]): Promise<ReadonlyMap<number, ParkedPlace>> {
+    const places = new Map<number, ParkedPlace>();
+    const sorted = offsets.toSorted((a, b) => a - b);
+    for (let i = 0; i < sorted.length; ) {
+      const { rows } = await this.#rowsFrom(sorted[i]!, locatedTogether);
+      if (rows.rowCount === 0) break;
+      for (let row = 0; row < rows.rowCount; row++) {
+        const at = row * indexRowWidth;
+        const bytes = rows.values[at + col.length]!;
+        for (const end = endOffset(rows, row); i < sorted.length && sorted[i]! < end; i++) {
+          const isHere = sorted[i] === rows.values[at + col.baseOffset];
+          if (isHere) places.set(sorted[i]!, { rows, row, bytes });
+        }
+      }
+    }
+    return places;
+  }
+
+  async #rowsFrom(offset: number, max: number) {
     const topic = this.#topics.internal(parkedTopic);
-    if (topic === undefined) return undefined;
-    const rows = await this.#store.indexRows(topic.topicId, 0, offset, 1);
-    const entry = rows.rowCount === 1 ? await readRow(this.#store, rows, 0) : undefined;
-    const isParked = entry?.kind === entryKinds.parked && entry.baseOffset === offset;
-    return isParked ? entry : undefined;
+    const rows = topic && (await this.#store.indexRows(topic.topicId, 0, offset, max));
+    return { rows: rows ?? noRows, row: 0 };
   }
 
   messageOf(entry: Entry): ParkedMessage {
