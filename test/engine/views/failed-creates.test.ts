@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SystemTopic } from '../../../engine/broker/system-topic.ts';
 import { JoinOperator } from '../../../engine/dataflow/join.ts';
 import { Catalogue } from '../../../engine/views/catalogue.ts';
+import { RelationReader } from '../../../engine/views/relation-reader.ts';
 import { MillraceError } from '../../../platform/errors.ts';
 import { SyncEntryReader } from '../../../storage/log/sync-entry-reader.ts';
 import { type Engine, openEngineInMemory } from './harness.ts';
@@ -46,6 +47,21 @@ function refuseDrops(): void {
       const record = make();
       if (record?.op === 'relation-dropped') throw new MillraceError('DISK_FULL', 'no space left');
       return record;
+    });
+  });
+}
+
+/** Resolves a turn after the next relation has begun to fill: its record is durable. */
+function fillBegun(): Promise<void> {
+  const { fill } = RelationReader.prototype;
+  return new Promise((resolve) => {
+    vi.spyOn(RelationReader.prototype, 'fill').mockImplementationOnce(function (
+      this: RelationReader,
+      ...args
+    ) {
+      const filling = fill.apply(this, args);
+      setImmediate(resolve);
+      return filling;
     });
   });
 }
@@ -128,12 +144,14 @@ test('a statement that is cancelled while it fills, and a stop', async () => {
   await engine.run('INSERT INTO t SELECT n FROM generate_series(1, 200000) g(n)');
   const text = 'CREATE MATERIALIZED VIEW v AS SELECT a, count(*) AS n FROM t GROUP BY a';
   const control = new AbortController();
+  const begun = fillBegun();
   const cancelled = engine.sql.execute(text, { signal: control.signal });
-  setTimeout(() => control.abort(), 20);
+  void begun.then(() => control.abort());
   await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' });
   await expect(engine.run('SELECT * FROM v')).rejects.toMatchObject({ sqlState: '42P01' });
+  const again = fillBegun();
   const stopped = expect(engine.run(text)).rejects.toMatchObject({ code: 'CANCELLED' });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await again;
   engine = await engine.restart();
   await stopped;
   await expectAsBefore(200_000);
@@ -146,8 +164,9 @@ test('killed in the middle of a fill: the start fills it', async () => {
   const text =
     'CREATE MATERIALIZED VIEW v AS SELECT a % 7 AS k, count(*) AS n FROM t GROUP BY a % 7';
   refuseDrops();
+  const begun = fillBegun();
   const stopped = expect(engine.run(text)).rejects.toMatchObject({});
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await begun;
   engine = await engine.crash();
   await stopped;
   vi.restoreAllMocks();
