@@ -126,6 +126,29 @@ test('three thousand at once', async () => {
   await expect.poll(arrivals, { timeout: 20_000 }).toBe(3000);
 });
 
+test('some of many, wherever they were parked, each once', async () => {
+  const now = broker.clock.nowMs();
+  const due: string[] = [];
+  for (let i = 0; i < 300; i++) {
+    // Far ones lie between near ones, and so do the settlements of recalled ones.
+    const isFar = i % 3 === 0 || (i > 60 && i < 180);
+    const { handle } = await broker.later('t', `${i}`, now + (isFar ? 900_000 : 1000 + (i % 50)));
+    if (isFar) continue;
+    if (i % 7 === 0) await broker.delays.recall('t', handle);
+    else due.push(`${i}`);
+  }
+  const indexRows = vi.spyOn(broker.store, 'indexRows');
+  await pass(1100);
+  const looks = indexRows.mock.calls.length;
+  indexRows.mockRestore();
+  expect(looks).toBeLessThan(due.length / 4);
+  const found: string[] = [];
+  for (let got = await broker.pop('all', 't'); got.length > 0; got = await broker.pop('all', 't')) {
+    found.push(...bodies(got));
+  }
+  expect(found.toSorted()).toEqual(due.toSorted());
+});
+
 test('clients do not see the parked messages', async () => {
   await broker.later('t', 'x', broker.clock.nowMs() + 1000);
   expect(broker.topics.list().map(({ name }) => name)).toEqual(['t']);
