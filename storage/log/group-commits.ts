@@ -198,7 +198,8 @@ export class GroupCommits {
 
   async #gathered(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.soon(resolve));
-    if (this.#filling.isAwaited || this.#isClosed || this.#filling.entryCount === 0) return;
+    if (this.#begun !== undefined || this.#filling.isAwaited || this.#isClosed) return;
+    if (this.#filling.entryCount === 0) return;
     await new Promise<void>((resolve) => {
       const timer = this.#clock.after(limits.flushIntervalMs, resolve);
       this.#hurry = () => {
@@ -219,6 +220,8 @@ export class GroupCommits {
         await commit.done;
       } catch (error) {
         await this.#abandon(commit, error);
+        // Nothing may come that would do it.
+        await this.#rollIfAsked();
         continue;
       }
       this.#onSynced(commit.slab);
