@@ -78,6 +78,8 @@ export class Retention {
     };
     for (const log of logs) if (log.lastSegmentAgeMs >= rules.segmentAgeMs) await log.roll();
     const endOf = new Map(logs.map((log) => [log.number, log.durableEnd]));
+    const failures: unknown[] = [];
+    for (const log of logs) await log.finishCleaning().catch((error) => failures.push(error));
     const tabled = await this.#tabled(turns);
     const goneTopics = this.#leaving.gone([...(given.dropped ?? [])], logs, tabled, endOf);
     const firsts = await this.#firstOffsets(tabled, rules, turns);
@@ -90,7 +92,6 @@ export class Retention {
       const waiting = turns.after(1);
       if (waiting !== undefined) await waiting;
     }
-    const failures: unknown[] = [];
     const compaction = await compactor?.begin(tabled, rules, turns).catch((error) => {
       failures.push(error);
       return undefined;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
+import { MillraceError } from '../../platform/errors.ts';
 import type { Fs } from '../../platform/fs.ts';
 import { limits } from '../../platform/limits.ts';
 import { Histogram } from '../histogram.ts';
@@ -11,7 +12,12 @@ import type { LogPartition, PartitionStats, ScannedEntry } from './partition.ts'
 import { PartitionReader } from './partition-reader.ts';
 import { RecentCommits } from './recent-commits.ts';
 import type { Segment } from './segment.ts';
-import { type Cleaning, cleanSegments } from './segment-cleaner.ts';
+import {
+  type Cleaning,
+  cleanSegments,
+  openCleaned,
+  type UnswappedSegment,
+} from './segment-cleaner.ts';
 import { indexSegment } from './segment-keys.ts';
 import { SegmentList } from './segment-list.ts';
 import type { Pause } from './segment-sealer.ts';
@@ -55,6 +61,7 @@ export class FilePartition implements LogPartition {
   readonly #recent = new RecentCommits();
   readonly #commits: GroupCommits;
   readonly #reader: PartitionReader;
+  #unswapped: UnswappedSegment | undefined;
 
   constructor(options: PartitionOptions, { segments, last, first }: RecoveredLog) {
     const { fs, clock, directory, partition } = options;
@@ -186,18 +193,38 @@ export class FilePartition implements LogPartition {
 
   clean(segments: readonly Segment[], cleaning: Cleaning): Promise<Segment> {
     return this.#segments.exclusive(async () => {
-      const { fs, directory } = this.#options;
-      const { pause } = this.#segments;
-      const cleaned = await cleanSegments(segments, cleaning, { fs, directory, pause });
-      this.#segments.replace(segments, cleaned.segment);
-      this.#recent.forget(cleaned.segment.end);
-      this.#tail.forget(segments.map(({ file }) => file));
-      for (const segment of segments) await segment.release();
-      this.#segments.maintain();
-      // Should they come back after a crash, the next start knows them for what they are.
-      for (const path of cleaned.leftovers) await removeSegment(fs, path);
-      return cleaned.segment;
+      await this.#swap();
+      if (!this.#segments.holds(segments)) {
+        throw new MillraceError('UNAVAILABLE', 'the segments were cleaned meanwhile');
+      }
+      this.#unswapped = await cleanSegments(segments, cleaning, this.#cleanerOptions());
+      return (await this.#swap())!;
     });
+  }
+
+  async finishCleaning(): Promise<void> {
+    await this.#segments.exclusive(() => this.#swap());
+  }
+
+  /** Puts the segment that was cleaned last, if any, in the place of the old ones. */
+  async #swap(): Promise<Segment | undefined> {
+    if (this.#unswapped === undefined) return undefined;
+    const { old } = this.#unswapped;
+    const segment = await openCleaned(this.#unswapped, this.#cleanerOptions());
+    this.#unswapped = undefined;
+    this.#segments.replace(old, segment);
+    this.#recent.forget(segment.end);
+    this.#tail.forget(old.map(({ file }) => file));
+    for (const one of old) await one.release();
+    this.#segments.maintain();
+    // Should they come back after a crash, the next start knows them for what they are.
+    for (const { file } of old.slice(1)) await removeSegment(this.#options.fs, file.path);
+    return segment;
+  }
+
+  #cleanerOptions() {
+    const { fs, directory } = this.#options;
+    return { fs, directory, pause: this.#segments.pause };
   }
 
   async close(): Promise<void> {

@@ -111,9 +111,12 @@ export interface LogPartition {
   /**
    * Makes one segment of neighbours, without what nobody needs (segment-cleaner.ts). All are
    * sealed. Throws CORRUPTION, IO, DISK_FULL, and UNAVAILABLE when the log is closed before it is
-   * done; then nothing is lost, and it can be done again.
+   * done, or when an earlier cleaning of these segments could be finished only now; then nothing
+   * is lost, and it can be done again with the segments of that time.
    */
   clean(segments: readonly Segment[], cleaning: Cleaning): Promise<Segment>;
+  /** Finishes a cleaning that failed late; without effect when there is none. Throws IO. */
+  finishCleaning(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -8,7 +8,12 @@ import { QueueTable } from './queue-table.ts';
 import { RowTurns } from './row-turns.ts';
 import { readFooter, Segment } from './segment.ts';
 import { encodeSegmentTail } from './segment-footer.ts';
-import { draftSuffix, encodeSegmentHeader, segmentFileName } from './segment-format.ts';
+import {
+  draftSuffix,
+  encodeSegmentHeader,
+  type SegmentHeader,
+  segmentFileName,
+} from './segment-format.ts';
 import { type Pause, readEntries } from './segment-sealer.ts';
 
 /**
@@ -16,10 +21,12 @@ import { type Pause, readEntries } from './segment-sealer.ts';
  * ones, those of dropped topics. Neighbours can be made into one file. What is kept keeps its
  * position, its offset, its group-commit number; a body may lose messages of a batch.
  *
- * The swap: the new file is written beside the first one's name, synced, and renamed over it; then
- * the other files are removed. Whatever happens in between, at the next start the partition has
- * either the old files or the new one: a draft counts for nothing, and a file whose range lies
- * within that of a cleaned one is what an interrupted removal left (open-segments.ts).
+ * The swap: the new file is written beside the first one's name, synced, and renamed over it; the
+ * directory is synced; then the other files are removed. Whatever happens in between, at the next
+ * start the partition has either the old files or the new one: a draft counts for nothing, and a
+ * file whose range lies within that of a cleaned one is what an interrupted removal left
+ * (open-segments.ts). So once the new file has its name, no other one may come to hold a part of
+ * what it holds: the swap is finished before anything else is cleaned, however often that fails.
  */
 export interface Cleaning {
   /**
@@ -48,50 +55,67 @@ export interface CleanerOptions {
 
 const flushBytes = 1024 * 1024;
 
+/** A cleaned segment that has its name on the disk; the partition reads the old ones still. */
+export interface UnswappedSegment {
+  readonly old: readonly Segment[];
+  readonly header: SegmentHeader;
+  readonly map: PositionMap;
+  readonly path: string;
+}
+
 /**
- * The new segment, sealed and durable under its name; the caller swaps and releases the old ones,
- * then removes those files that `leftovers` names.
+ * Writes the segment, sealed and synced, and gives it its name.
  *
- * Throws CORRUPTION, IO, DISK_FULL. The old segments, which are open, can be read on and cleaned
- * again. On the disk they are as they were, or, when the error came after the rename, the new file
- * may be in place of the first one: the next start takes that, and removes the others.
+ * Throws CORRUPTION, IO, DISK_FULL, and what `pause` throws. Then the disk is as it was, and the
+ * old segments, which are open, can be read on and cleaned again.
  */
 export async function cleanSegments(
-  segments: readonly Segment[],
+  old: readonly Segment[],
   cleaning: Cleaning,
   { fs, directory, pause }: CleanerOptions,
-): Promise<{ readonly segment: Segment; readonly leftovers: readonly string[] }> {
-  const first = segments[0]!.header;
-  const generation = 1 + Math.max(...segments.map(({ header }) => header.generation));
+): Promise<UnswappedSegment> {
+  const first = old[0]!.header;
+  const generation = 1 + Math.max(...old.map(({ header }) => header.generation));
   const header = { ...first, generation };
   const path = `${directory}/${segmentFileName(header)}`;
   const draft = path + draftSuffix;
   if (await fs.exists(draft)) await fs.unlink(draft);
   const file = await fs.open(draft, 'create');
   const turns = new RowTurns(pause);
-  let map: PositionMap;
   try {
     const output = new Output(file, encodeSegmentHeader(header));
-    for (const segment of segments) await copyKept(segment, cleaning, output, pause, turns);
-    const { end, footer } = segments.at(-1)!;
+    for (const segment of old) await copyKept(segment, cleaning, output, pause, turns);
+    const { end, footer } = old.at(-1)!;
     assert(footer !== undefined, 'only sealed segments are cleaned');
     const content = { header, end, lastCommit: footer.lastCommit, ...(await output.finish(turns)) };
-    map = content.map;
+    const { map } = content;
     await file.write(await encodeSegmentTail(content, turns), map.endOffset);
     await file.fdatasync();
     await fs.rename(draft, path);
-    await fs.syncDirectory(directory);
+    return { old, header, map, path };
   } catch (error) {
-    await file.close();
     if (await fs.exists(draft)) await fs.unlink(draft).catch(() => undefined);
     throw error;
+  } finally {
+    await file.close();
   }
-  await file.close();
-  const opened = await fs.open(path, 'read');
-  const segment = new Segment(header, opened);
-  segment.sealed((await readFooter(opened, header))!, map);
-  const leftovers = segments.slice(1).map((old) => `${directory}/${segmentFileName(old.header)}`);
-  return { segment, leftovers };
+}
+
+/** Makes the new file durable under its name, and opens it. Throws IO; can be done again. */
+export async function openCleaned(
+  { header, map, path }: UnswappedSegment,
+  { fs, directory }: CleanerOptions,
+): Promise<Segment> {
+  await fs.syncDirectory(directory);
+  const file = await fs.open(path, 'read');
+  try {
+    const segment = new Segment(header, file);
+    segment.sealed((await readFooter(file, header))!, map);
+    return segment;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 async function copyKept(

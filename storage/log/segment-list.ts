@@ -56,11 +56,16 @@ export class SegmentList {
     this.maintain();
   }
 
+  /** Whether these are among the segments, as neighbours in this order. */
+  holds(run: readonly Segment[]): boolean {
+    const from = this.#segments.indexOf(run[0]!);
+    return from >= 0 && run.every((segment, i) => this.#segments[from + i] === segment);
+  }
+
   /** `next` takes the place of neighbours that together cover what it covers. */
   replace(old: readonly Segment[], next: Segment): void {
+    assert(this.holds(old), 'segments that follow each other');
     const from = this.#segments.indexOf(old[0]!);
-    const isRun = old.every((segment, i) => this.#segments[from + i] === segment);
-    assert(from >= 0 && isRun, 'segments that follow each other');
     assert(next.start === old[0]!.start && next.end === old.at(-1)!.end, 'the same range');
     this.#segments.splice(from, old.length, next);
   }

@@ -319,4 +319,35 @@ describe(`cleaning (seed ${seed})`, () => {
       await again.close();
     }
   });
+
+  test('a cleaning that fails after the rename is finished before others that overlap it', async () => {
+    const random = new SeededRandom(seed);
+    let failing = false;
+    const fs = new MemoryFs({
+      onOperation: (_, operation) => {
+        if (failing && operation === 'syncDirectory') throw new MillraceError('IO', 'injected');
+      },
+    });
+    const model = new Model();
+    const log = await open(fs);
+    await model.append(log, random, 70);
+    await sealedRun(log, random);
+    failing = true;
+    const [, first, second, third] = log.segments;
+    const interrupted = log.clean([first!, second!], model.cleaning(random, 60));
+    await expect(interrupted).rejects.toMatchObject({ code: 'IO' });
+    await expect(log.clean([second!, third!], keepsAll)).rejects.toMatchObject({ code: 'IO' });
+    await expect(log.finishCleaning()).rejects.toMatchObject({ code: 'IO' });
+    failing = false;
+    // It can be finished now, and then these are no longer segments.
+    const stale = log.clean([second!, third!], keepsAll);
+    await expect(stale).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(log.segments).not.toContain(first);
+    expect(await contents(log)).toEqual(expected(model));
+    await log.clean([log.segments[1]!, third!], keepsAll);
+    const again = await open(fs.killClone());
+    expect(await contents(again)).toEqual(expected(model));
+    await again.close();
+    await log.close();
+  });
 });
