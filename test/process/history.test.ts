@@ -9,6 +9,7 @@ import { Producer } from '../../connectors/client/index.ts';
 import { MessagingClient } from '../../connectors/client/messaging-client.ts';
 import { SeededRandom } from '../../platform/seeded-random.ts';
 import { type HistoryEvent, judgeHistory, keyOf } from '../kill/history.ts';
+import { seedOr } from '../random-seed.ts';
 import { type ServerProcess, startServerProcess } from './server.ts';
 
 /**
@@ -17,7 +18,7 @@ import { type ServerProcess, startServerProcess } from './server.ts';
  * makes it longer (bench/messaging/history.mjs).
  */
 const kills = Number(process.env.HISTORY_KILLS ?? 10);
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 const redeliveriesMin = 10 * kills;
 const messageGroups = 6;
 const stopMs = 2000;

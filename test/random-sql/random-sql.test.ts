@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TextPostgres } from '../postgres-text.ts';
+import { seedOr } from '../random-seed.ts';
 import { runCase } from './case.ts';
 import type { QueryProduction } from './generator.ts';
 import { RetractionCount } from './observers.ts';
@@ -9,7 +10,7 @@ import { queryProductions, valueProductions } from './productions/index.ts';
  * Random schemas, queries and changes against PostgreSQL. `CASES=100000 npx vitest run --project
  * unit test/random-sql` runs as many as you like; `SEED=n CASES=1 ONLY='name'` one again.
  */
-const seed = Number(process.env.SEED ?? 20261125);
+const seed = seedOr(20261125);
 const cases = Number(process.env.CASES ?? 500);
 const only = process.env.ONLY;
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../platform/seeded-random.ts';
 import { Twin } from '../engine/views/twin.ts';
+import { seedOr } from '../random-seed.ts';
 import {
   StatementWriter,
   schema,
@@ -14,7 +15,7 @@ import {
  * the tables and the views on views after each few, are PostgreSQL's, through restarts and kills. A
  * table that a sink fills follows the view that it is filled from. `STATEMENTS=100000` runs more.
  */
-const seed = Number(process.env.SEED ?? 20261127);
+const seed = seedOr(20261127);
 const statements = Number(process.env.STATEMENTS ?? 400);
 
 test(`random statements agree with PostgreSQL (SEED=${seed})`, async () => {

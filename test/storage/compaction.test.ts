@@ -16,6 +16,7 @@ import {
 import { MemoryKv } from '../../storage/kv/memory-store.ts';
 import { openStore } from '../../storage/open-store.ts';
 import type { Entry, KeyedFormat, RetentionRules, Store } from '../../storage/store.ts';
+import { seedOr } from '../random-seed.ts';
 import {
   draftMessages,
   finalState,
@@ -26,7 +27,7 @@ import {
 } from './keyed.ts';
 import { readFile, segmentPaths } from './segments.ts';
 
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 const hour = 3_600_000;
 const dataDirectories = new Map([[1, '/data']]);
 const queues = [0, 1];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Engine, openEngineInMemory } from '../engine/views/harness.ts';
 import { TextPostgres } from '../postgres-text.ts';
+import { seedOr } from '../random-seed.ts';
 import { chChanges, chRows } from './ch.ts';
 import { insertOf, type TableRows } from './draws.ts';
 import { tpchChanges, tpchRows } from './tpch.ts';
@@ -11,7 +12,7 @@ import { tpchChanges, tpchRows } from './tpch.ts';
  * Queries that everyone knows, against PostgreSQL: each is a materialized view that is there before
  * the rows, and is asked again after them; then rows change and go.
  */
-const seed = Number(process.env.SEED ?? 1);
+const seed = seedOr(1);
 
 interface Suite {
   readonly name: string;

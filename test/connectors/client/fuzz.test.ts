@@ -7,8 +7,10 @@ import { namesOfEntry } from '../../../connectors/rocketmq/names.ts';
 import { MillraceError } from '../../../platform/errors.ts';
 import { type Entry, entryKinds } from '../../../storage/store.ts';
 
+import { seedOr } from '../../random-seed.ts';
+
 /** Hand-written readers against protobufjs, on whole and on damaged bytes. */
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 const word = fc.string({ maxLength: 12 });
 
 const message = fc.record({

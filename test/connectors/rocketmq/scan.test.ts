@@ -8,8 +8,10 @@ import { propertiesOf, scanSendRequest } from '../../../connectors/rocketmq/scan
 import { MillraceError } from '../../../platform/errors.ts';
 import { type Entry, entryKinds } from '../../../storage/store.ts';
 
+import { seedOr } from '../../random-seed.ts';
+
 /** The hand-written scanner and the bytes that it leads to, against protobufjs. */
-const seed = Number(process.env.SEED ?? 20261125);
+const seed = seedOr(20261125);
 const run = { seed, numRuns: 150 };
 
 interface WireMessage {

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Claim, Taking } from '../../../engine/broker/claims.ts';
 import { QueueCursor } from '../../../engine/broker/queue-cursor.ts';
 
+import { seedOr } from '../../random-seed.ts';
+
 const never = { renewMs: 1000, keeps: () => false };
 
 function taking(nowMs: number, popId: number, ranges: boolean): Taking {
@@ -95,7 +97,7 @@ describe('messages of a batch', () => {
 
 /** Whatever happens, each message is finished once, and what is finished never comes again. */
 test('any course of events', () => {
-  const seed = Number(process.env.SEED ?? 20261126);
+  const seed = seedOr(20261126);
   const step = fc.record({
     what: fc.constantFrom('pop', 'popSingles', 'ackAll', 'ackOne', 'nack', 'untake', 'restart'),
     pick: fc.nat(),

@@ -8,7 +8,9 @@ import type { SqlValue } from '../../../sql/columns/types.ts';
 import type { Expr } from '../../../sql/plan/expr.ts';
 import { constantsNode, flatMapNode } from '../../../sql/plan/nodes.ts';
 
-const seed = Number(process.env.SEED ?? 20261126);
+import { seedOr } from '../../random-seed.ts';
+
+const seed = seedOr(20261126);
 const timestamp = { kind: 'timestamp' } as const;
 const fields = [
   { name: 'at', type: timestamp, nullable: true },

@@ -9,7 +9,9 @@ import { batchOf } from '../../../sql/columns/builder.ts';
 import { valueAt } from '../../../sql/columns/read.ts';
 import type { Field, SqlValue } from '../../../sql/columns/types.ts';
 
-const seed = Number(process.env.SEED ?? 20261126);
+import { seedOr } from '../../random-seed.ts';
+
+const seed = seedOr(20261126);
 
 /** Numbers of a linear congruential generator, below `end`. */
 function numbers(start: number): (end: number) => number {

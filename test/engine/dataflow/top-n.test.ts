@@ -8,11 +8,13 @@ import type { SqlValue } from '../../../sql/columns/types.ts';
 import { planQuery } from '../../../sql/plan/planner.ts';
 import { parseStatement } from '../../../sql/syntax/parser.ts';
 
+import { seedOr } from '../../random-seed.ts';
+
 /**
  * The first rows of groups, step by step, beside those of all rows put in at once: what a step
  * gives is the difference of two tops: nothing goes and comes.
  */
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 
 const integer = { kind: 'integer' } as const;
 const columns = ['g', 'a', 'b'].map((name) => ({ name, type: integer, nullable: true }));

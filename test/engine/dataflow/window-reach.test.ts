@@ -9,11 +9,13 @@ import type { SqlType, SqlValue } from '../../../sql/columns/types.ts';
 import { planQuery } from '../../../sql/plan/planner.ts';
 import { parseStatement } from '../../../sql/syntax/parser.ts';
 
+import { seedOr } from '../../random-seed.ts';
+
 /**
  * Windows over partitions of some hundred rows, many of them peers: what they add up to after small
  * changes anywhere is what the rows give that are left, put in at once.
  */
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 
 const column = (name: string, type: SqlType) => ({ name, type, nullable: true });
 const relation: Relation = {

@@ -8,7 +8,9 @@ import { valueAt } from '../../../sql/columns/read.ts';
 import type { Field } from '../../../sql/columns/types.ts';
 import { type Entry, entryKinds } from '../../../storage/store.ts';
 
-const seed = Number(process.env.SEED ?? 20261126);
+import { seedOr } from '../../random-seed.ts';
+
+const seed = seedOr(20261126);
 
 const fields: readonly Field[] = [
   { name: 'flag', type: { kind: 'boolean' }, nullable: true },

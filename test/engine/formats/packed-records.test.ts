@@ -20,7 +20,9 @@ import { valueAt } from '../../../sql/columns/read.ts';
 import { toText } from '../../../sql/columns/text.ts';
 import { type Entry, entryKinds } from '../../../storage/store.ts';
 
-const seed = Number(process.env.SEED ?? 20261126);
+import { seedOr } from '../../random-seed.ts';
+
+const seed = seedOr(20261126);
 
 const policy = { tombstoneMs: 0 };
 const turns = { isOver: false, next: () => Promise.resolve() };

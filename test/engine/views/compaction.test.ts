@@ -2,11 +2,12 @@ import { expect, test } from 'vitest';
 import { encode } from '../../../connectors/rocketmq/codec.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
 import { entryKinds } from '../../../storage/store.ts';
+import { seedOr } from '../../random-seed.ts';
 import { type Engine, openEngineInMemory } from './harness.ts';
 
 /** Relations over compacted topics, and tables whose own topics are compacted. */
 
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 const segmentBytes = 8192;
 
 interface Keyed {

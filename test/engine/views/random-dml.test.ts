@@ -1,13 +1,14 @@
 import { PGlite } from '@electric-sql/pglite';
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seedOr } from '../../random-seed.ts';
 import { openEngine } from './harness.ts';
 
 /**
  * Random DML on two tables, here and in PostgreSQL, with checkpoints, clean stops and kills
  * between; every view equals its query there.
  */
-const seed = Number(process.env.SEED ?? 20261123);
+const seed = seedOr(20261123);
 
 const tables = [
   'CREATE TABLE t (id int PRIMARY KEY, g text, v bigint, n numeric(8,2))',

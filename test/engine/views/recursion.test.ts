@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seedOr } from '../../random-seed.ts';
 import { randomChange, tables } from './random-changes.ts';
 import { recursiveQueries } from './recursive-queries.ts';
 import { tableFunctionQueries } from './table-function-queries.ts';
 import { Twin } from './twin.ts';
 
 /** Recursion over changing graphs with cycles, and set-returning functions, as PostgreSQL does. */
-const seed = Number(process.env.SEED ?? 20261127);
+const seed = seedOr(20261127);
 
 test(`recursive views and table functions follow random changes (SEED=${seed})`, async () => {
   const random = new SeededRandom(seed);

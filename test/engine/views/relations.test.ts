@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seedOr } from '../../random-seed.ts';
 import { randomChange, tables } from './random-changes.ts';
 import { Twin } from './twin.ts';
 
 /** Views over several relations follow random changes as PostgreSQL does, through restarts. */
-const seed = Number(process.env.SEED ?? 20261125);
+const seed = seedOr(20261125);
 
 const queries: Readonly<Record<string, string>> = {
   union: 'SELECT g, v FROM t UNION SELECT k, w FROM u',

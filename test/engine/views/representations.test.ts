@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seedOr } from '../../random-seed.ts';
 import { type Engine, openEngineInMemory } from './harness.ts';
 
 /**
@@ -37,7 +38,7 @@ const queries = [
 ];
 
 let engine: Engine;
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 const random = new SeededRandom(seed);
 const pick = (values: readonly string[]) => values[random.below(values.length)]!;
 const newRow = (id: number) =>

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { MemoryFs } from '../../../platform/memory-fs.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
 import { MemoryKv } from '../../../storage/kv/memory-store.ts';
+import { seedOr } from '../../random-seed.ts';
 import { type Engine, openEngine } from './harness.ts';
 
 /** A server that is killed: its disk and its databases at that moment. */
@@ -91,7 +92,7 @@ async function compare(engine: Engine, where: string): Promise<void> {
 }
 
 test('killed after any entry, with sinks over two topics, nothing is lost or written twice', async () => {
-  const seed = Number(process.env.SEED ?? 20261126);
+  const seed = seedOr(20261126);
   const random = new SeededRandom(seed);
   const { engine, moments } = await opened({ fs: new MemoryFs(), kv: new MemoryKv() });
   let id = 0;

@@ -6,6 +6,8 @@ import { type Engine, openEngine, openEngineInMemory } from './harness.ts';
 let engine: Engine;
 afterEach(() => engine.close());
 
+import { seedOr } from '../../random-seed.ts';
+
 const order = (id: number, item: string, price: number) => JSON.stringify({ id, item, price });
 const asMessages = `CREATE SOURCE seen (op text, item text, total numeric, "offset" bigint METADATA)
   WITH (topic = 'out')`;
@@ -96,7 +98,7 @@ function present(changes: readonly string[][]): string[] {
 }
 
 test('over crashes and restarts, with and without a checkpoint, nothing is lost or written twice', async () => {
-  const seed = Number(process.env.SEED ?? 20261125);
+  const seed = seedOr(20261125);
   const random = new SeededRandom(seed);
   await open();
   await engine.run(

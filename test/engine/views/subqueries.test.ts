@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seedOr } from '../../random-seed.ts';
 import { randomChange, tables } from './random-changes.ts';
 import { subqueryQueries } from './subquery-queries.ts';
 import { Twin } from './twin.ts';
 
 /** Subqueries in every place follow random changes as PostgreSQL has them, through restarts. */
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 
 test(`views with subqueries follow random changes (SEED=${seed})`, async () => {
   const random = new SeededRandom(seed);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seedOr } from '../../random-seed.ts';
 import { openEngineInMemory } from './harness.ts';
 
 /** Functions whose partitions are evaluated from the first change on, alone and together. */
@@ -15,7 +16,7 @@ const queries = [
 ];
 
 test('the end of a partition, evaluated anew, is that of the whole partition', async () => {
-  const seed = Number(process.env.SEED ?? 20261126);
+  const seed = seedOr(20261126);
   const random = new SeededRandom(seed);
   let engine = await openEngineInMemory();
   await engine.run('CREATE TABLE t (id int PRIMARY KEY, g int, v int, w numeric)');

@@ -6,12 +6,13 @@ import { foldConstant } from '../../../sql/codegen/fold.ts';
 import { interpret } from '../../../sql/codegen/interpreter.ts';
 import { valueAt } from '../../../sql/columns/read.ts';
 import type { Expr } from '../../../sql/plan/expr.ts';
+import { seedOr } from '../../random-seed.ts';
 import { compiled, interpreted } from '../functions/postgres.ts';
 import { batch, rows } from '../functions/samples.ts';
 import { kinds, randomExpr } from './random-expr.ts';
 
 /** Generated code against the interpreter, on random expressions over rows of edge values. */
-const seed = Number(process.env.SEED ?? 20261124);
+const seed = seedOr(20261124);
 const runs = Number(process.env.RUNS ?? 400);
 
 const anyExpr = fc.constantFrom(...kinds).chain((kind) => randomExpr(kind, 3));

@@ -5,11 +5,11 @@ import { MillraceError } from '../../../platform/errors.ts';
 import { regexOf } from '../../../sql/functions/regex.ts';
 import { groupsOf } from '../../../sql/functions/regex-functions.ts';
 import { RegexText } from '../../../sql/functions/regex-threads.ts';
-
+import { seedOr } from '../../random-seed.ts';
 import { openPostgres } from './postgres.ts';
 
 /** Regular expressions match what PostgreSQL's match, groups included, in linear time. */
-const seed = Number(process.env.SEED ?? 20261125);
+const seed = seedOr(20261125);
 let postgres: PGlite;
 beforeAll(async () => {
   postgres = await openPostgres();

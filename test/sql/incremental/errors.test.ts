@@ -3,11 +3,12 @@ import { buildDataflow } from '../../../engine/dataflow/build.ts';
 import type { RowError } from '../../../engine/dataflow/linear.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
 import { batchOf } from '../../../sql/columns/builder.ts';
+import { seedOr } from '../../random-seed.ts';
 import { RandomChanges, table } from './changes.ts';
 import { type Change, planView } from './dataflow-run.ts';
 
 /** Values that cannot be computed are NULL and an error, which goes when its cause goes. */
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 
 const queries: Readonly<Record<string, string>> = {
   windows:

@@ -7,6 +7,7 @@ import { OrderedIndex } from '../../../engine/dataflow/ordered-index.ts';
 import { OrderedRows } from '../../../engine/dataflow/ordered-rows.ts';
 import { Partition } from '../../../engine/dataflow/window-partition.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seedOr } from '../../random-seed.ts';
 import { RandomChanges, table } from './changes.ts';
 import { type Change, DataflowRun, planView } from './dataflow-run.ts';
 import { aggregateQueries, topQueries, windowQueries } from './queries.ts';
@@ -15,7 +16,7 @@ import { aggregateQueries, topQueries, windowQueries } from './queries.ts';
  * Operators with bugs put into them: each must make some of the views of incremental.test.ts wrong
  * under its random changes, or else those would not find the bug either.
  */
-const seed = Number(process.env.SEED ?? 7);
+const seed = seedOr(7);
 const all = { ...aggregateQueries, ...topQueries, ...windowQueries };
 const chosen = [
   ...['distinct', 'min and max', 'percentile_cont', 'string_agg', 'numeric variance', 'mode'],

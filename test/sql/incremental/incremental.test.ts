@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import { seedOr } from '../../random-seed.ts';
 import { createTable, RandomChanges, table } from './changes.ts';
 import { type Change, DataflowRun, planView } from './dataflow-run.ts';
 import { aggregateQueries, topQueries, windowQueries } from './queries.ts';
@@ -11,7 +12,7 @@ import { aggregateQueries, topQueries, windowQueries } from './queries.ts';
  * restart in the middle; after each batch each of the three equals PostgreSQL's answer, and in the
  * end each has seen rows and retractions. SEED repeats a run.
  */
-const seed = Number(process.env.SEED ?? 20261125);
+const seed = seedOr(20261125);
 const batchCount = Number(process.env.BATCHES ?? 10);
 const splittings = 3;
 

@@ -8,6 +8,7 @@ import type { KvOpener } from '../../../storage/kv/kv-store.ts';
 import { MemoryKv } from '../../../storage/kv/memory-store.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import type { RetentionRules, Store } from '../../../storage/store.ts';
+import { seedOr } from '../../random-seed.ts';
 import {
   draftMessages,
   finalState,
@@ -25,7 +26,7 @@ import { ObservedFs, type Operation } from './observed-fs.ts';
  * kill leaves it. On each copy the newest message of each key must be there, nothing may come back,
  * and what is missing must be known as compacted; compaction goes on, and comes to its end.
  */
-const seed = Number(process.env.SEED ?? 20261126);
+const seed = seedOr(20261126);
 const pointsPerSiteMin = 50;
 const scenariosMax = 60;
 const queues = [0, 1];
