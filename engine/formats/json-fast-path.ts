@@ -9,22 +9,19 @@ import type { DecodedColumn } from './json-columns.ts';
  *
  * Measured technique: reference node-craft B.1. Key bytes are numbers in the source text, never
  * spliced strings.
+ *
+ * Decodes messages [from, count) until one needs the row parser; rows are written from `row` on.
+ * Returns the number of messages done; the caller handles the next one and calls again.
  */
-export interface FastPath {
-  /**
-   * Decodes messages [from, count) until one needs the row parser; rows are written from `row` on.
-   * Returns the number of messages done; the caller handles the next one and calls again.
-   */
-  (
-    buffer: Uint8Array,
-    starts: Int32Array,
-    lengths: Int32Array,
-    from: number,
-    count: number,
-    row: number,
-    columns: readonly DecodedColumn[],
-  ): number;
-}
+export type FastPath = (
+  buffer: Uint8Array,
+  starts: Int32Array,
+  lengths: Int32Array,
+  from: number,
+  count: number,
+  row: number,
+  columns: readonly DecodedColumn[],
+) => number;
 
 export function compileFastPath(fields: readonly Field[]): FastPath | undefined {
   const parts: string[] = [];

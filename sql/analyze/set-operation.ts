@@ -1,9 +1,8 @@
 import { typeName } from '../columns/type-name.ts';
 import type { Field } from '../columns/types.ts';
 import { commonType } from '../functions/resolve.ts';
-import { projected } from '../plan/decorrelate.ts';
 import { columnExpr } from '../plan/expr-tools.ts';
-import { aggregateNode, mapNode, setNode, unionNode } from '../plan/nodes.ts';
+import { aggregateNode, mapNode, projected, setNode, unionNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import type { QueryBody, SetOperation } from '../syntax/ast.ts';
 import { coerce } from './coerce.ts';

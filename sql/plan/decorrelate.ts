@@ -18,6 +18,7 @@ import {
   joinNode,
   mapNode,
   outerJoinNode,
+  projected,
   semiJoinNode,
   setNode,
   topNNode,
@@ -38,6 +39,20 @@ import type {
   UnionNode,
   WindowNode,
 } from './physical.ts';
+import {
+  behindTerms,
+  hasTerm,
+  idOf,
+  inOrderOf,
+  moved,
+  names,
+  sameTerms,
+  type Term,
+  termFields,
+  termOutputs,
+  type Unnested,
+  withTermKeys,
+} from './unnested.ts';
 
 /**
  * Decorrelation (T. Neumann, A. Kemper: Unnesting Arbitrary Queries, BTW 2015). A plan R that reads
@@ -51,21 +66,6 @@ import type {
  * come along and find no partner in the end; that is allowed only if nothing in R can fail, since
  * an expression must not fail on a row that the query does not ask for.
  */
-export interface Unnested {
-  /** The columns of the given plan at their places, then those of the terms. */
-  readonly plan: PlanNode;
-  /** Empty: the plan does not depend on the outer side. */
-  readonly terms: readonly Term[];
-}
-
-/** Row r belongs to the outer rows l for which `expr(l)` equals the column. */
-export interface Term {
-  readonly expr: Expr;
-  readonly column: number;
-  /** NULL equals NULL; else a NULL on either side belongs to nothing. */
-  readonly nullSafe: boolean;
-}
-
 export function unnest(plan: PlanNode, outer: Side): Unnested {
   return new Unnesting(plan, outer).unnest(plan);
 }
@@ -546,94 +546,10 @@ const exactKinds: ReadonlySet<TypeKind> = new Set<TypeKind>([
   'uuid',
 ]);
 
-/** The id of a bare column. */
-function idOf(expr: Expr): readonly number[] {
-  return expr.kind === 'column' ? [expr.index] : [];
-}
-
-function hasTerm(terms: readonly Term[], expr: Expr): boolean {
-  return terms.some((term) => exprKey(term.expr) === exprKey(expr));
-}
-
-function sameTerms(a: Unnested, b: Unnested): boolean {
-  return a.terms.length === b.terms.length && a.terms.every(({ expr }) => hasTerm(b.terms, expr));
-}
-
-/** `b` with its terms in the order of those of `a`, if it has the same. */
-function inOrderOf(a: Unnested, b: Unnested): Unnested {
-  if (!sameTerms(a, b)) return b;
-  const width = b.plan.fields.length - b.terms.length;
-  const found = a.terms.map(
-    ({ expr }) => b.terms.find((term) => exprKey(term.expr) === exprKey(expr))!,
-  );
-  const isSame = found.every(({ column }, index) => column === width + index);
-  if (isSame) return { plan: b.plan, terms: found };
-  const order = [...Array(width).keys(), ...found.map(({ column }) => column)];
-  return { plan: projected(b.plan, order), terms: moved(found, width) };
-}
-
-function moved(terms: readonly Term[], width: number): readonly Term[] {
-  return terms.map((term, index) => ({ ...term, column: width + index }));
-}
-
-/**
- * A node's columns, then those of the terms, out of a node over a wider input: its first `width`
- * columns are the old input's, and what it adds itself lies behind all of the input's.
- */
-function behindTerms(
-  width: number,
-  count: number,
-  terms: readonly number[],
-  inputWidth: number,
-): number[] {
-  const own = Array.from({ length: count - width }, (_, index) => inputWidth + index);
-  return [...Array(width).keys(), ...own, ...terms];
-}
-
-/** The terms of one side as outputs of a join. */
-function termOutputs(side: 'left' | 'right', { terms }: Unnested): OuterJoinNode['outputs'] {
-  return terms.map(({ column }) => ({ side, column }));
-}
-
-/** The keys of a join and, if both sides have them, their terms. */
-function withTermKeys(
-  { leftKeys, rightKeys, nullSafe }: JoinNode | OuterJoinNode | SemiJoinNode,
-  left: Unnested,
-  right: Unnested,
-) {
-  if (left.terms.length === 0 || right.terms.length === 0) return { leftKeys, rightKeys, nullSafe };
-  return {
-    leftKeys: [...leftKeys, ...left.terms.map(({ column }) => column)],
-    rightKeys: [...rightKeys, ...right.terms.map(({ column }) => column)],
-    nullSafe: [...nullSafe, ...left.terms.map((term) => term.nullSafe)],
-  };
-}
-
 /** What an aggregate over no rows gives: a count is 0, all others are NULL. */
 export function emptyValue(node: AggregateNode, call: number, value: Expr): Expr {
   const { functionId } = node.calls[call - node.groupBy.length]!;
   if (!/^(count|approx_count|regr_count)/.test(functionId)) return value;
   const zero: Expr = { kind: 'constant', type: value.type, value: 0n };
   return { kind: 'call', functionId: 'coalesce', args: [value, zero], type: value.type };
-}
-
-/** Some columns of a plan, in a new order. */
-export function projected(plan: PlanNode, order: readonly number[]): PlanNode {
-  const outputs = order.map((column) => columnExpr(column, plan.fields[column]!.type));
-  return mapNode(
-    plan,
-    order.map((column) => plan.fields[column]!.name),
-    outputs,
-  );
-}
-
-function names({ fields }: PlanNode, terms: readonly Term[]): string[] {
-  return [...fields.map(({ name }) => name), ...terms.map((_, index) => `outer${index}`)];
-}
-
-function termFields({ fields }: PlanNode, terms: readonly Term[]) {
-  return [
-    ...fields,
-    ...terms.map(({ expr: { type } }, index) => ({ name: `outer${index}`, type, nullable: true })),
-  ];
 }

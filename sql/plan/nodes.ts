@@ -3,6 +3,7 @@ import { ColumnBuilder } from '../columns/builder.ts';
 import { isLoose } from '../columns/nested.ts';
 import type { Field, SqlValue } from '../columns/types.ts';
 import type { Expr } from './expr.ts';
+import { columnExpr } from './expr-tools.ts';
 import type {
   AggregateCall,
   AggregateNode,
@@ -373,4 +374,14 @@ export function bottomUp(root: PlanNode, rule: (node: PlanNode) => PlanNode): Pl
     return changed;
   };
   return visit(root);
+}
+
+/** Some columns of a plan, in a new order. */
+export function projected(plan: PlanNode, order: readonly number[]): PlanNode {
+  const outputs = order.map((column) => columnExpr(column, plan.fields[column]!.type));
+  return mapNode(
+    plan,
+    order.map((column) => plan.fields[column]!.name),
+    outputs,
+  );
 }

@@ -1,14 +1,22 @@
 import type { SqlType } from '../columns/types.ts';
 import type { Span } from '../syntax/ast.ts';
 import { freeTypes } from './correlation.ts';
-import { emptyValue, projected, type Term, unnest } from './decorrelate.ts';
+import { emptyValue, unnest } from './decorrelate.ts';
 import type { Expr } from './expr.ts';
 import { columnExpr, columnsOf, exprKey, mapColumns } from './expr-tools.ts';
 import { planFingerprint } from './intern.ts';
 import { extended, filtered, innerJoin, located, outerJoin, type Side, withKeys } from './joins.ts';
-import { aggregateNode, flatMapNode, mapNode, plainCall, semiJoinNode } from './nodes.ts';
+import {
+  aggregateNode,
+  flatMapNode,
+  mapNode,
+  plainCall,
+  projected,
+  semiJoinNode,
+} from './nodes.ts';
 import type { PlanNode } from './physical.ts';
 import { trueParts } from './truth.ts';
+import type { Term } from './unnested.ts';
 
 /**
  * A subquery of an expression, which a column id stands for. `scalar`: the one column of its one

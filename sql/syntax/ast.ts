@@ -83,8 +83,10 @@ export interface ColumnExpression extends Node {
   readonly parts: readonly Identifier[];
 }
 
-/** `*` or `t.*`, only in select lists, RETURNING and `count(*)`. */
-/** `*`, `relation.*`, or `(operand).*`, all fields of a composite value. */
+/**
+ * `*`, `relation.*`, or `(operand).*`, all fields of a composite value; only in select lists,
+ * RETURNING and `count(*)`.
+ */
 export interface StarExpression extends Node {
   readonly kind: 'star';
   readonly relation: readonly Identifier[];
