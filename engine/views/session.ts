@@ -40,7 +40,7 @@ const settings: Readonly<Record<string, Setting>> = {
   timezone: { value: 'UTC', allowed: /^(utc|gmt|etc\/utc)$/i },
 };
 
-const risingWave = /^(rw_|streaming_|background_ddl$|visibility_mode$)/;
+const risingWave = /^(rw_|streaming_|background_ddl$|visibility_mode$|query_mode$)/;
 
 /** What SET sets, for as long as its owner keeps it: one text, or a client's connection. */
 export class Session {

@@ -4,6 +4,7 @@ import type { Relation } from '../../sql/analyze/catalog.ts';
 import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
 import { findTable } from '../../sql/analyze/dml.ts';
 import { Parameters } from '../../sql/analyze/parameters.ts';
+import { checkSchemas, isInOwnSchema } from '../../sql/analyze/schemas.ts';
 import { defineFunction } from '../../sql/analyze/sql-functions.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import { typeName } from '../../sql/columns/type-name.ts';
@@ -85,6 +86,7 @@ export class Statements {
   ): Promise<void> {
     const { catalogue } = this.#engine;
     const context = newContext({ catalog: catalogue, text: script });
+    checkSchemas(context, statement);
     switch (statement.kind) {
       case 'query':
         return this.#query(statement, script, answer, session, parameters);
@@ -413,15 +415,17 @@ export class Statements {
     if (node.object === 'topic') return this.#dropTopics(context, node, answer);
     const { catalogue } = this.#engine;
     const ids = new Set<number>();
+    // With IF EXISTS, what is in a schema that is not there does not exist either.
+    const names = node.names.filter(isInOwnSchema);
     if (node.object === 'index') {
-      for (const name of node.names) {
+      for (const name of names) {
         const index = catalogue.findIndex(name.parts.at(-1)!.name);
         if (index !== undefined) ids.add(index.id);
         else if (!node.ifExists) throw noIndex(context, name, catalogue);
       }
     }
     if (node.object === 'function') {
-      for (const { parts, span } of node.names) {
+      for (const { parts, span } of names) {
         const found = catalogue.findFunction(parts.at(-1)!.name);
         if (found === undefined && !node.ifExists) {
           const message = `function "${parts.at(-1)!.name}" does not exist`;
@@ -433,7 +437,7 @@ export class Statements {
       }
     }
     const isRelation = node.object !== 'index' && node.object !== 'function';
-    for (const name of isRelation ? node.names : []) {
+    for (const name of isRelation ? names : []) {
       const last = name.parts.at(-1)!.name;
       const relation: Relation | undefined =
         node.object === 'sink' ? catalogue.findSink(last) : catalogue.find(last);

@@ -18,6 +18,7 @@ import { asBoolean } from './coerce.ts';
 import { type Context, complain, didYouMean, newColumn } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeQuery } from './query.ts';
+import { checkReadSchema } from './schemas.ts';
 import { combined, emptyScope, relationScope, type Scope, type ScopeColumn } from './scope.ts';
 import { functionRows } from './table-functions.ts';
 import { isTimeWindow, timeWindows } from './time-windows.ts';
@@ -154,13 +155,7 @@ function analyzeRelation(context: Context, table: RelationTable): FromClause {
     }
   }
   const isInformation = parts.length === 2 && parts[0]!.name === 'information_schema';
-  const schemas = ['public', 'information_schema'];
-  if (parts.length > 2 || (parts.length === 2 && !schemas.includes(parts[0]!.name))) {
-    throw complain(context, span, `schema "${parts.at(-2)!.name}" does not exist`, {
-      sqlState: '3F000',
-      hint: 'All relations are in the schema "public".',
-    });
-  }
+  checkReadSchema(context, table.name);
   const relation = context.catalog.find(isInformation ? `information_schema.${name}` : name);
   if (relation === undefined) {
     throw complain(context, span, `relation "${name}" does not exist`, {

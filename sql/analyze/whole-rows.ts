@@ -2,12 +2,25 @@ import { typeName } from '../columns/type-name.ts';
 import type { SqlType } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
 import { columnExpr } from '../plan/expr-tools.ts';
-import type { Expression, Identifier, Span, StarExpression } from '../syntax/ast.ts';
-import { complain } from './context.ts';
+import type {
+  ColumnExpression,
+  Expression,
+  Identifier,
+  Span,
+  StarExpression,
+} from '../syntax/ast.ts';
+import { type Context, complain } from './context.ts';
 import type { ExpressionPlace } from './expressions.ts';
 import { fieldAt } from './nested.ts';
 import { call } from './operators.ts';
-import { columnIfAny, expandStar, findRelation, type ScopeRelation, visibleOf } from './scope.ts';
+import {
+  columnIfAny,
+  expandStar,
+  findColumn,
+  findRelation,
+  type ScopeRelation,
+  visibleOf,
+} from './scope.ts';
 
 /** Rows as values: a relation's name as an expression, and what `*` stands for. */
 
@@ -56,10 +69,16 @@ export function starColumns(
   { context, scope }: Pick<ExpressionPlace, 'context' | 'scope'>,
   star: StarExpression,
   analyze: (node: Expression) => Expr,
-): { readonly name: string; readonly expr: Expr }[] {
+): readonly { readonly name: string; readonly expr: Expr }[] {
   const { operand, span } = star;
   if (operand === undefined) {
-    return expandStar(context, scope, star).map(({ field, column }) => ({
+    const columns = without(context, expandStar(context, scope, star), star, (named) => {
+      const { parts } = named;
+      if (parts.length === 1) return ({ field }) => field.name === parts[0]!.name;
+      const { index } = findColumn(context, scope, named);
+      return ({ column }) => column === index;
+    });
+    return columns.map(({ field, column }) => ({
       name: field.name,
       expr: { ...columnExpr(column, field.type), span },
     }));
@@ -70,8 +89,38 @@ export function starColumns(
       sqlState: '42809',
     });
   }
-  return row.type.fields.map(({ name }, index) => ({
+  const fields = row.type.fields.map(({ name }, index) => ({
     name,
     expr: fieldAt(context, row, index, span),
   }));
+  return without(context, fields, star, ({ parts }) => {
+    return ({ name }) => parts.length === 1 && name === parts[0]!.name;
+  });
+}
+
+/**
+ * All but what EXCEPT names. Throws SQL_SEMANTIC 42703 for what is not there, or no longer, and
+ * 42702 for a name of several.
+ */
+function without<T>(
+  context: Context,
+  columns: readonly T[],
+  { except = [] }: StarExpression,
+  isNamed: (named: ColumnExpression) => (column: T) => boolean,
+): readonly T[] {
+  let left = columns;
+  for (const named of except) {
+    const name = named.parts.map((part) => part.name).join('.');
+    const found = left.filter(isNamed(named));
+    if (found.length > 1) {
+      const message = `column reference "${name}" is ambiguous`;
+      throw complain(context, named.span, message, { sqlState: '42702' });
+    }
+    if (found.length === 0) {
+      const message = `column "${name}" in EXCEPT is not one of those that the star stands for`;
+      throw complain(context, named.span, message, { sqlState: '42703' });
+    }
+    left = left.filter((column) => column !== found[0]);
+  }
+  return left;
 }

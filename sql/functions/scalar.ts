@@ -15,6 +15,7 @@ import { jsonEdits } from './json-edit.ts';
 import { jsonPathFunctions } from './json-path/functions.ts';
 import { jsonSteps } from './json-path-steps.ts';
 import { misc } from './misc.ts';
+import { neighbours } from './neighbours.ts';
 import { nestedForms, quantifiedForm } from './nested-forms.ts';
 import { numbers } from './numbers.ts';
 import { numericFunctions } from './numeric-functions.ts';
@@ -80,29 +81,40 @@ function extreme(type: SqlType, args: readonly SqlValue[], sign: number): SqlVal
   return best;
 }
 
-/** A part of the table; `source` is the section of PostgreSQL's documentation that says what they do. */
+/** A part of the table; `source` says where it is written what they do. */
 export interface FunctionGroup {
   readonly title: string;
   readonly source: string;
   readonly functions: readonly ScalarFunction[];
 }
 
+const documented = (section: string) => `PostgreSQL's documentation, section ${section}`;
+
 export const functionGroups: readonly FunctionGroup[] = [
-  { title: 'Comparison', source: '9.2', functions: comparisons },
-  { title: 'Numbers', source: '9.3', functions: [...arithmetic, ...numericFunctions, ...numbers] },
-  { title: 'Chance', source: '9.3, 9.14', functions: chance },
-  { title: 'Text', source: '9.4', functions: [...strings, ...moreStrings, ...quoting] },
-  { title: 'Bytes', source: '9.5', functions: bytesFunctions },
-  { title: 'Regular expressions', source: '9.7', functions: regexFunctions },
-  { title: 'Dates and times', source: '9.9', functions: [...dates, ...dateFunctions] },
-  { title: 'Formats', source: '9.8', functions: formats },
+  { title: 'Comparison', source: documented('9.2'), functions: comparisons },
+  {
+    title: 'Numbers',
+    source: documented('9.3'),
+    functions: [...arithmetic, ...numericFunctions, ...numbers],
+  },
+  { title: 'Chance', source: documented('9.3, 9.14'), functions: chance },
+  { title: 'Text', source: documented('9.4'), functions: [...strings, ...moreStrings, ...quoting] },
+  { title: 'Bytes', source: documented('9.5'), functions: bytesFunctions },
+  { title: 'Regular expressions', source: documented('9.7'), functions: regexFunctions },
+  { title: 'Dates and times', source: documented('9.9'), functions: [...dates, ...dateFunctions] },
+  { title: 'Formats', source: documented('9.8'), functions: formats },
   {
     title: 'JSON',
-    source: '9.16',
+    source: documented('9.16'),
     functions: [...jsonSteps, ...jsonFunctions, ...jsonEdits, ...jsonPathFunctions],
   },
-  { title: 'Arrays', source: '9.19', functions: arrays },
-  { title: 'NULLs, types and uuids', source: '9.2, 9.14, 9.26', functions: misc },
+  { title: 'Arrays', source: documented('9.19'), functions: arrays },
+  {
+    title: 'Of other databases',
+    source: "RisingWave's documentation, functions",
+    functions: neighbours,
+  },
+  { title: 'NULLs, types and uuids', source: documented('9.2, 9.14, 9.26'), functions: misc },
 ];
 
 export const scalarFunctions: readonly ScalarFunction[] = functionGroups.flatMap(

@@ -91,6 +91,8 @@ export interface StarExpression extends Node {
   readonly kind: 'star';
   readonly relation: readonly Identifier[];
   readonly operand?: Expression;
+  /** `* EXCEPT (a, t.b)`, RisingWave's and BigQuery's: the columns that it leaves out. */
+  readonly except?: readonly ColumnExpression[];
 }
 
 /** `$1`; index from 1. */

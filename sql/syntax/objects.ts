@@ -4,7 +4,8 @@ import { parseQuery } from './queries.ts';
 import { parseTopicName } from './statements.ts';
 import type { TokenStream } from './token-stream.ts';
 
-/** `CREATE [UNIQUE] INDEX [[IF NOT EXISTS] name] ON table (column [ASC | DESC], ...)`. */
+/** `CREATE [UNIQUE] INDEX [[IF NOT EXISTS] name] ON table (column [ASC | DESC], ...)
+ * [INCLUDE (...)] [DISTRIBUTED BY (...)]`. */
 export function parseCreateIndex(stream: TokenStream, mark: number): CreateIndex {
   const unique = stream.acceptWord('unique');
   stream.expectWord('index');
@@ -26,7 +27,8 @@ export function parseCreateIndex(stream: TokenStream, mark: number): CreateIndex
     }
     return { column, descending };
   });
-  if (stream.isOneOf('include', 'nulls', 'with', 'tablespace', 'where')) {
+  skipPlacement(stream);
+  if (stream.isOneOf('nulls', 'with', 'tablespace', 'where')) {
     throw stream.unsupported(`${stream.peek().text.toUpperCase()} of an index`);
   }
   return {
@@ -38,6 +40,18 @@ export function parseCreateIndex(stream: TokenStream, mark: number): CreateIndex
     columns,
     span: stream.span(mark),
   };
+}
+
+/**
+ * `INCLUDE (columns)`, and RisingWave's `DISTRIBUTED BY (columns)`: an index leads to whole rows and
+ * lies in one place.
+ */
+function skipPlacement(stream: TokenStream): void {
+  const names = () => stream.list(() => stream.identifier('a column name'));
+  if (stream.acceptWord('include')) names();
+  if (!stream.acceptWord('distributed')) return;
+  stream.expectWord('by');
+  names();
 }
 
 /** `CREATE SINK`, from the name on. `FROM r` is `AS SELECT * FROM r`. */

@@ -37,10 +37,14 @@ export function printExpression(node: Expression): string {
       return literal(node.literal);
     case 'column':
       return node.parts.map(identifier).join('.');
-    case 'star':
-      return node.operand === undefined
-        ? [...node.relation.map(identifier), '*'].join('.')
-        : `${indirected(node.operand)}.*`;
+    case 'star': {
+      const star =
+        node.operand === undefined
+          ? [...node.relation.map(identifier), '*'].join('.')
+          : `${indirected(node.operand)}.*`;
+      if (node.except === undefined) return star;
+      return `${star} EXCEPT (${node.except.map(printExpression).join(', ')})`;
+    }
     case 'parameter':
       return `$${node.index}`;
     case 'unary':

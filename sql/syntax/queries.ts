@@ -1,4 +1,5 @@
 import type {
+  ColumnExpression,
   CommonTable,
   Expression,
   Identifier,
@@ -8,6 +9,7 @@ import type {
   Select,
   SelectItem,
   SetOperation,
+  StarExpression,
   TableExpression,
   Values,
   WithClause,
@@ -229,13 +231,26 @@ function startsClause(stream: TokenStream): boolean {
 export function parseSelectItem(stream: TokenStream): SelectItem {
   const mark = stream.mark();
   if (stream.acceptOperator('*')) {
-    const span = stream.span(mark);
-    return { expression: { kind: 'star', relation: [], span }, span };
+    const star = { kind: 'star', relation: [], span: stream.span(mark) } as const;
+    return { expression: parseExcept(stream, star, mark), span: stream.span(mark) };
   }
-  const expression = parseExpression(stream);
+  const parsed = parseExpression(stream);
+  const expression = parsed.kind === 'star' ? parseExcept(stream, parsed, mark) : parsed;
   const alias = parseColumnAlias(stream, expression);
   const span = stream.span(mark);
   return alias === undefined ? { expression, span } : { expression, alias, span };
+}
+
+/** `EXCEPT (columns)` after a star; the set operation goes on with a query. */
+function parseExcept(stream: TokenStream, star: StarExpression, mark: number): StarExpression {
+  const isList = stream.isWord('except') && stream.isOperator('(', 1) && !stream.isOperator('(', 2);
+  if (!isList || /^(select|values|with|table)$/.test(stream.peek(2).text)) return star;
+  stream.next();
+  const except = stream.list((): ColumnExpression => {
+    const name = stream.qualifiedName('a column name');
+    return { kind: 'column', parts: name.parts, span: name.span };
+  });
+  return { ...star, except, span: stream.span(mark) };
 }
 
 function parseColumnAlias(stream: TokenStream, expression: Expression): Identifier | undefined {

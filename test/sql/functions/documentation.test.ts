@@ -34,7 +34,7 @@ function groupText({ title, source, functions }: FunctionGroup): string {
   });
   return `## ${title}
 
-PostgreSQL's documentation, section ${source}.
+${source}.
 
 \`\`\`
 ${[...new Set(lines)].toSorted().join('\n')}

@@ -1,6 +1,7 @@
 import type { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { typeName } from '../../../sql/columns/type-name.ts';
+import { neighbours } from '../../../sql/functions/neighbours.ts';
 import { scalarFunctions } from '../../../sql/functions/scalar.ts';
 import { isPseudo, type ParamType } from '../../../sql/functions/signature.ts';
 import { differences, openPostgres, ours, ourType, theirs, theirType } from './postgres.ts';
@@ -82,6 +83,7 @@ const notTheirs =
   /^(json_|to_json$|row_to_json$|array_to_json$|upper$|initcap$|round$|trunc$|jsonb_path_|@[?@]$)/;
 
 const expressions = scalarFunctions
+  .filter((one) => !neighbours.includes(one))
   .filter(({ signature }) => !signature.volatile && !notTheirs.test(signature.name))
   .flatMap(({ signature: { name, args, variadic } }) => {
     const isPolymorphic = args.some(isPseudo);
