@@ -45,9 +45,9 @@ export async function openSegments(
     for (const name of await segmentNames(fs, directory)) {
       const before = segments.at(-1);
       const segment = await openSegment(fs, name, serverId, partition);
-      if (segment !== undefined && before !== undefined && isCovered(before, segment)) {
-        await segment.file.close();
-        await removeSegment(fs, name.path);
+      if (before !== undefined && isCovered(before, name, segment)) {
+        await segment?.file.close();
+        if (segment !== undefined) await removeSegment(fs, name.path);
         continue;
       }
       syncedEnd = Math.max(syncedEnd, name.start);
@@ -132,10 +132,12 @@ async function withFooter(header: SegmentHeader, file: FileHandle): Promise<Segm
   return segment;
 }
 
-function isCovered(before: Segment, { header, isSealed, end }: Segment): boolean {
+/** Also an interrupted creation may lie there, which was made again before the cleaning. */
+function isCovered(before: Segment, { start }: SegmentName, segment?: Segment): boolean {
   const isCleaned = before.header.generation > 0;
-  // Its footer may have been in the page cache only, and be lost.
-  return isCleaned && header.start < before.end && (!isSealed || end <= before.end);
+  // A footer may have been in the page cache only, and be lost.
+  const isWithin = segment?.isSealed !== true || segment.end <= before.end;
+  return isCleaned && start < before.end && isWithin;
 }
 
 /** The segment before one that starts at `end` holds every byte up to there. */

@@ -350,4 +350,24 @@ describe(`cleaning (seed ${seed})`, () => {
     await again.close();
     await log.close();
   });
+
+  test('an interrupted creation within a cleaned segment is nothing', async () => {
+    const random = new SeededRandom(seed);
+    const fs = new MemoryFs();
+    const model = new Model();
+    const log = await open(fs);
+    await model.append(log, random, 70);
+    await sealedRun(log, random);
+    const [, first, second] = log.segments;
+    const { path } = second!.file;
+    await log.clean([first!, second!], keepsAll);
+    await log.close();
+    const file = await fs.open(path, 'create');
+    await file.write(new Uint8Array(20), 0);
+    await file.close();
+    const again = await open(fs);
+    expect(await contents(again)).toEqual(expected(model));
+    expect(await fs.exists(path)).toBe(false);
+    await again.close();
+  });
 });
