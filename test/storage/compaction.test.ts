@@ -233,7 +233,8 @@ describe('one pass', () => {
       await store.retain(rules());
       left.push((await model.check(store, 1)).length);
     }
-    expect(left[0]).toBeLessThan(model.sent.length);
+    // The first 48 keys may come once each before any comes again.
+    expect(left[0]).toBeLessThanOrEqual(model.sent.length);
     expect(left[5]).toBeLessThan(left[0]!);
     await store.close();
   });
