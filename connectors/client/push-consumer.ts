@@ -14,9 +14,9 @@ export interface PushConsumerOptions extends ConnectionOptions {
   readonly listener: (message: ReceivedMessage) => void | Promise<void>;
   /** Calls of the listener under way at a time, per topic. 16. */
   readonly concurrency?: number;
-  /** Told of messages that the server has taken as done. */
+  /** Told of messages that the server has taken as done; what it throws goes to `onError`. */
   readonly onAcknowledged?: (messages: readonly ReceivedMessage[]) => void;
-  /** Told of what goes wrong with the server; consuming goes on. */
+  /** Told of what goes wrong with the server; consuming goes on. What it throws is ignored. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -31,11 +31,22 @@ interface Done {
   readonly messages: readonly ReceivedMessage[];
 }
 
+/** Messages that are not done: true for one that is given back, false for one that failed. */
+type Failed = Map<ReceivedMessage, boolean>;
+
+/** Messages that the listener has, or had; `failed` is whole when the calls are over. */
+interface Begun {
+  readonly failed: Failed;
+  readonly over: Promise<unknown>;
+  /** The listener was busy. */
+  readonly hasWaited: boolean;
+}
+
 const receiveMax = 32;
 /** Requests for messages under way at a time, per topic: more than one while they bring as much as they may. */
 const receiversMax = 4;
-/** Answers that are worked on, or whose acknowledgements are on their way. */
-const worksMax = 8;
+/** Answers of which the server is being told, per topic. */
+const settlingMax = 8;
 const waitMs = 15_000;
 const errorPauseMs = 1000;
 const settlePauseMs = 100;
@@ -78,7 +89,10 @@ export class PushConsumer {
     );
   }
 
-  /** Resolves when the calls of the listener are over and their messages acknowledged. */
+  /**
+   * Resolves when the calls of the listener are over and their messages acknowledged. Messages that
+   * had come and not yet been begun are given back.
+   */
   async close(): Promise<void> {
     // A receive that began in this turn is not on its way yet, and grpc-js cancels it here alone.
     await new Promise<void>((resolve) => systemClock.soon(resolve));
@@ -89,38 +103,44 @@ export class PushConsumer {
   }
 
   /**
-   * While messages are worked on and acknowledged, the next ones are on their way: as long as the
-   * listener keeps up, and several answers at a time as long as they come full.
+   * While messages are worked on and acknowledged, the next ones are on their way: several answers
+   * at a time as long as they come full and the listener keeps up. Nothing is asked for while
+   * messages wait for a call of the listener: other members of the group may be idle.
    */
   async #consume(topic: string, filter: string, settings: GroupSettings): Promise<void> {
-    const calls = new Calls(this.#options.concurrency ?? 16);
-    const works = new Set<Promise<void>>();
-    const receivers = new Set<Promise<void>>();
-    const receive = async (): Promise<void> => {
-      while (!this.#closing.signal.aborted) {
-        const deliveries = await this.#receive(topic, filter);
-        if (this.#closing.signal.aborted) {
-          for (const delivery of deliveries) await this.#giveBack(topic, delivery);
-          return;
-        }
-        const work = this.#work(topic, deliveries, settings, calls)
-          .catch((error) => this.#failed(error))
-          .finally(() => works.delete(work));
-        works.add(work);
-        const isFull = deliveries.reduce((n, { messages }) => n + messages.length, 0) >= receiveMax;
-        if (!isFull && receivers.size > 1) return;
-        if (isFull && receivers.size < receiversMax) begin();
-        if (works.size >= worksMax) await Promise.race(works);
-        await calls.room();
+    const { signal } = this.#closing;
+    const calls = new Bound(this.#options.concurrency ?? 16, signal);
+    const settling = new Bound(settlingMax, signal);
+    const running = new Set<Promise<void>>();
+    const run = (task: Promise<void>) => {
+      const own = task.catch((error) => this.#failed(error)).finally(() => running.delete(own));
+      running.add(own);
+    };
+    const settle = async (deliveries: readonly Delivery[], failed: Failed) => {
+      await settling.enter();
+      try {
+        await this.#settle(topic, deliveries, failed, settings);
+      } finally {
+        settling.leave();
       }
     };
-    const begin = () => {
-      const receiver = receive().finally(() => receivers.delete(receiver));
-      receivers.add(receiver);
+    let receivers = 0;
+    const receive = async (): Promise<void> => {
+      for (receivers++; ; ) {
+        const deliveries = await this.#receive(topic, filter);
+        const { failed, over, hasWaited } = await this.#begin(deliveries, settings, calls);
+        run(over.then(() => settle(deliveries, failed)));
+        const isFull = deliveries.reduce((n, { messages }) => n + messages.length, 0) >= receiveMax;
+        const isKeepingUp = isFull && !hasWaited;
+        if (signal.aborted || (receivers > 1 && !isKeepingUp)) break;
+        if (isKeepingUp && receivers < receiversMax) run(receive());
+        await calls.room();
+        await settling.room();
+      }
+      receivers--;
     };
-    begin();
-    while (receivers.size > 0) await Promise.race(receivers);
-    await Promise.all(works);
+    run(receive());
+    while (running.size > 0) await Promise.race(running);
   }
 
   async #receive(topic: string, filter: string): Promise<readonly Delivery[]> {
@@ -138,33 +158,36 @@ export class PushConsumer {
     }
   }
 
-  async #work(
+  /** Tells the server of messages of which the calls are over. */
+  async #settle(
     topic: string,
     deliveries: readonly Delivery[],
+    failed: Failed,
     settings: GroupSettings,
-    calls: Calls,
   ): Promise<void> {
-    const failed =
-      settings.fifo || this.#isLite
-        ? await this.#inOrder(deliveries, calls)
-        : await this.#sideBySide(deliveries, calls);
     const done: Done[] = [];
+    const calls: Promise<void>[] = [];
+    const hide = (handle: string, ms: number, isGivenBack: boolean) => {
+      const call = async () => {
+        await this.#calls.changeInvisible(topic, handle, ms, isGivenBack);
+      };
+      calls.push(this.#untilDone(call));
+    };
     for (const { messages, handle } of deliveries) {
       if (handle !== undefined && !messages.some((message) => failed.has(message))) {
         done.push({ handle, messages });
-        continue;
-      }
-      for (const message of messages) {
-        if (!failed.has(message)) done.push({ handle: message.receiptHandle, messages: [message] });
+      } else if (handle !== undefined && messages.every((message) => failed.get(message))) {
+        hide(handle, 0, true);
+      } else {
+        for (const message of messages) {
+          const { receiptHandle, attempt } = message;
+          const isGivenBack = failed.get(message);
+          if (isGivenBack === undefined) done.push({ handle: receiptHandle, messages: [message] });
+          else hide(receiptHandle, isGivenBack ? 0 : settings.retryMs(attempt), isGivenBack);
+        }
       }
     }
-    const retries = [...failed].map(([{ receiptHandle, attempt }, isGivenBack]) => {
-      const ms = isGivenBack ? 0 : settings.retryMs(attempt);
-      return this.#untilDone(async () => {
-        await this.#calls.changeInvisible(topic, receiptHandle, ms, isGivenBack);
-      });
-    });
-    await Promise.all([...retries, this.#acknowledge(topic, done)]);
+    await Promise.all([...calls, this.#acknowledge(topic, done)]);
   }
 
   async #acknowledge(topic: string, done: readonly Done[]): Promise<void> {
@@ -173,12 +196,12 @@ export class PushConsumer {
       if (left.length === 0) return;
       const handles = left.map(({ handle }) => handle);
       const errors = await this.#calls.ack(topic, handles);
-      const again = left.filter((_, i) => errors[i] !== undefined && !isOver(errors[i]));
-      for (const [i, { messages }] of left.entries()) {
-        if (errors[i] === undefined) this.#options.onAcknowledged?.(messages);
+      const asked = left;
+      left = asked.filter((_, i) => errors[i] !== undefined && !isOver(errors[i]));
+      for (const [i, { messages }] of asked.entries()) {
+        if (errors[i] === undefined) this.#acknowledged(messages);
         else if (isOver(errors[i])) this.#failed(errors[i]);
       }
-      left = again;
       const failure = errors.find((error) => error !== undefined && !isOver(error));
       if (failure !== undefined) throw failure;
     });
@@ -202,43 +225,58 @@ export class PushConsumer {
     }
   }
 
-  /** The messages that failed. */
-  async #sideBySide(
-    deliveries: readonly Delivery[],
-    calls: Calls,
-  ): Promise<Map<ReceivedMessage, boolean>> {
-    const failed = new Map<ReceivedMessage, boolean>();
-    const { listener } = this.#options;
-    const own: Promise<void>[] = [];
-    for (const { messages } of deliveries) {
-      for (const message of messages) {
-        if (calls.isFull) await calls.room();
-        try {
-          const result = listener(message);
-          if (result === undefined) continue;
-          own.push(calls.during(result).catch((error) => this.#lost(failed, message, error)));
-        } catch (error) {
-          this.#lost(failed, message, error);
-        }
-      }
-    }
-    await Promise.all(own);
-    return failed;
+  /**
+   * Hands the messages to the listener; resolves when the last call has begun, in message groups
+   * when the first ones have. When the consumer closes, those not begun are given back.
+   */
+  #begin(deliveries: readonly Delivery[], settings: GroupSettings, calls: Bound): Promise<Begun> {
+    if (settings.fifo || this.#isLite) return this.#inOrder(deliveries, calls);
+    return this.#sideBySide(deliveries, calls);
   }
 
-  #lost(failed: Map<ReceivedMessage, boolean>, message: ReceivedMessage, error: unknown): void {
+  async #sideBySide(deliveries: readonly Delivery[], calls: Bound): Promise<Begun> {
+    const failed: Failed = new Map();
+    const { listener } = this.#options;
+    const { signal } = this.#closing;
+    const own: Promise<void>[] = [];
+    let hasWaited = false;
+    for (const { messages } of deliveries) {
+      for (const message of messages) {
+        hasWaited ||= calls.isFull;
+        const entering = calls.enter();
+        if (entering !== undefined) await entering;
+        if (signal.aborted) failed.set(message, true);
+        else {
+          try {
+            const result = listener(message);
+            if (result !== undefined) {
+              own.push(
+                Promise.resolve(result)
+                  .catch((error) => this.#lost(failed, message, error))
+                  .finally(() => calls.leave()),
+              );
+              continue;
+            }
+          } catch (error) {
+            this.#lost(failed, message, error);
+          }
+        }
+        calls.leave();
+      }
+    }
+    return { failed, hasWaited, over: Promise.all(own) };
+  }
+
+  #lost(failed: Failed, message: ReceivedMessage, error: unknown): void {
     failed.set(message, false);
     this.#failed(error);
   }
 
   /**
    * One after the other within a message group, or a lite topic. When one fails, those behind it
-   * are given back: the value is true for them.
+   * are given back. Nobody else could have them: the server gives a group to one member at a time.
    */
-  async #inOrder(
-    deliveries: readonly Delivery[],
-    calls: Calls,
-  ): Promise<Map<ReceivedMessage, boolean>> {
+  async #inOrder(deliveries: readonly Delivery[], calls: Bound): Promise<Begun> {
     const groups = new Map<string | undefined, ReceivedMessage[]>();
     for (const message of deliveries.flatMap(({ messages }) => messages)) {
       const name = message.liteTopic ?? message.messageGroup;
@@ -246,36 +284,41 @@ export class PushConsumer {
       if (group === undefined) groups.set(name, [message]);
       else group.push(message);
     }
-    const failed = new Map<ReceivedMessage, boolean>();
-    await Promise.all(
-      [...groups].map(async ([group, messages]) => {
-        for (const [index, message] of messages.entries()) {
-          if (calls.isFull) await calls.room();
-          try {
-            await calls.during(this.#options.listener(message));
-          } catch (error) {
-            this.#lost(failed, message, error);
-            if (group === undefined) continue;
-            for (const behind of messages.slice(index + 1)) failed.set(behind, true);
-            return;
-          }
+    const failed: Failed = new Map();
+    const own = [...groups].map(async ([group, messages]) => {
+      for (const [index, message] of messages.entries()) {
+        await calls.enter();
+        try {
+          if (this.#closing.signal.aborted) failed.set(message, true);
+          else await this.#options.listener(message);
+        } catch (error) {
+          this.#lost(failed, message, error);
+        } finally {
+          calls.leave();
         }
-      }),
-    );
-    return failed;
+        if (group === undefined || !failed.has(message)) continue;
+        for (const behind of messages.slice(index + 1)) failed.set(behind, true);
+        return;
+      }
+    });
+    return { failed, hasWaited: calls.isFull, over: Promise.all(own) };
   }
 
-  /** What came while the consumer closed. */
-  async #giveBack(topic: string, { messages, handle }: Delivery): Promise<void> {
-    const handles = handle === undefined ? messages.map((one) => one.receiptHandle) : [handle];
-    for (const each of handles) {
-      await this.#calls.changeInvisible(topic, each, 0, true).catch(() => undefined);
+  #acknowledged(messages: readonly ReceivedMessage[]): void {
+    try {
+      this.#options.onAcknowledged?.(messages);
+    } catch (error) {
+      this.#failed(error);
     }
   }
 
   #failed(error: unknown): void {
     if (this.#closing.signal.aborted && error instanceof MillraceError) return;
-    this.#options.onError?.(error);
+    try {
+      this.#options.onError?.(error);
+    } catch {
+      // Nobody else can be told; what is under way goes on.
+    }
   }
 }
 
@@ -296,35 +339,44 @@ function pushSettings(
   };
 }
 
-/** Calls of the listener that are under way. */
-class Calls {
+/** How much of a kind is under way at a time; without a bound once the signal has come. */
+class Bound {
   readonly #max: number;
+  readonly #signal: AbortSignal;
   #count = 0;
-  #waiting: (() => void)[] = [];
+  #entering: (() => void)[] = [];
+  #watching: (() => void)[] = [];
 
-  constructor(max: number) {
+  constructor(max: number, signal: AbortSignal) {
     this.#max = max;
+    this.#signal = signal;
+    signal.addEventListener('abort', () => {
+      this.#count += this.#entering.length;
+      for (const resolve of [...this.#entering.splice(0), ...this.#watching.splice(0)]) resolve();
+    });
   }
 
   get isFull(): boolean {
-    return this.#count >= this.#max;
+    return this.#count >= this.#max && !this.#signal.aborted;
   }
 
-  /** Resolves when there is room for another one. */
-  async room(): Promise<void> {
-    while (this.isFull) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  async during(call: void | Promise<void>): Promise<void> {
+  /** `undefined` when there is room, which is taken then; else resolves when it was taken. */
+  enter(): Promise<void> | undefined {
+    if (this.isFull) return new Promise((resolve) => this.#entering.push(resolve));
     this.#count++;
-    try {
-      await call;
-    } finally {
-      this.#count--;
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const resolve of waiting) resolve();
-    }
+    return undefined;
+  }
+
+  leave(): void {
+    const next = this.#entering.shift();
+    if (next !== undefined) return next();
+    this.#count--;
+    for (const resolve of this.#watching.splice(0)) resolve();
+  }
+
+  /** Resolves when there is room, without taking it. */
+  async room(): Promise<void> {
+    while (this.isFull) await new Promise<void>((resolve) => this.#watching.push(resolve));
   }
 }
 
