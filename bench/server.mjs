@@ -1,42 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MessagingClient } from '../dist/connectors/client/messaging-client.js';
 import { FlightSqlClient } from '../dist/connectors/flight/flight-client.js';
 import { medianSeconds, percentile } from './measure.mjs';
-
-const main = fileURLToPath(new URL('../dist/connectors/cli/main.js', import.meta.url));
-
-/** A server in a process of its own. Client and server share the machine's cores. */
-async function startServer(directory) {
-  const args = [main, 'server', '--data', directory, '--port', '0'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const port = await new Promise((resolve, reject) => {
-    let output = '';
-    child.stdout.on('data', (bytes) => {
-      output += bytes;
-      const match = /listens on \S+:(\d+)/.exec(output);
-      if (match !== null) resolve(Number(match[1]));
-    });
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-  });
-  return {
-    port,
-    async stop() {
-      child.removeAllListeners('exit');
-      child.kill('SIGINT');
-      await once(child, 'exit');
-    },
-  };
-}
+import { startServer } from './server-process.mjs';
 
 export async function throughServer() {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
   const server = await startServer(directory);
-  const endpoint = `127.0.0.1:${server.port}`;
+  const { endpoint } = server;
   const client = new MessagingClient(endpoint);
   const sql = new FlightSqlClient(endpoint);
   try {
@@ -59,7 +32,7 @@ export async function throughServer() {
   } finally {
     await sql.close();
     await client.close();
-    await server.stop();
+    await server.end();
     await rm(directory, { recursive: true, force: true });
   }
 }

@@ -8,10 +8,12 @@ const measuredMs = 10_000;
 /**
  * From the call that sends a message to the listener that gets it, through gRPC and fdatasync:
  * `perSecond` requests of `perRequest` 100-byte messages, sent on time whatever the answers do, to a
- * push consumer in the same process. One row each for p50, p99 and the rate that was reached.
+ * push consumer in the same process. A request is a batch of the SDK, one entry of the log, or
+ * `apart` as an official client sends it, with messages that are entries of their own. One row each
+ * for p50, p99 and the rate that was reached.
  */
-export async function latency(endpoint, name, perSecond, perRequest) {
-  const topic = `latency-${perSecond}-${perRequest}`;
+export async function latency(endpoint, name, perSecond, perRequest, apart = false) {
+  const topic = `latency-${perSecond}-${perRequest}-${apart ? 'apart' : 'batches'}`;
   const client = new MessagingClient(endpoint);
   const latencies = [];
   const begin = performance.now();
@@ -25,7 +27,9 @@ export async function latency(endpoint, name, perSecond, perRequest) {
       if (sentAt - begin > warmUpMs) latencies.push(performance.now() - sentAt);
     },
   });
-  const producer = new Producer({ endpoint });
+  const producer = new Producer({ endpoint, maxBatchMessages: perRequest });
+  const request = (bodies) =>
+    apart ? [client.publish(topic, bodies)] : bodies.map((one) => producer.send(topic, one));
   await producer.send(topic, { body: message(begin) });
   await consumer.start();
   let sent = 0;
@@ -35,7 +39,7 @@ export async function latency(endpoint, name, perSecond, perRequest) {
     const due = ((performance.now() - begin) * perSecond) / 1000;
     for (; sent < due; sent++) {
       const some = Array.from({ length: perRequest }, () => ({ body: message(performance.now()) }));
-      sends.push(client.publish(topic, some).catch((error) => (failed = error)));
+      for (const call of request(some)) sends.push(call.catch((error) => (failed = error)));
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

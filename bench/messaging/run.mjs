@@ -3,8 +3,6 @@
  * server in a process of its own, beside a grpc-js echo server in the same run. 100-byte messages,
  * acknowledged after fdatasync. Client and server share the machine's cores.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,33 +16,11 @@ import {
 } from '../../dist/connectors/client/index.js';
 import { MessagingClient } from '../../dist/connectors/client/messaging-client.js';
 import { report } from '../measure.mjs';
+import { startProcess, startServer } from '../server-process.mjs';
 import { latency } from './latency.mjs';
 
 const millions = Number(process.env.MILLIONS ?? 3);
 const body = Buffer.alloc(100, 'x');
-
-async function start(args, pattern) {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const port = await new Promise((resolve, reject) => {
-    let output = '';
-    child.stdout.on('data', (bytes) => {
-      output += bytes;
-      const match = pattern.exec(output);
-      if (match !== null) resolve(Number(match[1]));
-    });
-    child.once('exit', (code) => reject(new Error(`ended with ${code}`)));
-  });
-  return {
-    endpoint: `127.0.0.1:${port}`,
-    async stop() {
-      child.removeAllListeners('exit');
-      child.kill('SIGINT');
-      await once(child, 'exit');
-    },
-  };
-}
-
-const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 async function seconds(run) {
   const from = performance.now();
@@ -142,12 +118,8 @@ function echoCaller(endpoint, request) {
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'millrace-messaging-'));
-const main = path('../../dist/connectors/cli/main.js');
-const server = await start(
-  [main, 'server', '--data', directory, '--port', '0'],
-  /listens on \S+:(\d+)/,
-);
-const echo = await start([path('echo-server.mjs')], /listens on (\d+)/);
+const server = await startServer(directory);
+const echo = await startProcess([fileURLToPath(new URL('echo-server.mjs', import.meta.url))]);
 const { endpoint } = server;
 const rows = [];
 try {
@@ -206,13 +178,17 @@ try {
       ratio: (2 * median(rates.receive)) / peer,
     },
   );
-  rows.push(...(await latency(endpoint, 'end to end, 1,000 requests of 10 a second', 1000, 10)));
+  const thousandOfTen = 'end to end, 1,000 requests of 10 a second';
+  rows.push(
+    ...(await latency(endpoint, thousandOfTen, 1000, 10)),
+    ...(await latency(endpoint, `${thousandOfTen}, an entry each`, 1000, 10, true)),
+  );
   caller.close();
   consumer.close();
   await client.close();
 } finally {
-  await server.stop();
-  await echo.stop();
+  await server.end();
+  await echo.end();
   await rm(directory, { recursive: true, force: true });
 }
 report(rows);

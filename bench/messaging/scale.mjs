@@ -3,9 +3,9 @@
  * cost a server in a process of its own. CONSUMERS=10000 and MESSAGES=1000000 unless they are given.
  * Memory is the server's resident set (Linux), before and after.
  */
-import { fork, spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,44 +16,16 @@ import { Producer, PushConsumer } from '../../dist/connectors/client/index.js';
 import { MessagingClient } from '../../dist/connectors/client/messaging-client.js';
 import { encode, fromMillis } from '../../dist/connectors/rocketmq/codec.js';
 import { percentile, report } from '../measure.mjs';
+import { startServer } from '../server-process.mjs';
 
 const consumers = Number(process.env.CONSUMERS ?? 10_000);
 const messages = Number(process.env.MESSAGES ?? 1_000_000);
 const perChild = 2500;
 const script = fileURLToPath(import.meta.url);
-const main = fileURLToPath(new URL('../../dist/connectors/cli/main.js', import.meta.url));
-
-async function start(directory) {
-  const began = performance.now();
-  const args = [main, 'server', '--data', directory, '--port', '0'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const port = await new Promise((resolve, reject) => {
-    let output = '';
-    child.stdout.on('data', (bytes) => {
-      output += bytes;
-      const match = /listens on \S+:(\d+)/.exec(output);
-      if (match !== null) resolve(Number(match[1]));
-    });
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-  });
-  return {
-    endpoint: `127.0.0.1:${port}`,
-    startMs: performance.now() - began,
-    async residentBytes() {
-      const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
-      return 1024 * Number(/VmRSS:\s+(\d+)/.exec(status)[1]);
-    },
-    async end(signal) {
-      child.removeAllListeners('exit');
-      child.kill(signal);
-      await once(child, 'exit');
-    },
-  };
-}
 
 async function withServer(run) {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-scale-'));
-  const server = { now: await start(directory) };
+  const server = { now: await startServer(directory) };
   try {
     return await run(server, directory);
   } finally {
@@ -201,7 +173,7 @@ async function inFlight() {
     await sleep(2000);
     const after = await held.now.residentBytes();
     await held.now.end('SIGKILL');
-    held.now = await start(directory);
+    held.now = await startServer(directory);
     const restarted = held.now;
     const admin = new MessagingClient(restarted.endpoint);
     const { queues = [] } = await admin.admin('DescribeGroup', { group: 'g' });
