@@ -148,8 +148,14 @@ export class PushConsumer {
     if (signal.aborted) return [];
     try {
       return await this.#calls.receive({
-        ...{ topic, filter, max: receiveMax, invisibleMs: 'renewed', waitMs },
-        ...{ batches: true, signal, onUndecodable: (error) => this.#failed(error) },
+        topic,
+        filter,
+        max: receiveMax,
+        invisibleMs: 'renewed',
+        waitMs,
+        batches: true,
+        signal,
+        onUndecodable: (error) => this.#failed(error),
       });
     } catch (error) {
       this.#failed(error);

@@ -77,7 +77,9 @@ export class ConsumeMethods {
     const signal = this.#polls.open(call);
     const member = memberOf(call, request.group);
     const popped = await this.#consumers.pop({
-      ...member,
+      // No spread: see the pop of a queue in popper.ts.
+      group: member.group,
+      clientId: member.clientId,
       topic: namesOf(call).topic(request.message_queue?.topic),
       filter: filterOf(request.filter_expression),
       max: Math.max(1, Math.min(request.batch_size ?? 1, limits.receiveBatchMax)),

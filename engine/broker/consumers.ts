@@ -49,7 +49,10 @@ export class Consumers {
         last = topicId;
       }
     });
-    topics.onDropped((topicId) => this.#queues.cursors.removeTopic(topicId));
+    topics.onDropped((topicId) => {
+      this.#queues.cursors.removeTopic(topicId);
+      this.#queues.waiters.forget(topicId);
+    });
     clients.onBroken((owner, clientId, beforeMs) => {
       for (const [, cursor] of this.#queues.cursors.assigned(clientId))
         cursor.release(owner, beforeMs);

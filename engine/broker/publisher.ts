@@ -185,13 +185,21 @@ export class Publisher {
     return routes.send(topicId, async () => {
       const topic = this.#topics.stateOf(topicId);
       if (topic === undefined) return false;
-      const queueId = routes.queueOf(topic, { ...message, priority: undefined });
+      const { messageGroup, key, messageId, tag } = message;
+      const queueId = routes.queueOf(topic, { messageGroup, key, priority: undefined });
       const append = async () => {
-        const request = { topicId, queueId, kind: entryKinds.messages, count: 1 };
-        const hashes = { firstIdHash: crc32(message.messageId), tagHash: tagHashOf(message.tag) };
-        // Its caller gives up the entry that it comes from.
-        const durable = { ...request, ...hashes, body, mustBeDurable: true };
-        return { queueId, ...(await this.#store.append(durable)) };
+        const { baseOffset, storeTimeMs } = await this.#store.append({
+          topicId,
+          queueId,
+          kind: entryKinds.messages,
+          body,
+          count: 1,
+          firstIdHash: crc32(messageId),
+          tagHash: tagHashOf(tag),
+          // Its caller gives up the entry that it comes from.
+          mustBeDurable: true,
+        });
+        return { queueId, baseOffset, storeTimeMs };
       };
       if (again) await append();
       else await this.#duplicates.once(topicId, message.messageId, 1, append);

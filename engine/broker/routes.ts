@@ -92,6 +92,17 @@ export class Routes {
     }
   }
 
+  /** The topic was dropped. Sends that wait for it go on, and find that it is not there. */
+  forget(topicId: number): void {
+    this.#turns.delete(topicId);
+    this.#traffic.delete(topicId);
+  }
+
+  /** Topics of which something is kept. */
+  get topics(): number {
+    return new Set([...this.#turns.keys(), ...this.#traffic.keys()]).size;
+  }
+
   #of(topicId: number): Traffic {
     let traffic = this.#traffic.get(topicId);
     if (traffic === undefined) {

@@ -248,6 +248,7 @@ export class Topics {
       this.#byId.delete(record.topicId);
       this.#byName.delete(topic.created.name);
       this.#lites.remove(record.topicId);
+      this.routes.forget(record.topicId);
       for (const listener of this.#onDropped) listener(record.topicId);
     }
   }

@@ -73,3 +73,14 @@ test('a topic acknowledges as it was told, else as the server was', async () => 
     await broker.stop();
   }
 });
+
+test('of a dropped topic nothing is kept for the sends to it', async () => {
+  const { topics } = await catalogue(true);
+  const { topicId } = await topics.use('passing');
+  const part = { messageGroup: undefined, priority: undefined, keys: [], messageId: 'm' };
+  topics.routes.split(topics.stateOf(topicId)!, [part]);
+  await topics.routes.send(topicId, async () => undefined);
+  expect(topics.routes.topics).toBe(1);
+  await topics.drop(topicId);
+  expect(topics.routes.topics).toBe(0);
+});
