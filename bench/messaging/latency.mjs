@@ -15,7 +15,9 @@ const measuredMs = 10_000;
 export async function latency(endpoint, name, perSecond, perRequest, apart = false) {
   const topic = `latency-${perSecond}-${perRequest}-${apart ? 'apart' : 'batches'}`;
   const client = new MessagingClient(endpoint);
-  const latencies = [];
+  // What is measured shares the process with this: no garbage but its own.
+  const latencies = new Float64Array(2 * measuredMs * perSecond * perRequest * 0.001);
+  let received = 0;
   const begin = performance.now();
   const consumer = new PushConsumer({
     endpoint,
@@ -24,7 +26,7 @@ export async function latency(endpoint, name, perSecond, perRequest, apart = fal
     concurrency: 256,
     listener: ({ body }) => {
       const sentAt = Buffer.from(body.buffer, body.byteOffset, 8).readDoubleLE();
-      if (sentAt - begin > warmUpMs) latencies.push(performance.now() - sentAt);
+      if (sentAt - begin > warmUpMs) latencies[received++] = performance.now() - sentAt;
     },
   });
   const producer = new Producer({ endpoint, maxBatchMessages: perRequest });
@@ -34,28 +36,38 @@ export async function latency(endpoint, name, perSecond, perRequest, apart = fal
   await consumer.start();
   let sent = 0;
   let failed;
-  const sends = [];
+  let underWay = 0;
+  const over = () => {
+    underWay--;
+  };
   while (performance.now() - begin < warmUpMs + measuredMs) {
     const due = ((performance.now() - begin) * perSecond) / 1000;
     for (; sent < due; sent++) {
       const some = Array.from({ length: perRequest }, () => ({ body: message(performance.now()) }));
-      for (const call of request(some)) sends.push(call.catch((error) => (failed = error)));
+      for (const call of request(some)) {
+        underWay++;
+        call.then(over, (error) => {
+          failed = error;
+          over();
+        });
+      }
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  await Promise.all(sends);
+  while (underWay > 0) await new Promise((resolve) => setTimeout(resolve, 10));
   await new Promise((resolve) => setTimeout(resolve, 1000));
   await consumer.close();
   await producer.close();
   await client.close();
   if (failed !== undefined) throw failed;
+  const measured = [...latencies.subarray(0, received)];
   const unit = 'us';
   return [
-    { name: `${name}: p50`, value: 1000 * percentile(latencies, 0.5), unit },
-    { name: `${name}: p99`, value: 1000 * percentile(latencies, 0.99), unit },
+    { name: `${name}: p50`, value: 1000 * percentile(measured, 0.5), unit },
+    { name: `${name}: p99`, value: 1000 * percentile(measured, 0.99), unit },
     {
       name: `${name}: received`,
-      value: (1000 * latencies.length) / measuredMs,
+      value: (1000 * received) / measuredMs,
       unit: 'messages/s',
     },
   ];
