@@ -34,6 +34,8 @@ export class LiteConsumer {
   readonly #consumer: PushConsumer;
   readonly #lites = new Set<string>();
   #timer: Timer | undefined;
+  /** Taken by others during the turn: what it tells the server may cross the notice. */
+  readonly #taken = new Set<string>();
   /** One change after the other: a list of all must not overtake what was added after it. */
   #turn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -69,15 +71,20 @@ export class LiteConsumer {
    */
   subscribe(liteTopic: string, start?: LiteStart): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#sync('PARTIAL_ADD', [liteTopic], start);
-      this.#lites.add(liteTopic);
+      await this.#sync('PARTIAL_ADD', () => [liteTopic], start);
+      if (this.#taken.has(liteTopic)) {
+        await this.#leave([liteTopic]);
+        this.#tell(liteTopic);
+      } else {
+        this.#lites.add(liteTopic);
+      }
     });
   }
 
   /** Throws UNAVAILABLE. */
   unsubscribe(liteTopic: string): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#sync('PARTIAL_REMOVE', [liteTopic]);
+      await this.#sync('PARTIAL_REMOVE', () => [liteTopic]);
       this.#lites.delete(liteTopic);
     });
   }
@@ -91,7 +98,11 @@ export class LiteConsumer {
   }
 
   #inTurn(change: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(change, change);
+    const run = () => {
+      this.#taken.clear();
+      return change();
+    };
+    const turn = this.#turn.then(run, run);
     this.#turn = turn;
     return turn;
   }
@@ -105,21 +116,29 @@ export class LiteConsumer {
 
   #syncAll(): void {
     if (this.#isClosed) return;
-    this.#inTurn(() => this.#sync('COMPLETE_ADD', [...this.#lites])).catch((error) =>
-      this.#options.onError?.(error),
-    );
+    const syncing = this.#inTurn(async () => {
+      await this.#sync('COMPLETE_ADD', () => [...this.#lites]);
+      if (this.#taken.size > 0) await this.#leave([...this.#taken]);
+    });
+    syncing.catch((error) => this.#failed(error));
   }
 
-  async #sync(action: string, lites: readonly string[], start?: LiteStart): Promise<void> {
+  /** Of those that another one took the list of ours may have said that they are ours. */
+  #leave(lites: readonly string[]): Promise<void> {
+    return this.#sync('PARTIAL_REMOVE', () => lites);
+  }
+
+  /** `lites` is asked for each attempt: while it waits for the next one, some may be taken. */
+  async #sync(action: string, lites: () => readonly string[], start?: LiteStart): Promise<void> {
     const { topic, group } = this.#options;
-    const request = encode('SyncLiteSubscriptionRequest', {
-      action,
-      topic: { name: topic },
-      group: { name: group },
-      lite_topic_set: lites,
-      ...(start === undefined ? {} : { offset_option: offsetOption(start) }),
-    });
     await persistently(undefined, async () => {
+      const request = encode('SyncLiteSubscriptionRequest', {
+        action,
+        topic: { name: topic },
+        group: { name: group },
+        lite_topic_set: lites(),
+        ...(start === undefined ? {} : { offset_option: offsetOption(start) }),
+      });
       const answer = await this.#connection.unary('SyncLiteSubscription', request);
       checkedResponse('SyncLiteSubscription', answer);
     });
@@ -129,8 +148,26 @@ export class LiteConsumer {
     const { notify_unsubscribe_lite_command: taken } = decode<{
       notify_unsubscribe_lite_command?: { lite_topic?: string };
     }>('TelemetryCommand', command);
-    if (taken?.lite_topic === undefined || !this.#lites.delete(taken.lite_topic)) return;
-    this.#options.onTaken?.(taken.lite_topic);
+    const name = taken?.lite_topic;
+    if (name === undefined) return;
+    this.#taken.add(name);
+    if (this.#lites.delete(name)) this.#tell(name);
+  }
+
+  #tell(taken: string): void {
+    try {
+      this.#options.onTaken?.(taken);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    try {
+      this.#options.onError?.(error);
+    } catch {
+      // Nobody else can be told.
+    }
   }
 }
 

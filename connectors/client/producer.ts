@@ -28,6 +28,8 @@ export class Producer {
   readonly #batcher: Batcher;
   readonly #attempts: number | undefined;
   readonly #singles = new Set<Promise<unknown>>();
+  /** The last send to each lite topic, until it is over. */
+  readonly #lites = new Map<string, Promise<unknown>>();
   #isClosed = false;
 
   constructor(options: ProducerOptions) {
@@ -95,7 +97,12 @@ export class Producer {
     const messageId = newId();
     const request = singleRequest(topic, message, messageId, systemClock.nowMs());
     const isDelayed = message.deliverAtMs !== undefined;
-    const sent = sendDurably(this.#connection, request, this.#attempts).then(
+    const call = () => sendDurably(this.#connection, request, this.#attempts);
+    const { liteTopic } = message;
+    const lane = liteTopic === undefined || isDelayed ? undefined : `${topic}/${liteTopic}`;
+    const before = lane === undefined ? undefined : this.#lites.get(lane);
+    // Each when the one before it is over: sent again, it must not overtake that.
+    const sent = (before === undefined ? call() : before.then(call, call)).then(
       ([{ recall_handle: recallHandle, offset = 0 }]) => ({
         messageId,
         ...(isDelayed ? {} : { offset }),
@@ -103,7 +110,11 @@ export class Producer {
       }),
     );
     this.#singles.add(sent);
-    const forget = () => this.#singles.delete(sent);
+    if (lane !== undefined) this.#lites.set(lane, sent);
+    const forget = () => {
+      this.#singles.delete(sent);
+      if (lane !== undefined && this.#lites.get(lane) === sent) this.#lites.delete(lane);
+    };
     sent.then(forget, forget);
     return sent;
   }

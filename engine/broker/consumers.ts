@@ -109,6 +109,8 @@ export class Consumers {
       const offset = await liteOffset(start, minOffset, maxOffset, (timeMs) =>
         store.offsetAtTime(topic.topicId, 0, timeMs),
       );
+      // Dropped meanwhile, it would leave a cursor that nothing takes away.
+      if (topics.lite(sync.topic, lite)?.topicId !== topic.topicId) continue;
       this.#queues.cursors.move(name, Math.max(minOffset, Math.min(offset, maxOffset)));
     }
     this.#queues.wake(parent.topicId);

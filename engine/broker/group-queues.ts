@@ -3,6 +3,7 @@ import { limits } from '../../platform/limits.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Entry, Store } from '../../storage/store.ts';
 import type { GroupCreated } from './catalogue-record.ts';
+import type { Claim } from './claims.ts';
 import type { Clients } from './clients.ts';
 import { CursorStore, stampBaseAt } from './cursor-store.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -139,7 +140,8 @@ export class GroupQueues {
 
   /**
    * To the dead letters; resolves when the messages are there, and finished. Each is finished once
-   * it is there: when one fails, those before it are not buried again.
+   * it is there: when one fails, those before it are not buried again. `keep` is asked before each
+   * part for the claim that counts from then on; none when it is somebody else's.
    */
   async bury(
     group: string,
@@ -147,15 +149,20 @@ export class GroupQueues {
     place: Place,
     cursor: QueueCursor,
     { claim, entry, index }: Taken,
+    keep: (rest: Claim) => Claim | undefined = (rest) => rest,
   ): Promise<void> {
+    let held = claim;
     const one = async (i: number) => {
       await this.#buryOne(group, topic, entry, index + i);
-      const single = { ...claim, offset: claim.offset + i, count: 1 };
+      const single = { ...held, offset: claim.offset + i, count: 1 };
       this.onFinished(place, cursor, cursor.finishTaken(single));
     };
     try {
       for (let i = 0; i < claim.count; i += limits.buriedTogetherMax) {
         const count = Math.min(limits.buriedTogetherMax, claim.count - i);
+        const kept = keep({ ...held, offset: claim.offset + i, count: claim.count - i });
+        if (kept === undefined) return;
+        held = kept;
         const results = await Promise.allSettled(
           Array.from({ length: count }, (_, k) => one(i + k)),
         );

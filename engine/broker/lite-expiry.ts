@@ -40,9 +40,10 @@ export class LiteExpiry {
     for (const { topicId, name } of topics.idleLites()) {
       const parent = topics.parentOf(topicId);
       if (this.#isClosed || parent === undefined) continue;
-      if (consumers.lites.hasSubscriber(parent.name, liteOf(name))) continue;
+      const isIdle = () => !consumers.lites.hasSubscriber(parent.name, liteOf(name));
+      if (!isIdle()) continue;
       const { minOffset, maxOffset } = await store.range(topicId, 0);
-      if (minOffset === maxOffset) await topics.expireLite(topicId);
+      if (minOffset === maxOffset) await topics.expireLite(topicId, isIdle);
     }
   }
 

@@ -1,6 +1,7 @@
 import { limits } from '../../platform/limits.ts';
 import { AttemptIds, type PopTrace } from './attempt-ids.ts';
 import type { GroupCreated } from './catalogue-record.ts';
+import type { Claim } from './claims.ts';
 import { EntryCache } from './entry-cache.ts';
 import type { ConsumersOptions, GroupQueues, Place } from './group-queues.ts';
 import { popQueue, type QueuePop, type Taken } from './pop-queue.ts';
@@ -133,14 +134,23 @@ export class Popper {
     cursor: QueueCursor,
     dead: readonly Taken[],
   ): Promise<void> {
+    const { clock } = this.#options;
     for (const [i, message] of dead.entries()) {
       if (this.#queues.cursors.find(place.name) !== cursor) return;
+      let held = message.claim;
+      const keep = (rest: Claim): Claim | undefined => {
+        // After too long they are visible again: whoever has them now buries them.
+        if (!cursor.holds(rest)) return undefined;
+        held = cursor.keep(rest, clock.monotonicMs() + limits.renewMs);
+        return held;
+      };
       try {
-        await this.#queues.bury(group.name, request.topic, place, cursor, message);
+        await this.#queues.bury(group.name, request.topic, place, cursor, message, keep);
       } catch (error) {
-        const claims = dead.slice(i).map(({ claim }) => claim);
-        cursor.untake(claims, this.#options.clock.monotonicMs());
+        const behind = dead.slice(i + 1).map(({ claim }) => claim);
+        cursor.untake([held, ...behind], clock.monotonicMs());
         this.#queues.cursors.touch(place.name, cursor);
+        this.#queues.wake(place.topicId);
         throw error;
       }
     }

@@ -332,6 +332,15 @@ export class QueueCursor {
     return { ...claim, stamp: claim.stamp + 1 };
   }
 
+  /** Whether the claim is still the latest of anything that it claims. */
+  holds(claim: Claim): boolean {
+    let isHeld = false;
+    this.#eachOf(claim, () => {
+      isHeld = true;
+    });
+    return isHeld;
+  }
+
   /** Visits the slots of a claim that is still the latest of them. */
   #eachOf({ offset, count, stamp }: Claim, visit: (slot: number) => void): void {
     for (let at = offset; at < offset + count; at++) {

@@ -138,11 +138,14 @@ export class Topics {
     return this.#lites.idle().flatMap((topicId) => this.byId(topicId) ?? []);
   }
 
-  /** Drops a lite topic, unless somebody sends something to it: that makes it anew, or keeps it. */
-  async expireLite(topicId: number): Promise<void> {
+  /**
+   * Drops a lite topic, unless somebody sends something to it (that makes it anew, or keeps it) or
+   * it is not idle any more when its turn comes.
+   */
+  async expireLite(topicId: number, isIdle: () => boolean): Promise<void> {
     try {
       await this.#systemTopic.change(() =>
-        this.#byId.has(topicId) && this.#lites.expire(topicId)
+        this.#byId.has(topicId) && isIdle() && this.#lites.expire(topicId)
           ? { op: 'topic-dropped', topicId }
           : undefined,
       );

@@ -73,11 +73,12 @@ export function messageBlock(stored: readonly Entry[], withProperties = true): M
       const start = block.starts[message]!;
       if (isCompressed(buffer, start, block.lengths[message]!)) {
         const body = buffer.subarray(start, start + block.lengths[message]!);
-        const bytes = inflate(body, Math.min(inflatableBytes, limits.entryBytesMax));
-        if (bytes !== undefined) {
-          inflatableBytes -= bytes.length;
-          inflated.push({ message, bytes });
-        }
+        const { bytes, spentBytes } = inflate(
+          body,
+          Math.min(inflatableBytes, limits.entryBytesMax),
+        );
+        inflatableBytes -= spentBytes;
+        if (bytes !== undefined) inflated.push({ message, bytes });
       }
       message++;
     }
@@ -227,14 +228,22 @@ function isCompressed(buffer: Uint8Array, start: number, length: number): boolea
   return first === 0x78 && (first * 256 + second) % 31 === 0;
 }
 
-/** `undefined` when it only looked compressed, or is too long: then the body stays as it is. */
-function inflate(bytes: Uint8Array, maxOutputLength: number): Uint8Array | undefined {
-  if (maxOutputLength === 0) return undefined;
+/**
+ * No bytes when it only looked compressed, or is too long: then the body stays as it is. What was
+ * inflated before it turned out to be too long is spent all the same.
+ */
+function inflate(
+  source: Uint8Array,
+  maxOutputLength: number,
+): { readonly bytes?: Uint8Array; readonly spentBytes: number } {
+  if (maxOutputLength === 0) return { spentBytes: 0 };
   const options = { maxOutputLength };
   try {
-    return bytes[0] === 0x1f ? gunzipSync(bytes, options) : inflateSync(bytes, options);
-  } catch {
-    return undefined;
+    const bytes = source[0] === 0x1f ? gunzipSync(source, options) : inflateSync(source, options);
+    return { bytes, spentBytes: bytes.length };
+  } catch (error) {
+    const isTooLong = (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE';
+    return { spentBytes: isTooLong ? maxOutputLength : 0 };
   }
 }
 

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Connection } from '../../../connectors/client/connection.ts';
 import {
   LiteConsumer,
   Producer,
@@ -413,6 +414,58 @@ describe('a lite consumer', () => {
     await (await open()).subscribe('a');
     await expect.poll(() => taken).toEqual(['a']);
     expect(first.liteTopics).toEqual([]);
+  });
+
+  test('whose lite topic is taken while it subscribes knows that it has not got it', async () => {
+    await broker.groups.create('g', { ...defaultGroup, exclusive: true }, false);
+    const taken: string[] = [];
+    const open = (name: string) =>
+      closing(
+        new LiteConsumer({
+          ...{ endpoint, group: 'g', topic: 'chats', listener: () => undefined },
+          onTaken: (lite) => taken.push(`${lite} from ${name}`),
+        }),
+      );
+    const [first, second] = [open('first'), open('second')];
+    await first.start();
+    await second.start();
+    const unary = Connection.prototype.unary;
+    const spy = vi.spyOn(Connection.prototype, 'unary').mockImplementation(async function (
+      this: Connection,
+      ...call
+    ) {
+      const answer = await unary.apply(this, call);
+      if (spy.mock.calls.length === 1) {
+        // The notice comes before the answer to what it crosses.
+        await second.subscribe('a');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      return answer;
+    });
+    await first.subscribe('a');
+    spy.mockRestore();
+    await expect.poll(() => taken).toEqual(['a from first']);
+    expect([first.liteTopics, second.liteTopics]).toEqual([[], ['a']]);
+    expect(broker.consumers.lites.hasSubscriber('chats', 'a')).toBe(true);
+  });
+
+  test('gets what was sent without waiting in the order in which it was sent', async () => {
+    const unary = Connection.prototype.unary;
+    let failures = 1;
+    vi.spyOn(Connection.prototype, 'unary').mockImplementation(async function (
+      this: Connection,
+      ...call
+    ) {
+      if (call[0] === 'SendMessage' && failures-- > 0) {
+        throw new MillraceError('UNAVAILABLE', 'not now');
+      }
+      return unary.apply(this, call);
+    });
+    const sender = producer();
+    const sends = ['0', '1', '2'].map((body) => sender.send('chats', { body, liteTopic: 'a' }));
+    const offsets = (await Promise.all(sends)).map(({ offset }) => offset);
+    vi.restoreAllMocks();
+    expect(offsets).toEqual([0, 1, 2]);
   });
 });
 

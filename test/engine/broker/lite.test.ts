@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defaultGroup } from '../../../engine/broker/groups.ts';
 import { LiteExpiry } from '../../../engine/broker/lite-expiry.ts';
 import type { LiteAction } from '../../../engine/broker/lite-subscriptions.ts';
@@ -281,12 +281,30 @@ describe('an idle lite topic', () => {
     expect(broker.topics.lite('chats', 'idle')).toBeUndefined();
   });
 
+  test('stays when somebody subscribes before its turn to go comes', async () => {
+    await send('a', 'a1');
+    await empty();
+    broker.clock.advance(limits.liteIdleMs);
+    const { topicId } = broker.topics.lite('chats', 'a')!;
+    const isIdle = () => !broker.consumers.lites.hasSubscriber('chats', 'a');
+    const range = broker.store.range.bind(broker.store);
+    vi.spyOn(broker.store, 'range').mockImplementation(async (...queue) => {
+      await sync('x', 'PARTIAL_ADD', 'a');
+      return range(...queue);
+    });
+    expect(isIdle()).toBe(true);
+    await expire();
+    vi.restoreAllMocks();
+    expect(isIdle()).toBe(false);
+    expect(broker.topics.lite('chats', 'a')?.topicId).toBe(topicId);
+  });
+
   test('is made anew for what is sent while it goes', async () => {
     await send('a', 'a1');
     await empty();
     broker.clock.advance(limits.liteIdleMs);
     const before = broker.topics.lite('chats', 'a')!.topicId;
-    const expired = broker.topics.expireLite(before);
+    const expired = broker.topics.expireLite(before, () => true);
     await new Promise((resolve) => queueMicrotask(() => resolve(undefined)));
     await send('a', 'a2');
     await expired;

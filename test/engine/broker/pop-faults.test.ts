@@ -88,6 +88,29 @@ test('while dead messages are buried, others are handed out, and nobody buries t
   expect(dead.toSorted()).toEqual(['0', '1', '2']);
 });
 
+test('dead letters whose writing takes longer than they are kept are written once', async () => {
+  await broker.groups.create('g', { ...defaultGroup, maxAttempts: 1 }, false);
+  const count = limits.buriedTogetherMax + 10;
+  await broker.publishTogether('t', numbered(count));
+  await broker.pop('g', 't', { max: count, takesBatches: true });
+  broker.clock.advance(1000);
+  await broker.topics.create(deadLetterTopic('g'), { queues: 1, ifNotExists: true });
+  const { store } = broker;
+  const append = store.append.bind(store);
+  const spy = vi.spyOn(store, 'append').mockImplementation(async (request) => {
+    // Each of the two parts takes nearly as long as what was taken is kept.
+    if (spy.mock.calls.length % limits.buriedTogetherMax === 1) {
+      broker.clock.advance(0.7 * limits.renewMs);
+      expect(await broker.pop('g', 't', { max: count, takesBatches: true })).toEqual([]);
+    }
+    return append(request);
+  });
+  expect(await broker.pop('g', 't', { max: count, takesBatches: true })).toEqual([]);
+  vi.restoreAllMocks();
+  const { maxOffset } = await store.range(broker.topics.get(deadLetterTopic('g')).topicId, 0);
+  expect(maxOffset).toBe(count);
+});
+
 test('a pop that fails on a later queue gives out what it has', async () => {
   await broker.topic('two', 2);
   await broker.publish('two', numbered(16));
