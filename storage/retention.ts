@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../platform/clock.ts';
 import type { CompactionPass } from './compaction/compaction-pass.ts';
 import type { Compactor } from './compaction/compactor.ts';
@@ -85,7 +86,10 @@ export class Retention {
     const firsts = await this.#firstOffsets(tabled, rules, turns);
     const expired = await queues.expire(
       await planExpiry(tabled, rules, clock.nowMs(), turns, firsts),
-      ({ topicId, queueId }, first) => first <= rules.floor(topicId, queueId),
+      ({ topicId, queueId }, first) =>
+        first <= rules.floor(topicId, queueId) &&
+        // It may have been altered since the plan was made: then the next pass goes by it.
+        isDeepStrictEqual(policyOf(topicId), rules.policy(topicId)),
     );
     for (const [queue, first] of expired) {
       firsts.set(queue, Math.max(first, firsts.get(queue) ?? 0));

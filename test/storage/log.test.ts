@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import { ManualClock } from '../../platform/manual-clock.ts';
 import { MemoryFs } from '../../platform/memory-fs.ts';
@@ -210,5 +211,39 @@ describe(`a partition (seed ${seed})`, () => {
     const full = await open(fs);
     expect(() => full.append(...small(Buffer.of(2), 1))).toThrow('bytes are free');
     await full.close();
+  });
+
+  test('a roll that is asked while the commit before it fails does not hang', async () => {
+    let log: LogPartition | undefined;
+    let isFailing = false;
+    const rolls: Promise<void>[] = [];
+    const fs = new MemoryFs({
+      onOperation: (_, operation) => {
+        if (!isFailing || operation !== 'write') return;
+        rolls.push(log!.roll());
+        throw new MillraceError('DISK_FULL', 'injected');
+      },
+    });
+    log = await open(fs);
+    await log.durable(log.append(...small(Buffer.of(1), 0)));
+    isFailing = true;
+    const failing = log.durable(log.append(...small(Buffer.of(2), 1)));
+    await expect(failing).rejects.toMatchObject({ code: 'DISK_FULL' });
+    isFailing = false;
+    // Nothing else comes that would make it.
+    expect(rolls.length).toBeGreaterThan(0);
+    await Promise.allSettled(rolls);
+    await log.close();
+  });
+
+  test('a slab that was begun is not kept waiting by an append that may wait', async () => {
+    const fs = new MemoryFs();
+    const log = await open(fs);
+    // The clock stands still: an interval never ends.
+    const full = log.durable(log.append(...small(Buffer.alloc(300_000), 0)));
+    const [entry, baseOffset, timeMs] = small(Buffer.of(2), 1);
+    log.append(entry, baseOffset, timeMs, true);
+    await full;
+    await log.close();
   });
 });

@@ -279,6 +279,27 @@ describe('what is past its retention', () => {
     await again.close();
   });
 
+  test('stays when its topic is altered while a pass runs', async () => {
+    const world: World = { fs: new MemoryFs(), kv: new MemoryKv(), clock: new ManualClock() };
+    const random = new SeededRandom(1);
+    const store = await open(world);
+    const model = new Model();
+    for (let i = 0; i < 100; i++) await model.append(store, 2, 0, random);
+    await settle();
+    world.clock.advance(11 * minute);
+    const policies = new Map<number, TopicPolicy>([[2, { retentionMs: 10 * minute }]]);
+    // Asked when all is planned.
+    const alters = () => {
+      policies.set(2, { retentionMs: 20 * minute });
+      return Number.POSITIVE_INFINITY;
+    };
+    expect((await store.retain(rules(policies, alters))).expiredQueues).toBe(0);
+    expect((await store.retain(rules(policies))).expiredQueues).toBe(0);
+    policies.set(2, { retentionMs: 10 * minute });
+    expect((await store.retain(rules(policies))).expiredQueues).toBe(1);
+    await store.close();
+  });
+
   test('stays while somebody needs it, and goes afterwards', async () => {
     const world: World = { fs: new MemoryFs(), kv: new MemoryKv(), clock: new ManualClock() };
     const random = new SeededRandom(1);
