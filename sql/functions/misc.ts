@@ -1,8 +1,8 @@
 import { typeName } from '../columns/type-name.ts';
-import type { SqlType, SqlValue } from '../columns/types.ts';
+import { SqlArray, type SqlType, type SqlValue } from '../columns/types.ts';
 import { define, type ScalarFunction } from './function.ts';
 
-/** Counting NULLs, types as text, uuids (documentation 9.2, 9.14, 9.26). */
+/** Counting NULLs, types as text, uuids, where one is (documentation 9.2, 9.14, 9.26, 9.27). */
 
 /** PostgreSQL knows a row only as `record`. */
 function shownType(type: SqlType | undefined): string {
@@ -40,12 +40,30 @@ function uuidTime(value: SqlValue | undefined): SqlValue {
   return (units - gregorianUnits) / 10n;
 }
 
+/** What tools ask for first. There is one database, one schema, and one role that SQL knows of. */
+const whereabouts: readonly ScalarFunction[] = [
+  ...['current_database', 'current_catalog'].map((name) =>
+    define(`${name}() text`, () => 'millrace'),
+  ),
+  ...['current_user', 'current_role', 'session_user', 'user'].map((name) =>
+    define(`${name}() text`, () => 'millrace'),
+  ),
+  define('current_schema() text', () => 'public'),
+  define(
+    'current_schemas(boolean) text[]',
+    ([implicit]) => new SqlArray(implicit === true ? ['pg_catalog', 'public'] : ['public']),
+  ),
+  // As SHOW server_version says it; drivers look for the number behind the first word.
+  define('version() text', () => 'PostgreSQL 17.0 (Millrace)'),
+];
+
 export const misc: readonly ScalarFunction[] = [
   define('num_nulls(VARIADIC any) integer', nullsOf, { strict: false }),
   define('num_nonnulls(VARIADIC any) integer', (args) => args.length - nullsOf(args), {
     strict: false,
   }),
   define('pg_typeof(any) text', (_args, _, [type]) => shownType(type), { strict: false }),
+  ...whereabouts,
   define('uuid_extract_version(uuid) smallint', ([a]) => (isRfc(a) ? seven(a) : null)),
   define('uuid_extract_timestamp(uuid) timestamp with time zone', ([a]) => uuidTime(a)),
 ];

@@ -114,7 +114,11 @@ export const functionGroups: readonly FunctionGroup[] = [
     source: "RisingWave's documentation, functions",
     functions: neighbours,
   },
-  { title: 'NULLs, types and uuids', source: documented('9.2, 9.14, 9.26'), functions: misc },
+  {
+    title: 'NULLs, types, uuids and where one is',
+    source: documented('9.2, 9.14, 9.26, 9.27'),
+    functions: misc,
+  },
 ];
 
 export const scalarFunctions: readonly ScalarFunction[] = functionGroups.flatMap(

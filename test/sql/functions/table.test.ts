@@ -77,10 +77,10 @@ function written(name: string, args: readonly string[]): string {
 /**
  * What PostgreSQL has otherwise: functions of json, whose type is jsonb here; upper and initcap, by
  * Unicode here and by ASCII in the samples' collation; round and trunc to more digits than a
- * numeric has here; functions of jsonpath, which is text here (test/sql/json-path-statements.ts).
+ * numeric has here; where one is; functions of jsonpath, which is text here (test/sql/json-path-statements.ts).
  */
 const notTheirs =
-  /^(json_|to_json$|row_to_json$|array_to_json$|upper$|initcap$|round$|trunc$|jsonb_path_|@[?@]$)/;
+  /^(json_|to_json$|row_to_json$|array_to_json$|upper$|initcap$|round$|trunc$|jsonb_path_|@[?@]$|version$|user$|session_user$|current_)/;
 
 const expressions = scalarFunctions
   .filter((one) => !neighbours.includes(one))
