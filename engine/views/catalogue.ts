@@ -105,6 +105,8 @@ export class Catalogue implements Catalog {
 
   addIndex(index: Index): void {
     this.indexes.set(index.id, index);
+    // One that could not be built (unbuilt-node.ts).
+    if (index.columns.length === 0) return;
     const node = this.nodes.get(index.tableId);
     node?.indexes?.add(index.columns);
     if (node === undefined || !index.unique) return;
@@ -116,6 +118,7 @@ export class Catalogue implements Catalog {
     const index = this.indexes.get(id);
     if (index === undefined) return;
     this.indexes.delete(id);
+    if (index.columns.length === 0) return;
     const node = this.nodes.get(index.tableId);
     node?.indexes?.drop(index.columns);
     if (node === undefined || !index.unique) return;

@@ -24,6 +24,7 @@ import { cutOf, inStepOrder, lowest, splitAt } from './sink-cuts.ts';
 import { SinkNode } from './sink-node.ts';
 import type { SinkWriter } from './sink-writer.ts';
 import type { StepLoop } from './step-loop.ts';
+import { isIndex, UnbuiltNode, unbuiltIndex } from './unbuilt-node.ts';
 
 interface Options {
   readonly kv: KvStore;
@@ -60,7 +61,8 @@ export async function restore(options: Options): Promise<Restored> {
       catalogue.rename(record);
       continue;
     }
-    const made = build(catalogue, record, options);
+    const made = attempted(record, options);
+    if (made === undefined) continue;
     if (!('step' in made)) {
       if ('relation' in made) catalogue.views.set(id, made);
       else if ('tableId' in made) catalogue.addIndex(made);
@@ -68,6 +70,10 @@ export async function restore(options: Options): Promise<Restored> {
       continue;
     }
     catalogue.nodes.set(id, made);
+    if (made instanceof UnbuiltNode) {
+      saved.delete(id);
+      continue;
+    }
     const failure = made instanceof SinkNode && SinkNode.failureOf(saved.get(id));
     if (failure) {
       made.stop(failure);
@@ -122,6 +128,24 @@ export async function restore(options: Options): Promise<Restored> {
     replayed: await replayAll(steps, client, beyond, writing),
     saved,
   };
+}
+
+/** As `build`, or what takes its place when that fails; nothing does for a function. */
+function attempted(
+  record: RelationCreated,
+  options: Options,
+): ReturnType<typeof build> | undefined {
+  const { catalogue, logger } = options;
+  try {
+    return build(catalogue, record, options);
+  } catch (error) {
+    const { name, sql } = record;
+    logger.log('error', `"${name}" cannot be built and is left out`, { error, sql });
+    if (isIndex(record)) return unbuiltIndex(record, catalogue);
+    if (/^\s*create\s+(or\s+replace\s+)?function\b/i.test(sql)) return undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    return new UnbuiltNode(record, catalogue, reason);
+  }
 }
 
 /** What the sink wrote last; `undefined` when it wrote nothing. */

@@ -78,9 +78,9 @@ function rowsOf(
   }
   if (what === 'indexes') {
     return [...catalogue.indexes.values()].map((index) => {
-      const { relation } = catalogue.nodes.get(index.tableId)!;
-      const columns = index.columns.map((column) => relation.columns[column]!.name);
-      return [index.name, relation.name, columns.join(', '), index.unique ? 'yes' : 'no'];
+      const relation = catalogue.nodes.get(index.tableId)?.relation;
+      const columns = index.columns.map((column) => relation!.columns[column]!.name);
+      return [index.name, relation?.name ?? '', columns.join(', '), index.unique ? 'yes' : 'no'];
     });
   }
   if (what === 'settings') return session.all();

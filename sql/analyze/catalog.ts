@@ -30,6 +30,8 @@ export interface Relation {
   readonly name: string;
   readonly kind: RelationKind;
   readonly columns: readonly RelationColumn[];
+  /** Why no statement can use it; it has no columns then. */
+  readonly unusable?: string;
   /** Column numbers; empty when there is none. */
   readonly primaryKey: readonly number[];
   readonly primaryKeyName?: string;

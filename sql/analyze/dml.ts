@@ -28,6 +28,7 @@ import { type Context, complain, didYouMean } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeFrom } from './from.ts';
 import { analyzeQuery, analyzeValues, withTables } from './query.ts';
+import { checkUsable } from './schemas.ts';
 import { combined, emptyScope, relationScope, type Scope } from './scope.ts';
 import { analyzeSelect, nameOf } from './select.ts';
 import { typed } from './set-operation.ts';
@@ -70,6 +71,7 @@ export function findTable(context: Context, name: QualifiedName): Relation {
       hint: didYouMean(relationName, context.catalog.names()),
     });
   }
+  checkUsable(context, table, name.span);
   if (!table.writable) {
     throw complain(
       context,

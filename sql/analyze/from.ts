@@ -18,7 +18,7 @@ import { asBoolean } from './coerce.ts';
 import { type Context, complain, didYouMean, newColumn } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
 import { analyzeQuery } from './query.ts';
-import { checkReadSchema } from './schemas.ts';
+import { checkReadSchema, checkUsable } from './schemas.ts';
 import { combined, emptyScope, relationScope, type Scope, type ScopeColumn } from './scope.ts';
 import { functionRows } from './table-functions.ts';
 import { isTimeWindow, timeWindows } from './time-windows.ts';
@@ -163,6 +163,7 @@ function analyzeRelation(context: Context, table: RelationTable): FromClause {
       hint: didYouMean(name, context.catalog.names()),
     });
   }
+  checkUsable(context, relation, span);
   if (relation.rows !== undefined) {
     const plan = constantsNode(relation.columns, relation.rows);
     return named(context, plan, relation.columns.length, alias, table.alias);

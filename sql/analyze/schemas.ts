@@ -1,4 +1,5 @@
-import type { QualifiedName, Statement } from '../syntax/ast.ts';
+import type { QualifiedName, Span, Statement } from '../syntax/ast.ts';
+import type { Relation } from './catalog.ts';
 import { type Context, complain } from './context.ts';
 
 /** All relations are in the schema `public`; those of `information_schema` can be read. */
@@ -53,5 +54,16 @@ function checkSchema(context: Context, { parts, span }: QualifiedName, known: re
   throw complain(context, span, `schema "${schema}" does not exist`, {
     sqlState: '3F000',
     hint: 'All relations are in the schema "public".',
+  });
+}
+
+export const unusableHint = 'Drop it and create it again.';
+
+/** Throws SQL_SEMANTIC 55000 for a relation that could not be built at the start. */
+export function checkUsable(context: Context, { unusable }: Relation, span: Span): void {
+  if (unusable === undefined) return;
+  throw complain(context, span, unusable, {
+    sqlState: '55000',
+    hint: unusableHint,
   });
 }

@@ -1,0 +1,111 @@
+import { MillraceError } from '../../platform/errors.ts';
+import type { Relation, RelationKind } from '../../sql/analyze/catalog.ts';
+import { unusableHint } from '../../sql/analyze/schemas.ts';
+import type { Batch } from '../../sql/columns/batch.ts';
+import type { Statement } from '../../sql/syntax/ast.ts';
+import { parseStatement } from '../../sql/syntax/parser.ts';
+import type { RelationCreated } from '../broker/catalogue-record.ts';
+import type { Catalogue, Index } from './catalogue.ts';
+import type { RelationNode } from './nodes.ts';
+
+/**
+ * In place of a relation whose definition this version cannot build, or that is built on such a one:
+ * it has no columns and no rows, and takes nothing in. It is found by its name, so that it can be
+ * dropped; a statement that uses it is refused with the reason. All else goes on.
+ */
+export class UnbuiltNode implements RelationNode {
+  relation: Relation;
+  readonly sql: string;
+  readonly dependsOn: readonly number[];
+  readonly topicId: number | undefined;
+  readonly ownsTopic: boolean;
+  readonly failure: MillraceError;
+  delta: readonly Batch[] = [];
+  readonly rowCount = undefined;
+  readonly errors = undefined;
+  /** No state has it: one that builds again is filled anew. */
+  readonly fingerprint = 'unbuilt';
+
+  constructor(record: RelationCreated, catalogue: Catalogue, reason: string) {
+    const { relationId: id, name, sql, topicId, ownsTopic } = record;
+    const statement = parsed(sql);
+    const kind = kindOf(statement, sql);
+    const unusable = `"${name}" cannot be used: ${reason}`;
+    const nothing = { columns: [], primaryKey: [], appendOnly: false, writable: false };
+    this.relation = { id, name, kind, unusable, ...nothing };
+    this.sql = sql;
+    this.topicId = topicId;
+    this.ownsTopic = ownsTopic === true;
+    this.dependsOn = readBy(statement, catalogue);
+    this.failure = new MillraceError('CORRUPTION', unusable, { hint: unusableHint });
+  }
+
+  step(): void {}
+
+  /** Throws CORRUPTION. */
+  snapshot(): Iterable<Batch> {
+    throw this.failure;
+  }
+
+  stateTables() {
+    return [];
+  }
+}
+
+/** An index in the place of one that cannot be built: without columns, so that nothing is found by it. */
+export function unbuiltIndex(
+  { relationId, name, sql }: RelationCreated,
+  catalogue: Catalogue,
+): Index {
+  const statement = parsed(sql);
+  const table = statement?.kind === 'create-index' ? statement.table.parts.at(-1)!.name : '';
+  const tableId = catalogue.find(table)?.id ?? relationId;
+  return { id: relationId, name, sql, tableId, columns: [], unique: false };
+}
+
+export function isIndex({ sql }: RelationCreated): boolean {
+  return /^\s*create\s+(unique\s+)?index\b/i.test(sql);
+}
+
+function parsed(sql: string): Statement | undefined {
+  try {
+    return parseStatement(sql);
+  } catch {
+    return undefined;
+  }
+}
+
+function kindOf(statement: Statement | undefined, sql: string): RelationKind {
+  switch (statement?.kind) {
+    case 'create-view':
+      return statement.materialized ? 'materialized view' : 'view';
+    case 'create-sink':
+      return 'sink';
+    case 'create-relation':
+      return statement.relation;
+    default: {
+      const [, word = 'view'] = /\b(materialized\s+view|view|sink|source|table)\b/i.exec(sql) ?? [];
+      const kind = word.toLowerCase().replace(/\s+/, ' ');
+      return kind as RelationKind;
+    }
+  }
+}
+
+/** Relations whose names the statement has after FROM or JOIN, anywhere in it. */
+function readBy(statement: Statement | undefined, catalogue: Catalogue): readonly number[] {
+  const found = new Set<number>();
+  const walk = (value: unknown): void => {
+    if (Array.isArray(value)) return value.forEach(walk);
+    if (typeof value !== 'object' || value === null) return;
+    const node = value as {
+      readonly kind?: unknown;
+      readonly name?: { readonly parts?: readonly { readonly name: string }[] };
+    };
+    const name = node.kind === 'relation' ? node.name?.parts?.at(-1)?.name : undefined;
+    const relation = name === undefined ? undefined : catalogue.find(name);
+    if (relation !== undefined) found.add(relation.id);
+    Object.values(value).forEach(walk);
+  };
+  walk(statement);
+  return [...found];
+}
