@@ -204,6 +204,9 @@ function isTest(place: ExpressionPlace, node: IsExpression): Expr {
     case 'false':
       test = call('isFalse', [asBoolean(context, operand, 'IS FALSE')], boolean, node.span);
       break;
+    case 'json':
+      test = jsonTest(context, operand, node);
+      break;
     case 'distinct': {
       const right = analyzeExpression(place, node.right!);
       if (isRow(operand) && isRow(right)) {
@@ -215,6 +218,23 @@ function isTest(place: ExpressionPlace, node: IsExpression): Expr {
     }
   }
   return node.negated ? call('not', [test], boolean, node.span) : test;
+}
+
+function jsonTest(context: Context, operand: Expr, { json, span }: IsExpression): Expr {
+  const { kind } = operand.type;
+  if (!['unknown', 'text', 'varchar', 'char', 'jsonb', 'bytea'].includes(kind)) {
+    const message = `cannot use type ${typeName(operand.type)} in IS JSON predicate`;
+    throw complain(context, operand.span ?? span, message, { sqlState: '42804' });
+  }
+  const text: SqlType = { kind: 'text' };
+  const source =
+    kind === 'bytea'
+      ? operand
+      : coerce(context, operand, text, kind === 'jsonb' ? 'explicit' : 'implicit');
+  const type: Expr = { kind: 'constant', type: text, value: json!.type };
+  const unique: Expr = { kind: 'constant', type: boolean, value: json!.hasUniqueKeys };
+  const from = kind === 'bytea' ? 'bytea' : 'text';
+  return call(`is_json:${from}:text:boolean`, [source, type, unique], boolean, span);
 }
 
 /** A row IS NULL when all its fields are, and IS NOT NULL when none is. */

@@ -54,6 +54,24 @@ export class Json {
     return Json.of(parseJson(text));
   }
 
+  /**
+   * Whether the text is JSON, of that kind, and, if that is asked, without an object that has a key
+   * twice (SQL:2016, IS JSON).
+   */
+  static isJson(text: string, type: string, hasUniqueKeys: boolean): boolean {
+    const reader = new JsonReader(text);
+    try {
+      const root = reader.document();
+      if (hasUniqueKeys && reader.hasRepeatedKeys) return false;
+      if (type === 'value') return true;
+      if (type === 'scalar') return !isArray(root) && !isObject(root);
+      return type === 'array' ? isArray(root) : isObject(root);
+    } catch (error) {
+      if (error instanceof MillraceError) return false;
+      throw error;
+    }
+  }
+
   get root(): JsonNode {
     if (this.#root === undefined) this.#root = parseJson(this.#text!);
     return this.#root;
@@ -188,6 +206,8 @@ function parseJson(text: string): JsonNode {
 class JsonReader {
   readonly #text: string;
   #at = 0;
+  /** An object that was read has a key twice. */
+  hasRepeatedKeys = false;
 
   constructor(text: string) {
     this.#text = text;
@@ -238,7 +258,9 @@ class JsonReader {
       this.#space();
     } while (this.#accept(','));
     if (!this.#accept('}')) throw invalid();
-    return jsonObject(entries);
+    const object = jsonObject(entries);
+    if (object.size < entries.length) this.hasRepeatedKeys = true;
+    return object;
   }
 
   #array(depth: number): JsonNode {

@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash, createHmac, getHashes } from 'node:crypto';
+import { Json } from '../columns/json.ts';
 import type { Decimal, SqlType, SqlValue } from '../columns/types.ts';
 import { SqlArray } from '../columns/types.ts';
 import { addDecimals } from './arithmetic.ts';
@@ -91,7 +93,24 @@ function addressText(number: bigint): string {
   return [24n, 16n, 8n, 0n].map((shift) => (number >> shift) & 255n).join('.');
 }
 
+function textOf(bytes: Uint8Array): string {
+  if (isUtf8(bytes)) return Buffer.from(bytes).toString();
+  throw runtimeError('invalid byte sequence for encoding "UTF8"', '22021');
+}
+
+/** What IS JSON asks, as the analyzer writes it. */
+const jsonTests: readonly ScalarFunction[] = [
+  define('is_json(text) boolean', ([a]) => Json.isJson(a as string, 'value', false)),
+  define('is_json(text, text, boolean) boolean', ([a, type, unique]) =>
+    Json.isJson(a as string, type as string, unique === true),
+  ),
+  define('is_json(bytea, text, boolean) boolean', ([a, type, unique]) =>
+    Json.isJson(textOf(a as Uint8Array), type as string, unique === true),
+  ),
+];
+
 export const neighbours: readonly ScalarFunction[] = [
+  ...jsonTests,
   define('array_max(anyarray) anyelement', ([a], _, [type]) =>
     extreme(elementOf(type), present(a), 1),
   ),

@@ -116,11 +116,15 @@ export interface BinaryExpression extends Node {
   readonly right: Expression;
 }
 
+export type JsonTest = 'value' | 'object' | 'array' | 'scalar';
+
 export interface IsExpression extends Node {
   readonly kind: 'is';
-  readonly test: 'null' | 'true' | 'false' | 'unknown' | 'distinct';
+  readonly test: 'null' | 'true' | 'false' | 'unknown' | 'distinct' | 'json';
   readonly negated: boolean;
   readonly operand: Expression;
+  /** Of IS JSON: of which kind, and whether no object may have a key twice. */
+  readonly json?: { readonly type: JsonTest; readonly hasUniqueKeys: boolean };
   /** Right side of IS [NOT] DISTINCT FROM. */
   readonly right?: Expression;
 }

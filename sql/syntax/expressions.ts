@@ -3,6 +3,7 @@ import type {
   CaseExpression,
   Expression,
   InExpression,
+  IsExpression,
   LikeExpression,
   QuantifiedExpression,
   Query,
@@ -298,10 +299,23 @@ function parseIs(
       return { kind: 'is', test, negated, operand, span: stream.span(mark) };
     }
   }
-  if (stream.isOneOf('document', 'json', 'normalized', 'nfc', 'nfd', 'nfkc', 'nfkd')) {
+  if (stream.acceptWord('json')) {
+    const json = parseJsonTest(stream);
+    return { kind: 'is', test: 'json', negated, operand, json, span: stream.span(mark) };
+  }
+  if (stream.isOneOf('document', 'normalized', 'nfc', 'nfd', 'nfkc', 'nfkd')) {
     throw stream.unsupported(`IS ${stream.peek().text.toUpperCase()}`);
   }
   throw stream.expected('NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM');
+}
+
+/** `[VALUE | OBJECT | ARRAY | SCALAR] [{WITH | WITHOUT} UNIQUE [KEYS]]`, behind IS JSON. */
+function parseJsonTest(stream: TokenStream): NonNullable<IsExpression['json']> {
+  const kinds = ['value', 'object', 'array', 'scalar'] as const;
+  const type = kinds.find((kind) => stream.acceptWord(kind)) ?? 'value';
+  const hasUniqueKeys = stream.acceptWord('with', 'unique');
+  if (hasUniqueKeys || stream.acceptWord('without', 'unique')) stream.acceptWord('keys');
+  return { type, hasUniqueKeys };
 }
 
 function parseRange(stream: TokenStream, operand: Expression, mark: number): Expression {

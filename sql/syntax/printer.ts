@@ -55,7 +55,13 @@ export function printExpression(node: Expression): string {
       const test =
         node.test === 'distinct'
           ? `DISTINCT FROM ${printExpression(node.right!)}`
-          : node.test.toUpperCase();
+          : node.test === 'json'
+            ? words(
+                'JSON',
+                node.json!.type.toUpperCase(),
+                node.json!.hasUniqueKeys && 'WITH UNIQUE KEYS',
+              )
+            : node.test.toUpperCase();
       return `(${printExpression(node.operand)} IS ${node.negated ? 'NOT ' : ''}${test})`;
     }
     case 'between': {
