@@ -122,6 +122,36 @@ export function firstCharacters(program: Program): Uint8Array | undefined {
   return firsts;
 }
 
+/**
+ * Characters that stand together in every match: the longest run of single ones in a sequence, ''
+ * where there is none. Holds for matches that tell upper from lower case.
+ */
+export function requiredText(node: RegexNode): string {
+  switch (node.kind) {
+    case 'set': {
+      const [[from, to] = [0, -1], ...others] = node.set.ranges;
+      const isOne = from === to && others.length === 0 && !node.set.negated;
+      return isOne ? String.fromCodePoint(from) : '';
+    }
+    case 'group':
+      return requiredText(node.node);
+    case 'repeat':
+      return node.least > 0 ? requiredText(node.node) : '';
+    case 'cat': {
+      let longest = '';
+      let run = '';
+      for (const item of node.items) {
+        const part = requiredText(item);
+        run = item.kind === 'set' && part !== '' ? run + part : '';
+        for (const found of [run, part]) if (found.length > longest.length) longest = found;
+      }
+      return longest;
+    }
+    default:
+      return '';
+  }
+}
+
 /** With a table for ASCII; others by their ranges. */
 function setTest({ ranges, negated }: CharSet, ignoreCase: boolean): (code: number) => boolean {
   const holds = (code: number) => isIn(ranges, code, ignoreCase) !== negated;

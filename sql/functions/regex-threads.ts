@@ -9,24 +9,43 @@ export interface Range {
 
 /** A text as characters, with what regular expressions found out about it. */
 export class RegexText {
-  readonly codes: Int32Array;
-  readonly looks = new Map<RegexNode, Uint8Array>();
   readonly #text: string;
-  /** Where there are characters of two UTF-16 units. */
-  readonly #characters: readonly string[] | undefined;
+  #codes: Int32Array | undefined;
+  #looks: Map<RegexNode, Uint8Array> | undefined;
+  /** Where there are characters of two UTF-16 units; made with the codes. */
+  #characters: readonly string[] | undefined;
 
   constructor(text: string) {
     this.#text = text;
-    this.codes = new Int32Array(text.length);
+  }
+
+  /** Made when first asked for: a text that lacks what every match holds needs none. */
+  get codes(): Int32Array {
+    this.#codes ??= this.#toCodes();
+    return this.#codes;
+  }
+
+  get looks(): Map<RegexNode, Uint8Array> {
+    this.#looks ??= new Map();
+    return this.#looks;
+  }
+
+  holds(part: string): boolean {
+    return this.#text.includes(part);
+  }
+
+  #toCodes(): Int32Array {
+    const text = this.#text;
+    const codes = new Int32Array(text.length);
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
       if (unit >= 0xd800 && unit < 0xe000) {
         this.#characters = [...text];
-        this.codes = Int32Array.from(this.#characters, (character) => character.codePointAt(0)!);
-        return;
+        return Int32Array.from(this.#characters, (character) => character.codePointAt(0)!);
       }
-      this.codes[at] = unit;
+      codes[at] = unit;
     }
+    return codes;
   }
 
   slice({ start, end }: Range): string {

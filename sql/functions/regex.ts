@@ -1,5 +1,5 @@
 import { type RegexFlags, regexFlags } from './regex-flags.ts';
-import { compileRegex, firstCharacters, type Program } from './regex-program.ts';
+import { compileRegex, firstCharacters, type Program, requiredText } from './regex-program.ts';
 import { type ParsedRegex, parseRegex, type RegexNode } from './regex-syntax.ts';
 import { type Range, type RegexText, Threads } from './regex-threads.ts';
 
@@ -19,10 +19,12 @@ export class Regex {
   readonly #programs = new Map<RegexNode, { forward?: Program; backward?: Program }>();
   readonly #threads = new Map<Program, [Threads, Threads]>();
   readonly #firsts: Uint8Array | undefined;
+  readonly #required: string;
 
   constructor(pattern: string, flags: RegexFlags) {
     this.#parsed = parseRegex(pattern, flags);
     this.#firsts = firstCharacters(this.#program(this.#parsed.root, false));
+    this.#required = this.#parsed.flags.ignoreCase ? '' : requiredText(this.#parsed.root);
   }
 
   get flags(): RegexFlags {
@@ -77,6 +79,8 @@ export class Regex {
 
   /** Threads stay in the order of their starts, so that the earliest owns each instruction. */
   #search(text: RegexText, from: number, longest: boolean): Range | undefined {
+    // Asked once for a text, not for each of its matches.
+    if (from === 0 && this.#required !== '' && !text.holds(this.#required)) return undefined;
     const program = this.#program(this.#parsed.root, false);
     let [threads, next] = this.#threadsOf(program, text);
     let best: Range | undefined;
@@ -190,6 +194,9 @@ export class Regex {
   #endOf(text: RegexText, part: RegexNode, rest: RegexNode, start: number, end: number): number {
     const width = widthOf(part);
     if (width !== undefined) return start + width;
+    // The sequence matches up to `end`, so an only place is the right one.
+    const ends = this.#reached(text, part, start, end);
+    if (ends.length === 1) return ends[0]!;
     return this.#choose(text, part, rest, preference(part), start, end);
   }
 
@@ -363,9 +370,19 @@ function remaining(node: RegexNode & { readonly kind: 'repeat' }, done: number):
 /** Patterns are most often constants: the last ones stay compiled. */
 const cache = new Map<string, Regex>();
 const cacheMax = 64;
+let last: { pattern: string; letters: string; regex: Regex } | undefined;
 
 /** Throws SQL_RUNTIME 2201B for a bad pattern, 22023 for bad flags, 0A000 for a back reference. */
 export function regexOf(pattern: string, letters = '', allowGlobal = false): Regex {
+  if (last === undefined || last.pattern !== pattern || last.letters !== letters) {
+    last = { pattern, letters, regex: cached(pattern, letters) };
+  }
+  const { regex } = last;
+  if (!allowGlobal && regex.flags.global) regexFlags('g', false);
+  return regex;
+}
+
+function cached(pattern: string, letters: string): Regex {
   const key = `${letters}/${pattern}`;
   let regex = cache.get(key);
   if (regex === undefined) {
@@ -373,6 +390,5 @@ export function regexOf(pattern: string, letters = '', allowGlobal = false): Reg
     if (cache.size >= cacheMax) cache.delete(cache.keys().next().value!);
     cache.set(key, regex);
   }
-  if (!allowGlobal && regex.flags.global) regexFlags('g', false);
   return regex;
 }

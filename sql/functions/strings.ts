@@ -80,8 +80,19 @@ function trims(name: string, atStart: boolean, atEnd: boolean): ScalarFunction[]
 
 function splitPart(source: string, delimiter: string, field: number): string {
   if (field === 0) throw runtimeError('field position must not be zero', '22023');
-  const parts = delimiter === '' ? [source] : source.split(delimiter);
-  return parts[field > 0 ? field - 1 : parts.length + field] ?? '';
+  if (delimiter === '') return Math.abs(field) === 1 ? source : '';
+  if (field < 0) {
+    const parts = source.split(delimiter);
+    return parts[parts.length + field] ?? '';
+  }
+  let start = 0;
+  for (let skipped = 1; skipped < field; skipped++) {
+    const at = source.indexOf(delimiter, start);
+    if (at < 0) return '';
+    start = at + delimiter.length;
+  }
+  const end = source.indexOf(delimiter, start);
+  return source.slice(start, end < 0 ? undefined : end);
 }
 
 function position(source: string, part: string): number {

@@ -112,7 +112,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     ...lines(`t1 || t2 ;; t1 || i1 ;; b1 || t1 ;; n1 || t1 ;; c1 || t2 ;; y1 || y2 ;; m1 || t1
       substring(t1, i1) ;; substring(t1, i1, i2) ;; substring(t1 from 2 for 1) ;; substr(t1, 2)
       substring(y1, i1, 2) ;; position(t1 in t2) ;; strpos(t1, t2) ;; replace(t1, t2, c1)
-      split_part('a,b,c', ',', i1) ;; split_part(t1, t2, 1) ;; split_part('a,b', '', s1::int)
+      split_part('a,b,c', ',', i1) ;; split_part('xaaay', 'aa', i1) ;; split_part(',b,,', ',', i1) ;; split_part(t1, '', i1) ;; split_part(t1, t2, 1) ;; split_part('a,b', '', s1::int)
       left(t1, s1::int) ;; right(t1, s1::int) ;; left(t1, i1) ;; lpad(t1, 5) ;; lpad(t1, 5, t2)
       rpad(t1, 5, t2) ;; rpad(t1, -1) ;; repeat(t1, 3) ;; repeat(t1, -1) ;; starts_with(t1, t2)
       concat(t1, t2) ;; concat(b1, i1, m1, t1, y1) ;; concat(NULL) ;; concat_ws(t1, t2, c1, i1)

@@ -1,9 +1,12 @@
 import type { PGlite } from '@electric-sql/pglite';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { MillraceError } from '../../../platform/errors.ts';
 import { regexOf } from '../../../sql/functions/regex.ts';
+import { regexFlags } from '../../../sql/functions/regex-flags.ts';
 import { groupsOf } from '../../../sql/functions/regex-functions.ts';
+import { requiredText } from '../../../sql/functions/regex-program.ts';
+import { parseRegex } from '../../../sql/functions/regex-syntax.ts';
 import { RegexText } from '../../../sql/functions/regex-threads.ts';
 import { seedOr } from '../../random-seed.ts';
 import { openPostgres } from './postgres.ts';
@@ -105,6 +108,21 @@ const written: readonly (readonly [string, string])[] = [
   ['ab', '(|a)b'],
   ['ababab', '(ab)*'],
   ['abcabd', '(ab(c|d))+'],
+  // Texts that every match holds, or seems to.
+  ['c', '(ab)*c'],
+  ['c', '(?:ab){0}c'],
+  ['xABx', '(?i)ab'],
+  ['ac', 'a(?!bc)c'],
+  ['cd', 'ab|cd'],
+  ['ac', 'ab?c'],
+  ['x\u{1f600}y', '\u{1f600}(y)'],
+  ['a=1&id=27&b', '(&|^)id=([^&]*)'],
+  ['id=27&b', '(&|^)id=([^&]*)'],
+  ['a=1&xid=27', '(&|^)id=([^&]*)'],
+  // The first part has one end or several.
+  ['aab', '(a|aa)(ab|b)'],
+  ['aab', '(a|aa)??(ab|b)'],
+  ['xxy', '(x*)(x|y)(y?)'],
 ];
 
 test.each(written)('%j ~ %j', async (source, pattern) => {
@@ -162,7 +180,60 @@ test(`random expressions (SEED=${seed})`, async () => {
 
 test('time is linear where backtracking explodes', () => {
   const text = new RegexText('a'.repeat(20_000));
-  for (const evil of ['(a+)+b', '(a|a)*b', '(.*)(.*)(.*)b', '(a*)*b', '^(([a-z])+.)+[A-Z]$']) {
+  // [bc] is not one character: with b, the text would be seen to lack it.
+  for (const evil of [
+    '(a+)+[bc]',
+    '(a|a)*[bc]',
+    '(.*)(.*)(.*)[bc]',
+    '(a*)*[bc]',
+    '^(([a-z])+.)+[A-Z]$',
+  ]) {
     expect(regexOf(evil).exec(text)).toBeUndefined();
   }
+});
+
+test.each([
+  ['(&|^)channel_id=([^&]*)', 'channel_id='],
+  ['a(bcd)e', 'bcd'],
+  ['ab+cde*', 'cd'],
+  ['(?:abc){2,3}', 'abc'],
+  ['(?:abc)?d', 'd'],
+  ['ab[cd]efg', 'efg'],
+  ['abc|abd', ''],
+  ['[^a](?=bcd)', ''],
+  ['a\\mbc', 'bc'],
+])('every match of %s holds %j', (pattern, expected) => {
+  expect(requiredText(parseRegex(pattern, regexFlags('', false)).root)).toBe(expected);
+});
+
+test('a text that lacks what every match holds is not looked through', () => {
+  const codes = vi.spyOn(RegexText.prototype, 'codes', 'get');
+  try {
+    expect(regexOf('(&|^)id=([^&]*)').exec(new RegexText('a=1&b=2'))).toBeUndefined();
+    expect(codes).not.toHaveBeenCalled();
+    expect(regexOf('(&|^)id=([^&]*)').exec(new RegexText('a=1&id=2'))?.[2]).toEqual({
+      start: 7,
+      end: 8,
+    });
+    expect(codes).toHaveBeenCalled();
+  } finally {
+    codes.mockRestore();
+  }
+});
+
+test('one pattern with other flags, and others in turn, are told apart', () => {
+  const matches = (pattern: string, letters: string) =>
+    regexOf(pattern, letters).test(new RegexText('AB'));
+  const asked = [
+    ['ab', 'i'],
+    ['ab', ''],
+    ['AB', ''],
+    ['ab', 'i'],
+  ] as const;
+  expect(asked.map(([pattern, letters]) => matches(pattern, letters))).toEqual([
+    true,
+    false,
+    true,
+    true,
+  ]);
 });
