@@ -2,6 +2,7 @@ import type { Timer } from '../../platform/clock.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { decode, encode } from '../rocketmq/codec.ts';
 import { checkedResponse } from './answers.ts';
+import { tellError } from './callbacks.ts';
 import { Connection } from './connection.ts';
 import { PushConsumer, type PushConsumerOptions } from './push-consumer.ts';
 import { persistently } from './send.ts';
@@ -120,7 +121,7 @@ export class LiteConsumer {
       await this.#sync('COMPLETE_ADD', () => [...this.#lites]);
       if (this.#taken.size > 0) await this.#leave([...this.#taken]);
     });
-    syncing.catch((error) => this.#failed(error));
+    syncing.catch((error) => tellError(this.#options.onError, error));
   }
 
   /** Of those that another one took the list of ours may have said that they are ours. */
@@ -158,15 +159,7 @@ export class LiteConsumer {
     try {
       this.#options.onTaken?.(taken);
     } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  #failed(error: unknown): void {
-    try {
-      this.#options.onError?.(error);
-    } catch {
-      // Nobody else can be told.
+      tellError(this.#options.onError, error);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
 import { systemClock } from '../../platform/system-clock.ts';
+import { tellError } from './callbacks.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { GroupCalls } from './group-calls.ts';
 import type { Delivery, ReceivedMessage } from './message.ts';
@@ -126,7 +127,8 @@ export class PushConsumer {
     };
     let receivers = 0;
     const receive = async (): Promise<void> => {
-      for (receivers++; ; ) {
+      receivers++;
+      for (;;) {
         const deliveries = await this.#receive(topic, filter);
         const { failed, over, hasWaited } = await this.#begin(deliveries, settings, calls);
         run(over.then(() => settle(deliveries, failed)));
@@ -320,11 +322,7 @@ export class PushConsumer {
 
   #failed(error: unknown): void {
     if (this.#closing.signal.aborted && error instanceof MillraceError) return;
-    try {
-      this.#options.onError?.(error);
-    } catch {
-      // Nobody else can be told; what is under way goes on.
-    }
+    tellError(this.#options.onError, error);
   }
 }
 

@@ -98,11 +98,6 @@ export class Routes {
     this.#traffic.delete(topicId);
   }
 
-  /** Topics of which something is kept. */
-  get topics(): number {
-    return new Set([...this.#turns.keys(), ...this.#traffic.keys()]).size;
-  }
-
   #of(topicId: number): Traffic {
     let traffic = this.#traffic.get(topicId);
     if (traffic === undefined) {

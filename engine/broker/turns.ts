@@ -3,10 +3,7 @@ interface Turn {
   readonly waiting: (() => void)[];
 }
 
-/**
- * One after the other for each key, first come, first served. Neither a chain of promises nor an
- * entry of a Map that comes and goes: there are thousands of turns a second, nearly all at once.
- */
+/** One after the other for each key, first come, first served; most turns need no waiting. */
 export class Turns<Key extends object> {
   readonly #turns = new WeakMap<Key, Turn>();
 

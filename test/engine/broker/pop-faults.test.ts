@@ -54,7 +54,11 @@ test('a pop that cannot bury a dead message gives back what it took', async () =
   await broker.topics.create(deadLetterTopic('g'), { queues: 1, ifNotExists: true });
   const append = store.append.bind(store);
   vi.spyOn(store, 'append').mockImplementationOnce(append).mockImplementationOnce(fail);
+  const { topicId } = broker.topics.get('t');
+  const wakes = broker.consumers.wakes(topicId);
   await expect(broker.pop('g', 't')).rejects.toThrow('disk');
+  // Polls that wait look again: it is there for them now.
+  expect(broker.consumers.wakes(topicId)).toBeGreaterThan(wakes);
   expect(await broker.pop('g', 't')).toEqual([]);
   expect(bodies(await broker.pop('other', deadLetterTopic('g')))).toEqual(['0', '1']);
 });

@@ -78,9 +78,11 @@ test('of a dropped topic nothing is kept for the sends to it', async () => {
   const { topics } = await catalogue(true);
   const { topicId } = await topics.use('passing');
   const part = { messageGroup: undefined, priority: undefined, keys: [], messageId: 'm' };
-  topics.routes.split(topics.stateOf(topicId)!, [part]);
-  await topics.routes.send(topicId, async () => undefined);
-  expect(topics.routes.topics).toBe(1);
+  const topic = topics.stateOf(topicId)!;
+  const nextQueue = () => [...topics.routes.split(topic, [part]).keys()][0];
+  expect([nextQueue(), nextQueue()]).toEqual([0, 1]);
+  topics.routes.refuse(topicId, 'a test');
   await topics.drop(topicId);
-  expect(topics.routes.topics).toBe(0);
+  expect(nextQueue()).toBe(0);
+  expect(await topics.routes.send(topicId, async () => 'sent')).toBe('sent');
 });
