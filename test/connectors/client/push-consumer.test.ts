@@ -66,10 +66,13 @@ const until = (check: () => void) => vi.waitFor(check, { interval: 1, timeout: 6
 
 let server: Server;
 let consumer: PushConsumer | undefined;
+/** Ends the calls that are held, and those that still come: a test that failed leaves some. */
+const releases: (() => void)[] = [];
 beforeEach(() => {
   server = new Server();
 });
 afterEach(async () => {
+  for (const release of releases.splice(0)) release();
   await consumer?.close();
   consumer = undefined;
   vi.restoreAllMocks();
@@ -90,14 +93,20 @@ async function started(
 function held() {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
+  let isOver = false;
   const listener = ({ messageId }: ReceivedMessage) => {
     begun.push(messageId);
+    if (isOver) return undefined;
     return new Promise<void>((resolve) => ends.set(messageId, resolve));
   };
   const endAll = () => {
     for (const end of ends.values()) end();
     ends.clear();
   };
+  releases.push(() => {
+    isOver = true;
+    endAll();
+  });
   return { begun, listener, endAll };
 }
 
