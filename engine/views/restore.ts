@@ -24,7 +24,7 @@ import { cutOf, inStepOrder, lowest, splitAt } from './sink-cuts.ts';
 import { SinkNode } from './sink-node.ts';
 import type { SinkWriter } from './sink-writer.ts';
 import type { StepLoop } from './step-loop.ts';
-import { isIndex, UnbuiltNode, unbuiltIndex } from './unbuilt-node.ts';
+import { UnbuiltNode, unbuilt } from './unbuilt-node.ts';
 
 interface Options {
   readonly kv: KvStore;
@@ -141,10 +141,7 @@ function attempted(
   } catch (error) {
     const { name, sql } = record;
     logger.log('error', `"${name}" cannot be built and is left out`, { error, sql });
-    if (isIndex(record)) return unbuiltIndex(record, catalogue);
-    if (/^\s*create\s+(or\s+replace\s+)?function\b/i.test(sql)) return undefined;
-    const reason = error instanceof Error ? error.message : String(error);
-    return new UnbuiltNode(record, catalogue, reason);
+    return unbuilt(record, catalogue, error instanceof Error ? error.message : String(error));
   }
 }
 

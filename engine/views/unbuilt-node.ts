@@ -26,17 +26,19 @@ export class UnbuiltNode implements RelationNode {
   /** No state has it: one that builds again is filled anew. */
   readonly fingerprint = 'unbuilt';
 
-  constructor(record: RelationCreated, catalogue: Catalogue, reason: string) {
-    const { relationId: id, name, sql, topicId, ownsTopic } = record;
-    const statement = parsed(sql);
-    const kind = kindOf(statement, sql);
+  constructor(
+    { relationId: id, name, sql, topicId, ownsTopic }: RelationCreated,
+    kind: RelationKind,
+    dependsOn: readonly number[],
+    reason: string,
+  ) {
     const unusable = `"${name}" cannot be used: ${reason}`;
     const nothing = { columns: [], primaryKey: [], appendOnly: false, writable: false };
     this.relation = { id, name, kind, unusable, ...nothing };
     this.sql = sql;
     this.topicId = topicId;
     this.ownsTopic = ownsTopic === true;
-    this.dependsOn = readBy(statement, catalogue);
+    this.dependsOn = dependsOn;
     this.failure = new MillraceError('CORRUPTION', unusable, { hint: unusableHint });
   }
 
@@ -52,19 +54,38 @@ export class UnbuiltNode implements RelationNode {
   }
 }
 
-/** An index in the place of one that cannot be built: without columns, so that nothing is found by it. */
-export function unbuiltIndex(
-  { relationId, name, sql }: RelationCreated,
+/**
+ * What takes the place of something that cannot be built. An index has no columns then, so that
+ * nothing is found by it; in the place of a function there is nothing.
+ */
+export function unbuilt(
+  record: RelationCreated,
   catalogue: Catalogue,
-): Index {
+  reason: string,
+): UnbuiltNode | Index | undefined {
+  const { relationId: id, name, sql } = record;
   const statement = parsed(sql);
-  const table = statement?.kind === 'create-index' ? statement.table.parts.at(-1)!.name : '';
-  const tableId = catalogue.find(table)?.id ?? relationId;
-  return { id: relationId, name, sql, tableId, columns: [], unique: false };
-}
-
-export function isIndex({ sql }: RelationCreated): boolean {
-  return /^\s*create\s+(unique\s+)?index\b/i.test(sql);
+  const dependsOn = readBy(statement, catalogue);
+  const node = (kind: RelationKind) => new UnbuiltNode(record, kind, dependsOn, reason);
+  switch (statement?.kind) {
+    case 'create-index': {
+      const tableId = catalogue.find(statement.table.parts.at(-1)!.name)?.id ?? id;
+      return { id, name, sql, tableId, columns: [], unique: false };
+    }
+    case 'create-function':
+      return undefined;
+    case 'create-sink':
+      return node('sink');
+    case 'create-relation':
+      return node(statement.relation);
+    case 'create-view':
+      return node(statement.materialized ? 'materialized view' : 'view');
+    default: {
+      // A text of another version: its first words say what it was.
+      const [, word = 'view'] = /\b(materialized view|view|sink|source|table)\b/i.exec(sql) ?? [];
+      return node(word.toLowerCase() as RelationKind);
+    }
+  }
 }
 
 function parsed(sql: string): Statement | undefined {
@@ -72,22 +93,6 @@ function parsed(sql: string): Statement | undefined {
     return parseStatement(sql);
   } catch {
     return undefined;
-  }
-}
-
-function kindOf(statement: Statement | undefined, sql: string): RelationKind {
-  switch (statement?.kind) {
-    case 'create-view':
-      return statement.materialized ? 'materialized view' : 'view';
-    case 'create-sink':
-      return 'sink';
-    case 'create-relation':
-      return statement.relation;
-    default: {
-      const [, word = 'view'] = /\b(materialized\s+view|view|sink|source|table)\b/i.exec(sql) ?? [];
-      const kind = word.toLowerCase().replace(/\s+/, ' ');
-      return kind as RelationKind;
-    }
   }
 }
 
