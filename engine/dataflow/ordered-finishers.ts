@@ -96,6 +96,14 @@ export const finishers: Readonly<Record<string, Finisher>> = {
     orderOf: own,
     bind: (call, type) => percentiles(call, type, interpolated),
   },
+  approx_percentile: {
+    skipsNulls: [0],
+    orderOf: own,
+    bind: ({ direct: [fraction, error] }) =>
+      fraction === null || error === null
+        ? () => null
+        : (rows) => approximate(rows, fraction as number, error as number),
+  },
   mode: {
     skipsNulls: [0],
     orderOf: own,
@@ -211,6 +219,20 @@ function interpolated(rows: OrderedRows, fraction: number, type: SqlType): SqlVa
   if (type.kind === 'interval') return between(low as Interval, high as Interval, share);
   assert(typeof low === 'number' && typeof high === 'number', 'a percentile is of doubles');
   return low + share * (high - low);
+}
+
+/**
+ * RisingWave's approx_percentile, a DDSketch (Masson et al., VLDB 2019): the middle of the bucket
+ * that the row's value is in, of buckets whose bounds are powers of (1 + error) / (1 - error).
+ * Buckets keep the order of values, so that of the row is the row of the bucket.
+ */
+function approximate(rows: OrderedRows, fraction: number, error: number): SqlValue {
+  const place = Math.min(Math.floor(fraction * rows.total), rows.total - 1);
+  const value = rows.at(place, 0) as number;
+  if (value === 0 || !Number.isFinite(value)) return value;
+  const base = (1 + error) / (1 - error);
+  const bucket = Math.ceil(Math.log(Math.abs(value)) / Math.log(base));
+  return Math.sign(value) * base ** bucket * (2 / (base + 1));
 }
 
 const interval: SqlType = { kind: 'interval' };

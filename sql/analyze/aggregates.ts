@@ -212,6 +212,7 @@ function orderedSet(place: ExpressionPlace, node: CallExpression): TypedAggregat
   const given = node.args.map((arg) => analyzeExpression(place, arg));
   if (!isOrderedSetName(name)) throw unknown(context, node, given);
   const direct = name === 'mode' ? 0 : 1;
+  const isApproximate = name === 'approx_percentile';
   if (node.withinGroup !== true) {
     if (given.length !== direct + 1) throw unknown(context, node, given);
     const message = `WITHIN GROUP is required for ordered-set aggregate ${name}`;
@@ -224,7 +225,8 @@ function orderedSet(place: ExpressionPlace, node: CallExpression): TypedAggregat
     more.length > 0
       ? undefined
       : resolveOrderedSet(name, key!.expr.type, given[0]?.type.kind === 'array');
-  if (resolved === undefined || given.length !== direct) {
+  const isCounted = given.length === direct || (isApproximate && given.length === 2);
+  if (resolved === undefined || !isCounted || (isApproximate && given[0]!.type.kind === 'array')) {
     throw unknown(context, node, [...given, key!.expr]);
   }
   const [arg] = coerced(context, resolved, [key!.expr]);
@@ -234,11 +236,24 @@ function orderedSet(place: ExpressionPlace, node: CallExpression): TypedAggregat
     functionId: resolved.signature.id,
     args: [expr],
     orderBy: [{ ...key!, expr }],
-    direct: given.map((arg) => fraction(context, arg)),
+    direct: isApproximate
+      ? approximation(context, given)
+      : given.map((arg) => fraction(context, arg)),
     filter,
     distinct: false,
     type: resolved.signature.result,
   };
+}
+
+/** The percentile, and how far off its value may be as a share of it: RisingWave's 0.01 by default. */
+function approximation(context: Context, [percentile, error]: readonly Expr[]): SqlValue[] {
+  const share = error === undefined ? 0.01 : fraction(context, error);
+  if (share === 0 || share === 1) {
+    const message =
+      'the relative error of approx_percentile is between 0 and 1, and neither of them';
+    throw complain(context, error!.span ?? { start: 0, end: 0 }, message, { sqlState: '22003' });
+  }
+  return [fraction(context, percentile!), share];
 }
 
 /** A double between 0 and 1, or an array of them. */

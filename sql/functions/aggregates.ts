@@ -5,7 +5,8 @@ import type { ResolvedAggregate } from './signature.ts';
 
 /**
  * Aggregates by name and argument types. PostgreSQL's, and of RisingWave's and Feldera's the ones
- * that PostgreSQL has not: first_value, last_value, arg_min, arg_max, approx_count_distinct.
+ * that PostgreSQL has not: first_value, last_value, arg_min, arg_max, approx_count_distinct,
+ * approx_percentile.
  */
 type Resolver = (args: readonly SqlType[], name: string) => ResolvedAggregate | undefined;
 
@@ -188,6 +189,9 @@ const orderedSets: Readonly<Record<string, Resolver>> = {
         : cast(name, name, [key], ['double'], 'double'),
   percentile_disc: ([key], name) =>
     key === undefined ? undefined : made(name, name, [key], settledType(key)),
+  // RisingWave's.
+  approx_percentile: ([key], name) =>
+    key === undefined ? undefined : cast(name, name, [key], ['double'], 'double'),
   mode: ([key], name) =>
     key === undefined ? undefined : made(name, name, [key], settledType(key)),
 };
