@@ -145,11 +145,9 @@ export const limits = {
   jsonDepthMax: 1000,
   /** Items of one array value: PostgreSQL's MaxArraySize is larger, our cells are not. */
   arrayItemsMax: 16_777_216,
-  /** Digits of a NUMERIC in a cell, of 128 bits as in Arrow's Decimal128; an expression may have more. */
-  numericDigitsMax: 38,
   /** Client sessions that are remembered; the one not used for longest is forgotten first. */
   sessionsMax: 1000,
-  /** Declared precision of a NUMERIC, as in PostgreSQL; values have numericDigitsMax digits at most. */
+  /** Declared precision of a NUMERIC, as in PostgreSQL. */
   numericPrecisionMax: 1000,
   /** Between two passes of retention; the shortest retention of a topic decides in between. */
   retentionMsMin: 1000,

@@ -7,10 +7,11 @@ import type {
   IntervalColumn,
 } from '../../sql/columns/batch.ts';
 import { ColumnBuilder } from '../../sql/columns/builder.ts';
-import { rescale, specialByte, unscaledAt, writeDecimal } from '../../sql/columns/decimal.ts';
+import { rescale, unscaledAt } from '../../sql/columns/decimal.ts';
 import { bigintAt, int64Max, int64Min, splitBigint } from '../../sql/columns/i64.ts';
 import { isNull, valueAt } from '../../sql/columns/read.ts';
 import { toText } from '../../sql/columns/text.ts';
+import { specialByte, writeDecimal } from '../../sql/columns/wide-decimal.ts';
 import { goesAsText } from './arrow-schema.ts';
 
 /**

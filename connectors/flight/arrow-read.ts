@@ -3,6 +3,7 @@ import { assert } from '../../platform/assert.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { bigintAt, splitBigint } from '../../sql/columns/i64.ts';
 import { layoutOf, type SqlType } from '../../sql/columns/types.ts';
+import { emptyArena } from '../../sql/columns/wide-decimal.ts';
 import { goesAsText } from './arrow-schema.ts';
 
 /** Columns out of the body of a record batch: what arrow-columns.ts writes, backwards. */
@@ -68,7 +69,8 @@ function readColumn(
     case 'decimal': {
       const scale = type.kind === 'numeric' ? (type.scale ?? 0) : 0;
       const words = new Int32Array(memory, offset, 4 * rowCount);
-      return { ...base, layout, words, scales: new Uint8Array(rowCount).fill(scale) };
+      const scales = new Uint8Array(rowCount).fill(scale);
+      return { ...base, layout, words, scales, arena: emptyArena };
     }
     case 'interval': {
       const words = new Int32Array(memory, offset, 4 * rowCount);

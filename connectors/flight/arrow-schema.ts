@@ -23,12 +23,13 @@ import type { Field, SqlType } from '../../sql/columns/types.ts';
 /** Field metadata of Flight SQL that names the database's own type (FlightSql.proto). */
 const typeNameKey = 'ARROW:FLIGHT:SQL:TYPE_NAME';
 
-/** Of Decimal128. */
+/** Of Decimal128. Decimal256 is not used: several drivers do not read it, all read text. */
 const arrowDigitsMax = 38;
 
 /**
  * Types that travel as PostgreSQL's text, in Utf8. A numeric without precision: every value has its
- * own scale and Decimal128 has one for the column. Arrays: a PostgreSQL array may have any number of
+ * own scale and Decimal128 has one for the column; one whose declared digits Decimal128 has not.
+ * So a numeric of any length that a column may hold is sent whole. Arrays: a PostgreSQL array may have any number of
  * dimensions and bounds, a List has one. char, uuid, jsonb and records: as drivers of PostgreSQL show.
  */
 export function goesAsText(type: SqlType): boolean {

@@ -1,4 +1,4 @@
-import { checkedDecimal, divideDecimals, isSpecial } from '../../sql/columns/decimal.ts';
+import { divideDecimals, isSpecial } from '../../sql/columns/decimal.ts';
 import type { Decimal, SqlType, SqlValue } from '../../sql/columns/types.ts';
 import {
   type Accumulator,
@@ -54,7 +54,7 @@ function sum(kind: string, arg: SqlType | undefined): Accumulator {
     case 'integer':
       return sumOfIntegers((total) => inInt64(total));
     case 'bigint':
-      return sumOfIntegers((total) => checkedDecimal(total, 0), integerSums);
+      return sumOfIntegers((total) => ({ unscaled: total, scale: 0 }), integerSums);
     case 'numeric':
       return ofNumerics(arg, (total) => total);
     case 'real':
@@ -66,11 +66,9 @@ function sum(kind: string, arg: SqlType | undefined): Accumulator {
   }
 }
 
-/** As a cell holds it. Throws SQL_RUNTIME 22003. */
+/** Throws SQL_RUNTIME 22003. */
 function quotient(total: Decimal, count: Decimal): Decimal {
-  if (isSpecial(total)) return total;
-  const { unscaled, scale } = divideDecimals(total, count);
-  return checkedDecimal(unscaled, scale);
+  return isSpecial(total) ? total : divideDecimals(total, count);
 }
 
 function average(kind: string, arg: SqlType | undefined): Accumulator {

@@ -1,10 +1,11 @@
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
-import { unscaledAt, writeDecimal } from '../../sql/columns/decimal.ts';
+import { unscaledAt } from '../../sql/columns/decimal.ts';
 import { bigintAt, isExactAt, numberAt, splitBigint, splitNumber } from '../../sql/columns/i64.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { Field, Interval, SqlValue } from '../../sql/columns/types.ts';
+import { writeDecimal } from '../../sql/columns/wide-decimal.ts';
 import { type ChunkColumn, chunkBits, storeBytes, type TextColumn } from './chunk.ts';
 import { addFloat, floatSum, floatSumBytes } from './float-sum.ts';
 import { gatherStored } from './gather-stored.ts';

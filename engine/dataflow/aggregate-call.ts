@@ -9,6 +9,7 @@ import { growingExtreme } from './extremes.ts';
 import { OrderedCall, orderedFinisher } from './ordered-call.ts';
 import type { RowTable } from './row-table.ts';
 import type { StateTable } from './table.ts';
+import { forgetWide } from './wide-cells.ts';
 
 const mask = limits.chunkRows - 1;
 
@@ -184,8 +185,7 @@ export function clearState(table: RowTable, id: number, first: number): void {
         column.words.fill(0, 4 * local, 4 * local + 4);
         break;
       case 'decimal':
-        column.words.fill(0, 4 * local, 4 * local + 4);
-        column.scales[local] = 0;
+        forgetWide(column, local);
         break;
       case 'bytes':
         column.lengths[local] = 0;

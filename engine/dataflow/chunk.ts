@@ -2,6 +2,8 @@ import { limits } from '../../platform/limits.ts';
 import type { Column } from '../../sql/columns/batch.ts';
 import { grown } from '../../sql/columns/builder.ts';
 import { type Field, layoutOf } from '../../sql/columns/types.ts';
+import { emptyArena, wideByte } from '../../sql/columns/wide-decimal.ts';
+import { storeWide } from './wide-cells.ts';
 
 export const chunkBits = Math.log2(limits.chunkRows);
 
@@ -20,6 +22,9 @@ export type ChunkColumn =
 
 /** Texts are appended to the arena; what rewritten rows leave behind is garbage. */
 export type TextColumn = Of<'bytes'> & { arenaLength: number; garbage: number };
+
+/** Of the shape of a batch's column, which keeps loops over cells of both fast; wide-cells.ts has the arena's use. */
+export type DecimalColumn = Of<'decimal'>;
 
 export interface Chunk {
   readonly columns: readonly ChunkColumn[];
@@ -77,7 +82,13 @@ function newColumn({ type }: Field): ChunkColumn {
     case 'interval':
       return { ...base, layout, words: new Int32Array(4 * rows) };
     case 'decimal':
-      return { ...base, layout, words: new Int32Array(4 * rows), scales: new Uint8Array(rows) };
+      return {
+        ...base,
+        layout,
+        words: new Int32Array(4 * rows),
+        scales: new Uint8Array(rows),
+        arena: emptyArena,
+      };
     case 'bytes':
       return {
         ...base,
@@ -116,7 +127,13 @@ function cloneColumn(column: ChunkColumn): ChunkColumn {
     case 'interval':
       return { ...column, nulls, words: column.words.slice() };
     case 'decimal':
-      return { ...column, nulls, words: column.words.slice(), scales: column.scales.slice() };
+      return {
+        ...column,
+        nulls,
+        words: column.words.slice(),
+        scales: column.scales.slice(),
+        arena: column.arena.slice(),
+      };
     case 'bytes':
       return {
         ...column,
@@ -144,10 +161,16 @@ export function storeCell(target: ChunkColumn, at: number, source: Column, row: 
       target.words[2 * at + 1] = words[2 * row + 1]!;
       return;
     }
-    case 'decimal':
-      target.scales[at] = (source as typeof target).scales[row]!;
-      copyQuad(target.words, at, (source as typeof target).words, row);
+    case 'decimal': {
+      const { words, scales } = source as typeof target;
+      if (scales[row] === wideByte || target.scales[at] === wideByte) {
+        storeWide(target, at, source as typeof target, row);
+        return;
+      }
+      target.scales[at] = scales[row]!;
+      copyQuad(target.words, at, words, row);
       return;
+    }
     case 'interval':
       copyQuad(target.words, at, (source as typeof target).words, row);
       return;

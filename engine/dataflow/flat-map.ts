@@ -4,7 +4,7 @@ import { located } from '../../sql/codegen/compile-map.ts';
 import { interpret } from '../../sql/codegen/interpreter.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { ColumnBuilder } from '../../sql/columns/builder.ts';
-import { checkedDecimal } from '../../sql/columns/decimal.ts';
+import { boundedNumeric } from '../../sql/columns/decimal.ts';
 import { gather } from '../../sql/columns/gather.ts';
 import { cellBytes } from '../../sql/columns/nested.ts';
 import type { Decimal, SqlType, SqlValue } from '../../sql/columns/types.ts';
@@ -94,14 +94,14 @@ export class FlatMapOperator implements Operator {
     ]);
   }
 
-  /** Throws SQL_RUNTIME 22003 for a numeric that no cell holds: it fails its row, not the operator. */
+  /** Throws SQL_RUNTIME 22003 for a numeric that PostgreSQL has not: it fails its row, not the operator. */
   #checkNumerics(rows: readonly (readonly SqlValue[])[]): void {
     for (const { index, type, isNested } of this.#checked) {
       for (const cells of rows) {
         const value = cells[index]!;
         if (value === null) continue;
         if (isNested) cellBytes(type, value);
-        else checkedDecimal((value as Decimal).unscaled, (value as Decimal).scale);
+        else boundedNumeric((value as Decimal).unscaled, (value as Decimal).scale);
       }
     }
   }

@@ -1,6 +1,7 @@
 import { limits } from '../../platform/limits.ts';
 import type { Column } from '../../sql/columns/batch.ts';
 import { type Layout, layoutOf, type SqlType } from '../../sql/columns/types.ts';
+import { emptyArena, moveWide, wideLength } from '../../sql/columns/wide-decimal.ts';
 import { type ChunkColumn, chunkBits } from './chunk.ts';
 import type { RowTable } from './row-table.ts';
 import { storedWords } from './stored-cells.ts';
@@ -63,7 +64,7 @@ function gathered(
       const parts = stored.map((part) => (part as Of<'decimal'>).scales);
       const scales = new Uint8Array(count);
       for (let i = 0; i < count; i++) scales[i] = parts[ids[i]! >> chunkBits]![ids[i]! & mask]!;
-      return { type, nulls, layout, words, scales };
+      return { type, nulls, layout, words, scales, arena: gatherWide(stored, ids, words, scales) };
     }
     case 'bytes': {
       const texts = gatherTexts(stored as readonly Of<'bytes'>[], ids, count);
@@ -94,6 +95,23 @@ function gatherQuads(stored: readonly Int32Array[], ids: Int32Array, count: numb
     words[4 * i + 3] = from[at + 3]!;
   }
   return words;
+}
+
+/** The digits of the wide cells among the gathered ones, which are pointed to them. */
+function gatherWide(
+  stored: readonly ChunkColumn[],
+  ids: Int32Array,
+  words: Int32Array,
+  scales: Uint8Array,
+): Uint8Array {
+  const arenas = stored.map((part) => (part as Of<'decimal'>).arena);
+  if (arenas.every(({ length }) => length === 0)) return emptyArena;
+  const arena = new Uint8Array(wideLength(words, scales, scales.length));
+  let at = 0;
+  for (let i = 0; i < scales.length; i++) {
+    at = moveWide(words, scales, i, i + 1, arenas[ids[i]! >> chunkBits]!, arena, at);
+  }
+  return arena;
 }
 
 function gatherNulls(

@@ -5,6 +5,7 @@ import { intervalSpan } from '../../sql/columns/interval.ts';
 import { isLoose, keyBytes } from '../../sql/columns/nested.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import { type Interval, type Layout, layoutOf, type SqlType } from '../../sql/columns/types.ts';
+import { sameWide, wideByte } from '../../sql/columns/wide-decimal.ts';
 import { compareValues } from '../../sql/functions/compare.ts';
 
 /**
@@ -215,12 +216,15 @@ function identicalQuads(a: Of<'interval'>, i: number, b: Of<'interval'>, j: numb
 
 function identicalDecimals(a: Of<'decimal'>, i: number, b: Of<'decimal'>, j: number): boolean {
   if (a.scales[i] !== b.scales[j]) return false;
+  if (a.scales[i] === wideByte) return sameWide(a, i, b, j) && sameNulls(a, i, b, j);
   for (let k = 0; k < 4; k++) if (a.words[4 * i + k] !== b.words[4 * j + k]) return false;
   return sameNulls(a, i, b, j);
 }
 
 function equalDecimals(a: Of<'decimal'>, i: number, b: Of<'decimal'>, j: number): boolean {
-  if (a.scales[i] === b.scales[j]) return identicalDecimals(a, i, b, j);
+  if (a.scales[i] === b.scales[j] && a.scales[i] !== wideByte) {
+    return identicalDecimals(a, i, b, j);
+  }
   return sameNulls(a, i, b, j) && compareDecimals(decimalAt(a, i), decimalAt(b, j)) === 0;
 }
 

@@ -2,19 +2,22 @@ import { assert } from '../../platform/assert.ts';
 import { limits } from '../../platform/limits.ts';
 import type { Column } from '../../sql/columns/batch.ts';
 import {
-  checkedDecimal,
-  divideRounded,
+  boundedNumeric,
+  divideDecimals,
   infinity,
   minusInfinity,
   notANumber,
   powerOfTen,
-  quotientScale,
-  specialByte,
   unscaledAt,
-  writeDecimal,
 } from '../../sql/columns/decimal.ts';
 import { numberAt } from '../../sql/columns/i64.ts';
 import type { Decimal, Field, SqlType, SqlValue } from '../../sql/columns/types.ts';
+import {
+  plainDigits,
+  specialByte,
+  wideByte,
+  writeDecimal,
+} from '../../sql/columns/wide-decimal.ts';
 import {
   type Accumulator,
   addNumber,
@@ -25,9 +28,10 @@ import {
   updateCount,
 } from './accumulators.ts';
 import { ByteState } from './byte-state.ts';
+import { addShort, newSum, type WideSum, WideSums, wideField, wideSumAt } from './wide-sums.ts';
 
 const mask = limits.chunkRows - 1;
-const digits = limits.numericDigitsMax;
+const digits = plainDigits;
 
 /**
  * Sums of numerics, exact and of any size. The scale that a sum shows is the largest of the values
@@ -40,6 +44,8 @@ const digits = limits.numericDigitsMax;
  * | 3         | the numbers of -Infinity, Infinity and NaN, as doubles                       |
  * | 10        | where squares are needed: the sum of the squares times 10^76                 |
  *
+ * Wide values (sql/columns/wide-decimal.ts) are added up apart, in wide-sums.ts.
+ *
  * A value times 10^38 has at most 76 digits or 253 bits, its square 505: what is left is for the
  * number of rows.
  */
@@ -47,14 +53,17 @@ const scaleWords = digits + 1;
 const sumWords = 6;
 const specialWords = 3;
 const squareWords = 10;
-const stateFields: readonly Field[] = [{ name: 'sums', type: { kind: 'bytea' }, nullable: false }];
+const stateFields: readonly Field[] = [
+  { name: 'sums', type: { kind: 'bytea' }, nullable: false },
+  wideField,
+];
 
 function newState(withSquares: boolean) {
   const finiteWords = scaleWords + sumWords;
   const words = finiteWords + specialWords + (withSquares ? squareWords : 0);
   const scratch = new ArrayBuffer(8 * words);
   return {
-    cells: new ByteState(scratch),
+    bytes: new ByteState(scratch),
     counts: new Float64Array(scratch, 0, scaleWords),
     sum: new BigInt64Array(scratch, 8 * scaleWords, sumWords),
     specials: new Float64Array(scratch, 8 * finiteWords, specialWords),
@@ -66,42 +75,76 @@ function newState(withSquares: boolean) {
 
 type State = ReturnType<typeof newState>;
 
-/** `finish` gets the number of values, and what they add up to where that is NaN or an infinity. */
-function accumulator(
-  state: State,
-  finish: (count: number, scale: number, special: Decimal | undefined) => SqlValue,
-): Accumulator {
-  const { cells, counts, sum, specials, squares } = state;
+/** What the values of a group add up to; of no use where `special` says it is NaN or an infinity. */
+interface Total {
+  readonly count: number;
+  /** The largest that a value has now; of `sum`, and half that of `squares`. */
+  readonly scale: number;
+  readonly sum: bigint;
+  readonly squares: bigint;
+  readonly special: Decimal | undefined;
+}
+
+function accumulator(state: State, finish: (total: Total) => SqlValue): Accumulator {
+  const { bytes, counts, sum, specials, squares } = state;
   return {
     stateFields,
     update(table, first, { batch, rows, groups, count, args }) {
-      const { words, scales } = args[0] as Extract<Column, { layout: 'decimal' }>;
+      const cells = args[0] as Extract<Column, { layout: 'decimal' }>;
+      const { words, scales } = cells;
+      let wide: WideSums | undefined;
       for (let i = 0; i < count; i++) {
         const row = rows[i]!;
+        if (scales[row] === wideByte) {
+          wide ??= new WideSums(table, first + 1, squares !== undefined);
+          wide.add(groups[i]!, cells, row, batch.weights[row]!);
+          continue;
+        }
         const column = cell(table, groups[i]!, first);
         const weight = batch.weights[row]!;
         const scale = scales[row]!;
-        cells.load(column, groups[i]! & mask);
+        bytes.load(column, groups[i]! & mask);
         if (scale === specialByte) {
           specials[specialSlot(words[4 * row]!)]! += weight;
-          cells.store(column, groups[i]! & mask);
+          bytes.store(column, groups[i]! & mask);
           continue;
         }
         const value = unscaledAt(words, row) * powerOfTen(digits - scale);
         counts[scale]! += weight;
         write(sum, read(sum) + value * BigInt(weight));
         if (squares !== undefined) write(squares, read(squares) + value * value * BigInt(weight));
-        cells.store(column, groups[i]! & mask);
+        bytes.store(column, groups[i]! & mask);
       }
+      wide?.store();
     },
     value(table, first, id) {
-      cells.load(cell(table, id, first), id & mask);
-      const count = [...counts, ...specials].reduce((total, part) => total + part, 0);
+      bytes.load(cell(table, id, first), id & mask);
+      const wide = wideSumAt(table, first + 1, id) ?? newSum();
+      const parts = [...counts, ...specials, ...wide.counts.values()];
+      const count = parts.reduce((total, part) => total + part, 0);
       if (count === 0) return null;
-      const scale = counts.findLastIndex((part) => part > 0);
-      return finish(count, scale, specialSum(specials));
+      addShort(wide, digits, read(sum), squares === undefined ? 0n : read(squares));
+      const scale = Math.max(
+        counts.findLastIndex((part) => part > 0),
+        largestScale(wide),
+      );
+      const excess = powerOfTen(wide.scale - Math.max(scale, 0));
+      return finish({
+        count,
+        scale,
+        sum: wide.sum / excess,
+        squares: wide.squares / (excess * excess),
+        special: specialSum(specials),
+      });
     },
   };
+}
+
+/** -1 where there is none. */
+function largestScale({ counts }: WideSum): number {
+  let largest = -1;
+  for (const [scale, count] of counts) if (count > 0 && scale > largest) largest = scale;
+  return largest;
 }
 
 /** By the lowest word of the cell: -1, 1 or 2. */
@@ -126,12 +169,9 @@ function write(words: BigInt64Array, value: bigint): void {
 
 /** sum and avg; `finish` may throw SQL_RUNTIME 22003. */
 export function numericSum(finish: (sum: Decimal, count: bigint) => SqlValue): Accumulator {
-  const state = newState(false);
-  return accumulator(state, (count, scale, special) => {
-    if (special !== undefined) return finish(special, BigInt(count));
-    const unscaled = read(state.sum) / powerOfTen(digits - scale);
-    return finish(checkedDecimal(unscaled, scale), BigInt(count));
-  });
+  return accumulator(newState(false), ({ count, scale, sum, special }) =>
+    finish(special ?? boundedNumeric(sum, scale), BigInt(count)),
+  );
 }
 
 /** Digits of a declared precision up to which 2^63 values add up within 127 bits. */
@@ -177,7 +217,7 @@ export function shortNumericSum(
       if (count === 0n) return null;
       if (countOf(table, first + 2, id) !== 0n) return finish(notANumber, count);
       const { words } = cell(table, id, first + 1) as Extract<Column, { layout: 'decimal' }>;
-      return finish(checkedDecimal(unscaledAt(words, id & mask), scale), count);
+      return finish(boundedNumeric(unscaledAt(words, id & mask), scale), count);
     },
   };
 }
@@ -201,25 +241,17 @@ export type Spread = 'var_pop' | 'var_samp' | 'stddev_pop' | 'stddev_samp';
 /** As PostgreSQL's numeric_stddev_internal: (N * sum(x^2) - sum(x)^2) / (N * N or N * (N - 1)). */
 export function numericVariance(name: Spread): Accumulator {
   const isSample = name.endsWith('samp');
-  const state = newState(true);
-  return accumulator(state, (rows, scale, special) => {
+  return accumulator(newState(true), ({ count: rows, scale, sum, squares, special }) => {
     const count = BigInt(rows);
     if (isSample && count === 1n) return null;
     if (special !== undefined) return notANumber;
-    const sum = read(state.sum);
-    const dividend: Decimal = {
-      unscaled: (count * read(state.squares!) - sum * sum) / powerOfTen(2 * (digits - scale)),
-      scale: 2 * scale,
-    };
+    const dividend = { unscaled: count * squares - sum * sum, scale: 2 * scale };
     if (dividend.unscaled <= 0n) return { unscaled: 0n, scale: 0 };
     const divisor = { unscaled: count * (isSample ? count - 1n : count), scale: 0 };
-    const shown = quotientScale(dividend, divisor);
-    const unscaled = divideRounded(
-      dividend.unscaled * powerOfTen(shown - dividend.scale),
-      divisor.unscaled,
-    );
-    if (name.startsWith('var')) return checkedDecimal(unscaled, shown);
-    return checkedDecimal(squareRoot(unscaled * powerOfTen(shown)), shown);
+    const variance = divideDecimals(dividend, divisor);
+    if (name.startsWith('var')) return variance;
+    const { unscaled, scale: shown } = variance;
+    return { unscaled: squareRoot(unscaled * powerOfTen(shown)), scale: shown };
   });
 }
 

@@ -9,6 +9,7 @@ import {
   layoutOf,
   type SqlType,
 } from '../../sql/columns/types.ts';
+import { shownScaleAt } from '../../sql/columns/wide-decimal.ts';
 import { compareValues } from '../../sql/functions/compare.ts';
 import type { SortKey } from '../../sql/plan/physical.ts';
 
@@ -99,7 +100,7 @@ export function compareExact(type: SqlType): CompareCells {
 }
 
 const tieBreakers: Partial<Record<Layout, (a: never, i: number, b: never, j: number) => number>> = {
-  decimal: (a: Of<'decimal'>, i, b: Of<'decimal'>, j) => a.scales[i]! - b.scales[j]!,
+  decimal: (a: Of<'decimal'>, i, b: Of<'decimal'>, j) => shownScaleAt(a, i) - shownScaleAt(b, j),
   f64: (a: Of<'f64'>, i, b: Of<'f64'>, j) =>
     Number(Object.is(b.values[j], -0)) - Number(Object.is(a.values[i], -0)),
   interval: (a: Of<'interval'>, i, b: Of<'interval'>, j) =>

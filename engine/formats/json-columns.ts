@@ -1,5 +1,6 @@
 import type { Column } from '../../sql/columns/batch.ts';
 import { type Field, type Layout, layoutOf } from '../../sql/columns/types.ts';
+import { WideArena } from '../../sql/columns/wide-decimal.ts';
 
 /**
  * Where decoded values go: one writable column per declared field, with room for `capacity` rows.
@@ -14,6 +15,8 @@ export interface DecodedColumn {
   /** i64: 2 per row; decimal and interval: 4 per row. */
   readonly words: Int32Array;
   readonly scales: Uint8Array;
+  /** decimal: digits of the values that do not fit the words. */
+  readonly wide: WideArena;
   readonly starts: Int32Array;
   readonly lengths: Int32Array;
 }
@@ -22,6 +25,7 @@ const none = {
   values: new Uint8Array(0),
   words: new Int32Array(0),
   scales: new Uint8Array(0),
+  wide: new WideArena(),
   starts: new Int32Array(0),
   lengths: new Int32Array(0),
 };
@@ -47,6 +51,7 @@ function newColumn(field: Field, capacity: number): DecodedColumn {
         ...base,
         words: new Int32Array(4 * capacity),
         scales: new Uint8Array(capacity),
+        wide: new WideArena(),
       };
     case 'interval':
       return { ...base, words: new Int32Array(4 * capacity) };
@@ -75,7 +80,13 @@ export function toColumn(column: DecodedColumn, rowCount: number, arena: Uint8Ar
     case 'interval':
       return { ...base, layout, words: column.words };
     case 'decimal':
-      return { ...base, layout, words: column.words, scales: column.scales };
+      return {
+        ...base,
+        layout,
+        words: column.words,
+        scales: column.scales,
+        arena: column.wide.bytes,
+      };
     case 'bytes':
       return { ...base, layout, starts: column.starts, lengths: column.lengths, arena };
   }

@@ -225,14 +225,9 @@ export class JsonRowParser {
         if (typeof value === 'number') splitNumber(value, column.words, row);
         else splitBigint(value as bigint, column.words, row);
         return;
-      case 'decimal': {
-        const { unscaled, scale } = value as Decimal;
-        for (let word = 0; word < 4; word++) {
-          column.words[4 * row + word] = Number(BigInt.asIntN(32, unscaled >> BigInt(32 * word)));
-        }
-        column.scales[row] = scale;
+      case 'decimal':
+        column.wide.write(value as Decimal, column.words, column.scales, row);
         return;
-      }
       case 'interval': {
         const { months, days, micros } = value as Interval;
         column.words[4 * row] = months;

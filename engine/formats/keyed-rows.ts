@@ -1,5 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts';
+import { decimalAt, normalized } from '../../sql/columns/decimal.ts';
 import type { Field, TypeKind } from '../../sql/columns/types.ts';
+import { emptyArena, wideByte, writeCell } from '../../sql/columns/wide-decimal.ts';
 import type { KeyedFormat, Turns } from '../../storage/store.ts';
 import { originOf } from './sink-entry.ts';
 
@@ -69,7 +71,7 @@ interface RawColumn {
   readonly nullsAt: number;
   /** Where its values, or their lengths, are. */
   readonly valuesAt: number;
-  /** Where the bytes of each row are, and where the last ones end; only of `bytes`. */
+  /** Where the bytes of each row are, and where the last ones end; of `bytes` and wide decimals. */
   readonly starts: Uint32Array | undefined;
   readonly end: number;
 }
@@ -101,13 +103,20 @@ class RawBlock {
     const nullsAt = this.#bytes[at + 1] === 1 ? at + 2 : 0;
     const valuesAt = at + 2 + (nullsAt === 0 ? 0 : this.rows);
     let end = valuesAt + width * this.rows;
+    const scalesAt = end;
     if (layout === decimal) end += this.rows;
-    if (layout !== bytes) return { layout, at, nullsAt, valuesAt, starts: undefined, end };
     if (end > this.#bytes.length) throw corrupt();
+    const isWide = layout === decimal && this.#bytes.subarray(scalesAt, end).includes(wideByte);
+    if (layout !== bytes && !isWide) {
+      return { layout, at, nullsAt, valuesAt, starts: undefined, end };
+    }
     const starts = new Uint32Array(this.rows + 1);
     for (let row = 0; row < this.rows; row++) {
       starts[row] = end;
-      end += this.#bytes.readUInt32LE(valuesAt + 4 * row);
+      if (layout === bytes) end += this.#bytes.readUInt32LE(valuesAt + 4 * row);
+      else if (this.#bytes[scalesAt + row] === wideByte) {
+        end += this.#bytes.readUInt32LE(valuesAt + 16 * row + 4);
+      }
     }
     starts[this.rows] = end;
     return { layout, at, nullsAt, valuesAt, starts, end };
@@ -130,8 +139,10 @@ class RawBlock {
     }
     if (column.layout === f64) return canonicalFloat(value.readDoubleLE());
     if (column.layout !== decimal) return value;
-    const scaleAt = column.valuesAt + 16 * this.rows + row;
-    return canonicalDecimal(value, this.#bytes[scaleAt]!);
+    const scale = this.#bytes[column.valuesAt + 16 * this.rows + row]!;
+    const { starts } = column;
+    const digits = starts && this.#bytes.subarray(starts[row]!, starts[row + 1]!);
+    return canonicalDecimal(value, scale, digits);
   }
 
   #isNull({ nullsAt }: RawColumn, row: number): boolean {
@@ -139,7 +150,8 @@ class RawBlock {
   }
 
   #value({ layout, valuesAt, starts }: RawColumn, row: number): Buffer {
-    if (starts !== undefined) return this.#bytes.subarray(starts[row]!, starts[row + 1]!);
+    if (layout === bytes && starts !== undefined)
+      return this.#bytes.subarray(starts[row]!, starts[row + 1]!);
     const width = widths[layout]!;
     return this.#bytes.subarray(valuesAt + width * row, valuesAt + width * (row + 1));
   }
@@ -222,19 +234,13 @@ function canonicalFloat(number: number): Buffer {
   return value;
 }
 
-/** Without zeros at its end: 1.50 is 1.5. */
-function canonicalDecimal(words: Buffer, scale: number): Buffer {
-  let digits = words.readBigInt64LE(8) * 2n ** 64n + words.readBigUInt64LE(0);
-  let places = scale;
-  while (places > 0 && digits % 10n === 0n) {
-    digits /= 10n;
-    places--;
-  }
-  const value = Buffer.alloc(17);
-  value.writeBigUInt64LE(BigInt.asUintN(64, digits), 0);
-  value.writeBigInt64LE(digits >> 64n, 8);
-  value[16] = places;
-  return value;
+/** Without zeros at its end, in a cell's form: 1.50 is 1.5, and so is a wide 1.500... */
+function canonicalDecimal(cell: Buffer, scale: number, digits: Uint8Array = emptyArena): Buffer {
+  const words = Int32Array.from({ length: 4 }, (_, word) => cell.readInt32LE(4 * word));
+  const scales = Uint8Array.of(scale);
+  const value = normalized(decimalAt({ words, scales, arena: digits }, 0));
+  const rest = writeCell(value, words, scales, 0) ?? emptyArena;
+  return Buffer.concat([Buffer.from(words.buffer), scales, rest]);
 }
 
 function corrupt(): MillraceError {

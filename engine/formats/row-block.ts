@@ -1,6 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts';
-import type { Batch, Column } from '../../sql/columns/batch.ts';
+import type { Batch, Column, DecimalColumn } from '../../sql/columns/batch.ts';
 import { type Field, layoutOf } from '../../sql/columns/types.ts';
+import { emptyArena, wideByte } from '../../sql/columns/wide-decimal.ts';
 
 /**
  * A batch as bytes. It is the body of a `rows` entry, the resolved rows of one DML statement
@@ -9,7 +10,7 @@ import { type Field, layoutOf } from '../../sql/columns/types.ts';
  *
  * | bytes | field                                                                  |
  * |-------|------------------------------------------------------------------------|
- * | 1     | format version, 1                                                      |
+ * | 1     | format version: 2 when a numeric cell is wide, else 1                  |
  * | 1     | reserved, 0                                                            |
  * | 2     | column count, little-endian as everything here                         |
  * | 4     | row count                                                              |
@@ -26,16 +27,21 @@ import { type Field, layoutOf } from '../../sql/columns/types.ts';
  * | 1      | layout: 1 bool, 2 i32, 3 i64, 4 f64, 5 decimal, 6 bytes, 7 interval   |
  * | 1      | 1 when a null mark per row follows                                    |
  * | n      | null marks, 1 = NULL                                                  |
- * | ...    | bool n bytes; i32 4n; i64 8n; f64 8n; interval 16n; decimal 16n words, then n scales; bytes n lengths of 4 bytes, then all values back to back |
+ * | ...    | bool n bytes; i32 4n; i64 8n; f64 8n; interval 16n; decimal 16n words, n scales, then the digits of the wide cells (sql/columns/wide-decimal.ts; their start is 0 here) back to back; bytes n lengths of 4 bytes, then all values back to back |
  */
 const formatVersion = 1;
+/** The same with wide cells: software that does not know them refuses the block. */
+const wideVersion = 2;
 const layoutCodes = { bool: 1, i32: 2, i64: 3, f64: 4, decimal: 5, bytes: 6, interval: 7 } as const;
 
 export function encodeRows(batch: Batch): Uint8Array {
   const rows = batch.rowCount;
   const parts: Uint8Array[] = [];
   const head = new DataView(new ArrayBuffer(8));
-  head.setUint8(0, formatVersion);
+  head.setUint8(
+    0,
+    batch.columns.some((column) => hasWide(column, rows)) ? wideVersion : formatVersion,
+  );
   head.setUint16(2, batch.columns.length, true);
   head.setUint32(4, rows, true);
   parts.push(new Uint8Array(head.buffer), bytesOf(batch.weights.subarray(0, rows)));
@@ -46,6 +52,23 @@ export function encodeRows(batch: Batch): Uint8Array {
     parts.push(...columnParts(column, rows));
   }
   return concatenate(parts);
+}
+
+function hasWide(column: Column, rows: number): boolean {
+  if (column.layout !== 'decimal' || column.arena.length === 0) return false;
+  return column.scales.subarray(0, rows).includes(wideByte);
+}
+
+function decimalParts({ words, scales, arena }: DecimalColumn, rows: number): Uint8Array[] {
+  const cells = words.slice(0, 4 * rows);
+  const digits: Uint8Array[] = [];
+  for (let row = 0; row < rows; row++) {
+    if (scales[row] !== wideByte) continue;
+    const start = words[4 * row]!;
+    digits.push(arena.subarray(start, start + words[4 * row + 1]!));
+    cells[4 * row] = 0;
+  }
+  return [bytesOf(cells), scales.subarray(0, rows), ...digits];
 }
 
 function columnParts(column: Column, rows: number): Uint8Array[] {
@@ -60,6 +83,7 @@ function columnParts(column: Column, rows: number): Uint8Array[] {
     case 'interval':
       return [bytesOf(column.words.subarray(0, 4 * rows))];
     case 'decimal':
+      if (hasWide(column, rows)) return decimalParts(column, rows);
       return [bytesOf(column.words.subarray(0, 4 * rows)), column.scales.subarray(0, rows)];
     case 'bytes': {
       const parts = [bytesOf(column.lengths.subarray(0, rows))];
@@ -76,7 +100,8 @@ function columnParts(column: Column, rows: number): Uint8Array[] {
 export function decodeRows(body: Uint8Array, fields: readonly Field[]): Batch {
   // Copied: typed arrays need alignment, and the columns outlive the entry.
   const reader = new Reader(body);
-  if (reader.byte() !== formatVersion) throw corrupt('unknown format version');
+  const version = reader.byte();
+  if (version !== formatVersion && version !== wideVersion) throw corrupt('unknown format version');
   reader.byte();
   const columnCount = reader.byte() + 256 * reader.byte();
   if (columnCount !== fields.length) {
@@ -109,7 +134,8 @@ function decodeColumn(reader: Reader, field: Field, rows: number): Column {
       return { ...base, layout, words: new Int32Array(reader.take(16 * rows).buffer) };
     case 'decimal': {
       const words = new Int32Array(reader.take(16 * rows).buffer);
-      return { ...base, layout, words, scales: reader.take(rows) };
+      const scales = reader.take(rows);
+      return { ...base, layout, words, scales, arena: takeWide(reader, field, words, scales) };
     }
     case 'bytes': {
       const lengths = new Int32Array(reader.take(4 * rows).buffer);
@@ -123,6 +149,20 @@ function decodeColumn(reader: Reader, field: Field, rows: number): Column {
       return { ...base, layout, starts, lengths, arena: reader.take(total) };
     }
   }
+}
+
+/** The digits of the wide cells, which are pointed to them. */
+function takeWide(reader: Reader, field: Field, words: Int32Array, scales: Uint8Array): Uint8Array {
+  if (!scales.includes(wideByte)) return emptyArena;
+  let total = 0;
+  for (let row = 0; row < scales.length; row++) {
+    if (scales[row] !== wideByte) continue;
+    const length = words[4 * row + 1]!;
+    if (length < 0) throw corrupt(`column "${field.name}" has a negative length`);
+    words[4 * row] = total;
+    total += length;
+  }
+  return reader.take(total);
 }
 
 class Reader {

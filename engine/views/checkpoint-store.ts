@@ -24,7 +24,7 @@ const prefixes = { frontier: 1, relation: 2, piece: 3, end: 4 } as const;
  * Layout of all state: goes up when an operator's columns change their meaning. State of another
  * version is left aside and built again from the log.
  */
-const stateVersion = 3;
+const stateVersion = 4;
 const frontierKey = Uint8Array.of(prefixes.frontier);
 /** Pieces read at a time. */
 const scanRows = 32;

@@ -1,5 +1,5 @@
 import type { Column } from '../columns/batch.ts';
-import { checkedDecimal, writeDecimal } from '../columns/decimal.ts';
+import { boundedNumeric } from '../columns/decimal.ts';
 import { splitBigint } from '../columns/i64.ts';
 import {
   type Decimal,
@@ -8,6 +8,7 @@ import {
   type SqlType,
   type SqlValue,
 } from '../columns/types.ts';
+import { WideArena } from '../columns/wide-decimal.ts';
 import type { Expr } from '../plan/expr.ts';
 import { type Evaluate, evaluateOver, generated } from './compile-filter.ts';
 import type { OutputColumn } from './compile-map.ts';
@@ -36,13 +37,14 @@ export function compileColumn(expr: Expr): OutputColumn | undefined {
     const nulls = new Uint8Array(count);
     const out = outputOf(layout, count);
     const scales = new Uint8Array(layout === 'decimal' ? count : 0);
+    const wide = new WideArena();
     let slowNull = false;
     const slow = (row: number, i: number) => {
       let value: SqlValue = null;
       try {
         const result = interpret(expr, batch, row);
         if (layout === 'decimal' && result !== null) {
-          checkedDecimal((result as Decimal).unscaled, (result as Decimal).scale);
+          boundedNumeric((result as Decimal).unscaled, (result as Decimal).scale);
         }
         value = result;
       } catch (error) {
@@ -53,13 +55,13 @@ export function compileColumn(expr: Expr): OutputColumn | undefined {
         slowNull = true;
       } else if (layout === 'i64') splitBigint(value as bigint, out as Int32Array, i);
       else if (layout === 'decimal') {
-        writeDecimal((value as Decimal).unscaled, out as Int32Array, i);
-        scales[i] = (value as Decimal).scale;
+        wide.write(value as Decimal, out as Int32Array, scales, i);
       } else out[i] = Number(value);
     };
     const evaluate = evaluateOver(batch);
     const hasNulls = compute(batch.columns, rows, count, nulls, out, scales, slow, evaluate);
-    return columnOf(expr.type, out, scales, hasNulls || slowNull ? nulls : undefined);
+    const marks = hasNulls || slowNull ? nulls : undefined;
+    return columnOf(expr.type, out, scales, wide.bytes, marks);
   };
 }
 
@@ -82,6 +84,7 @@ function columnOf(
   type: SqlType,
   out: Output,
   scales: Uint8Array,
+  arena: Uint8Array,
   nulls: Uint8Array | undefined,
 ): Column {
   switch (layoutOf(type)) {
@@ -92,7 +95,7 @@ function columnOf(
     case 'i64':
       return { layout: 'i64', type, nulls, words: out as Int32Array };
     case 'decimal':
-      return { layout: 'decimal', type, nulls, words: out as Int32Array, scales };
+      return { layout: 'decimal', type, nulls, words: out as Int32Array, scales, arena };
     default:
       return { layout: 'i32', type, nulls, values: out as Int32Array };
   }

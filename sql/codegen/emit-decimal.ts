@@ -1,4 +1,4 @@
-import { limits } from '../../platform/limits.ts';
+import { plainDigits } from '../columns/wide-decimal.ts';
 import type { Emitted, Emitter } from './emit.ts';
 
 /**
@@ -18,7 +18,7 @@ export function multiplyDecimals(emitter: Emitter, a: Emitted, b: Emitted): Emit
   const product = emitter.checked(
     `${a.isNull} || ${b.isNull}`,
     `${a.value} * ${b.value}`,
-    (value) => `${isExact(value)} && ${scale} <= ${limits.numericDigitsMax}`,
+    (value) => `${isExact(value)} && ${scale} <= ${plainDigits}`,
   );
   return { ...product, form: 'decimal', scale };
 }

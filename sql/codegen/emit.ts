@@ -1,6 +1,5 @@
-import { limits } from '../../platform/limits.ts';
-import { specialByte } from '../columns/decimal.ts';
 import { type Decimal, layoutOf, type SqlType, type TypeKind } from '../columns/types.ts';
+import { plainDigits, wideByte } from '../columns/wide-decimal.ts';
 import type { CallExpr, CaseExpr, ColumnExpr, ConstantExpr, Expr } from '../plan/expr.ts';
 import { emitNumbers, emitShift } from './emit-numbers.ts';
 
@@ -10,7 +9,7 @@ import { emitNumbers, emitShift } from './emit-numbers.ts';
  * numbered, constants are hoisted into the array `K`: no user text enters the source.
  *
  * A value of type bigint, timestamp or time is a double here, a numeric a double and its scale. A
- * row on which one is not exact (beyond 2^53, a numeric's NaN or infinity), or a result leaves its range, calls `slow(row, i)`:
+ * row on which one is not exact (beyond 2^53, a numeric that is wide, NaN or infinite), or a result leaves its range, calls `slow(row, i)`:
  * the interpreter decides such rows, so generated code never rounds and never raises an error.
  * Parts that have no rule here are interpreted by `evaluate(expression, row)`, which gives
  * `undefined` on an error.
@@ -108,9 +107,7 @@ export class Emitter {
     this.push(`if (!(${isDouble} || Number.isSafeInteger(${value}))) { slow(row, i); continue; }`);
     if (form === 'number') return { form, isNull, value };
     const scale = this.local(`${isNull} ? 0 : ${cell}.scale`);
-    this.push(
-      `if (${scale} < 0 || ${scale} > ${limits.numericDigitsMax}) { slow(row, i); continue; }`,
-    );
+    this.push(`if (${scale} < 0 || ${scale} > ${plainDigits}) { slow(row, i); continue; }`);
     return { form, isNull, value, scale };
   }
 
@@ -139,7 +136,7 @@ export class Emitter {
         const sign = this.local(`${high} >> 31`);
         const isShort = `w${index}[4 * row + 2] === ${sign} && w${index}[4 * row + 3] === ${sign}`;
         const scale = this.local(`s${index}[row]`);
-        const isPlain = `${scale} !== ${specialByte} && ${isShort} && ${exact(high)}`;
+        const isPlain = `${scale} < ${wideByte} && ${isShort} && ${exact(high)}`;
         this.push(`if (!(${isPlain})) { slow(row, i); continue; }`);
         const value = this.local(`${high} * 4294967296 + (w${index}[4 * row] >>> 0)`);
         return { form, value, isNull, scale };
@@ -166,11 +163,9 @@ export class Emitter {
     if (hoisted === undefined) return undefined;
     const emitted = { form, value: this.hoisted(hoisted), isNull: 'false' };
     if (form !== 'decimal') return emitted;
-    // Special values, and numerics that no cell holds, are for the interpreter, which checks them.
+    // Special and wide values are for the interpreter.
     const { scale } = value as Decimal;
-    return scale < 0 || scale > limits.numericDigitsMax
-      ? undefined
-      : { ...emitted, scale: String(scale) };
+    return scale < 0 || scale > plainDigits ? undefined : { ...emitted, scale: String(scale) };
   }
 
   /** Sets a variable to one of several results; only numbers and booleans. */

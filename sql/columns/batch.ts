@@ -37,10 +37,11 @@ export interface Float64Column extends ColumnBase {
 }
 export interface DecimalColumn extends ColumnBase {
   readonly layout: 'decimal';
-  /** Words 4*row .. 4*row+3, least significant first. */
+  /** Cells as in wide-decimal.ts: 4 words and a scale byte per row. */
   readonly words: Int32Array;
-  /** 255 for NaN and infinities (types.ts). */
   readonly scales: Uint8Array;
+  /** Digits of the values that do not fit the words; may be shared by many columns. */
+  readonly arena: Uint8Array;
 }
 export interface BytesColumn extends ColumnBase {
   readonly layout: 'bytes';

@@ -1,7 +1,7 @@
 import { assert } from '../../platform/assert.ts';
 import type { Batch, Column } from './batch.ts';
 import { writeAscii } from './bytes-text.ts';
-import { checkedDecimal, writeDecimal } from './decimal.ts';
+import { boundedNumeric } from './decimal.ts';
 import { splitBigint } from './i64.ts';
 import { cellBytes } from './nested.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type SqlType,
   type SqlValue,
 } from './types.ts';
+import { isPlain, WideArena, writePlain } from './wide-decimal.ts';
 
 const noBytes = new Uint8Array(0);
 /** Longer texts are encoded by the platform. */
@@ -34,6 +35,7 @@ export class ColumnBuilder {
   #starts = new Int32Array(0);
   #lengths = new Int32Array(0);
   #arenaLength = 0;
+  readonly #wide = new WideArena();
 
   constructor(type: SqlType) {
     this.type = type;
@@ -45,12 +47,14 @@ export class ColumnBuilder {
     return this.#count;
   }
 
-  /** Throws SQL_RUNTIME 22003, and adds nothing, for a numeric that no cell holds. */
+  /** Throws SQL_RUNTIME 22003, and adds nothing, for a numeric that PostgreSQL has not. */
   push(value: SqlValue): void {
     // What may throw comes before the row: the caller goes on with NULL in its place.
     let bytes: Uint8Array = noBytes;
+    let isWide = false;
     if (value !== null && this.#layout === 'decimal') {
-      checkedDecimal((value as Decimal).unscaled, (value as Decimal).scale);
+      isWide = !isPlain(value as Decimal);
+      if (isWide) boundedNumeric((value as Decimal).unscaled, (value as Decimal).scale);
     } else if (value !== null && this.#layout === 'bytes') {
       if (typeof value === 'string' && this.#pushAscii(value)) return;
       bytes = cellBytes(this.type, value);
@@ -79,12 +83,10 @@ export class ColumnBuilder {
         assert(typeof value === 'bigint', 'a 64-bit value is a bigint');
         splitBigint(value, this.#words, row);
         return;
-      case 'decimal': {
-        const { unscaled, scale } = value as Decimal;
-        writeDecimal(unscaled, this.#words, row);
-        this.#bytes[row] = scale;
+      case 'decimal':
+        if (isWide) this.#wide.write(value as Decimal, this.#words, this.#bytes, row);
+        else writePlain(value as Decimal, this.#words, this.#bytes, row);
         return;
-      }
       case 'interval': {
         const { months, days, micros } = value as Interval;
         this.#words[4 * row] = months;
@@ -110,7 +112,13 @@ export class ColumnBuilder {
       case 'i64':
         return { ...base, layout: 'i64', words: this.#words };
       case 'decimal':
-        return { ...base, layout: 'decimal', words: this.#words, scales: this.#bytes };
+        return {
+          ...base,
+          layout: 'decimal',
+          words: this.#words,
+          scales: this.#bytes,
+          arena: this.#wide.bytes,
+        };
       case 'interval':
         return { ...base, layout: 'interval', words: this.#words };
       case 'bytes':

@@ -1,16 +1,14 @@
 import { MillraceError } from '../../platform/errors.ts';
-import { limits } from '../../platform/limits.ts';
 import type { Decimal } from './types.ts';
+import { type DecimalCells, plainDigits, specialByte, wideAt, wideByte } from './wide-decimal.ts';
 
 /**
- * Exact decimals: an unscaled integer and a scale. A cell holds limits.numericDigitsMax digits in 128
- * bits (`checkedDecimal`); + - * / and literals give what PostgreSQL gives (`boundedNumeric`).
- * The scale is PostgreSQL's display scale: kept for printing, ignored by comparison.
+ * Exact decimals: an unscaled integer and a scale, bounded as PostgreSQL's (`boundedNumeric`); how
+ * they lie in cells is in wide-decimal.ts. The scale is PostgreSQL's display scale: kept for
+ * printing, ignored by comparison.
  */
 /** NaN and the infinities have this scale, and 2n, 1n or -1n in place of digits: so they sort. */
 const specialScale = -1;
-/** `specialScale` in a cell's scales. */
-export const specialByte = 255;
 
 export const notANumber: Decimal = { unscaled: 2n, scale: specialScale };
 export const infinity: Decimal = { unscaled: 1n, scale: specialScale };
@@ -26,7 +24,7 @@ export function isNotANumber({ unscaled, scale }: Decimal): boolean {
 }
 
 const powers: bigint[] = [];
-for (let exponent = 0; exponent <= 2 * limits.numericDigitsMax + 2; exponent++) {
+for (let exponent = 0; exponent <= 2 * plainDigits + 2; exponent++) {
   powers.push(10n ** BigInt(exponent));
 }
 
@@ -34,33 +32,17 @@ export function powerOfTen(exponent: number): bigint {
   return powers[exponent] ?? 10n ** BigInt(exponent);
 }
 
-const unscaledMax = powerOfTen(limits.numericDigitsMax);
-
-/** Throws SQL_RUNTIME 22003 when the value has too many digits; gives it back otherwise. */
-export function checkedDecimal(unscaled: bigint, scale: number): Decimal {
-  if (unscaled >= unscaledMax || unscaled <= -unscaledMax || scale > limits.numericDigitsMax) {
-    throw new MillraceError(
-      'SQL_RUNTIME',
-      `numeric value has more than ${limits.numericDigitsMax} digits`,
-      { sqlState: '22003' },
-    );
-  }
-  return { unscaled, scale };
-}
-
 /** PostgreSQL's numeric.c: digits before and behind the point. */
-const wholeDigitsMax = 131_072;
+export const wholeDigitsMax = 131_072;
+const plainMax = powerOfTen(plainDigits);
 export const displayScaleMax = 16_383;
 /** Fewer hexadecimal digits than 10^131072 has. */
 const wholeHexMin = 108_853;
 
-/**
- * What an expression computes on its way to a cell: bounded as PostgreSQL's numeric, not as our
- * cells. Throws SQL_RUNTIME 22003 beyond.
- */
+/** Throws SQL_RUNTIME 22003 when PostgreSQL has no such numeric; gives it back otherwise. */
 export function boundedNumeric(unscaled: bigint, scale: number): Decimal {
-  const isPlain = unscaled < unscaledMax && unscaled > -unscaledMax;
-  if (scale > displayScaleMax || (!isPlain && hasTooManyDigits(unscaled, scale))) throw overflow();
+  const isShort = unscaled < plainMax && unscaled > -plainMax;
+  if (scale > displayScaleMax || (!isShort && hasTooManyDigits(unscaled, scale))) throw overflow();
   return { unscaled, scale };
 }
 
@@ -74,15 +56,7 @@ function overflow(): MillraceError {
   return new MillraceError('SQL_RUNTIME', 'value overflows numeric format', { sqlState: '22003' });
 }
 
-/** Writes a cell, unchecked: the caller knows that the value fits 128 bits. */
-export function writeDecimal(unscaled: bigint, words: Int32Array, row: number): void {
-  const at = 4 * row;
-  words[at] = Number(BigInt.asIntN(32, unscaled));
-  words[at + 1] = Number(BigInt.asIntN(32, unscaled >> 32n));
-  words[at + 2] = Number(BigInt.asIntN(32, unscaled >> 64n));
-  words[at + 3] = Number(BigInt.asIntN(32, unscaled >> 96n));
-}
-
+/** The unscaled value of a plain cell; NaN and the infinities have their number. */
 export function unscaledAt(words: Int32Array, row: number): bigint {
   const at = 4 * row;
   const low = (BigInt(words[at + 1]! >>> 0) << 32n) | BigInt(words[at]! >>> 0);
@@ -94,12 +68,13 @@ export function unscaledAt(words: Int32Array, row: number): bigint {
 }
 
 /** The value of a cell that is not NULL. */
-export function decimalAt(
-  { words, scales }: { readonly words: Int32Array; readonly scales: Uint8Array },
-  row: number,
-): Decimal {
-  const scale = scales[row]!;
-  return { unscaled: unscaledAt(words, row), scale: scale === specialByte ? specialScale : scale };
+export function decimalAt(cells: DecimalCells, row: number): Decimal {
+  const scale = cells.scales[row]!;
+  if (scale === wideByte) return wideAt(cells, row);
+  return {
+    unscaled: unscaledAt(cells.words, row),
+    scale: scale === specialByte ? specialScale : scale,
+  };
 }
 
 /** Rounds half away from zero, as PostgreSQL's numeric does; NaN and infinities stay. */
@@ -118,8 +93,8 @@ export function divideRounded(dividend: bigint, divisor: bigint): bigint {
   return negative ? -quotient : quotient;
 }
 
-/** numeric.c, NUMERIC_MAX_DISPLAY_SCALE. */
-const quotientScaleMax = 1000;
+/** The largest scale that a division or function chooses: numeric.c, NUMERIC_MAX_DISPLAY_SCALE. */
+export const chosenScaleMax = 1000;
 
 /**
  * PostgreSQL's scale of a quotient (numeric.c, select_div_scale): at least 16 significant digits,
@@ -131,7 +106,7 @@ export function quotientScale(dividend: Decimal, divisor: Decimal): number {
   let weight = left.weight - right.weight;
   if (left.digit <= right.digit) weight--;
   const scale = Math.max(16 - 4 * weight, dividend.scale, divisor.scale, 0);
-  return Math.min(scale, quotientScaleMax);
+  return Math.min(scale, chosenScaleMax);
 }
 
 /** First nonzero base-10000 digit and its power of 10000. */
@@ -173,7 +148,7 @@ const zeroDigit = 48;
 export function normalized({ unscaled, scale }: Decimal): Decimal {
   if (unscaled === 0n) return { unscaled, scale: 0 };
   // Digit by digit would be quadratic in the long numbers that jsonb may hold.
-  if (scale > limits.numericDigitsMax) {
+  if (scale > plainDigits) {
     const digits = unscaled.toString();
     let zeros = 0;
     while (zeros < scale && digits.charCodeAt(digits.length - 1 - zeros) === zeroDigit) zeros++;
@@ -197,40 +172,41 @@ export function decimalToText({ unscaled, scale }: Decimal): string {
   return negative ? `-${text}` : text;
 }
 
-/**
- * A number of a JSON text, which may have more digits than a numeric column holds. Throws 22003
- * when even PostgreSQL has no such number.
- */
+/** Digits, sign, point and exponent. */
+const jsonTextMax = wholeDigitsMax + displayScaleMax + 16;
+
+/** A number of a JSON text. Throws 22003 when PostgreSQL has no such number. */
 export function decimalFromJson(text: string): Decimal {
   const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');
   const scale = fraction.length - Number(exponent);
-  if (Math.abs(scale) > wholeDigitsMax || text.length > wholeDigitsMax) {
+  if (scale > displayScaleMax || scale < -wholeDigitsMax || text.length > jsonTextMax) {
     throw overflow();
   }
   const unscaled = BigInt(whole + fraction);
-  return scale < 0 ? { unscaled: unscaled * powerOfTen(-scale), scale: 0 } : { unscaled, scale };
+  if (scale >= 0) return boundedNumeric(unscaled, scale);
+  return boundedNumeric(unscaled * powerOfTen(-scale), 0);
 }
 
 const numberPattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 
 /**
- * A number written in a query without a sign. It may have more digits than a column holds, for it
- * may be meant as a double; whoever writes a cell checks. `undefined` when the text is not a number.
- * Throws 22003 when even PostgreSQL has no such numeric.
+ * A number written in a query without a sign. `undefined` when the text is not a number. Throws
+ * 22003 when PostgreSQL has no such numeric.
  */
 export function decimalFromLiteral(text: string): Decimal | undefined {
   const match = numberPattern.exec(text);
-  if (match === null) return undefined;
-  const [, , whole = '', fraction = '', exponent = '0'] = match;
+  return match === null ? undefined : decimalOf(match);
+}
+
+function decimalOf([, sign, whole = '', fraction = '', exponent]: RegExpExecArray): Decimal {
   const digits = (whole + fraction).replace(/^0+/, '');
-  const scale = fraction.length - Number(exponent);
+  const scale = exponent === undefined ? fraction.length : fraction.length - Number(exponent);
   const isTooLarge = digits !== '' && digits.length - scale > wholeDigitsMax;
-  if (isTooLarge || scale > displayScaleMax) {
-    throw overflow();
-  }
+  if (isTooLarge || scale > displayScaleMax) throw overflow();
   if (digits === '') return { unscaled: 0n, scale: Math.max(0, scale) };
-  const unscaled = BigInt(digits);
+  const magnitude = BigInt(digits);
+  const unscaled = sign === '-' ? -magnitude : magnitude;
   return scale < 0 ? { unscaled: unscaled * powerOfTen(-scale), scale: 0 } : { unscaled, scale };
 }
 
@@ -243,22 +219,11 @@ function specialFromText(text: string): Decimal | undefined {
 }
 
 /**
- * Also NaN and infinities. `undefined` when the text is not a number. Throws 22003 when it has too
- * many digits.
+ * Also NaN and infinities. `undefined` when the text is not a number. Throws 22003 when PostgreSQL
+ * has no such numeric.
  */
 export function decimalFromText(text: string): Decimal | undefined {
   const match = numberPattern.exec(text);
   if (match === null) return specialFromText(text);
-  const [, sign, whole = '', fraction = '', exponentText] = match;
-  if (whole === '' && fraction === '') return undefined;
-  const exponent = exponentText === undefined ? 0 : Number(exponentText);
-  const scale = fraction.length - exponent;
-  if (scale < -limits.numericDigitsMax) {
-    if (/^0*$/.test(whole + fraction)) return { unscaled: 0n, scale: 0 };
-    return checkedDecimal(unscaledMax, 0);
-  }
-  let unscaled = BigInt(whole + fraction);
-  if (sign === '-') unscaled = -unscaled;
-  if (scale < 0) return checkedDecimal(unscaled * powerOfTen(-scale), 0);
-  return checkedDecimal(unscaled, scale);
+  return match[2] === '' && (match[3] ?? '') === '' ? undefined : decimalOf(match);
 }

@@ -1,4 +1,5 @@
 import type { Batch, Column } from './batch.ts';
+import { emptyArena, moveWide, wideLength } from './wide-decimal.ts';
 
 /** Rows `indices[0..count)` of the column, in that order. Text shares the arena. */
 export function gather(column: Column, indices: Int32Array, count: number): Column {
@@ -34,6 +35,7 @@ export function gather(column: Column, indices: Int32Array, count: number): Colu
         layout: 'decimal',
         words: pickQuads(column.words, indices, count),
         scales: pickBytes(column.scales, indices, count),
+        arena: column.arena,
       };
     case 'bytes': {
       const starts = new Int32Array(count);
@@ -142,13 +144,14 @@ function compactedColumn(column: Column, rowCount: number): Column {
       return { ...column, nulls, words: column.words.slice(0, 2 * rowCount) };
     case 'interval':
       return { ...column, nulls, words: column.words.slice(0, 4 * rowCount) };
-    case 'decimal':
-      return {
-        ...column,
-        nulls,
-        words: column.words.slice(0, 4 * rowCount),
-        scales: copyOf(column.scales, rowCount),
-      };
+    case 'decimal': {
+      const words = column.words.slice(0, 4 * rowCount);
+      const scales = copyOf(column.scales, rowCount);
+      const hasWide = column.arena.length > 0;
+      const arena = new Uint8Array(hasWide ? wideLength(words, scales, rowCount) : 0);
+      if (hasWide) moveWide(words, scales, 0, rowCount, column.arena, arena, 0);
+      return { ...column, nulls, words, scales, arena };
+    }
     case 'bytes': {
       let total = 0;
       for (let row = 0; row < rowCount; row++) total += column.lengths[row]!;
@@ -229,13 +232,11 @@ function concatenatedColumn(batches: readonly Batch[], index: number, rowCount: 
       return { ...first, nulls, words: join(Int32Array, parts, rowCount, 2, wordsOf) };
     case 'interval':
       return { ...first, nulls, words: join(Int32Array, parts, rowCount, 4, wordsOf) };
-    case 'decimal':
-      return {
-        ...first,
-        nulls,
-        words: join(Int32Array, parts, rowCount, 4, wordsOf),
-        scales: join(Uint8Array, parts, rowCount, 1, scalesOf),
-      };
+    case 'decimal': {
+      const words = join(Int32Array, parts, rowCount, 4, wordsOf);
+      const scales = join(Uint8Array, parts, rowCount, 1, scalesOf);
+      return { ...first, nulls, words, scales, arena: joinWide(parts, words, scales, rowCount) };
+    }
     case 'bytes':
       return { ...first, nulls, ...joinTexts(parts, rowCount) };
   }
@@ -265,6 +266,25 @@ function join<T extends Uint8Array | Int32Array | Float64Array>(
   for (const { column, rows } of parts) {
     joined.set(of(column).subarray(0, width * rows), at);
     at += width * rows;
+  }
+  return joined;
+}
+
+/** The digits of wide cells of the joined words and scales, which are pointed to them. */
+function joinWide(
+  parts: readonly Part[],
+  words: Int32Array,
+  scales: Uint8Array,
+  rowCount: number,
+): Uint8Array {
+  const arenas = parts.map(({ column }) => (column as Of<'decimal'>).arena);
+  if (arenas.every(({ length }) => length === 0)) return emptyArena;
+  const joined = new Uint8Array(wideLength(words, scales, rowCount));
+  let row = 0;
+  let at = 0;
+  for (const [part, { rows }] of parts.entries()) {
+    at = moveWide(words, scales, row, row + rows, arenas[part]!, joined, at);
+    row += rows;
   }
   return joined;
 }

@@ -1,5 +1,5 @@
 import { bytesToText, textToBytes } from './bytes-text.ts';
-import { checkedDecimal, decimalFromText, decimalToText, normalized } from './decimal.ts';
+import { boundedNumeric, decimalFromText, decimalToText, normalized } from './decimal.ts';
 import { intervalSpan } from './interval.ts';
 import { isArray, isObject, Json, type JsonNode, JsonNumber, jsonObject } from './json.ts';
 import {
@@ -174,8 +174,8 @@ function writeCell(writer: Writer, type: SqlType, value: SqlValue, isKey: boolea
     }
     case 'numeric': {
       const decimal = value as Decimal;
-      // What is written must be readable: an item is bounded as a cell of its own is.
-      checkedDecimal(decimal.unscaled, decimal.scale);
+      // What is written must be readable.
+      boundedNumeric(decimal.unscaled, decimal.scale);
       return writer.block(textToBytes(decimalToText(isKey ? normalized(decimal) : decimal)));
     }
     default:

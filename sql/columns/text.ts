@@ -8,7 +8,6 @@ import {
   timestamptzFromText,
 } from './datetime-text.ts';
 import {
-  checkedDecimal,
   decimalFromText,
   decimalToText,
   divideRounded,
@@ -185,7 +184,7 @@ export function fitDecimal(type: SqlType & { readonly kind: 'numeric' }, value: 
       hint: `A field with precision ${type.precision}, scale ${type.scale ?? 0} must round to an absolute value less than 10^${type.precision - (type.scale ?? 0)}.`,
     });
   }
-  return checkedDecimal(fitted.unscaled, fitted.scale);
+  return fitted;
 }
 
 /** A char(n) as it is shown. */

@@ -46,7 +46,7 @@ export interface RecordField {
  * | i32     | values Int32Array                                  | smallint, integer, date (days since 1970) |
  * | i64     | words Int32Array, 2 per row: low, high             | bigint; time, timestamp, timestamptz in microseconds (timestamps since 1970 UTC) |
  * | f64     | values Float64Array                                | real (rounded to float32), double |
- * | decimal | words Int32Array, 4 per row, little-endian two's complement unscaled value; scales Uint8Array. Scale 255: the value is 2 for NaN, 1 for Infinity, -1 for -Infinity | numeric |
+ * | decimal | words Int32Array, 4 per row, little-endian two's complement unscaled value; scales Uint8Array; an arena for what does not fit (wide-decimal.ts) | numeric |
  * | bytes   | starts, lengths Int32Array into one shared arena   | text, varchar, bytea; char without its trailing blanks; uuid as 16 bytes; jsonb as its text; array, record (nested.ts) |
  * | interval| words Int32Array, 4 per row: months, days, low and high of microseconds | interval    |
  *
@@ -92,9 +92,8 @@ export interface Field {
 }
 
 /**
- * An exact decimal: `unscaled / 10^scale`. In a cell it has at most limits.numericDigitsMax digits;
- * between the operations of one expression, as many as PostgreSQL's numeric. Of scale -1 are
- * -Infinity (-1n), Infinity (1n) and NaN (2n).
+ * An exact decimal: `unscaled / 10^scale`, of as many digits as PostgreSQL's numeric has
+ * (decimal.ts, `boundedNumeric`). Of scale -1 are -Infinity (-1n), Infinity (1n) and NaN (2n).
  */
 export interface Decimal {
   readonly unscaled: bigint;

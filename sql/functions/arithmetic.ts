@@ -1,12 +1,12 @@
 import {
   boundedNumeric,
-  checkedDecimal,
   displayScaleMax,
   divideDecimals,
   isNotANumber,
   isSpecial,
   powerOfTen,
   rescale,
+  wholeDigitsMax,
 } from '../columns/decimal.ts';
 import { int64Max, int64Min } from '../columns/i64.ts';
 import { typeName } from '../columns/type-name.ts';
@@ -191,7 +191,7 @@ function decimals(): ScalarFunction[] {
   };
   const scaled = (name: string, evaluate: (a: Decimal, scale: number) => Decimal) =>
     strict(`${name}:numeric:integer`, name, ['numeric', 'integer'], 'numeric', ([a, b]) =>
-      evaluate(a as Decimal, Math.max(-38, Math.min(38, b as number))),
+      evaluate(a as Decimal, Math.max(-wholeDigitsMax, Math.min(displayScaleMax, b as number))),
     );
   return [
     op('+', (a, b) => addDecimals(a, b, 1n)),
@@ -223,7 +223,7 @@ function decimals(): ScalarFunction[] {
     scaled('round', roundTo),
     scaled('trunc', (a, scale) => {
       if (isSpecial(a)) return a;
-      if (scale >= a.scale) return checkedDecimal(a.unscaled * powerOfTen(scale - a.scale), scale);
+      if (scale >= a.scale) return boundedNumeric(a.unscaled * powerOfTen(scale - a.scale), scale);
       const unit = powerOfTen(a.scale - scale);
       const cut = a.unscaled / unit;
       if (scale >= 0) return { unscaled: cut, scale };
@@ -236,11 +236,11 @@ function roundTo(a: Decimal, scale: number): Decimal {
   if (isSpecial(a)) return a;
   if (scale >= 0) {
     const { unscaled } = rescale(a, scale);
-    return checkedDecimal(unscaled, scale);
+    return boundedNumeric(unscaled, scale);
   }
   // To tens, hundreds, ...: as if the point stood further left.
   const { unscaled } = rescale({ unscaled: a.unscaled, scale: a.scale - scale }, 0);
-  return checkedDecimal(unscaled * powerOfTen(-scale), 0);
+  return boundedNumeric(unscaled * powerOfTen(-scale), 0);
 }
 
 /** Half to even, as rint(). */

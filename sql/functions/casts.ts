@@ -10,7 +10,7 @@ import {
   timestampInfinity,
 } from '../columns/datetime.ts';
 import {
-  checkedDecimal,
+  boundedNumeric,
   infinity,
   isNotANumber,
   isSpecial,
@@ -262,7 +262,7 @@ function numberTo(from: SqlType, to: SqlType, value: SqlValue): SqlValue {
       return inBigint(toInteger(from, to, value));
     case 'numeric': {
       const { unscaled, scale } = fitDecimal(to, toDecimal(from, value));
-      return checkedDecimal(unscaled, scale);
+      return boundedNumeric(unscaled, scale);
     }
     case 'real':
       return finite(to, Math.fround(toDouble(from, value)), from, value);

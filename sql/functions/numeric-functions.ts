@@ -1,15 +1,17 @@
-import { limits } from '../../platform/limits.ts';
 import {
-  checkedDecimal,
+  boundedNumeric,
+  chosenScaleMax,
   compareDecimals,
   decimalToText,
   divideRounded,
   isNotANumber,
   isSpecial,
   leadingDigit,
+  normalized,
   notANumber,
   powerOfTen,
   rescale,
+  wholeDigitsMax,
 } from '../columns/decimal.ts';
 import type { Decimal, SqlValue } from '../columns/types.ts';
 import { define, runtimeError, type ScalarFunction } from './function.ts';
@@ -27,7 +29,7 @@ const absolute = (value: bigint) => (value < 0n ? -value : value);
 
 /** Between the scales that arguments show and PostgreSQL's largest for display. */
 function shownScale(scale: number, ...args: readonly Decimal[]): number {
-  return Math.min(Math.max(scale, ...args.map((arg) => arg.scale), 0), limits.numericDigitsMax);
+  return Math.min(Math.max(scale, ...args.map((arg) => arg.scale), 0), chosenScaleMax);
 }
 
 /** The value as an integer at `scale`, rounded. */
@@ -53,7 +55,7 @@ function squareRoot(a: Decimal): Decimal {
   const scale = shownScale(significantDigits - ((weight + 1) * 4) / 2 + 1, a);
   // Two digits more, so that rounding is right.
   const root = integerRoot(at(a, 2 * (scale + 2)));
-  return checkedDecimal(divideRounded(root, 100n), scale);
+  return boundedNumeric(divideRounded(root, 100n), scale);
 }
 
 // ---- logarithms and powers in fixed point ---------------------------------------------------------
@@ -130,10 +132,13 @@ function lnWeight(value: Decimal): number {
     const { weight, digit } = leadingDigit(difference);
     return weight * 4 + Math.trunc(Math.log10(digit));
   }
-  const digits = absolute(value.unscaled).toString();
-  const mantissa = Number(`0.${digits.slice(0, 17)}`);
-  const ln = Math.log(mantissa) + (digits.length - value.scale) * Math.LN10;
-  return Math.trunc(Math.log10(Math.abs(ln)));
+  return Math.trunc(Math.log10(Math.abs(log10Of(value) * Math.LN10)));
+}
+
+/** About log10 of the magnitude, which is not 0 and may be out of a double's range. */
+function log10Of({ unscaled, scale }: Decimal): number {
+  const digits = absolute(unscaled).toString();
+  return Math.log10(Number(`0.${digits.slice(0, 17)}`)) + digits.length - scale;
 }
 
 function checkLogarithm({ unscaled }: Decimal): void {
@@ -141,9 +146,21 @@ function checkLogarithm({ unscaled }: Decimal): void {
   if (unscaled < 0n) throw runtimeError('cannot take logarithm of a negative number', '2201E');
 }
 
+/** Powers of ten that are taken out of a logarithm's argument: else it would need as many digits. */
+const weightMax = 40;
+
 /** ln at `scale` digits behind the point. */
 function lnAt(a: Decimal, scale: number): bigint {
-  const inner = scale + 12 + Math.max(0, a.scale - absolute(a.unscaled).toString().length + 1);
+  const weight = absolute(a.unscaled).toString().length - a.scale;
+  if (Math.abs(weight) > weightMax) {
+    // a = m * 10^weight, with m from 0.1 to 1; the error of ln 10 grows with the weight.
+    const inner = scale + 20;
+    const m = { unscaled: a.unscaled, scale: a.scale + weight };
+    const sum =
+      lnFixed(at(m, inner), inner) + BigInt(weight) * lnFixed(powerOfTen(inner + 1), inner);
+    return divideRounded(sum, powerOfTen(inner - scale));
+  }
+  const inner = scale + 12 + Math.max(0, 1 - weight);
   return divideRounded(lnFixed(at(a, inner), inner), powerOfTen(inner - scale));
 }
 
@@ -151,7 +168,7 @@ function ln(a: Decimal): Decimal {
   checkLogarithm(a);
   if (isSpecial(a)) return a;
   const scale = shownScale(significantDigits - lnWeight(a), a);
-  return checkedDecimal(lnAt(a, scale), scale);
+  return boundedNumeric(lnAt(a, scale), scale);
 }
 
 function log(base: Decimal, a: Decimal): Decimal {
@@ -164,21 +181,34 @@ function log(base: Decimal, a: Decimal): Decimal {
   const inner = scale + 25 + Math.abs(lnWeight(base)) + Math.abs(lnWeight(a));
   const below = lnAt(base, inner);
   if (below === 0n) throw runtimeError('division by zero', '22012');
-  return checkedDecimal(divideRounded(lnAt(a, inner) * powerOfTen(scale), below), scale);
+  return boundedNumeric(divideRounded(lnAt(a, inner) * powerOfTen(scale), below), scale);
 }
 
-/** Nothing larger is ever finite: 131,072 digits before the point. */
-const exponentMax = limits.numericDigitsMax + 2;
+/** numeric.c, NUMERIC_MAX_RESULT_SCALE times 3: exp(x) beyond overflows, or is 0. */
+const exponentMax = 6000;
+/** To 15 digits, as numeric.c has it. */
+const log10OfE = 434_294_481_903_252 / 1e15;
+/** NUMERIC_MAX_RESULT_SCALE. */
+const weightShownMax = 2000;
+
+const overflow = () => runtimeError('value overflows numeric format', '22003');
+
+/** The scale of a result of about 10^weight, as numeric.c chooses it. */
+function resultScale(weight: number, ...args: readonly Decimal[]): number {
+  const bounded = Math.max(-weightShownMax, Math.min(weightShownMax, weight));
+  return shownScale(significantDigits - Math.trunc(bounded), ...args);
+}
 
 function exp(a: Decimal): Decimal {
   if (isSpecial(a)) return specialExp(a);
-  const weight = Math.max(-2000, Math.min(2000, toNumber(a) * Math.LOG10E));
-  if (weight > exponentMax) throw runtimeError('value overflows numeric format', '22003');
-  const scale = shownScale(significantDigits - Math.trunc(weight), a);
+  const number = toNumber(a);
+  if (number >= exponentMax) throw overflow();
+  const weight = number * log10OfE;
+  const scale = resultScale(weight, a);
   if (weight < -scale - 1) return { unscaled: 0n, scale };
   const inner = scale + 15 + Math.max(0, Math.ceil(weight));
   const value = expFixed(at(a, inner), inner);
-  return checkedDecimal(divideRounded(value, powerOfTen(inner - scale)), scale);
+  return boundedNumeric(divideRounded(value, powerOfTen(inner - scale)), scale);
 }
 
 function power(base: Decimal, exponent: Decimal): Decimal {
@@ -200,33 +230,43 @@ function power(base: Decimal, exponent: Decimal): Decimal {
   }
   if (base.unscaled === 0n) return { unscaled: 0n, scale: significantDigits };
   const positive = { unscaled: absolute(base.unscaled), scale: base.scale };
-  const estimate = (Math.log(Math.abs(toNumber(base))) * toNumber(exponent)) / Math.LN10;
-  if (estimate > exponentMax) throw runtimeError('value overflows numeric format', '22003');
-  const scale = shownScale(significantDigits - Math.trunc(estimate), base, exponent);
+  // To 8 digits, as there: the scale of the result depends on it.
+  const roughScale = shownScale(8 - lnWeight(positive));
+  const rough = divideRounded(
+    lnAt(positive, roughScale) * exponent.unscaled,
+    powerOfTen(exponent.scale),
+  );
+  const number = toNumber({ unscaled: rough, scale: roughScale });
+  if (number >= exponentMax) throw overflow();
+  const estimate = number * log10OfE;
+  const scale = resultScale(estimate, base, exponent);
   if (estimate < -scale - 1) return { unscaled: 0n, scale };
-  const inner = scale + 25 + Math.max(0, Math.ceil(estimate));
+  const inner = scale + 25 + Math.max(0, Math.ceil(estimate), Math.ceil(log10Of(exponent)));
   const logarithm = lnAt(positive, inner);
   const product = divideRounded(logarithm * exponent.unscaled, powerOfTen(exponent.scale));
   const value = divideRounded(expFixed(product, inner), powerOfTen(inner - scale));
   const isNegative = base.unscaled < 0n && integer % 2n !== 0n;
-  return checkedDecimal(isNegative ? -value : value, scale);
+  return boundedNumeric(isNegative ? -value : value, scale);
 }
 
-/** By squaring; exact but for the last rounding. */
+/** Digits up to which a power is computed exactly before it is rounded. */
+const exactDigitsMax = 300_000n;
+
+/** By squaring; exact but for the last rounding. As numeric.c's power_var_int. */
 function integerPower(base: Decimal, exponent: bigint, exponentScale: number): Decimal {
-  const digits = absolute(base.unscaled).toString();
-  const lead = Number(`0.${digits.slice(0, 17)}`);
-  const estimate =
-    base.unscaled === 0n ? 0 : (Math.log10(lead) + digits.length - base.scale) * Number(exponent);
-  if (estimate > exponentMax) throw runtimeError('value overflows numeric format', '22003');
-  const scale = Math.min(
-    Math.max(significantDigits - Math.trunc(estimate), base.scale, exponentScale, 0),
-    limits.numericDigitsMax,
-  );
-  if (estimate + 1 < -limits.numericDigitsMax) return { unscaled: 0n, scale };
+  const estimate = base.unscaled === 0n ? 0 : log10Of(base) * Number(exponent);
+  if (estimate > wholeDigitsMax) throw overflow();
+  if (estimate + 1 < -chosenScaleMax) return { unscaled: 0n, scale: chosenScaleMax };
+  const shown = { unscaled: 0n, scale: exponentScale };
+  const scale = shownScale(significantDigits - Math.trunc(estimate), base, shown);
   if (exponent === 0n) return { unscaled: powerOfTen(scale), scale };
   if (base.unscaled === 0n) return { unscaled: 0n, scale };
   const count = absolute(exponent);
+  if (BigInt(absolute(base.unscaled).toString().length) * count <= exactDigitsMax) {
+    const power = { unscaled: base.unscaled ** count, scale: base.scale * Number(count) };
+    if (exponent > 0n) return boundedNumeric(at(power, scale), scale);
+    return boundedNumeric(divideRounded(powerOfTen(power.scale + scale), power.unscaled), scale);
+  }
   // Digits that the multiplications may lose, and those before the point.
   const inner = scale + Math.abs(Math.trunc(estimate)) + 20 + count.toString(2).length;
   const unit = powerOfTen(inner);
@@ -237,10 +277,10 @@ function integerPower(base: Decimal, exponent: bigint, exponentScale: number): D
     if (left > 1n) factor = divideRounded(factor * factor, unit);
   }
   if (exponent < 0n) {
-    if (value === 0n) throw runtimeError('value overflows numeric format', '22003');
+    if (value === 0n) throw overflow();
     value = divideRounded(unit * unit, value);
   }
-  return checkedDecimal(divideRounded(value, powerOfTen(inner - scale)), scale);
+  return boundedNumeric(divideRounded(value, powerOfTen(inner - scale)), scale);
 }
 
 // ---- integers ------------------------------------------------------------------------------------
@@ -259,22 +299,15 @@ function aligned(a: Decimal, b: Decimal): { x: bigint; y: bigint; scale: number 
 
 function factorial(n: bigint): Decimal {
   if (n < 0n) throw runtimeError('factorial of a negative number is undefined', '22003');
-  if (n > 32_177n) throw runtimeError('value overflows numeric format', '22003');
-  let product = 1n;
-  for (let k = 2n; k <= n; k++) {
-    product *= k;
-    checkedDecimal(product, 0);
-  }
-  return checkedDecimal(product, 0);
+  if (n > 32_177n) throw overflow();
+  return boundedNumeric(productOf(1n, n), 0);
 }
 
-function withoutZeros({ unscaled, scale }: Decimal): Decimal {
-  let [value, left] = [unscaled, scale];
-  while (left > 0 && value % 10n === 0n) {
-    value /= 10n;
-    left--;
-  }
-  return { unscaled: value, scale: left };
+/** Of first to last, halved so that the factors are of one length: long products are slow else. */
+function productOf(first: bigint, last: bigint): bigint {
+  if (first >= last) return first === last ? last : 1n;
+  const middle = (first + last) / 2n;
+  return productOf(first, middle) * productOf(middle + 1n, last);
 }
 
 function widthBucket(a: Decimal, low: Decimal, high: Decimal, count: number): number {
@@ -325,17 +358,17 @@ export const numericFunctions: readonly ScalarFunction[] = [
   define('gcd(numeric, numeric) numeric', ([a, b]) => {
     if (hasSpecial(a, b)) return notANumber;
     const { x, y, scale } = aligned(decimal(a), decimal(b));
-    return checkedDecimal(gcd(x, y), scale);
+    return boundedNumeric(gcd(x, y), scale);
   }),
   define('lcm(numeric, numeric) numeric', ([a, b]) => {
     if (hasSpecial(a, b)) return notANumber;
     const { x, y, scale } = aligned(decimal(a), decimal(b));
-    return checkedDecimal(x === 0n || y === 0n ? 0n : absolute((x / gcd(x, y)) * y), scale);
+    return boundedNumeric(x === 0n || y === 0n ? 0n : absolute((x / gcd(x, y)) * y), scale);
   }),
   define('factorial(bigint) numeric', ([n]) => factorial(n as bigint)),
   define('scale(numeric) integer', ([a]) => shown(decimal(a))),
-  define('min_scale(numeric) integer', ([a]) => shown(withoutZeros(decimal(a)))),
-  define('trim_scale(numeric) numeric', ([a]) => withoutZeros(decimal(a))),
+  define('min_scale(numeric) integer', ([a]) => shown(normalized(decimal(a)))),
+  define('trim_scale(numeric) numeric', ([a]) => normalized(decimal(a))),
   define('width_bucket(numeric, numeric, numeric, integer) integer', ([a, low, high, count]) =>
     widthBucket(decimal(a), decimal(low), decimal(high), int(count)),
   ),

@@ -1,9 +1,15 @@
 import { expect, test } from 'vitest';
 import { keyedRows } from '../../../engine/formats/keyed-rows.ts';
-import { decodeRows } from '../../../engine/formats/row-block.ts';
+import { decodeRows, encodeRows } from '../../../engine/formats/row-block.ts';
 import { originOf, tableEntry } from '../../../engine/formats/sink-entry.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
 import { batchOf } from '../../../sql/columns/builder.ts';
+import {
+  compareDecimals,
+  decimalFromText,
+  decimalToText,
+  notANumber,
+} from '../../../sql/columns/decimal.ts';
 import { valueAt } from '../../../sql/columns/read.ts';
 import type { Field } from '../../../sql/columns/types.ts';
 import { type Entry, entryKinds } from '../../../storage/store.ts';
@@ -18,11 +24,19 @@ const fields: readonly Field[] = [
   { name: 'text', type: { kind: 'text' }, nullable: true },
   { name: 'ratio', type: { kind: 'double' }, nullable: false },
   { name: 'more', type: { kind: 'text' }, nullable: false },
+  { name: 'number', type: { kind: 'numeric' }, nullable: true },
   { name: 'hidden', type: { kind: 'bigint' }, nullable: true },
 ];
-const hidden = 5;
+const hidden = 6;
 const policy = { tombstoneMs: 0, keyColumns: [hidden] };
 const origin = { sink: 3, before: [], after: [[1, [5]] as const], part: 0, isLast: true };
+
+/** In a third of the cases with digits behind the columns. */
+function decimal(random: SeededRandom) {
+  const size = [3, 20, 60][random.below(3)]!;
+  const unscaled = 7n ** BigInt(random.below(size)) * BigInt(1 - 2 * random.below(2));
+  return { unscaled, scale: random.below(size) };
+}
 
 function rowsOf(random: SeededRandom, count: number): unknown[][] {
   const some = <T>(value: T) => (random.below(4) === 0 ? null : value);
@@ -32,6 +46,7 @@ function rowsOf(random: SeededRandom, count: number): unknown[][] {
     some('é'.repeat(random.below(9))),
     random.below(100) / 8,
     'y'.repeat(random.below(3)),
+    some(decimal(random)),
     some(BigInt(random.below(50))),
   ]);
 }
@@ -78,4 +93,25 @@ test('an entry of many rows gives way to others while it is thinned', async () =
   const body = await keyedRows.without(entryOf(rows), isKept, policy, turns);
   expect(decodeRows(body, fields).rowCount).toBe(2500);
   expect(given).toBeGreaterThan(5 * fields.length);
+});
+
+test('equal decimals have one key, long or short, and no others have it', () => {
+  const values = ['1', '1.0', `1.${'0'.repeat(50)}`, '1e40', `1e40`, '-1e40', '1.5e-50', `1.5e-50`];
+  const numbers = values.map((text) => decimalFromText(text)!);
+  numbers.push({ unscaled: 10n ** 60n, scale: 20 }, notANumber, { unscaled: 15n, scale: 52 });
+  const body = encodeRows(
+    batchOf(
+      [{ name: 'n', type: { kind: 'numeric' }, nullable: false }],
+      numbers.map((number) => [number]),
+    ),
+  );
+  const entry = { ...entryOf([]), body };
+  const messages = [...keyedRows.messages(entry, { tombstoneMs: 0, keyColumns: [0] })];
+  const keys = messages.map((message) => Buffer.from(message!.key!).toString('hex'));
+  for (const [i, left] of numbers.entries()) {
+    for (const [j, right] of numbers.entries()) {
+      const pair = `${decimalToText(left)} and ${decimalToText(right)}`;
+      expect([pair, keys[i] === keys[j]]).toEqual([pair, compareDecimals(left, right) === 0]);
+    }
+  }
 });

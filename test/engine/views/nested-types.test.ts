@@ -54,7 +54,7 @@ test('numbers of any length inside jsonb are equal by value', async () => {
   const long = `1.${'5'.repeat(100)}`;
   const rows = [
     long,
-    `${long}${'0'.repeat(50_000)}`,
+    `${long}${'0'.repeat(10_000)}`,
     '1e300',
     `1${'0'.repeat(300)}.00`,
     '0.0',
