@@ -107,7 +107,8 @@ export class CatalogueHistory {
         this.#relations.set(relationId, { offsets: [offset], ...owned });
         return;
       }
-      case 'relation-renamed': {
+      case 'relation-renamed':
+      case 'relation-altered': {
         const relation = this.#relations.get(record.relationId);
         if (relation === undefined) this.#redundant.push(offset);
         else relation.offsets.push(offset);

@@ -26,6 +26,7 @@ import type { FlushMode } from '../../storage/store.ts';
  * |                    |                                       | that it, and what was dropped with |
  * |                    |                                       | it, owned                          |
  * | `relation-renamed` |                                       | with its relation                  |
+ * | `relation-altered` |                                       | with its relation                  |
  * | `relation-dropped` |                                       | with its relations                 |
  * | `records-trimmed`  | which records said nothing any more   | compaction has taken them out;     |
  * |                    |                                       | the last one stays                 |
@@ -40,6 +41,7 @@ export type CatalogueRecord =
   | UserDropped
   | RelationCreated
   | RelationRenamed
+  | RelationAltered
   | RelationDropped;
 
 /** Announced to nobody: it changes nothing. One message for each record that it names. */
@@ -223,6 +225,19 @@ export interface RelationRenamed {
   readonly name?: string;
   /** A column's old and new name. */
   readonly column?: { readonly from: string; readonly to: string };
+}
+
+/** A table that owns its topic has other columns from now on; relations created before keep theirs. */
+export interface RelationAltered {
+  readonly op: 'relation-altered';
+  readonly relationId: number;
+  /** CREATE TABLE with its present name and the new columns. */
+  readonly sql: string;
+  /**
+   * Of each new column, the hidden key among them, where its values come from
+   * (engine/views/stored-layout.ts).
+   */
+  readonly origins: readonly (number | string | null)[];
 }
 
 export interface RelationDropped {

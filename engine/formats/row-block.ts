@@ -96,6 +96,10 @@ function columnParts(column: Column, rows: number): Uint8Array[] {
   }
 }
 
+export function columnCountOf(body: Uint8Array): number {
+  return body[2]! + 256 * body[3]!;
+}
+
 /** `fields` are the columns to expect. Throws CORRUPTION when the bytes do not fit them. */
 export function decodeRows(body: Uint8Array, fields: readonly Field[]): Batch {
   // Copied: typed arrays need alignment, and the columns outlive the entry.

@@ -244,7 +244,7 @@ function renamed(
 }
 
 /** The expression with a column's new name for its old one. */
-function withColumn(expression: Expression, from: string, to: string): Expression {
+export function withColumn(expression: Expression, from: string, to: string): Expression {
   const walk = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(walk);
     if (typeof value !== 'object' || value === null) return value;

@@ -112,6 +112,14 @@ export function pieceRange(relationId: number): { from: Uint8Array; to: Uint8Arr
   };
 }
 
+/** Pieces of a relation's first `tables` tables. */
+export function formerPieces(
+  relationId: number,
+  tables: number,
+): { from: Uint8Array; to: Uint8Array } {
+  return { from: pieceKey(relationId, 0, 0, 0), to: pieceKey(relationId, tables, 0, 0) };
+}
+
 /** Ids of relations that have pieces, ascending. */
 export async function relationsWithPieces(kv: KvStore): Promise<number[]> {
   const ids: number[] = [];

@@ -61,6 +61,11 @@ export class Checkpointer {
     });
   }
 
+  /** Until no checkpoint is being written; in the same turn none begins. */
+  async settled(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
   /**
    * Writes a checkpoint and makes it durable against power loss. What it holds then; `undefined`
    * when it could not be written.

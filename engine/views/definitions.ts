@@ -389,6 +389,17 @@ export function build(
       `the catalogue's record of "${name}" is not a definition`,
     );
   }
+  const { relation, topic } = relationOf(catalogue, statement, record);
+  const options = { relation, sql, topicId: record.topicId };
+  return topic === undefined ? new TableNode(options) : new TopicNode({ ...options, topic });
+}
+
+/** What a CREATE TABLE or CREATE SOURCE makes, and the topic that it reads, if it owns none. */
+export function relationOf(
+  catalogue: Catalogue,
+  statement: CreateRelation,
+  { relationId: id, name, sql }: Pick<RelationCreated, 'relationId' | 'name' | 'sql'>,
+): { readonly relation: Relation; readonly topic: string | undefined } {
   const context = newContext({ catalog: catalogue, text: sql });
   const { topic, ...definition } = defineRelation(context, statement);
   const { columns, primaryKey } = definition;
@@ -405,6 +416,5 @@ export function build(
     growing: statement.appendOnly,
     writable: owns,
   };
-  const options = { relation, sql, topicId: record.topicId };
-  return topic === undefined ? new TableNode(options) : new TopicNode({ ...options, topic });
+  return { relation, topic };
 }

@@ -85,7 +85,7 @@ async function runAlone(
   const entry = entryOf(change);
   if (entry.rowCount > 0) {
     const { topicId } = node;
-    const body = encodeRows(entry);
+    const body = encodeRows(node.layout.stored(entry));
     if (body.length > limits.entryBytesMax) throw tooLarge(body.length);
     await engine.client.append({ topicId, kind: 'rows', count: entry.rowCount, body });
     await engine.steps.caughtUp();

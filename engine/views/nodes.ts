@@ -12,6 +12,7 @@ import type { SecondaryIndexes } from '../dataflow/secondary-indexes.ts';
 import type { StateTable } from '../dataflow/table.ts';
 import { DataflowNode, type DataflowNodeOptions } from './dataflow-node.ts';
 import { ErrorRows, undecodableFields, undecodableRows } from './error-rows.ts';
+import { type ColumnOrigin, StoredLayout, withOrigins } from './stored-layout.ts';
 import { TableState } from './table-state.ts';
 import { MessageReader, readRows } from './topic-reader.ts';
 
@@ -62,6 +63,9 @@ export interface StepInput {
   /** Why it stopped, if it did. */
   failure(relationId: number): MillraceError | undefined;
 }
+
+/** Of an altered table, in the place of the state that it had before: a start passes over it. */
+const formerState: StateTable = { checkpoint: () => [], restore() {}, restored() {} };
 
 interface NodeOptions {
   readonly relation: Relation;
@@ -142,13 +146,18 @@ export class TableNode implements RelationNode {
   /** Columns of the key: the PRIMARY KEY, or the hidden one. */
   readonly key: readonly number[];
   readonly state: TableState;
+  readonly layout: StoredLayout;
   readonly #hasHiddenKey: boolean;
+  /** How often its columns changed. */
+  readonly #alterations: number;
 
-  constructor({ relation, sql, topicId }: NodeOptions) {
+  constructor({ relation, sql, topicId }: NodeOptions, before?: Before) {
     this.relation = relation;
     this.sql = sql;
     this.topicId = topicId;
-    this.fingerprint = fingerprintOf(relation);
+    this.layout = before?.layout ?? StoredLayout.of(relation.columns);
+    this.#alterations = before?.alterations ?? 0;
+    this.fingerprint = before?.fingerprint ?? fingerprintOf(relation);
     this.#hasHiddenKey = relation.columns.at(-1)?.name === hiddenKey;
     this.key = this.#hasHiddenKey ? [relation.columns.length - 1] : relation.primaryKey;
     const uniques = (relation.uniques ?? []).map(({ columns }) => columns);
@@ -174,19 +183,46 @@ export class TableNode implements RelationNode {
   step(input: StepInput): void {
     const entries = input.entries(this.topicId);
     if (entries.length === 0) return;
-    this.delta = readRows(entries, this.relation.columns).flatMap(({ batch, baseOffset }) => {
+    this.delta = readRows(entries, this.layout).flatMap(({ batch, baseOffset }) => {
       if (this.#hasHiddenKey) fillHiddenKey(batch, baseOffset);
       return this.state.apply(batch);
     });
   }
 
   stateTables(): readonly StateTable[] {
-    return this.state.stateTables();
+    const former = Array.from({ length: this.#alterations }, () => formerState);
+    return [...former, ...this.state.stateTables()];
   }
 
   snapshot(): Iterable<Batch> {
     return this.state.snapshot();
   }
+
+  /** The table with other columns, and its rows. `relation` and `sql` are what it is from now on. */
+  altered(relation: Relation, sql: string, origins: readonly ColumnOrigin[]): TableNode {
+    const before: Before = {
+      layout: this.layout.altered(relation.columns, origins),
+      alterations: this.#alterations + 1,
+      fingerprint: alteredFingerprint(this.fingerprint, origins),
+    };
+    const next = new TableNode({ relation, sql, topicId: this.topicId }, before);
+    for (const rows of this.snapshot()) {
+      next.state.apply(withOrigins(rows, relation.columns, origins));
+    }
+    return next;
+  }
+}
+
+/** What an altered table has of what it was. */
+interface Before {
+  readonly layout: StoredLayout;
+  readonly alterations: number;
+  readonly fingerprint: string;
+}
+
+/** Of a table that had `fingerprint`. */
+export function alteredFingerprint(fingerprint: string, origins: readonly ColumnOrigin[]): string {
+  return `${fingerprint}\n${JSON.stringify(origins)}`;
 }
 
 export const hiddenKey = '$row';

@@ -4,6 +4,7 @@ import type { Field } from '../../sql/columns/types.ts';
 import type { IndexRows } from '../../storage/queues/index-rows.ts';
 import type {
   CatalogueRecord,
+  RelationAltered,
   RelationCreated,
   RelationRenamed,
   TopicRetention,
@@ -124,6 +125,10 @@ export type Proposal =
   | {
       readonly op: 'rename-relation';
       readonly record: Omit<RelationRenamed, 'op'>;
+    }
+  | {
+      readonly op: 'alter-relation';
+      readonly record: Omit<RelationAltered, 'op'>;
     }
   | { readonly op: 'drop-relations'; readonly relationIds: readonly number[] };
 

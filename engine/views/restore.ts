@@ -2,10 +2,16 @@ import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { KvStore } from '../../storage/kv/kv-store.ts';
-import type { RelationCreated, RelationRenamed } from '../broker/catalogue-record.ts';
+import type {
+  RelationAltered,
+  RelationCreated,
+  RelationRenamed,
+} from '../broker/catalogue-record.ts';
 import { type Cut, type Origin, originOf } from '../formats/sink-entry.ts';
+import { alter } from './altered-tables.ts';
 import type { Catalogue } from './catalogue.ts';
 import {
+  formerPieces,
   loadCheckpoint,
   pieceRange,
   relationsWithPieces,
@@ -16,7 +22,7 @@ import { DataflowNode } from './dataflow-node.ts';
 import { build } from './definitions.ts';
 import { Frontier } from './frontier.ts';
 import { LostNode } from './lost-node.ts';
-import type { RelationNode } from './nodes.ts';
+import { alteredFingerprint, type RelationNode } from './nodes.ts';
 import type { PortClient, Span } from './port-client.ts';
 import type { QueueSpan, StartReport } from './protocol.ts';
 import type { RelationReader } from './relation-reader.ts';
@@ -25,6 +31,9 @@ import { SinkNode } from './sink-node.ts';
 import type { SinkWriter } from './sink-writer.ts';
 import type { StepLoop } from './step-loop.ts';
 import { UnbuiltNode, unbuilt } from './unbuilt-node.ts';
+
+/** A relation that exists, how it was renamed, or how its columns changed. */
+export type RelationRecord = RelationCreated | RelationRenamed | RelationAltered;
 
 interface Options {
   readonly kv: KvStore;
@@ -36,8 +45,8 @@ interface Options {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly writer: SinkWriter;
-  /** The relations that exist, in the order of their creation, and how they were renamed. */
-  readonly records: readonly (RelationCreated | RelationRenamed)[];
+  /** In the order in which they were made. */
+  readonly records: readonly RelationRecord[];
 }
 
 export interface Restored extends StartReport {
@@ -55,10 +64,19 @@ export async function restore(options: Options): Promise<Restored> {
   const checkpoint = await loadCheckpoint(kv);
   const saved = new Map(checkpoint?.relations);
   const missing: RelationNode[] = [];
+  /** Their state is that of what they become. */
+  const altered: number[] = [];
   for (const record of records) {
     const id = record.relationId;
     if (record.op === 'relation-renamed') {
       catalogue.rename(record);
+      continue;
+    }
+    if (record.op === 'relation-altered') {
+      const former = catalogue.nodes.get(id);
+      const altered = alter(catalogue, record);
+      const at = former === undefined ? -1 : missing.indexOf(former);
+      if (at >= 0 && altered !== undefined) missing[at] = altered;
       continue;
     }
     const made = attempted(record, options);
@@ -77,12 +95,21 @@ export async function restore(options: Options): Promise<Restored> {
     const failure = made instanceof SinkNode && SinkNode.failureOf(saved.get(id));
     if (failure) {
       made.stop(failure);
-    } else if (isSaved(made, checkpoint, missing)) {
+    } else if (isSaved(made, alterationsOf(records, id), checkpoint, missing)) {
+      if (alterationsOf(records, id).length > 0) {
+        altered.push(id);
+        continue;
+      }
       await restoreTables(kv, id, made.stateTables());
       if (made instanceof DataflowNode) made.resume();
     } else {
       missing.push(made);
     }
+  }
+  for (const id of altered) {
+    const tables = catalogue.nodes.get(id)!.stateTables();
+    await restoreTables(kv, id, tables);
+    await kv.deleteRange(formerPieces(id, tables.length - 1));
   }
   for (const id of await relationsWithPieces(kv)) {
     const node = catalogue.nodes.get(id);
@@ -182,12 +209,24 @@ async function replayAll(
 }
 
 /** State counts only when all that it was made from counts too. */
+/** How the columns of a relation changed later. */
+function alterationsOf(records: readonly RelationRecord[], id: number): readonly RelationAltered[] {
+  return records.flatMap((record) =>
+    record.op === 'relation-altered' && record.relationId === id ? [record] : [],
+  );
+}
+
 function isSaved(
   node: RelationNode,
+  alterations: readonly RelationAltered[],
   checkpoint: SavedCheckpoint | undefined,
   missing: readonly RelationNode[],
 ): boolean {
-  if (checkpoint?.relations.get(node.relation.id) !== node.fingerprint) return false;
+  const fingerprint = alterations.reduce(
+    (before, { origins }) => alteredFingerprint(before, origins),
+    node.fingerprint,
+  );
+  if (checkpoint?.relations.get(node.relation.id) !== fingerprint) return false;
   if (node.topicId !== undefined && !checkpoint.frontier.has(node.topicId)) return false;
   return !missing.some(({ relation }) => node.dependsOn.includes(relation.id));
 }

@@ -46,6 +46,7 @@ export function defineSink(
       topicId,
       table: table.name,
       hasHiddenKey: owner.relation.columns.at(-1)?.name === hiddenKey,
+      layout: owner.layout,
       notNull: table.columns.flatMap(({ nullable }, index) => (nullable ? [] : [index])),
     };
     const dependsOn = [...inputs, table.id];

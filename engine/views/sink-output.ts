@@ -3,6 +3,7 @@ import { gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import { type Origin, tableEntry, topicEntry } from '../formats/sink-entry.ts';
 import type { AppendedEntry } from './protocol.ts';
+import type { StoredLayout } from './stored-layout.ts';
 
 export interface SinkTarget {
   readonly topicId: number;
@@ -12,6 +13,8 @@ export interface SinkTarget {
   readonly table?: string;
   /** The table has a hidden key, which is NULL in what is written. */
   readonly hasHiddenKey?: boolean;
+  /** How the table's rows lie in its topic. */
+  readonly layout?: StoredLayout;
   /** Columns of the table that take no NULL. */
   readonly notNull?: readonly number[];
 }
@@ -76,12 +79,17 @@ function rowBytes(columns: readonly Column[], row: number): number {
 function entryOf(
   rows: Batch,
   origin: Origin,
-  { topicId, topic, hasHiddenKey }: SinkTarget,
+  { topicId, topic, hasHiddenKey, layout }: SinkTarget,
   fields: readonly Field[],
 ): AppendedEntry {
   if (topic === undefined) {
     const whole = hasHiddenKey === true ? withHiddenKey(rows) : rows;
-    return { topicId, kind: 'rows', count: rows.rowCount, body: tableEntry(whole, origin) };
+    return {
+      topicId,
+      kind: 'rows',
+      count: rows.rowCount,
+      body: tableEntry(layout!.stored(whole), origin),
+    };
   }
   const { body, count, messageId } = topicEntry(rows, fields, topic.format, topic.name, origin);
   return { topicId, kind: 'messages', count, body, messageId };

@@ -271,6 +271,9 @@ export class SqlClient implements SqlService {
       case 'rename-relation':
         await systemTopic.change(() => ({ op: 'relation-renamed', ...proposal.record }));
         return 0;
+      case 'alter-relation':
+        await systemTopic.change(() => ({ op: 'relation-altered', ...proposal.record }));
+        return 0;
       case 'drop-relations':
         await systemTopic.change(() => ({
           op: 'relation-dropped',

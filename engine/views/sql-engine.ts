@@ -4,11 +4,8 @@ import type { Logger } from '../../platform/logger.ts';
 import type { Port } from '../../platform/threads.ts';
 import { readScript, type ScriptStatement } from '../../sql/dialects/script.ts';
 import type { KvStore } from '../../storage/kv/kv-store.ts';
-import type {
-  CatalogueRecord,
-  RelationCreated,
-  RelationRenamed,
-} from '../broker/catalogue-record.ts';
+import type { CatalogueRecord, RelationCreated } from '../broker/catalogue-record.ts';
+import { alter } from './altered-tables.ts';
 import { Catalogue } from './catalogue.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { DataflowNode, notCreated } from './dataflow-node.ts';
@@ -20,7 +17,7 @@ import type { RelationNode } from './nodes.ts';
 import { PortClient } from './port-client.ts';
 import type { ToWorker } from './protocol.ts';
 import { type FillRun, RelationReader } from './relation-reader.ts';
-import { restore } from './restore.ts';
+import { type RelationRecord, restore } from './restore.ts';
 import { ResultStreams } from './result-streams.ts';
 import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
@@ -65,8 +62,8 @@ export class SqlEngine {
   readonly #statements: Statements;
   readonly #writer: SinkWriter;
   readonly #records: CatalogueRecord[] = [];
-  /** To be built, or renamed, in this order. */
-  readonly #created: (RelationCreated | RelationRenamed)[] = [];
+  /** To be built, renamed or altered, in this order. */
+  readonly #created: RelationRecord[] = [];
   #state: KvStore | undefined;
   #checkpointer: Checkpointer | undefined;
   #tail: Promise<void> = Promise.resolve();
@@ -184,6 +181,7 @@ export class SqlEngine {
         this.#created.push(record);
         return;
       case 'relation-renamed':
+      case 'relation-altered':
         this.#created.push(record);
         return;
       case 'relation-dropped':
@@ -272,6 +270,13 @@ export class SqlEngine {
     for (const record of this.#created.splice(0)) {
       if (record.op === 'relation-renamed') {
         this.catalogue.rename(record);
+        continue;
+      }
+      if (record.op === 'relation-altered') {
+        // What is being written has the former state; it must not get the new fingerprint.
+        await this.#checkpointer?.settled();
+        alter(this.catalogue, record);
+        this.#checkpointer?.touch();
         continue;
       }
       try {

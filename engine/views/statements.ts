@@ -13,6 +13,7 @@ import { asTranslated, type ScriptStatement } from '../../sql/dialects/script.ts
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, planQuery } from '../../sql/plan/planner.ts';
 import type {
+  AlterTable,
   AlterTopic,
   CreateFunction,
   CreateIndex,
@@ -31,11 +32,13 @@ import { parseStatement } from '../../sql/syntax/parser.ts';
 import { quote } from '../../sql/syntax/printer.ts';
 import { exactKey } from '../formats/keyed-rows.ts';
 import { runOnce } from './ad-hoc.ts';
+import { alterationOf } from './altered-tables.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkPresentRows } from './constraints.ts';
 import { checkOptions, defineIndex, defineRelation, defineView } from './definitions.ts';
 import { type DmlRun, runDml } from './dml.ts';
 import { explain, explainFields } from './explain.ts';
+import { TableNode } from './nodes.ts';
 import { QueryBudget } from './query-budget.ts';
 import { checkReplacement, noIndex, renameOf, replacedView } from './renames.ts';
 import type { Answer } from './result-streams.ts';
@@ -141,6 +144,8 @@ export class Statements {
         return this.#createIndex(context, statement, script, answer);
       case 'rename':
         return this.#rename(context, statement, answer);
+      case 'alter-table':
+        return this.#alterTable(context, statement, answer);
       case 'show': {
         const { fields, rows } = show(catalogue, statement, context, session);
         return reply(answer, fields, rows, 'SHOW');
@@ -386,6 +391,30 @@ export class Statements {
       await this.#engine.adopt({});
     }
     answer.done(`ALTER ${node.object.toUpperCase()}`);
+  }
+
+  /** No sink writes into the table meanwhile. */
+  async #alterTable(context: Context, node: AlterTable, answer: Answer): Promise<void> {
+    const { catalogue, client, tableLocks, steps, clock } = this.#engine;
+    const tag = 'ALTER TABLE';
+    if (node.ifExists && catalogue.find(node.name.parts.at(-1)!.name) === undefined) {
+      return answer.done(tag);
+    }
+    const table = catalogue.node(findTable(context, node.name).id);
+    assert(table instanceof TableNode, 'a table that takes rows');
+    await tableLocks.run(table.topicId, async () => {
+      await steps.caughtUp();
+      const now = { ...context, nowMs: clock.nowMs() };
+      const alteration = alterationOf(now, catalogue, node, table);
+      if (alteration === undefined) return;
+      const { record, indexIds } = alteration;
+      if (indexIds.length > 0) {
+        await client.propose({ op: 'drop-relations', relationIds: indexIds });
+      }
+      await client.propose({ op: 'alter-relation', record });
+      await this.#engine.adopt({});
+    });
+    answer.done(tag);
   }
 
   async #adopt(

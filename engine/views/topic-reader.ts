@@ -1,10 +1,9 @@
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
-import type { Field } from '../../sql/columns/types.ts';
 import { type Entry, entryKinds, holdsMessages } from '../../storage/store.ts';
 import { JsonDecoder, type UndecodableMessage } from '../formats/json-decoder.ts';
 import { type MessageBlock, messageBlock } from '../formats/message-block.ts';
-import { decodeRows } from '../formats/row-block.ts';
+import type { StoredLayout } from './stored-layout.ts';
 import { withTombstones } from './tombstones.ts';
 import { TopicRows } from './topic-rows.ts';
 
@@ -39,9 +38,9 @@ export class MessageReader {
 /** Rows that DML wrote to a table's own topic, one batch per statement. */
 export function readRows(
   entries: readonly Entry[],
-  fields: readonly Field[],
+  layout: StoredLayout,
 ): { readonly batch: Batch; readonly baseOffset: number }[] {
   return entries
     .filter(({ kind }) => kind === entryKinds.rows)
-    .map(({ body, baseOffset }) => ({ batch: decodeRows(body, fields), baseOffset }));
+    .map(({ body, baseOffset }) => ({ batch: layout.decode(body), baseOffset }));
 }

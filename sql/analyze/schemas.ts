@@ -20,6 +20,7 @@ export function checkSchemas(context: Context, statement: Statement): void {
     case 'create-function':
     case 'create-sink':
     case 'rename':
+    case 'alter-table':
       return checkSchema(context, statement.name, [ownSchema]);
     case 'create-index':
     case 'insert':

@@ -530,6 +530,18 @@ export interface Rename extends Node {
   readonly newName: Identifier;
 }
 
+/** `ALTER TABLE t ADD a int, DROP b`. */
+export interface AlterTable extends Node {
+  readonly kind: 'alter-table';
+  readonly ifExists: boolean;
+  readonly name: QualifiedName;
+  readonly changes: readonly ColumnChange[];
+}
+
+export type ColumnChange =
+  | { readonly add: ColumnDefinition; readonly ifNotExists: boolean }
+  | { readonly drop: Identifier; readonly ifExists: boolean; readonly cascade: boolean };
+
 /** `ALTER TOPIC t SET (queues = 64)`, `ALTER TOPIC t MOVE QUEUE 3 TO p2`. */
 export interface AlterTopic extends Node {
   readonly kind: 'alter-topic';
@@ -669,6 +681,7 @@ export type Statement =
   | CreateSink
   | CreateFunction
   | Rename
+  | AlterTable
   | AlterTopic
   | Drop
   | Insert

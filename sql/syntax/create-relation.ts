@@ -138,7 +138,7 @@ function parseWatermark(stream: TokenStream): WatermarkDefinition {
 const foreignConstraints =
   'collate compression deferrable initially options references storage'.split(' ');
 
-function parseColumn(stream: TokenStream): ColumnDefinition {
+export function parseColumn(stream: TokenStream): ColumnDefinition {
   const mark = stream.mark();
   const name = stream.identifier('a column name or PRIMARY KEY');
   const typeName = parseTypeName(stream);

@@ -1,4 +1,5 @@
-import type { CreateIndex, CreateSink, Query, Rename } from './ast.ts';
+import type { AlterTable, ColumnChange, CreateIndex, CreateSink, Query, Rename } from './ast.ts';
+import { parseColumn } from './create-relation.ts';
 import { parseOptions } from './options.ts';
 import { parseQuery } from './queries.ts';
 import { parseTopicName } from './statements.ts';
@@ -102,8 +103,11 @@ function wholeOf(stream: TokenStream): Query {
 
 const renamed = ['source', 'table', 'view', 'index', 'sink'] as const;
 
-/** `ALTER object [IF EXISTS] name RENAME [[COLUMN] column] TO name`. */
-export function parseAlter(stream: TokenStream): Rename {
+/**
+ * `ALTER object [IF EXISTS] name RENAME [[COLUMN] column] TO name`, and for a table
+ * `ADD [COLUMN] [IF NOT EXISTS] column type ...`, `DROP [COLUMN] [IF EXISTS] column`, several of them.
+ */
+export function parseAlter(stream: TokenStream): Rename | AlterTable {
   const mark = stream.mark();
   stream.expectWord('alter');
   const materialized = stream.acceptWord('materialized', 'view');
@@ -115,11 +119,39 @@ export function parseAlter(stream: TokenStream): Rename {
   }
   const ifExists = stream.acceptWord('if', 'exists');
   const name = object === 'table' ? stream.tableName() : stream.qualifiedName(`a ${object} name`);
-  if (!stream.acceptWord('rename')) throw stream.unsupported('ALTER other than RENAME', mark);
+  if (object === 'table' && stream.isOneOf('add', 'drop')) {
+    const changes = stream.items(() => parseColumnChange(stream, mark));
+    return { kind: 'alter-table', ifExists, name, changes, span: stream.span(mark) };
+  }
+  if (!stream.acceptWord('rename'))
+    throw stream.unsupported('ALTER other than RENAME, ADD and DROP of a column', mark);
   if (stream.isWord('constraint')) throw stream.unsupported('RENAME CONSTRAINT', mark);
   const isColumn = stream.acceptWord('column') || !stream.isWord('to');
   const column = isColumn ? { column: stream.identifier('a column name') } : {};
   stream.expectWord('to');
   const newName = stream.identifier('a new name');
   return { kind: 'rename', object, ifExists, name, ...column, newName, span: stream.span(mark) };
+}
+
+function parseColumnChange(stream: TokenStream, mark: number): ColumnChange {
+  const isAdd = stream.acceptWord('add');
+  if (!isAdd && !stream.acceptWord('drop')) {
+    throw stream.unsupported('ALTER other than ADD and DROP of a column', mark);
+  }
+  const isColumn = stream.acceptWord('column');
+  if (
+    !isColumn &&
+    stream.isOneOf('constraint', 'primary', 'unique', 'check', 'foreign', 'exclude')
+  ) {
+    throw stream.unsupported('ADD and DROP of a constraint', mark);
+  }
+  if (isAdd) {
+    const ifNotExists = stream.acceptWord('if', 'not', 'exists');
+    return { add: parseColumn(stream), ifNotExists };
+  }
+  const ifExists = stream.acceptWord('if', 'exists');
+  const drop = stream.identifier('a column name');
+  const cascade = stream.acceptWord('cascade');
+  if (!cascade) stream.acceptWord('restrict');
+  return { drop, ifExists, cascade };
 }

@@ -1,6 +1,7 @@
 import type {
   Assignment,
   CheckDefinition,
+  ColumnChange,
   ColumnDefinition,
   CreateRelation,
   CreateTableAs,
@@ -115,6 +116,13 @@ export function printStatement(statement: Statement): string {
         statement.column && `COLUMN ${identifier(statement.column)}`,
         `TO ${identifier(statement.newName)}`,
       );
+    case 'alter-table':
+      return words(
+        'ALTER TABLE',
+        statement.ifExists && 'IF EXISTS',
+        qualified(statement.name),
+        statement.changes.map(columnChange).join(', '),
+      );
     case 'explain':
       return words(
         'EXPLAIN',
@@ -188,6 +196,14 @@ function column(node: ColumnDefinition): string {
     node.generated && `GENERATED ALWAYS AS (${printExpression(node.generated)}) STORED`,
     node.metadata && `METADATA FROM ${text(node.metadata)}`,
   );
+}
+
+function columnChange(change: ColumnChange): string {
+  if ('add' in change) {
+    return words('ADD COLUMN', change.ifNotExists && 'IF NOT EXISTS', column(change.add));
+  }
+  const { drop, ifExists, cascade } = change;
+  return words('DROP COLUMN', ifExists && 'IF EXISTS', identifier(drop), cascade && 'CASCADE');
 }
 
 function check(node: CheckDefinition): string {

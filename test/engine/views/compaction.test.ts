@@ -117,7 +117,7 @@ test(`a table's own topic is compacted, and the table built again from what is l
   let engine = await openEngineInMemory(segmentBytes);
   await engine.run(
     `CREATE TABLE keyed (a numeric, b text, v int, PRIMARY KEY (a, b));
-    CREATE TABLE floats (a double precision PRIMARY KEY, v int);
+    CREATE TABLE floats (gone int DEFAULT 0, a double precision PRIMARY KEY, v int);
     CREATE TABLE hidden (v int, t text);
     CREATE TABLE spans (a interval PRIMARY KEY, v int);
     CREATE SINK copies AS SELECT v, count(*) AS n FROM hidden GROUP BY v INTO copy`.replace(
@@ -134,7 +134,7 @@ test(`a table's own topic is compacted, and the table built again from what is l
       `INSERT INTO keyed VALUES (${number}, 'x${random.below(3)}', ${random.below(9)})`,
       `DELETE FROM keyed WHERE a = ${n}`,
       `UPDATE keyed SET v = v + 1 WHERE b = 'x${random.below(3)}'`,
-      `INSERT INTO floats VALUES (${random.below(3) === 0 ? `'-0'` : n}, ${random.below(9)})`,
+      `INSERT INTO floats (a, v) VALUES (${random.below(3) === 0 ? `'-0'` : n}, ${random.below(9)})`,
       `DELETE FROM floats WHERE a = ${random.below(3) === 0 ? 0 : n}`,
       `INSERT INTO hidden SELECT g, 'text ' || g FROM generate_series(1, ${1 + random.below(6)}) AS g`,
       `DELETE FROM hidden WHERE v = ${random.below(7)}`,
@@ -147,7 +147,15 @@ test(`a table's own topic is compacted, and the table built again from what is l
   const all = async () =>
     Promise.all(tables.map((name) => sorted(engine, `SELECT * FROM ${name}`)));
   let removed = 0;
+  const alterations = [
+    'ALTER TABLE hidden ADD COLUMN more int DEFAULT 3',
+    'ALTER TABLE floats DROP COLUMN gone',
+    "ALTER TABLE keyed ADD COLUMN more text DEFAULT 'm'",
+    'ALTER TABLE hidden ADD COLUMN last date',
+  ];
   for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 60; i++) await change();
+    await engine.run(alterations[round]!);
     for (let i = 0; i < 120; i++) await change();
     // An output of the sink at the end of what it reads: only then it goes on without its state.
     await engine.run("INSERT INTO hidden VALUES (6, 'last')");
