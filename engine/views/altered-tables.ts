@@ -14,6 +14,7 @@ import type {
 } from '../../sql/syntax/ast.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import { printExpression, quote } from '../../sql/syntax/printer.ts';
+import { tableConflicts } from '../../sql/syntax/statement-printer.ts';
 import type { RelationAltered } from '../broker/catalogue-record.ts';
 import { type Catalogue, visible, withColumn } from './catalogue.ts';
 import { defineRelation, relationOf } from './definitions.ts';
@@ -215,7 +216,15 @@ function mentions(expression: Expression, column: string): boolean {
 
 /** The CREATE TABLE that gives the table as it is. */
 function tableText({ relation, columns }: Draft): string {
-  const { name, primaryKey, primaryKeyName, uniques = [], checks = [], growing } = relation;
+  const {
+    name,
+    primaryKey,
+    primaryKeyName,
+    uniques = [],
+    checks = [],
+    growing,
+    onConflict,
+  } = relation;
   const list = (numbers: readonly number[]) =>
     `(${numbers.map((number) => quote(columns[number]!.column.name)).join(', ')})`;
   const parts = columns.map(({ column }) => {
@@ -237,6 +246,7 @@ function tableText({ relation, columns }: Draft): string {
   for (const { name: check, expression } of checks) {
     parts.push(constraint(check, `CHECK (${printExpression(expression)})`));
   }
-  const more = growing === true ? ' APPEND ONLY' : '';
+  const conflict = onConflict === undefined ? '' : ` ON CONFLICT ${tableConflicts[onConflict]}`;
+  const more = growing === true ? ' APPEND ONLY' : conflict;
   return `CREATE TABLE ${quote(name)} (${parts.join(', ')})${more}`;
 }

@@ -28,6 +28,7 @@ import type {
   CreateRelation,
   CreateView,
   Identifier,
+  TableConflict,
   WithOption,
 } from '../../sql/syntax/ast.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
@@ -47,6 +48,7 @@ export interface RelationDefinition {
   readonly primaryKeyName: string;
   readonly checks: readonly CheckConstraint[];
   readonly uniques: readonly UniqueConstraint[];
+  readonly onConflict?: TableConflict;
   /** Name of the topic that it reads; `undefined` for a table with storage of its own. */
   readonly topic: string | undefined;
 }
@@ -123,6 +125,15 @@ export function defineRelation(context: Context, node: CreateRelation): Relation
       hint: 'An INSERT over an existing key would take its old row back.',
     });
   }
+  const { onConflict } = node;
+  if (onConflict !== undefined) {
+    if (primaryKey.length === 0) {
+      throw complain(context, node.span, 'ON CONFLICT needs a PRIMARY KEY', { sqlState: '42P16' });
+    }
+    if (onConflict === 'fill' && columns.some(({ generated }) => generated !== undefined)) {
+      throw unsupported(context, node.span, 'DO UPDATE IF NOT NULL with generated columns');
+    }
+  }
   if (constraints.uniques.length > 0 && topic !== undefined) {
     throw unsupported(context, node.span, 'UNIQUE on a relation over a topic');
   }
@@ -141,7 +152,8 @@ export function defineRelation(context: Context, node: CreateRelation): Relation
   const keyName =
     node.primaryKeyName ?? node.columns.find((column) => column.primaryKey)?.primaryKeyName;
   const primaryKeyName = keyName?.name ?? `${node.name.parts.at(-1)!.name}_pkey`;
-  return { columns, primaryKey, primaryKeyName, ...constraints, topic };
+  const conflict = onConflict === undefined ? {} : { onConflict };
+  return { columns, primaryKey, primaryKeyName, ...constraints, ...conflict, topic };
 }
 
 /** Names are PostgreSQL's: `t_a_check`, `t_check`, `t_a_b_key`, a number behind repeated ones. */

@@ -9,6 +9,7 @@ import { cellsEqual } from '../dataflow/hashing.ts';
 import { compareCells } from '../dataflow/ordering.ts';
 import { KeySet } from './key-set.ts';
 import { hiddenKey, type TableNode } from './nodes.ts';
+import { TableState } from './table-state.ts';
 
 /** What a statement does to a table: whole rows. */
 export interface Change {
@@ -34,7 +35,9 @@ export function insertion(
 ): Change {
   const rows = withHiddenKey(node.relation, result);
   const none = empty(rows);
-  if (statement.onConflict === 'nothing') {
+  const onConflict = statement.onConflict ?? node.relation.onConflict;
+  if (onConflict === 'fill') return filling(node, rows);
+  if (onConflict === 'nothing' || onConflict === 'ignore') {
     const put = withoutConflicts(node, rows, plan.arbiter);
     return { removed: none, put, gone: none, shown: put, replaces: false };
   }
@@ -74,6 +77,17 @@ function withoutConflicts(
     if (isFree) for (const set of seen) set.add(rows, row);
     return isFree;
   });
+}
+
+/** Each key with the last values that are not NULL, of the old row and the new ones. */
+function filling(node: TableNode, rows: Batch): Change {
+  const old = oldRows(node, rows, node.key).batch;
+  const { columns, onConflict } = node.relation;
+  const scratch = new TableState(columns, node.key, [], onConflict);
+  scratch.apply(old);
+  scratch.apply({ ...rows, weights: new Int32Array(rows.rowCount).fill(1) });
+  const put = concatenatedOr(empty(rows), concatenated([...scratch.snapshot()]));
+  return { removed: empty(rows), put, gone: old, shown: put, replaces: false };
 }
 
 /** ON CONFLICT DO UPDATE: new keys are put, old ones become what SET makes of them. */

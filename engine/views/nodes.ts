@@ -99,7 +99,7 @@ export class TopicNode implements RelationNode {
     this.fingerprint = fingerprintOf(relation);
     this.#reader = new MessageReader(relation, sql, topic);
     if (relation.kind === 'table') {
-      const state = new TableState(relation.columns, relation.primaryKey);
+      const state = new TableState(relation.columns, relation.primaryKey, [], relation.onConflict);
       this.#state = state;
       this.snapshot = () => state.snapshot();
       this.indexes = state.indexes;

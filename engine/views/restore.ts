@@ -249,7 +249,9 @@ function lossOf(
   for (const input of inputs) {
     if (input instanceof LostNode) return `it reads "${input.relation.name}", which is lost`;
     // A source keeps nothing itself; the rows of the others are there.
-    const isWhole = input === node ? node.relation.kind !== 'table' : input?.snapshot !== undefined;
+    // What an earlier message put may have stayed though a later one had its key.
+    const isUpserted = node.relation.kind === 'table' && node.relation.onConflict === undefined;
+    const isWhole = input === node ? !isUpserted : input?.snapshot !== undefined;
     if (isWhole || input?.topicId === undefined || input.ownsTopic) continue;
     const { topicId } = input;
     const start = startsAt.find((one) => one.topicId === topicId)?.offsets ?? [];

@@ -119,12 +119,13 @@ function intoTable(
   const guarded =
     (table.checks ?? []).length > 0 ||
     (table.uniques ?? []).length > 0 ||
+    table.onConflict !== undefined ||
     table.columns.some(({ generated }) => generated !== undefined);
   if (guarded) {
     throw unsupported(
       context,
       node.target.span,
-      'a sink into a table with CHECK, UNIQUE or generated columns',
+      'a sink into a table with ON CONFLICT, CHECK, UNIQUE or generated columns',
     );
   }
   const { fields } = plan.root;

@@ -1,7 +1,8 @@
 import { assert } from '../../platform/assert.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
-import { gatherBatch } from '../../sql/columns/gather.ts';
+import { gather, gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
+import type { TableConflict } from '../../sql/syntax/ast.ts';
 import { indexed } from '../dataflow/arrangement.ts';
 import { gatherStored } from '../dataflow/gather-stored.ts';
 import { hashRows } from '../dataflow/hashing.ts';
@@ -18,6 +19,7 @@ export class TableState {
   readonly #table: RowTable;
   readonly #index: RowIndex;
   readonly #keys: readonly number[];
+  readonly #onConflict: TableConflict | undefined;
   /** Of other columns. */
   readonly indexes: SecondaryIndexes;
 
@@ -25,7 +27,10 @@ export class TableState {
     fields: readonly Field[],
     keys: readonly number[],
     others: readonly (readonly number[])[] = [],
+    /** What a put does whose key is there. */
+    onConflict?: TableConflict,
   ) {
+    this.#onConflict = onConflict;
     this.#table = new RowTable(fields);
     this.#index = new RowIndex(this.#table, keys, 'sql');
     this.#keys = keys;
@@ -66,17 +71,27 @@ export class TableState {
     const gone: number[] = [];
     const put = new Int32Array(changes.rowCount);
     let puts = 0;
+    const merged: Batch[] = [];
     for (let row = 0; row < changes.rowCount; row++) {
       const old = this.#index.first(keyColumns, row, hashes[row]!);
+      const isConflict = old >= 0 && changes.weights[row]! > 0;
+      if (isConflict && this.#onConflict === 'ignore') continue;
+      if (isConflict && this.#onConflict === 'fill') {
+        const filled = this.#filled(old, changes, row);
+        merged.push(filled);
+        gone.push(old);
+        this.#index.remove(old);
+        this.indexes.remove(old);
+        this.#put(filled, 0, hashes[row]!);
+        continue;
+      }
       if (old >= 0) {
         gone.push(old);
         this.#index.remove(old);
         this.indexes.remove(old);
       }
       if (changes.weights[row]! <= 0) continue;
-      const id = this.#table.insert(changes, row, 1);
-      this.#index.add(id, hashes[row]!, -1);
-      this.indexes.insert(id, changes, row);
+      this.#put(changes, row, hashes[row]!);
       put[puts++] = row;
     }
     const deltas: Batch[] = [];
@@ -88,7 +103,22 @@ export class TableState {
       const rows = gatherBatch(changes, put, puts);
       deltas.push({ ...rows, weights: new Int32Array(puts).fill(1) });
     }
-    return deltas;
+    return [...deltas, ...merged];
+  }
+
+  #put(rows: Batch, row: number, hash: number): void {
+    const id = this.#table.insert(rows, row, 1);
+    this.#index.add(id, hash, -1);
+    this.indexes.insert(id, rows, row);
+  }
+
+  /** The old row with the values of row `row` that are not NULL. */
+  #filled(old: number, rows: Batch, row: number): Batch {
+    const before = this.rows([old]);
+    const columns = rows.columns.map((column, index) =>
+      column.nulls?.[row] === 1 ? before.columns[index]! : gather(column, Int32Array.of(row), 1),
+    );
+    return { rowCount: 1, columns, weights: Int32Array.of(1) };
   }
 
   snapshot(): Iterable<Batch> {

@@ -1,5 +1,5 @@
 import type { Field, SqlValue } from '../columns/types.ts';
-import type { Expression, Query } from '../syntax/ast.ts';
+import type { Expression, Query, TableConflict } from '../syntax/ast.ts';
 import type { SqlFunction } from './sql-functions.ts';
 
 /** Relations as the analyzer sees them; `engine/views` implements it. */
@@ -41,6 +41,8 @@ export interface Relation {
   readonly uniques?: readonly UniqueConstraint[];
   /** A table declared APPEND ONLY: no statement takes a row back. */
   readonly growing?: boolean;
+  /** What a row does whose key is there; absent: it takes the place of the old one. */
+  readonly onConflict?: TableConflict;
   /** No row is ever taken back. */
   readonly appendOnly: boolean;
   /** INSERT, UPDATE and DELETE are possible (a table that owns its storage). */

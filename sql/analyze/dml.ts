@@ -183,7 +183,9 @@ function conflictOf(
   table: Relation,
 ): Pick<DmlPlan, 'arbiter' | 'conflict'> {
   const { onConflict } = node;
-  if (onConflict === undefined) return {};
+  if (onConflict === undefined) {
+    return table.onConflict === undefined ? {} : { arbiter: table.primaryKey };
+  }
   const arbiter = arbiterOf(context, node, table);
   const key = arbiter === undefined ? {} : { arbiter };
   if (typeof onConflict === 'string') return key;

@@ -455,8 +455,13 @@ export interface CreateRelation extends Node {
   readonly uniques: readonly UniqueDefinition[];
   readonly watermarks: readonly WatermarkDefinition[];
   readonly appendOnly: boolean;
+  /** RisingWave's ON CONFLICT; absent for OVERWRITE, which is so anyway. */
+  readonly onConflict?: TableConflict;
   readonly options: readonly WithOption[];
 }
+
+/** What a row does whose key is there: nothing, or it puts its values that are not NULL. */
+export type TableConflict = 'ignore' | 'fill';
 
 /** `CREATE TABLE name [(columns)] AS query`. */
 export interface CreateTableAs extends Node {

@@ -6,6 +6,7 @@ import type {
   Expression,
   Identifier,
   QualifiedName,
+  TableConflict,
   UniqueDefinition,
   WatermarkDefinition,
 } from './ast.ts';
@@ -29,6 +30,7 @@ export function parseCreateRelation(
   const parts: Parts = { columns: [], watermarks: [], primaryKey: [], checks: [], uniques: [] };
   stream.list(() => parsePart(stream, parts));
   const appendOnly = stream.acceptWord('append', 'only');
+  const onConflict = relation === 'table' ? parseTableConflict(stream) : undefined;
   while (stream.isWord('include')) parts.columns.push(parseInclude(stream));
   const options = parseOptions(stream);
   if (stream.isOneOf('inherits', 'partition', 'using', 'on', 'tablespace', 'without', 'format')) {
@@ -41,9 +43,26 @@ export function parseCreateRelation(
     ifNotExists,
     ...parts,
     appendOnly,
+    ...(onConflict === undefined ? {} : { onConflict }),
     options,
     span: stream.span(mark),
   };
+}
+
+/**
+ * RisingWave's `ON CONFLICT OVERWRITE | IGNORE | DO UPDATE IF NOT NULL`, or as it is now
+ * `DO UPDATE FULL | DO NOTHING`.
+ */
+function parseTableConflict(stream: TokenStream): TableConflict | undefined {
+  if (!stream.acceptWord('on', 'conflict')) return undefined;
+  let action: TableConflict | undefined;
+  if (stream.acceptWord('ignore') || stream.acceptWord('do', 'nothing')) action = 'ignore';
+  else if (stream.acceptWord('do', 'update', 'if', 'not', 'null')) action = 'fill';
+  else if (!stream.acceptWord('overwrite') && !stream.acceptWord('do', 'update', 'full')) {
+    throw stream.expected('OVERWRITE, IGNORE or DO UPDATE IF NOT NULL');
+  }
+  if (stream.isWord('with', 'version')) throw stream.unsupported('WITH VERSION COLUMN');
+  return action;
 }
 
 /** `(a, b) AS`: names without types. */

@@ -180,9 +180,12 @@ function createRelation(node: CreateRelation): string {
     node.ifNotExists && 'IF NOT EXISTS',
     `${qualified(node.name)} (${parts.join(', ')})`,
     node.appendOnly && 'APPEND ONLY',
+    node.onConflict && `ON CONFLICT ${tableConflicts[node.onConflict]}`,
     withOptions(node.options),
   );
 }
+
+export const tableConflicts = { ignore: 'IGNORE', fill: 'DO UPDATE IF NOT NULL' } as const;
 
 function column(node: ColumnDefinition): string {
   return words(
