@@ -7,6 +7,7 @@ import { limits } from '../../platform/limits.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { type Certificate, selfSignedCertificate } from './certificate.ts';
 import { longDeadlines } from './long-deadlines.ts';
+import { promptAnswers } from './prompt-answers.ts';
 import type { GrpcService } from './service.ts';
 import { SharedPort } from './shared-port.ts';
 
@@ -31,7 +32,9 @@ export class GrpcHost {
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
       'grpc.max_send_message_length': -1,
-      interceptors: [longDeadlines],
+      // Counts of calls that nobody reads here: /metrics has ours.
+      'grpc.enable_channelz': 0,
+      interceptors: [longDeadlines, promptAnswers],
     });
     for (const { definition, handlers } of services) this.#server.addService(definition, handlers);
     const names = ['', ...services.map(({ name }) => name)];

@@ -5,6 +5,9 @@ import { clientIdOf } from './client-id.ts';
 import { type Duration, millisOf } from './codec.ts';
 import type { StreamCall } from './service.ts';
 
+/** Said of every poll that ends: a reason of its own would cost each one an error with its stack. */
+const ended = new MillraceError('UNAVAILABLE', 'the poll has ended');
+
 const pollMsMax = 20_000;
 /** Left of the client's deadline for the answer's way back. */
 const reserveMs = 200;
@@ -37,7 +40,7 @@ export class Polls {
    */
   open(call: StreamCall): AbortSignal {
     const left = new AbortController();
-    if (this.#isClosed) left.abort();
+    if (this.#isClosed) left.abort(ended);
     const clientId = clientIdOf(call);
     const client = this.#byClient.get(clientId) ?? { polls: new Set(), unreadBytes: 0 };
     if (client.polls.size >= limits.clientPollsMax) {
@@ -48,9 +51,10 @@ export class Polls {
     }
     client.polls.add(left);
     this.#byClient.set(clientId, client);
-    call.on('cancelled', () => left.abort());
-    call.on('close', () => {
-      left.abort();
+    // grpc-js says so at every call's end, once HTTP/2 took its answer or the client left: the call
+    // itself closes before, when it has taken all that was written (grpc/prompt-answers.ts).
+    call.once('cancelled', () => {
+      left.abort(ended);
       client.polls.delete(left);
       client.unreadBytes -= this.#unread.get(call) ?? 0;
       if (client.polls.size === 0) this.#byClient.delete(clientId);
@@ -60,7 +64,7 @@ export class Polls {
 
   /** The client is going. */
   endOf(clientId: string): void {
-    for (const poll of this.#byClient.get(clientId)?.polls ?? []) poll.abort();
+    for (const poll of this.#byClient.get(clientId)?.polls ?? []) poll.abort(ended);
   }
 
   /** Writes a part of an answer; it counts as unread until the call is over. */

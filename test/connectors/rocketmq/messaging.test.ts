@@ -218,9 +218,12 @@ test('a request has a greatest number of messages', async () => {
   expect((await broker.store.range(broker.topics.get('t').topicId, 0)).maxOffset).toBe(0);
 });
 
-test('a client that does not read gets no more', async () => {
-  const big = Buffer.alloc(3 * 1024 * 1024, 'x');
-  const messages = Array.from({ length: 30 }, (_, i) => ({
+test.each([
+  ['much', 30, 3 * 1024 * 1024, 8],
+  ['little, many times', 1, 8000, 1100],
+])('a client that does not read gets no more: %s', async (_what, count, bytes, calls) => {
+  const big = Buffer.alloc(bytes, 'x');
+  const messages = Array.from({ length: count }, (_, i) => ({
     topic: { name: 't' },
     body: big,
     system_properties: { message_id: `big-${i}` },
@@ -232,11 +235,11 @@ test('a client that does not read gets no more', async () => {
   }
   const request = encode('PullMessageRequest', {
     message_queue: { topic: { name: 't' } },
-    batch_size: 30,
+    batch_size: count,
   });
   // A paused call of grpc-js still takes 16 messages; a bare stream takes its window of 64 KiB.
   const reader = connect(`http://127.0.0.1:${port}`);
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < calls; i++) {
     const headers = { 'content-type': 'application/grpc', te: 'trailers', 'x-mq-client-id': 'c' };
     const call = reader.request({
       ':method': 'POST',
