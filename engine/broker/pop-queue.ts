@@ -132,7 +132,12 @@ async function takeNew(pop: QueuePop, taken: Taken[], bytesTaken: number): Promi
     if (looks > 0 && pop.isLate()) return;
     if (taken.length > 0 && looks >= looksMax) return;
     looks++;
-    const rows = await store.indexRows(topicId, queueId, cursor.next, lookAheadEntries);
+    // Where each row has something to take, as many as there are places for will do.
+    const isPlain = filter === undefined && pop.order === 'none';
+    const entriesMax = isPlain
+      ? Math.min(lookAheadEntries, pop.max - taken.length)
+      : lookAheadEntries;
+    const rows = await store.indexRows(topicId, queueId, cursor.next, entriesMax);
     if (rows.rowCount === 0) return;
     const end = rowsNeeded(pop, rows, pop.max - taken.length, pop.maxBytes - bytes);
     // Side by side: one after the other, each would wait for its turn in the thread pool.

@@ -10,6 +10,7 @@ import {
   tagHashAt,
 } from './entry-format.ts';
 import type { ScannedEntry } from './partition.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { RecentCommits } from './recent-commits.ts';
 import { pushRow } from './row-scan.ts';
 import type { Segment } from './segment.ts';
@@ -33,6 +34,7 @@ type TakeEntry = (bytes: Buffer, view: DataView, at: number, position: number) =
 /** Reads of one partition: one entry, or many in a row. Contracts: LogPartition. */
 export class PartitionReader {
   readonly #parts: ReaderParts;
+  readonly #ahead = new ReadAhead();
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
@@ -52,7 +54,11 @@ export class PartitionReader {
     const offset = segment.map.offsetOf(position);
     if (offset === undefined) return undefined;
     return segment.pinned(async () => {
-      const bytes = await segment.read(offset, length);
+      const until = Math.min(
+        segment.map.endOffset,
+        segmentHeaderBytes + durableEnd() - segment.start,
+      );
+      const bytes = await this.#ahead.read(segment, offset, length, until);
       const claimed = claimedLength(bytes, 0);
       const isWhole = claimed <= bytes.length;
       return this.#checked(isWhole ? bytes : await segment.read(offset, claimed), 0, position);
