@@ -6,9 +6,11 @@ import { isUnreadable } from '../../engine/broker/unreadable.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
+import { tookAll } from '../grpc/prompt-answers.ts';
 import { clientIdOf, takesBatches } from './client-id.ts';
-import { type Duration, decode, encode, fromMillis, millisOf } from './codec.ts';
+import { type Duration, decode, encode, millisOf } from './codec.ts';
 import { deliveredPiece } from './deliver.ts';
+import { FieldWriter } from './field-writer.ts';
 import { type FilterExpression, filterOf } from './filters.ts';
 import { type Named, namesOf } from './namespace.ts';
 import type { Polls } from './polls.ts';
@@ -45,13 +47,13 @@ export class ConsumeMethods {
   async receive(call: StreamCall): Promise<void> {
     try {
       const delivered = this.#decodable(call, await this.#pop(call));
-      const status = delivered.length === 0 ? noNewMessage : ok;
-      call.write(encode('ReceiveMessageResponse', { status }));
+      call.write(delivered.length === 0 ? nothingNew : someCome);
       const names = namesOf(call);
       for (const message of delivered)
         this.#polls.write(call, delimited(2, names.localized(message)));
-      const now = fromMillis(this.#clock.nowMs());
-      call.write(encode('ReceiveMessageResponse', { delivery_timestamp: now }));
+      const deliveredAt = new FieldWriter(16);
+      deliveredAt.time(3, this.#clock.nowMs());
+      call.write(deliveredAt.finish());
     } catch (error) {
       call.write(encode('ReceiveMessageResponse', { status: statusOf(error) }));
     }
@@ -91,8 +93,8 @@ export class ConsumeMethods {
       takesBatches: takesBatches(call),
     });
     call.once('cancelled', () => {
-      // grpc-js says so of calls that went well, too: those have written all.
-      if (!call.writableFinished) this.#takeBack(member, popped);
+      // grpc-js says so of calls that went well, too.
+      if (!tookAll(call)) this.#takeBack(member, popped);
     });
     return popped;
   }
@@ -122,14 +124,22 @@ export class ConsumeMethods {
     }
     const { group, entries = [] } = decode<AckRequest>('AckMessageRequest', call.request);
     const member = memberOf(call, group);
-    const results = entries.map((entry) => ({
-      ...entry,
-      status: attempt(() => this.#consumers.acknowledge(member, entry.receipt_handle ?? '')),
-    }));
-    const [first = ok] = results.map(({ status }) => status);
-    const isSame = results.every(({ status }) => status.code === first.code);
-    const status = isSame ? first : multipleResults;
-    return encode('AckMessageResponse', { status, entries: results });
+    const statuses = entries.map(({ receipt_handle: handle = '' }) =>
+      attempt(() => this.#consumers.acknowledge(member, handle)),
+    );
+    const [first = ok] = statuses;
+    const isSame = statuses.every(({ code }) => code === first.code);
+    // By hand: AckMessageResponse { status = 1; entries = 2 { message_id = 1; receipt_handle = 2; status = 3 } }.
+    const answer = new FieldWriter(256);
+    answer.message(1, statusBytes(isSame ? first : multipleResults));
+    for (const [i, { message_id: id = '', receipt_handle: handle = '' }] of entries.entries()) {
+      const result = new FieldWriter(128);
+      if (id !== '') result.text(1, id);
+      if (handle !== '') result.text(2, handle);
+      result.message(3, statusBytes(statuses[i]!));
+      answer.message(2, result.finish());
+    }
+    return answer.finish();
   }
 
   changeInvisible(call: UnaryCall): Buffer {
@@ -161,6 +171,14 @@ export class ConsumeMethods {
     await this.#consumers.forwardToDeadLetters(member, namesOf(call).topic(topic), handle);
     return encode('ForwardMessageToDeadLetterQueueResponse', { status: ok });
   }
+}
+
+const nothingNew = encode('ReceiveMessageResponse', { status: noNewMessage });
+const someCome = encode('ReceiveMessageResponse', { status: ok });
+const okBytes = encode('Status', { ...ok });
+
+function statusBytes(status: Status): Buffer {
+  return status === ok ? okBytes : encode('Status', { ...status });
 }
 
 function memberOf(call: UnaryCall | StreamCall, group: Named | undefined): Member {

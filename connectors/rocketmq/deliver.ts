@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../storage/store.ts';
-import { encode, fromMillis } from './codec.ts';
+import { FieldWriter } from './field-writer.ts';
 import { bytesOf, isTransaction, messagesOf } from './message-format.ts';
 import { packedPart } from './packed.ts';
 import { type ScannedMessage, scanSendRequest } from './scan.ts';
@@ -27,13 +27,11 @@ export function deliveredMessage(
   delivery: DeliveryFields,
 ): Buffer {
   const { start, end, systemStart, systemTag, systemEnd } = message;
-  const added = encode('SystemProperties', {
-    ...fieldsOf(delivery),
-    ...(message.messageType === 0 ? { message_type: 'NORMAL' } : {}),
-    ...(message.hasEncoding ? {} : { body_encoding: 'IDENTITY' }),
-    ...(message.hasDigest ? {} : { body_digest: digestOf(request, message) }),
-  });
-  const system = delimited(3, [request.subarray(systemStart, systemEnd), added]);
+  const added = fieldsOf(delivery);
+  if (message.messageType === 0) added.integer(6, normalType);
+  if (!message.hasEncoding) added.integer(5, identityEncoding);
+  if (!message.hasDigest) added.message(4, digestOf(request, message));
+  const system = delimited(3, [request.subarray(systemStart, systemEnd), added.finish()]);
   const properties = addedProperties(message);
   if (systemEnd === 0) return Buffer.concat([request.subarray(start, end), system]);
   return Buffer.concat([
@@ -44,16 +42,22 @@ export function deliveredMessage(
   ]);
 }
 
-function fieldsOf({ receiptHandle, invisibleMs, attempt, ...place }: DeliveryFields) {
-  return {
-    queue_id: place.queueId,
-    queue_offset: place.offset,
-    store_timestamp: fromMillis(Math.floor(place.storeTimeMs)),
-    store_host: 'millrace',
-    ...(receiptHandle === undefined ? {} : { receipt_handle: receiptHandle }),
-    ...(invisibleMs === undefined ? {} : { invisible_duration: fromMillis(invisibleMs) }),
-    ...(attempt === undefined ? {} : { delivery_attempt: attempt }),
-  };
+/** MessageType.NORMAL, and Encoding.IDENTITY. */
+const normalType = 1;
+const identityEncoding = 1;
+
+/** Of SystemProperties, by hand: each message that goes out has them. Numbers: rocketmq/proto.ts. */
+function fieldsOf(delivery: DeliveryFields): FieldWriter {
+  const { queueId, offset, storeTimeMs, receiptHandle, invisibleMs, attempt } = delivery;
+  const fields = new FieldWriter(160);
+  fields.time(9, Math.floor(storeTimeMs));
+  fields.text(10, 'millrace');
+  if (receiptHandle !== undefined) fields.text(12, receiptHandle);
+  fields.integer(13, queueId, false);
+  fields.integer(14, offset);
+  if (invisibleMs !== undefined) fields.time(15, invisibleMs);
+  if (attempt !== undefined) fields.integer(16, attempt);
+  return fields;
 }
 
 /**
@@ -86,7 +90,7 @@ function deliveredPacked(
   const { start, end, bodyStart, bodyEnd, systemStart, systemEnd } = envelope;
   const packed = request.subarray(bodyStart, bodyEnd);
   const body = count === entry.count ? packed : packedRange(packed, index, count);
-  const added = encode('SystemProperties', fieldsOf(delivery));
+  const added = fieldsOf(delivery).finish();
   const kept: Buffer[] = [];
   const reader = new WireReader(request, start, end);
   while (reader.next()) {
@@ -119,7 +123,13 @@ function addedProperties(message: ScannedMessage): Buffer[] {
  * Some clients reject a message without one, or with one that they do not know; MD5 in upper case
  * suits all of them.
  */
-function digestOf(request: Buffer, { bodyStart, bodyEnd }: ScannedMessage) {
+function digestOf(request: Buffer, { bodyStart, bodyEnd }: ScannedMessage): Buffer {
   const hash = createHash('md5').update(request.subarray(bodyStart, bodyEnd));
-  return { type: 'MD5', checksum: hash.digest('hex').toUpperCase() };
+  const digest = new FieldWriter(36);
+  digest.integer(1, md5Type);
+  digest.text(2, hash.digest('hex').toUpperCase());
+  return digest.finish();
 }
+
+/** DigestType.MD5. */
+const md5Type = 2;

@@ -166,12 +166,13 @@ export function createMessagingService(options: MessagingOptions): GrpcService {
 
 /** Errors become the status of an otherwise empty response. */
 function answering(response: string, run: Unary) {
-  return (call: UnaryCall, callback: sendUnaryData<Buffer>) => {
-    Promise.resolve()
-      .then(() => run(call))
-      .then(
-        (bytes) => callback(null, bytes),
-        (error) => callback(null, encode(response, { status: statusOf(error) })),
-      );
+  return async (call: UnaryCall, callback: sendUnaryData<Buffer>) => {
+    let bytes: Buffer;
+    try {
+      bytes = await run(call);
+    } catch (error) {
+      bytes = encode(response, { status: statusOf(error) });
+    }
+    callback(null, bytes);
   };
 }
