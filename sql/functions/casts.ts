@@ -312,10 +312,14 @@ function toDouble(from: SqlType, value: SqlValue): number {
   return from.kind === 'numeric' ? Number(toText(from, value)) : Number(value);
 }
 
+function isZero(value: SqlValue): boolean {
+  return typeof value === 'object' ? (value as Decimal).unscaled === 0n : Number(value) === 0;
+}
+
 function finite(to: SqlType, value: number, from: SqlType, before: SqlValue): number {
   if (from.kind === 'numeric' && isSpecial(before as Decimal)) return value;
   const wasFinite = typeof before !== 'number' || Number.isFinite(before);
-  const hasVanished = value === 0 && typeof before === 'number' && before !== 0;
+  const hasVanished = value === 0 && !isZero(before);
   if ((wasFinite && !Number.isFinite(value)) || hasVanished) {
     throw runtimeError(`value out of range for type ${typeName(to)}`, '22003');
   }

@@ -13,7 +13,7 @@ export function decimalToChar(value: Decimal, format: string): string {
   const template = numberTemplate(format);
   if (isSpecial(value)) return specialToChar(value, format, template);
   if (template.has.has('RN')) return romanToChar(Number(rescale(value, 0).unscaled), template);
-  if (template.has.has('EEEE')) return scientific(Number(decimalToText(value)), template);
+  if (template.has.has('EEEE')) return decimalScientific(value, template.post);
   const scaled = rescale(
     { unscaled: value.unscaled * 10n ** BigInt(template.multi), scale: value.scale },
     template.post,
@@ -62,13 +62,24 @@ function fixed(value: number, decimals: number): string {
   return (isTie ? (floor % 2 === 0 ? floor : floor + 1) / scale : value).toFixed(decimals);
 }
 
+/** As numeric.c's get_str_from_var_sci: 9.99 with one decimal is 10.0e+00. */
+function decimalScientific({ unscaled, scale }: Decimal, post: number): string {
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString();
+  const power = unscaled === 0n ? 0 : digits.length - 1 - scale;
+  const mantissa = decimalToText(rescale({ unscaled, scale: scale + power }, post));
+  return withExponent(mantissa, power, unscaled < 0n);
+}
+
+function withExponent(mantissa: string, power: number, isNegative: boolean): string {
+  const exponent = String(Math.abs(power)).padStart(2, '0');
+  return `${isNegative ? '' : ' '}${mantissa}e${power < 0 ? '-' : '+'}${exponent}`;
+}
+
 function scientific(value: number, { post }: Template): string {
   if (!Number.isFinite(value)) return `${value < 0 ? '-' : ' '}#.${'#'.repeat(post)}####`;
   const [digits, exponent] = value.toExponential(Math.min(post, 100)).split('e');
   const mantissa = Object.is(value, -0) ? `-${digits}` : digits;
-  const power = Number(exponent);
-  const shown = `${mantissa}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
-  return value < 0 || Object.is(value, -0) ? shown : ` ${shown}`;
+  return withExponent(mantissa, Number(exponent), value < 0 || Object.is(value, -0));
 }
 
 const romans: readonly (readonly [number, string])[] = [
