@@ -25,6 +25,7 @@ import { type Aggregates, aggregateCall, misplaced } from './aggregates.ts';
 import { clockCall, isClockCall } from './clock-calls.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType } from './context.ts';
+import { jsonQuery } from './json-queries.ts';
 import { positional, strayName } from './named-arguments.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
 import { applied, call, isRow, operator, rowsDistinct } from './operators.ts';
@@ -93,6 +94,8 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
       throw strayName(place.context, node);
     case 'call':
       return functionCall(place, node);
+    case 'json-query':
+      return jsonQuery(place, node);
     case 'star':
       return starValue(place, node);
     case 'parameter':

@@ -131,6 +131,8 @@ export function nameOf(node: Expression): string {
     case 'array':
     case 'row':
       return node.kind;
+    case 'json-query':
+      return `json_${node.form}`;
     default:
       return '?column?';
   }

@@ -13,6 +13,7 @@ import { type Evaluate, runtimeError, type ScalarFunction, t } from './function.
 import { jsonFunctions } from './json.ts';
 import { jsonEdits } from './json-edit.ts';
 import { jsonPathFunctions } from './json-path/functions.ts';
+import { jsonQueryForms } from './json-path/queries.ts';
 import { jsonSteps } from './json-path-steps.ts';
 import { misc } from './misc.ts';
 import { neighbours } from './neighbours.ts';
@@ -27,7 +28,7 @@ import { moreStrings } from './strings-more.ts';
 /** Every scalar function: what resolution chooses from and what evaluates a call. */
 
 /** Forms that take any type: the analyzer makes their calls itself. Not strict, any arity. */
-function form(id: string, evaluate: Evaluate): ScalarFunction {
+function form(id: string, evaluate: Evaluate, fails = false): ScalarFunction {
   return {
     signature: {
       id,
@@ -36,7 +37,7 @@ function form(id: string, evaluate: Evaluate): ScalarFunction {
       result: t('unknown'),
       strict: false,
       volatile: false,
-      fails: false,
+      fails,
     },
     evaluate,
   };
@@ -57,6 +58,7 @@ const forms: readonly ScalarFunction[] = [
   }),
   form('coalesce', (args) => args.find((arg) => arg !== null) ?? null),
   ...Object.entries(nestedForms).map(([id, evaluate]) => form(id, evaluate)),
+  ...Object.entries(jsonQueryForms).map(([id, evaluate]) => form(id, evaluate, true)),
 ];
 
 /** Forms whose comparison depends on the type of their arguments. */

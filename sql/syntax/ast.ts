@@ -51,6 +51,7 @@ export type Expression =
   | CastExpression
   | NamedArgument
   | CallExpression
+  | JsonQueryExpression
   | SubqueryExpression
   | QuantifiedExpression
   | ArrayExpression
@@ -182,6 +183,52 @@ export interface CallExpression extends Node {
   readonly filter?: Expression;
   /** OVER: a window, or the name of one of the WINDOW clause. */
   readonly over?: WindowSpec | Identifier;
+}
+
+/** `FORMAT JSON [ENCODING utf8]`; the encoding in lower case. */
+export interface JsonFormat {
+  readonly encoding?: string;
+}
+
+/** A value that is JSON already, or becomes it. */
+export interface JsonInput {
+  readonly expression: Expression;
+  readonly format?: JsonFormat;
+}
+
+export interface JsonReturning {
+  readonly typeName: TypeName;
+  readonly format?: JsonFormat;
+}
+
+/** What ON EMPTY or ON ERROR gives. */
+export interface JsonBehaviour extends Node {
+  readonly what:
+    | 'error'
+    | 'null'
+    | 'true'
+    | 'false'
+    | 'unknown'
+    | 'empty array'
+    | 'empty object'
+    | 'default';
+  /** Of DEFAULT. */
+  readonly expression?: Expression;
+}
+
+/** JSON_VALUE, JSON_QUERY, JSON_EXISTS: what a path gives of a document (SQL:2016, 6.29 to 6.31). */
+export interface JsonQueryExpression extends Node {
+  readonly kind: 'json-query';
+  readonly form: 'value' | 'query' | 'exists';
+  readonly document: JsonInput;
+  readonly path: Expression;
+  /** Variables of the path. */
+  readonly passing: readonly { readonly name: Identifier; readonly value: JsonInput }[];
+  readonly returning?: JsonReturning;
+  readonly wrapper?: 'without' | 'conditional' | 'unconditional';
+  readonly quotes?: 'keep' | 'omit';
+  readonly onEmpty?: JsonBehaviour;
+  readonly onError?: JsonBehaviour;
 }
 
 /** `name => value`: an argument of a call that says which parameter it is for. */

@@ -23,6 +23,7 @@ import type {
   WindowSpec,
   WithClause,
 } from './ast.ts';
+import { jsonQuery } from './json-printer.ts';
 import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 
 /**
@@ -80,6 +81,8 @@ export function printExpression(node: Expression): string {
       return `CAST(${printExpression(node.operand)} AS ${typeName(node.typeName)})`;
     case 'call':
       return call(node);
+    case 'json-query':
+      return jsonQuery(node);
     case 'subquery':
       return subquery(node);
     case 'array':

@@ -1,5 +1,6 @@
 import type { CallExpression, Expression, Identifier, TypeName } from './ast.ts';
 import { parseExpression, parseRestricted } from './expressions.ts';
+import { parseJsonQuery } from './json-calls.ts';
 import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 import type { TokenStream } from './token-stream.ts';
 
@@ -110,6 +111,10 @@ export function parseSpecialCall(stream: TokenStream, word: string): Expression 
       stream.next();
       return call(stream, mark, word, stream.list(expression));
     }
+    case 'json_value':
+    case 'json_query':
+    case 'json_exists':
+      return parseJsonQuery(stream, word);
     case 'treat':
     case 'merge_action':
     case 'normalize':

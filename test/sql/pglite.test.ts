@@ -10,6 +10,7 @@ import { planQuery } from '../../sql/plan/planner.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import { aggregateStatements } from './incremental/statements.ts';
 import { jsonPathStatements } from './json-path-statements.ts';
+import { jsonQueryStatements } from './json-query-statements.ts';
 
 /** Expressions and queries without tables, compared with PostgreSQL itself. */
 let postgres: PGlite;
@@ -148,5 +149,11 @@ describe('JSON paths', () => {
     const expected = await theirs(text);
     if (!Array.isArray(mine) || !Array.isArray(expected)) return expect(mine).toEqual(expected);
     expect(mine.map((row) => row.map(shortened)).toSorted()).toEqual(expected.toSorted());
+  });
+});
+
+describe('SQL/JSON', () => {
+  test.each(jsonQueryStatements)('%s', async (text) => {
+    expect(ours(text)).toEqual(await theirs(text));
   });
 });

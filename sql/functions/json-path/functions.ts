@@ -10,7 +10,7 @@ import { type JsonPath, parsePath } from './syntax.ts';
 const known = new Map<string, JsonPath>();
 const knownMax = 1000;
 
-function pathOf(text: string): JsonPath {
+export function pathOf(text: string): JsonPath {
   let path = known.get(text);
   if (path === undefined) {
     path = parsePath(text);

@@ -28,6 +28,8 @@ export const aggregateQueries: Readonly<Record<string, string>> = {
   'array_agg of arrays':
     'SELECT h, array_agg(ARRAY[id, h] ORDER BY id) FROM t WHERE h IS NOT NULL GROUP BY h',
   jsonb: 'SELECT h, jsonb_agg(v ORDER BY id), jsonb_object_agg(id, n) FROM t GROUP BY h',
+  'of JSON documents':
+    "SELECT JSON_VALUE(j, '$.v' RETURNING int DEFAULT -1 ON EMPTY), JSON_QUERY(j, '$.g'), count(*), sum(JSON_VALUE(j, '$.n' RETURNING numeric)) FROM (SELECT to_jsonb(t) AS j FROM t) AS q WHERE JSON_EXISTS(j, '$ ? (@.id > $least)' PASSING 2 AS least) GROUP BY 1, 2",
   'numeric variance':
     'SELECT g, var_pop(n), var_samp(n), stddev_pop(n), stddev_samp(n), variance(n), stddev(n) FROM t GROUP BY g',
   'integer variance':
