@@ -46,14 +46,16 @@ export async function runDml(
   statement: Insert | Update | Delete,
   text: string,
   run: DmlRun,
+  /** Runs before anything changes; nothing does when it fails. */
+  before?: (returned: DmlResult['returned']) => Promise<void>,
 ): Promise<DmlResult> {
   const { catalogue, tableLocks, steps } = engine;
   const topicId = catalogue.nodes.get(catalogue.find(targetOf(statement))?.id ?? 0)?.topicId;
-  if (topicId === undefined) return runAlone(engine, statement, text, run);
+  if (topicId === undefined) return runAlone(engine, statement, text, run, before);
   return tableLocks.run(topicId, async () => {
     // What sinks wrote into the table before is applied.
     await steps.caughtUp();
-    return runAlone(engine, statement, text, run);
+    return runAlone(engine, statement, text, run, before);
   });
 }
 
@@ -62,6 +64,7 @@ async function runAlone(
   statement: Insert | Update | Delete,
   text: string,
   { parameters, ...bounds }: DmlRun,
+  before: ((returned: DmlResult['returned']) => Promise<void>) | undefined,
 ): Promise<DmlResult> {
   const context = dmlContext(engine.catalogue, statement, text, {
     nowMs: engine.clock.nowMs(),
@@ -82,6 +85,8 @@ async function runAlone(
   const result = batches.length === 0 ? batchOf(plan.root.fields, []) : concatenated(batches);
   const change = changeOf(statement, plan, node, result, text);
   checkRows(node, context, change);
+  const returned = returnedBy(plan, change, text);
+  await before?.(returned);
   const entry = entryOf(change);
   if (entry.rowCount > 0) {
     const { topicId } = node;
@@ -91,10 +96,17 @@ async function runAlone(
     await engine.steps.caughtUp();
   }
   const count = change.shown.rowCount;
-  if (plan.returning === undefined) return { count };
-  const { fields, outputs } = plan.returning;
-  const { batch } = compileMap({ outputs }, 'fail', text)(change.shown);
-  return { count, returned: { fields, batch } };
+  return returned === undefined ? { count } : { count, returned };
+}
+
+function returnedBy(
+  { returning }: DmlPlan,
+  { shown }: Change,
+  text: string,
+): DmlResult['returned'] {
+  if (returning === undefined) return undefined;
+  const { fields, outputs } = returning;
+  return { fields, batch: compileMap({ outputs }, 'fail', text)(shown).batch };
 }
 
 /** The query whose rows the statement puts or takes away, as it would be run now. */

@@ -7,6 +7,7 @@ import { logicalPlan } from '../../sql/plan/planner.ts';
 import type { Explain, QualifiedName } from '../../sql/syntax/ast.ts';
 import { inputsOf, Meters, type OperatorReport } from '../dataflow/meter.ts';
 import { runOnce } from './ad-hoc.ts';
+import { planAdHoc } from './ad-hoc-plan.ts';
 import { TrackingCatalog } from './catalogue.ts';
 import { defineView } from './definitions.ts';
 import { planDml } from './dml.ts';
@@ -15,7 +16,6 @@ import { ViewNode } from './nodes.ts';
 import type { Answer } from './result-streams.ts';
 import { noRelation } from './show.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { planAdHoc } from './statements.ts';
 
 export const explainFields: readonly Field[] = [
   { name: 'plan', type: { kind: 'text' }, nullable: false },

@@ -1,12 +1,15 @@
 import { Parameters } from '../../sql/analyze/parameters.ts';
+import { batchOf } from '../../sql/columns/builder.ts';
 import type { ScriptStatement } from '../../sql/dialects/script.ts';
+import { newContext } from '../../sql/plan/planner.ts';
 import type { Statement } from '../../sql/syntax/ast.ts';
+import { planAdHoc } from './ad-hoc-plan.ts';
 import type { Catalogue } from './catalogue.ts';
+import { withReturned } from './changing-with.ts';
 import { returnedFields } from './dml.ts';
 import { explainFields } from './explain.ts';
 import { describeFields, showFieldsOf } from './show.ts';
 import type { StatementDescription } from './sql-service.ts';
-import { planAdHoc } from './statements.ts';
 
 /** What is known of statements before they run. */
 
@@ -39,6 +42,15 @@ function fieldsOf(
   switch (statement?.kind) {
     case 'query': {
       const plan = planAdHoc(catalogue, statement, script, { parameters });
+      return plan.root.fields.slice(0, plan.visibleColumns);
+    }
+    case 'changing-with': {
+      const { change, query } = statement;
+      const fields = returnedFields(catalogue, change, script, parameters);
+      const returned = fields && { fields, batch: batchOf(fields, []) };
+      const context = newContext({ catalog: catalogue, text: script });
+      const inside = withReturned(context, catalogue, statement, returned);
+      const plan = planAdHoc(inside, query, script, { parameters });
       return plan.root.fields.slice(0, plan.visibleColumns);
     }
     case 'show':

@@ -11,10 +11,11 @@ import { typeName } from '../../sql/columns/type-name.ts';
 import type { Field, SqlValue } from '../../sql/columns/types.ts';
 import { asTranslated, type ScriptStatement } from '../../sql/dialects/script.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
-import { newContext, planQuery } from '../../sql/plan/planner.ts';
+import { newContext } from '../../sql/plan/planner.ts';
 import type {
   AlterTable,
   AlterTopic,
+  ChangingWith,
   CreateFunction,
   CreateIndex,
   CreateRelation,
@@ -32,8 +33,10 @@ import { parseStatement } from '../../sql/syntax/parser.ts';
 import { quote } from '../../sql/syntax/printer.ts';
 import { exactKey } from '../formats/keyed-rows.ts';
 import { runOnce } from './ad-hoc.ts';
+import { planAdHoc } from './ad-hoc-plan.ts';
 import { alterationOf } from './altered-tables.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
+import { checkName, withReturned } from './changing-with.ts';
 import { checkPresentRows } from './constraints.ts';
 import { checkOptions, defineIndex, defineRelation, defineView } from './definitions.ts';
 import { type DmlRun, runDml } from './dml.ts';
@@ -92,7 +95,7 @@ export class Statements {
     checkSchemas(context, statement);
     switch (statement.kind) {
       case 'query':
-        return this.#query(statement, script, answer, session, parameters);
+        return this.#query(statement, script, answer, this.#bounds(answer, session, parameters));
       case 'create-topic':
         return this.#createTopic(context, statement, answer);
       case 'alter-topic':
@@ -129,6 +132,14 @@ export class Statements {
         if (returned === undefined) return answer.done(tag, count);
         return answer.rows(returned.fields, [returned.batch], tag);
       }
+      case 'changing-with':
+        return this.#changingWith(
+          context,
+          statement,
+          script,
+          answer,
+          this.#bounds(answer, session, parameters),
+        );
       case 'flush':
         return answer.done('FLUSH');
       case 'explain': {
@@ -207,17 +218,44 @@ export class Statements {
     query: Query,
     script: string,
     answer: Answer,
-    session: Session,
-    parameters: Parameters,
+    bounds: DmlRun,
+    catalogue: Pick<Catalogue, 'find' | 'names' | 'findFunction'> = this.#engine.catalogue,
   ): Promise<void> {
-    const { catalogue, reader, clock } = this.#engine;
+    const { reader, clock } = this.#engine;
+    const { parameters, ...limits } = bounds;
     const plan = planAdHoc(catalogue, query, script, { nowMs: clock.nowMs(), parameters });
-    const isCancelled = () => answer.isCancelled;
-    const budget = new QueryBudget(clock, session.budget);
-    const batches = await runOnce(plan, { reader, clock, text: script, isCancelled, budget });
+    const batches = await runOnce(plan, { reader, clock, text: script, ...limits });
     const fields = plan.root.fields.slice(0, plan.visibleColumns);
     const count = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
     answer.rows(fields, batches, `SELECT ${count}`);
+  }
+
+  /** The rows are answered when the change is durable. */
+  async #changingWith(
+    context: Context,
+    node: ChangingWith,
+    script: string,
+    answer: Answer,
+    bounds: DmlRun,
+  ): Promise<void> {
+    const { catalogue } = this.#engine;
+    checkName(context, catalogue, node);
+    let reply = () => {};
+    const held: Answer = {
+      progress: answer.progress,
+      get isCancelled() {
+        return answer.isCancelled;
+      },
+      done: answer.done,
+      rows: (...rows) => {
+        reply = () => answer.rows(...rows);
+      },
+    };
+    await runDml(this.#engine, node.change, script, bounds, async (returned) => {
+      const inside = withReturned(context, catalogue, node, returned);
+      await this.#query(node.query, script, held, bounds, inside);
+    });
+    reply();
   }
 
   async #createTopic(context: Context, node: CreateTopic, answer: Answer): Promise<void> {
@@ -545,20 +583,6 @@ function tableAsText(context: Context, node: CreateTableAs, plan: QueryPlan): st
     return `${quote(node.columns[index]?.name ?? name)} ${typeName(type)}`;
   });
   return `CREATE TABLE ${quote(node.name.parts.at(-1)!.name)} (${columns.join(', ')})`;
-}
-
-/** Ad-hoc inputs only ever grow while the query runs, whatever the relation does. */
-export function planAdHoc(
-  catalogue: Catalogue,
-  query: Query,
-  script: string,
-  /** `nowMs`: what now() is; of no matter where the query is not run. */
-  { nowMs = 0, parameters }: { readonly nowMs?: number; readonly parameters?: Parameters } = {},
-): QueryPlan {
-  const growing = (relation: Relation): Relation => ({ ...relation, appendOnly: true });
-  const catalog = new TrackingCatalog(catalogue, growing);
-  const bound = parameters === undefined ? {} : { parameters };
-  return planQuery(query, 'statement', { catalog, text: script, nowMs, ...bound });
 }
 
 function reply(

@@ -27,6 +27,8 @@ export function checkSchemas(context: Context, statement: Statement): void {
     case 'update':
     case 'delete':
       return checkSchema(context, statement.table, [ownSchema]);
+    case 'changing-with':
+      return checkSchemas(context, statement.change);
     case 'truncate':
       for (const table of statement.tables) checkSchema(context, table, [ownSchema]);
       return;

@@ -679,6 +679,17 @@ export interface Delete extends Node {
   readonly returning?: readonly SelectItem[];
 }
 
+/** `WITH earlier AS (query), name AS (change), later AS (query) query`. */
+export interface ChangingWith extends Node {
+  readonly kind: 'changing-with';
+  /** What RETURNING gives; its WITH clause has the earlier tables. */
+  readonly name: Identifier;
+  readonly columns: readonly Identifier[];
+  readonly change: Insert | Update | Delete;
+  /** Its WITH clause has the earlier tables and the later ones. */
+  readonly query: Query;
+}
+
 /** `TRUNCATE [TABLE] t, u`: all rows of them go. */
 export interface Truncate extends Node {
   readonly kind: 'truncate';
@@ -739,6 +750,7 @@ export type Statement =
   | Insert
   | Update
   | Delete
+  | ChangingWith
   | Truncate
   | Explain
   | Show

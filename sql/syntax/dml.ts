@@ -22,12 +22,12 @@ export function parseWithDml(
   clause: WithClause,
   mark: number,
 ): Insert | Update | Delete {
-  const statement = stream.isWord('insert')
-    ? parseInsert(stream)
-    : stream.isWord('update')
-      ? parseUpdate(stream)
-      : parseDelete(stream);
-  return { ...statement, with: clause, span: stream.span(mark) };
+  return { ...parseDml(stream), with: clause, span: stream.span(mark) };
+}
+
+export function parseDml(stream: TokenStream): Insert | Update | Delete {
+  if (stream.isWord('insert')) return parseInsert(stream);
+  return stream.isWord('update') ? parseUpdate(stream) : parseDelete(stream);
 }
 
 /** `TRUNCATE [TABLE] [ONLY] t [, u]`; nothing here has identities or foreign keys. */

@@ -1,6 +1,7 @@
 import type {
   CallExpression,
   CaseExpression,
+  CommonTable,
   Expression,
   FrameBound,
   GroupingElement,
@@ -267,10 +268,11 @@ function subquery(node: SubqueryExpression): string {
 
 export function withClause({ tables, recursive }: WithClause): string {
   if (tables.length === 0) return '';
-  const items = tables.map(
-    (table) => `${identifier(table.name)}${identifiers(table.columns)} AS (${query(table.query)})`,
-  );
-  return `WITH ${recursive ? 'RECURSIVE ' : ''}${items.join(', ')}`;
+  return `WITH ${recursive ? 'RECURSIVE ' : ''}${tables.map(commonTable).join(', ')}`;
+}
+
+export function commonTable(item: CommonTable): string {
+  return `${identifier(item.name)}${identifiers(item.columns)} AS (${query(item.query)})`;
 }
 
 export function query(node: Query): string {

@@ -77,6 +77,11 @@ export function queryBehind(
 
 function parseCommonTable(stream: TokenStream): CommonTable {
   const mark = stream.mark();
+  return parseCommonQuery(stream, parseCommonName(stream), mark);
+}
+
+/** `name [(columns)] AS [[NOT] MATERIALIZED] (`. */
+export function parseCommonName(stream: TokenStream): Pick<CommonTable, 'name' | 'columns'> {
   const name = stream.identifier('a name');
   const columns = stream.isOperator('(')
     ? stream.list(() => stream.identifier('a column name'))
@@ -85,6 +90,15 @@ function parseCommonTable(stream: TokenStream): CommonTable {
   if (stream.acceptWord('not')) stream.expectWord('materialized');
   else stream.acceptWord('materialized');
   stream.expectOperator('(');
+  return { name, columns };
+}
+
+/** What stands behind it. */
+export function parseCommonQuery(
+  stream: TokenStream,
+  { name, columns }: Pick<CommonTable, 'name' | 'columns'>,
+  mark: number,
+): CommonTable {
   if (stream.isOneOf('insert', 'update', 'delete', 'merge')) {
     throw stream.unsupported(`${stream.peek().text.toUpperCase()} in WITH`);
   }

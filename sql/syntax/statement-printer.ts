@@ -1,5 +1,6 @@
 import type {
   Assignment,
+  ChangingWith,
   CheckDefinition,
   ColumnChange,
   ColumnDefinition,
@@ -18,6 +19,7 @@ import type {
   WithOption,
 } from './ast.ts';
 import {
+  commonTable,
   identifier,
   identifiers,
   printExpression,
@@ -73,6 +75,8 @@ export function printStatement(statement: Statement): string {
       return update(statement);
     case 'delete':
       return remove(statement);
+    case 'changing-with':
+      return changingWith(statement);
     case 'create-index':
       return words(
         'CREATE',
@@ -198,6 +202,19 @@ function column(node: ColumnDefinition): string {
     node.defaultValue && `DEFAULT ${printExpression(node.defaultValue)}`,
     node.generated && `GENERATED ALWAYS AS (${printExpression(node.generated)}) STORED`,
     node.metadata && `METADATA FROM ${text(node.metadata)}`,
+  );
+}
+
+function changingWith({ name, columns, change, query: behind }: ChangingWith): string {
+  const { tables, recursive } = change.with ?? { tables: [], recursive: behind.recursive };
+  const { with: _, ...own } = change;
+  const item = `${identifier(name)}${identifiers(columns)} AS (${printStatement(own)})`;
+  const later = behind.with.slice(tables.length);
+  return words(
+    'WITH',
+    recursive && 'RECURSIVE',
+    [...tables.map(commonTable), item, ...later.map(commonTable)].join(', '),
+    query({ ...behind, with: [] }),
   );
 }
 

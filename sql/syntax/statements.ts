@@ -1,5 +1,7 @@
 import { parseAlterTopic } from './alter-topic.ts';
 import type {
+  ChangingWith,
+  CommonTable,
   CreateTopic,
   CreateView,
   Drop,
@@ -11,11 +13,18 @@ import type {
 } from './ast.ts';
 import { parseCreateFunction } from './create-function.ts';
 import { parseCreateRelation } from './create-relation.ts';
-import { parseDelete, parseInsert, parseTruncate, parseUpdate, parseWithDml } from './dml.ts';
+import {
+  parseDelete,
+  parseDml,
+  parseInsert,
+  parseTruncate,
+  parseUpdate,
+  parseWithDml,
+} from './dml.ts';
 import { parseExplain } from './explain.ts';
 import { parseAlter, parseCreateIndex, parseCreateSink } from './objects.ts';
 import { parseOptions } from './options.ts';
-import { parseQuery, parseWith, queryBehind } from './queries.ts';
+import { parseCommonName, parseCommonQuery, parseQuery, queryBehind } from './queries.ts';
 import { parseDescribe, parseReset, parseSet, parseShow } from './settings.ts';
 import type { TokenStream } from './token-stream.ts';
 
@@ -78,14 +87,40 @@ const foreignStatements = new Set(
   vacuum`.split(/\s+/),
 );
 
-/** WITH before a query or a statement that changes rows. */
+/**
+ * WITH before a query or a statement that changes rows, or one that changes rows itself: one alone,
+ * for what one statement changes is one entry of the log.
+ */
 function parseWithStatement(stream: TokenStream): Statement {
   return stream.nested(() => {
     const mark = stream.mark();
-    const clause = parseWith(stream);
-    if (stream.isWord('merge')) throw stream.unsupported('WITH before MERGE');
+    stream.expectWord('with');
+    const recursive = stream.acceptWord('recursive');
+    const tables: CommonTable[] = [];
+    let changing: Omit<ChangingWith, 'kind' | 'query' | 'span'> | undefined;
+    stream.items(() => {
+      const at = stream.mark();
+      const named = parseCommonName(stream);
+      if (!stream.isOneOf('insert', 'update', 'delete')) {
+        tables.push(parseCommonQuery(stream, named, at));
+        return;
+      }
+      if (changing !== undefined) throw stream.unsupported('a second change of rows in WITH', at);
+      const own = stream.mark();
+      const clause = { tables: [...tables], recursive };
+      const change = tables.length > 0 ? parseWithDml(stream, clause, own) : parseDml(stream);
+      changing = { ...named, change };
+      stream.expectOperator(')');
+    });
     const isDml = stream.isOneOf('insert', 'update', 'delete');
-    return isDml ? parseWithDml(stream, clause, mark) : queryBehind(stream, clause, mark);
+    if (stream.isWord('merge')) throw stream.unsupported('WITH before MERGE');
+    const clause = { tables, recursive };
+    if (changing === undefined) {
+      return isDml ? parseWithDml(stream, clause, mark) : queryBehind(stream, clause, mark);
+    }
+    if (isDml) throw stream.unsupported('a change of rows in WITH and behind it', mark);
+    const query = queryBehind(stream, clause, mark);
+    return { kind: 'changing-with', ...changing, query, span: stream.span(mark) };
   });
 }
 
