@@ -81,7 +81,15 @@ describe('apache-arrow reads every type', () => {
     [{ kind: 'bigint' }, 'Int64', [-(2n ** 63n), 2n ** 53n + 1n], [-(2n ** 63n), 2n ** 53n + 1n]],
     [{ kind: 'real' }, 'Float32', [0.5, -Infinity], [0.5, -Infinity]],
     [{ kind: 'double' }, 'Float64', [0.1, Number.NaN, -0], [0.1, Number.NaN, -0]],
-    [{ kind: 'numeric' }, 'Utf8', [{ unscaled: -10n, scale: 3 }], ['-0.010']],
+    [
+      { kind: 'numeric' },
+      'Utf8',
+      [
+        { unscaled: -10n, scale: 3 },
+        { unscaled: -(10n ** 45n), scale: 2 },
+      ],
+      ['-0.010', `-1${'0'.repeat(43)}.00`],
+    ],
     [{ kind: 'text' }, 'Utf8', ['', 'naïve 😀', 'a\0b'], ['', 'naïve 😀', 'a\0b']],
     [{ kind: 'varchar', length: 5 }, 'Utf8', ['ß'], ['ß']],
     [{ kind: 'unknown' }, 'Utf8', ['x'], ['x']],
@@ -105,7 +113,15 @@ describe('apache-arrow reads every type', () => {
       [new SqlRecord([7])],
       ['(7)'],
     ],
-    [{ kind: 'numeric', precision: 50, scale: 1 }, 'Utf8', [{ unscaled: 5n, scale: 1 }], ['0.5']],
+    [
+      { kind: 'numeric', precision: 50, scale: 1 },
+      'Utf8',
+      [
+        { unscaled: 5n, scale: 1 },
+        { unscaled: 10n ** 50n - 1n, scale: 1 },
+      ],
+      ['0.5', `${'9'.repeat(49)}.9`],
+    ],
   ])('%o', (type, arrowName, values, expected) => {
     const column = columnOf(type, [...values, null, ...values]);
     expect(String(column.type)).toBe(arrowName);
