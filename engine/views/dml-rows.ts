@@ -4,7 +4,7 @@ import type { DmlPlan } from '../../sql/analyze/dml.ts';
 import { compileMap } from '../../sql/codegen/compile-map.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
-import type { Insert } from '../../sql/syntax/ast.ts';
+import type { Insert, MergeAction } from '../../sql/syntax/ast.ts';
 import { cellsEqual } from '../dataflow/hashing.ts';
 import { compareCells } from '../dataflow/ordering.ts';
 import { KeySet } from './key-set.ts';
@@ -159,6 +159,48 @@ export function deletion(node: TableNode, result: Batch): Change {
   const shown = oncePerKey(node, result);
   const removed = { ...shown, columns: shown.columns.slice(0, node.relation.columns.length) };
   return { removed, put: empty(removed), gone: removed, shown, replaces: false };
+}
+
+/** `result`: the old row, the new one, and which clause holds, side by side. */
+export function merged(
+  node: TableNode,
+  actions: readonly MergeAction['kind'][],
+  result: Batch,
+): Change {
+  const width = node.relation.columns.length;
+  const flags = result.columns.slice(2 * width);
+  const actionOf = (row: number) =>
+    actions[flags.findIndex((flag) => flag.layout === 'bool' && flag.values[row] === 1)];
+  const doing = (...wanted: MergeAction['kind'][]) =>
+    chosen(result, (row) => wanted.includes(actionOf(row) ?? 'nothing'));
+  const before = (rows: Batch) => ({ ...rows, columns: rows.columns.slice(0, width) });
+  const after = (rows: Batch) => ({ ...rows, columns: rows.columns.slice(width, 2 * width) });
+  const gone = before(doing('update', 'delete'));
+  refuseTwice(node, gone);
+  const updated = doing('update');
+  const deleted = before(doing('delete'));
+  const put = concatenatedOr(after(updated), after(doing('insert')));
+  const moved = movedAway(node, before(updated), after(updated));
+  return {
+    removed: concatenatedOr(moved, deleted),
+    put,
+    gone,
+    shown: concatenatedOr(put, deleted),
+    replaces: false,
+  };
+}
+
+function refuseTwice(node: TableNode, rows: Batch): void {
+  const seen = new KeySet(node.relation.columns, node.key);
+  for (let row = 0; row < rows.rowCount; row++) {
+    if (seen.has(rows, row)) {
+      throw new MillraceError('SQL_RUNTIME', 'MERGE command cannot affect row a second time', {
+        sqlState: '21000',
+        hint: 'Ensure that not more than one source row matches any one target row.',
+      });
+    }
+    seen.add(rows, row);
+  }
 }
 
 /**

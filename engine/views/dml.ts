@@ -8,6 +8,7 @@ import {
   analyzeUpdate,
   type DmlPlan,
 } from '../../sql/analyze/dml.ts';
+import { analyzeMerge } from '../../sql/analyze/merge.ts';
 import { Parameters } from '../../sql/analyze/parameters.ts';
 import { compileMap } from '../../sql/codegen/compile-map.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
@@ -16,14 +17,17 @@ import { concatenated } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, optimized } from '../../sql/plan/planner.ts';
-import type { Delete, Insert, Update } from '../../sql/syntax/ast.ts';
+import type { Delete, Insert, Merge, Update } from '../../sql/syntax/ast.ts';
 import { encodeRows } from '../formats/row-block.ts';
 import { type RunOptions, runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkRows } from './constraints.ts';
-import { type Change, deletion, insertion, update } from './dml-rows.ts';
+import { type Change, deletion, insertion, merged, update } from './dml-rows.ts';
 import { TableNode } from './nodes.ts';
 import type { SqlEngine } from './sql-engine.ts';
+
+/** A statement that changes the rows of one table. */
+export type Dml = Insert | Update | Delete | Merge;
 
 export interface DmlResult {
   /** Rows put or taken away. */
@@ -43,7 +47,7 @@ export type DmlRun = Pick<RunOptions, 'isCancelled' | 'budget'> & {
  */
 export async function runDml(
   engine: SqlEngine,
-  statement: Insert | Update | Delete,
+  statement: Dml,
   text: string,
   run: DmlRun,
   /** Runs before anything changes; nothing does when it fails. */
@@ -61,7 +65,7 @@ export async function runDml(
 
 async function runAlone(
   engine: SqlEngine,
-  statement: Insert | Update | Delete,
+  statement: Dml,
   text: string,
   { parameters, ...bounds }: DmlRun,
   before: ((returned: DmlResult['returned']) => Promise<void>) | undefined,
@@ -110,11 +114,7 @@ function returnedBy(
 }
 
 /** The query whose rows the statement puts or takes away, as it would be run now. */
-export function planDml(
-  catalogue: Catalogue,
-  statement: Insert | Update | Delete,
-  text: string,
-): QueryPlan {
+export function planDml(catalogue: Catalogue, statement: Dml, text: string): QueryPlan {
   const run = { nowMs: 0, parameters: new Parameters() };
   const { root } = analyzeDml(dmlContext(catalogue, statement, text, run), statement);
   return { root: optimized(root), orderBy: [], visibleColumns: root.fields.length };
@@ -123,7 +123,7 @@ export function planDml(
 /** Fields of RETURNING; `undefined` without it. Says the types of the parameters. */
 export function returnedFields(
   catalogue: Catalogue,
-  statement: Insert | Update | Delete,
+  statement: Dml,
   text: string,
   parameters: Parameters,
 ): readonly Field[] | undefined {
@@ -134,7 +134,7 @@ export function returnedFields(
 /** Ad-hoc inputs only grow; the table that is changed shows its hidden key, by which rows are found. */
 function dmlContext(
   catalogue: Catalogue,
-  statement: Insert | Update | Delete,
+  statement: Dml,
   text: string,
   run: { readonly nowMs: number; readonly parameters: Parameters },
 ): Context {
@@ -148,11 +148,11 @@ function dmlContext(
   return newContext({ catalog, text, ...run });
 }
 
-function targetOf({ table }: Insert | Update | Delete): string {
+function targetOf({ table }: Dml): string {
   return table.parts.at(-1)!.name;
 }
 
-function analyzeDml(context: Context, statement: Insert | Update | Delete): DmlPlan {
+function analyzeDml(context: Context, statement: Dml): DmlPlan {
   switch (statement.kind) {
     case 'insert':
       return analyzeInsert(context, statement);
@@ -160,11 +160,13 @@ function analyzeDml(context: Context, statement: Insert | Update | Delete): DmlP
       return analyzeUpdate(context, statement);
     case 'delete':
       return analyzeDelete(context, statement);
+    case 'merge':
+      return analyzeMerge(context, statement);
   }
 }
 
 function changeOf(
-  statement: Insert | Update | Delete,
+  statement: Dml,
   plan: DmlPlan,
   node: TableNode,
   result: Batch,
@@ -177,6 +179,8 @@ function changeOf(
       return update(node, result);
     case 'delete':
       return deletion(node, result);
+    case 'merge':
+      return merged(node, plan.mergeActions!, result);
   }
 }
 

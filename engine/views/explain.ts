@@ -56,7 +56,8 @@ export async function explain(
     case 'create-table-as':
     case 'insert':
     case 'update':
-    case 'delete': {
+    case 'delete':
+    case 'merge': {
       const what = statement.kind === 'create-table-as' ? 'CREATE TABLE AS' : statement.kind;
       if (analyze) throw unsupported(context, span, `EXPLAIN ANALYZE of ${what.toUpperCase()}`);
       const plan =

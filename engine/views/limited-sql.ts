@@ -46,6 +46,7 @@ function classOfStatement(statement: Statement): StatementClass {
     case 'insert':
     case 'update':
     case 'delete':
+    case 'merge':
     case 'changing-with':
     case 'truncate':
       return 'write';

@@ -29,7 +29,7 @@ export function describeStatement(
   const parameters = new Parameters();
   const fields = fieldsOf(catalogue, statement, text, parameters);
   const isDml =
-    statement?.kind === 'insert' || statement?.kind === 'update' || statement?.kind === 'delete';
+    statement !== undefined && ['insert', 'update', 'delete', 'merge'].includes(statement.kind);
   return { fields, isUpdate: isDml && fields === undefined, parameters: parameters.types };
 }
 
@@ -62,6 +62,7 @@ function fieldsOf(
     case 'insert':
     case 'update':
     case 'delete':
+    case 'merge':
       return returnedFields(catalogue, statement, script, parameters);
     default:
       return undefined;

@@ -124,7 +124,8 @@ export class Statements {
       }
       case 'insert':
       case 'update':
-      case 'delete': {
+      case 'delete':
+      case 'merge': {
         const bounds = this.#bounds(answer, session, parameters);
         const { count, returned } = await runDml(this.#engine, statement, script, bounds);
         const verb = statement.kind === 'insert' ? 'INSERT 0' : statement.kind.toUpperCase();

@@ -11,6 +11,7 @@ import type {
   Expression,
   Identifier,
   Insert,
+  MergeAction,
   QualifiedName,
   Query,
   RelationTable,
@@ -46,6 +47,8 @@ export interface DmlPlan {
   /** Columns by which ON CONFLICT finds the old row; absent where the statement names none. */
   readonly arbiter?: readonly number[];
   readonly returning?: Returning;
+  /** Of MERGE: what each clause does. A column for each, behind the new row, says which one holds. */
+  readonly mergeActions?: readonly MergeAction['kind'][];
 }
 
 export interface ConflictPlan {
@@ -312,7 +315,7 @@ export function analyzeDelete(outer: Context, node: Delete): DmlPlan {
   };
 }
 
-function changeable(context: Context, name: QualifiedName): Relation {
+export function changeable(context: Context, name: QualifiedName): Relation {
   const table = findTable(context, name);
   if (!table.growing) return table;
   throw complain(context, name.span, `"${table.name}" is APPEND ONLY: its rows stay as they are`, {
@@ -340,15 +343,7 @@ function rowsOf(
   tables: readonly TableExpression[],
   others: readonly Expression[],
 ): { readonly plan: PlanNode; readonly joined: JoinedColumns } {
-  const known = alias ?? name.parts.at(-1)!;
-  // With its schema: no common table of that name is meant.
-  const schema = { name: 'public', quoted: true, span: name.span };
-  const target: RelationTable = {
-    kind: 'relation',
-    name: { parts: [schema, name.parts.at(-1)!], span: name.span },
-    ...(alias === undefined ? {} : { alias: { name: alias, columns: [], span: alias.span } }),
-    span: name.span,
-  };
+  const { known, target } = targetTable(name, alias);
   const own = table.columns.map((column): Expression => {
     const part = { name: column.name, quoted: true, span: name.span };
     return { kind: 'column', parts: [known, part], span: name.span };
@@ -367,6 +362,23 @@ function rowsOf(
   const plan = analyzeSelect(context, select, []).root;
   const { scope } = analyzeFrom(context, isReturned ? [target, ...tables] : []);
   return { plan, joined: joinedColumns(plan, scope, known.name, table.columns.length) };
+}
+
+/** The table as an item of FROM, and the name that it has there. */
+export function targetTable(
+  name: QualifiedName,
+  alias: Identifier | undefined,
+): { readonly known: Identifier; readonly target: RelationTable } {
+  const last = name.parts.at(-1)!;
+  // With its schema: no common table of that name is meant.
+  const schema = { name: 'public', quoted: true, span: name.span };
+  const target: RelationTable = {
+    kind: 'relation',
+    name: { parts: [schema, last], span: name.span },
+    ...(alias === undefined ? {} : { alias: { name: alias, columns: [], span: alias.span } }),
+    span: name.span,
+  };
+  return { known: alias ?? last, target };
 }
 
 /** The last columns of the plan are those that the scope shows, the target's before the others. */
@@ -388,7 +400,7 @@ function joinedColumns(plan: PlanNode, scope: Scope, target: string, width: numb
   };
 }
 
-function assignedColumns(
+export function assignedColumns(
   context: Context,
   table: Relation,
   assignments: readonly (Assignment | RowAssignment)[],
@@ -435,14 +447,14 @@ function unlike(context: Context, span: Span): MillraceError {
   return complain(context, span, message, { sqlState: '42601' });
 }
 
-function isDefault(node: Expression): boolean {
+export function isDefault(node: Expression): boolean {
   const [part, ...more] = node.kind === 'column' ? node.parts : [];
   return more.length === 0 && part?.name === 'default' && !part.quoted;
 }
 
 // ---- columns -------------------------------------------------------------------------------------
 
-function assignedValue(context: Context, value: Expr, type: SqlType, name: string): Expr {
+export function assignedValue(context: Context, value: Expr, type: SqlType, name: string): Expr {
   try {
     return coerce(context, value, type, 'assignment');
   } catch (error) {
@@ -456,7 +468,7 @@ function assignedValue(context: Context, value: Expr, type: SqlType, name: strin
   }
 }
 
-function defaultValue(context: Context, table: Relation, index: number): Expr {
+export function defaultValue(context: Context, table: Relation, index: number): Expr {
   const { type, defaultValue: node } = table.columns[index]!;
   if (node === undefined) return { kind: 'constant', type, value: null };
   return constantDefault(context, node, type);
@@ -469,7 +481,12 @@ export function constantDefault(context: Context, node: Expression, type: SqlTyp
 }
 
 /** Puts the generated columns' values over whole rows of the table that begin at column `start`. */
-function withGenerated(context: Context, table: Relation, root: PlanNode, start: number): PlanNode {
+export function withGenerated(
+  context: Context,
+  table: Relation,
+  root: PlanNode,
+  start: number,
+): PlanNode {
   const generated = generatedValues(context, table, start);
   if (generated.size === 0) return root;
   const outputs = root.fields.map(
@@ -546,14 +563,18 @@ function tableScope({ columns }: Pick<Relation, 'columns'>, alias: string, start
   return relationScope({ alias, fields: columns, columns: numbers });
 }
 
-function generatedOnly(context: Context, name: string, span: Span): MillraceError {
+export function generatedOnly(context: Context, name: string, span: Span): MillraceError {
   return complain(context, span, `cannot insert a non-DEFAULT value into column "${name}"`, {
     sqlState: '428C9',
     hint: 'It is a generated column.',
   });
 }
 
-function columnNumber(context: Context, table: Relation, { name, span }: Identifier): number {
+export function columnNumber(
+  context: Context,
+  table: Relation,
+  { name, span }: Identifier,
+): number {
   const index = table.columns.findIndex((column) => column.name === name);
   if (index >= 0) return index;
   throw complain(context, span, `column "${name}" of relation "${table.name}" does not exist`, {

@@ -26,6 +26,7 @@ export function checkSchemas(context: Context, statement: Statement): void {
     case 'insert':
     case 'update':
     case 'delete':
+    case 'merge':
       return checkSchema(context, statement.table, [ownSchema]);
     case 'changing-with':
       return checkSchemas(context, statement.change);

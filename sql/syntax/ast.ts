@@ -679,6 +679,34 @@ export interface Delete extends Node {
   readonly returning?: readonly SelectItem[];
 }
 
+/** `MERGE INTO t USING source ON condition WHEN ...`: each row does what the first clause says that fits. */
+export interface Merge extends Node {
+  readonly kind: 'merge';
+  readonly with?: WithClause;
+  readonly table: QualifiedName;
+  readonly alias?: Identifier;
+  readonly source: TableExpression;
+  readonly on: Expression;
+  readonly clauses: readonly MergeClause[];
+}
+
+export interface MergeClause extends Node {
+  /** Rows of both sides; of the source alone; of the target alone. */
+  readonly of: 'both' | 'source' | 'target';
+  readonly condition?: Expression;
+  readonly action: MergeAction;
+}
+
+export type MergeAction =
+  | { readonly kind: 'nothing' | 'delete' }
+  | { readonly kind: 'update'; readonly assignments: readonly (Assignment | RowAssignment)[] }
+  /** Without `values`: DEFAULT VALUES. */
+  | {
+      readonly kind: 'insert';
+      readonly columns: readonly Identifier[];
+      readonly values?: readonly Expression[];
+    };
+
 /** `WITH earlier AS (query), name AS (change), later AS (query) query`. */
 export interface ChangingWith extends Node {
   readonly kind: 'changing-with';
@@ -750,6 +778,7 @@ export type Statement =
   | Insert
   | Update
   | Delete
+  | Merge
   | ChangingWith
   | Truncate
   | Explain

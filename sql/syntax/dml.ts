@@ -4,6 +4,7 @@ import type {
   Expression,
   Identifier,
   Insert,
+  Merge,
   RowAssignment,
   SelectItem,
   TableExpression,
@@ -13,19 +14,24 @@ import type {
 } from './ast.ts';
 import { parseExpression } from './expressions.ts';
 import { parseTable } from './from.ts';
+import { parseMerge } from './merge.ts';
 import { parseDefault, parseQuery, parseSelectItem } from './queries.ts';
 import type { TokenStream } from './token-stream.ts';
 
-/** INSERT, UPDATE or DELETE behind the WITH clause that begins at `mark`. */
+/** A change of rows behind the WITH clause that begins at `mark`. */
 export function parseWithDml(
   stream: TokenStream,
   clause: WithClause,
   mark: number,
-): Insert | Update | Delete {
+): Insert | Update | Delete | Merge {
   return { ...parseDml(stream), with: clause, span: stream.span(mark) };
 }
 
-export function parseDml(stream: TokenStream): Insert | Update | Delete {
+export function parseDml(stream: TokenStream): Insert | Update | Delete | Merge {
+  return stream.isWord('merge') ? parseMerge(stream) : parseSimpleDml(stream);
+}
+
+export function parseSimpleDml(stream: TokenStream): Insert | Update | Delete {
   if (stream.isWord('insert')) return parseInsert(stream);
   return stream.isWord('update') ? parseUpdate(stream) : parseDelete(stream);
 }
@@ -74,7 +80,7 @@ function parseReturning(stream: TokenStream): { returning?: readonly SelectItem[
 }
 
 /** A column to write to: a whole one, not a field or an element of it. */
-function parseTargetColumn(stream: TokenStream): Identifier {
+export function parseTargetColumn(stream: TokenStream): Identifier {
   const column = stream.identifier('a column name');
   if (stream.isOperator('.') || stream.isOperator('[')) {
     throw stream.unsupported('a part of a column');
@@ -112,7 +118,7 @@ function parseOnConflict(stream: TokenStream): Pick<Insert, 'onConflict' | 'conf
   return { onConflict: update, ...key };
 }
 
-function parseAssignments(stream: TokenStream): (Assignment | RowAssignment)[] {
+export function parseAssignments(stream: TokenStream): (Assignment | RowAssignment)[] {
   return stream.items((): Assignment | RowAssignment => {
     const mark = stream.mark();
     if (stream.isOperator('(')) return parseRowAssignment(stream);
@@ -210,7 +216,7 @@ function parseWhere(stream: TokenStream): Expression | undefined {
   return parseExpression(stream);
 }
 
-function parseAlias(stream: TokenStream, until: string): Identifier | undefined {
+export function parseAlias(stream: TokenStream, until: string): Identifier | undefined {
   if (stream.acceptWord('as')) return stream.identifier('an alias');
   const isOver = stream.isOneOf(until, 'using', 'returning', 'from');
   return stream.canBeAlias() && !isOver ? stream.identifier('an alias') : undefined;

@@ -11,6 +11,9 @@ import type {
   Expression,
   Identifier,
   Insert,
+  Merge,
+  MergeAction,
+  MergeClause,
   RowAssignment,
   SelectItem,
   Statement,
@@ -75,6 +78,8 @@ export function printStatement(statement: Statement): string {
       return update(statement);
     case 'delete':
       return remove(statement);
+    case 'merge':
+      return merge(statement);
     case 'changing-with':
       return changingWith(statement);
     case 'create-index':
@@ -216,6 +221,44 @@ function changingWith({ name, columns, change, query: behind }: ChangingWith): s
     [...tables.map(commonTable), item, ...later.map(commonTable)].join(', '),
     query({ ...behind, with: [] }),
   );
+}
+
+function merge(node: Merge): string {
+  return words(
+    node.with && withClause(node.with),
+    `MERGE INTO ${qualified(node.table)}`,
+    node.alias && `AS ${identifier(node.alias)}`,
+    `USING ${table(node.source)} ON ${printExpression(node.on)}`,
+    ...node.clauses.map(mergeClause),
+  );
+}
+
+function mergeClause({ of, condition, action }: MergeClause): string {
+  const sides = { both: '', source: ' BY TARGET', target: ' BY SOURCE' }[of];
+  return words(
+    `WHEN ${of === 'both' ? '' : 'NOT '}MATCHED${sides}`,
+    condition && `AND ${printExpression(condition)}`,
+    'THEN',
+    mergeAction(action),
+  );
+}
+
+function mergeAction(action: MergeAction): string {
+  switch (action.kind) {
+    case 'nothing':
+      return 'DO NOTHING';
+    case 'delete':
+      return 'DELETE';
+    case 'update':
+      return `UPDATE ${set(action.assignments)}`;
+    case 'insert':
+      return words(
+        `INSERT${identifiers(action.columns)}`,
+        action.values === undefined
+          ? 'DEFAULT VALUES'
+          : `VALUES (${action.values.map(printExpression).join(', ')})`,
+      );
+  }
 }
 
 function columnChange(change: ColumnChange): string {

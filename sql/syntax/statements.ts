@@ -15,13 +15,14 @@ import { parseCreateFunction } from './create-function.ts';
 import { parseCreateRelation } from './create-relation.ts';
 import {
   parseDelete,
-  parseDml,
   parseInsert,
+  parseSimpleDml,
   parseTruncate,
   parseUpdate,
   parseWithDml,
 } from './dml.ts';
 import { parseExplain } from './explain.ts';
+import { parseMerge } from './merge.ts';
 import { parseAlter, parseCreateIndex, parseCreateSink } from './objects.ts';
 import { parseOptions } from './options.ts';
 import { parseCommonName, parseCommonQuery, parseQuery, queryBehind } from './queries.ts';
@@ -49,6 +50,8 @@ export function parseOne(stream: TokenStream): Statement {
       return parseUpdate(stream);
     case 'delete':
       return parseDelete(stream);
+    case 'merge':
+      return parseMerge(stream);
     case 'truncate':
       return parseTruncate(stream);
     case 'explain':
@@ -82,7 +85,7 @@ export function parseOne(stream: TokenStream): Statement {
 /** What PostgreSQL's statements begin with, and ours do not. */
 const foreignStatements = new Set(
   `abort analyse analyze begin call checkpoint close cluster comment commit copy deallocate
-  declare discard do end execute fetch grant import listen load lock merge move notify prepare
+  declare discard do end execute fetch grant import listen load lock move notify prepare
   reassign refresh reindex release revoke rollback savepoint security start unlisten
   vacuum`.split(/\s+/),
 );
@@ -108,12 +111,13 @@ function parseWithStatement(stream: TokenStream): Statement {
       if (changing !== undefined) throw stream.unsupported('a second change of rows in WITH', at);
       const own = stream.mark();
       const clause = { tables: [...tables], recursive };
-      const change = tables.length > 0 ? parseWithDml(stream, clause, own) : parseDml(stream);
+      const simple = parseSimpleDml(stream);
+      const change =
+        tables.length > 0 ? { ...simple, with: clause, span: stream.span(own) } : simple;
       changing = { ...named, change };
       stream.expectOperator(')');
     });
-    const isDml = stream.isOneOf('insert', 'update', 'delete');
-    if (stream.isWord('merge')) throw stream.unsupported('WITH before MERGE');
+    const isDml = stream.isOneOf('insert', 'update', 'delete', 'merge');
     const clause = { tables, recursive };
     if (changing === undefined) {
       return isDml ? parseWithDml(stream, clause, mark) : queryBehind(stream, clause, mark);

@@ -1,0 +1,243 @@
+import type { Expr } from '../plan/expr.ts';
+import { columnExpr } from '../plan/expr-tools.ts';
+import { mapNode } from '../plan/nodes.ts';
+import type {
+  Expression,
+  Identifier,
+  Merge,
+  MergeClause,
+  Select,
+  Span,
+  TableExpression,
+} from '../syntax/ast.ts';
+import type { Relation } from './catalog.ts';
+import { type Context, complain, unsupported } from './context.ts';
+import {
+  assignedColumns,
+  assignedValue,
+  changeable,
+  columnNumber,
+  type DmlPlan,
+  defaultValue,
+  generatedOnly,
+  isDefault,
+  targetTable,
+  withGenerated,
+} from './dml.ts';
+import { analyzeExpression } from './expressions.ts';
+import { withTables } from './query.ts';
+import { emptyScope } from './scope.ts';
+import { analyzeSelect } from './select.ts';
+
+/** What a clause puts into each column of the table; absent columns stay, or of a new row are the default. */
+type Values = ReadonlyMap<number, Expression | 'default'>;
+
+/**
+ * MERGE (PostgreSQL 17) as a query: `SELECT the table's columns, which clause holds, its values FROM
+ * the table JOIN source ON ...`, of rows for which a clause does something. Columns [0, n): the old
+ * row, NULL where there is none; [n, 2n): the new one; then a boolean for each clause, of which the
+ * first one that fits is true.
+ */
+export function analyzeMerge(outer: Context, node: Merge): DmlPlan {
+  const context = node.with === undefined ? outer : withTables(outer, node.with);
+  const table = changeable(context, node.table);
+  const { span, clauses } = node;
+  const { known, target } = targetTable(node.table, node.alias);
+  const keyed = table.columns[table.primaryKey[0] ?? table.columns.length - 1]!;
+  const isThere = notNull(columnOf(known, keyed.name, span));
+  const needs = (of: MergeClause['of']) => clauses.some((clause) => clause.of === of);
+  const source: Source = needs('target') ? marked(context, node.source) : { table: node.source };
+  const hasSource = source.mark === undefined ? undefined : notNull(source.mark);
+  const tests = clauses.map(({ of, condition }) => {
+    const sides = [
+      of === 'source' ? not(isThere) : isThere,
+      ...(of === 'source' || hasSource === undefined
+        ? []
+        : [of === 'target' ? not(hasSource) : hasSource]),
+    ];
+    return [...sides, ...(condition === undefined ? [] : [condition])].reduce(both);
+  });
+  const flags = clauses.map((_, index) => firstOf(tests.slice(0, index), tests[index]!, span));
+  const values = clauses.map((clause) => valuesOf(context, table, clause));
+  // A literal has no type before its column gives it one.
+  const computed = values.flatMap((some, clause) =>
+    [...some].flatMap(([column, value]) =>
+      value === 'default' || value.kind === 'literal' ? [] : [{ clause, column, value }],
+    ),
+  );
+  const acting = flags.filter((_, index) => clauses[index]!.action.kind !== 'nothing');
+  const never: Expression = { kind: 'literal', literal: { type: 'boolean', value: false }, span };
+  const type = needs('source')
+    ? needs('target')
+      ? 'full'
+      : 'right'
+    : needs('target')
+      ? 'left'
+      : 'inner';
+  const select: Select = {
+    kind: 'select',
+    distinct: 'none',
+    items: [
+      ...table.columns.map(({ name }) => columnOf(known, name, span)),
+      ...flags,
+      ...computed.map(({ clause, value }) => onlyWhen(flags[clause]!, value)),
+    ].map((expression) => ({ expression, span })),
+    from: [
+      { kind: 'join', type, natural: false, left: target, right: source.table, on: node.on, span },
+    ],
+    where: acting.reduceRight<Expression>((rest, flag) => either(flag, rest), never),
+    groupBy: [],
+    span,
+  };
+  const plan = analyzeSelect(context, select, []).root;
+  const width = table.columns.length;
+  const old = table.columns.map(({ type: of }, index): Expr => columnExpr(index, of));
+  const holds = clauses.map((_, index): Expr => columnExpr(width + index, { kind: 'boolean' }));
+  const changed = table.columns.map(({ type: of, name }, index): Expr => {
+    const branches = clauses.flatMap(({ action }, clause) => {
+      const value = values[clause]!.get(index);
+      if (value === undefined) {
+        if (action.kind !== 'insert') return [];
+        return [{ when: holds[clause]!, then: defaultValue(context, table, index) }];
+      }
+      return [{ when: holds[clause]!, then: assigned(clause, index, value, name) }];
+    });
+    return branches.length === 0
+      ? old[index]!
+      : { kind: 'case', branches, otherwise: old[index]!, type: of };
+  });
+  function assigned(
+    clause: number,
+    index: number,
+    value: Expression | 'default',
+    name: string,
+  ): Expr {
+    const { type: of } = table.columns[index]!;
+    if (value === 'default') return defaultValue(context, table, index);
+    if (value.kind === 'literal') {
+      const place = { context, scope: emptyScope, clause: 'MERGE' };
+      return assignedValue(context, analyzeExpression(place, value), of, name);
+    }
+    const at = computed.findIndex((item) => item.clause === clause && item.column === index);
+    const position = width + clauses.length + at;
+    const expr = { ...columnExpr(position, plan.fields[position]!.type), span: value.span };
+    return assignedValue(context, expr, of, name);
+  }
+  const names = [...table.columns, ...table.columns, ...clauses].map((item, index) =>
+    'name' in item ? item.name : `$${index}`,
+  );
+  const root = mapNode(plan, names, [...old, ...changed, ...holds]);
+  return {
+    table,
+    root: withGenerated(context, table, root, width),
+    mergeActions: clauses.map(({ action }) => action.kind),
+  };
+}
+
+function valuesOf(context: Context, table: Relation, { action, span }: MergeClause): Values {
+  if (action.kind === 'update') return assignedColumns(context, table, action.assignments);
+  if (action.kind !== 'insert' || action.values === undefined) return new Map();
+  const visible = table.columns.flatMap(({ name }, index) => (name.startsWith('$') ? [] : [index]));
+  const targets =
+    action.columns.length === 0
+      ? visible
+      : action.columns.map((column) => columnNumber(context, table, column));
+  const twice = targets.findIndex((target, index) => targets.indexOf(target) !== index);
+  if (twice >= 0) {
+    const { name, span: at } = action.columns[twice]!;
+    throw complain(context, at, `column "${name}" specified more than once`, { sqlState: '42701' });
+  }
+  const count = action.values.length;
+  if (count > targets.length || (count < targets.length && action.columns.length > 0)) {
+    const more = count > targets.length;
+    const what = more ? 'expressions than target columns' : 'target columns than expressions';
+    throw complain(context, span, `INSERT has more ${what}`, { sqlState: '42601' });
+  }
+  return new Map(
+    action.values.map((value, index): [number, Expression | 'default'] => {
+      const { generated, name } = table.columns[targets[index]!]!;
+      if (isDefault(value)) return [targets[index]!, 'default'];
+      if (generated !== undefined) throw generatedOnly(context, name, value.span);
+      return [targets[index]!, value];
+    }),
+  );
+}
+
+interface Source {
+  readonly table: TableExpression;
+  /** Absent where each row has a row of the source. */
+  readonly mark?: Expression;
+}
+
+/** The source with one more column, which is NULL where a join has no row of it. */
+function marked(context: Context, table: TableExpression): Source {
+  const { span } = table;
+  const name =
+    table.alias?.name ?? (table.kind === 'relation' ? table.name.parts.at(-1) : undefined);
+  if (name === undefined) throw unsupported(context, span, 'a source of MERGE without a name');
+  const star: Expression = { kind: 'star', relation: [], span };
+  const there: Expression = { kind: 'literal', literal: { type: 'boolean', value: true }, span };
+  const alias: Identifier = { name: markName, quoted: true, span };
+  const body: Select = {
+    kind: 'select',
+    distinct: 'none',
+    items: [
+      { expression: star, span },
+      { expression: there, alias, span },
+    ],
+    from: [table],
+    groupBy: [],
+    span,
+  };
+  const query = { kind: 'query', with: [], recursive: false, body, orderBy: [], span } as const;
+  return {
+    table: { kind: 'derived', query, lateral: false, alias: { name, columns: [], span }, span },
+    mark: columnOf(name, markName, span),
+  };
+}
+
+const markName = '$source';
+
+function columnOf(relation: Identifier, name: string, span: Span): Expression {
+  return { kind: 'column', parts: [relation, { name, quoted: true, span }], span };
+}
+
+function notNull(operand: Expression): Expression {
+  return { kind: 'is', test: 'null', negated: true, operand, span: operand.span };
+}
+
+function not(operand: Expression): Expression {
+  return { kind: 'unary', operator: 'not', operand, span: operand.span };
+}
+
+function both(left: Expression, right: Expression): Expression {
+  return {
+    kind: 'binary',
+    operator: 'and',
+    operatorSpan: right.span,
+    left,
+    right,
+    span: right.span,
+  };
+}
+
+function either(left: Expression, right: Expression): Expression {
+  return { kind: 'binary', operator: 'or', operatorSpan: left.span, left, right, span: left.span };
+}
+
+/** True where the test holds and none of those before it does. */
+function firstOf(before: readonly Expression[], test: Expression, span: Span): Expression {
+  const truth = (value: boolean): Expression => {
+    return { kind: 'literal', literal: { type: 'boolean', value }, span };
+  };
+  const branches = [
+    ...before.map((when) => ({ when, then: truth(false) })),
+    { when: test, then: truth(true) },
+  ];
+  return { kind: 'case', branches, otherwise: truth(false), span };
+}
+
+/** Other rows do not compute it: it may fail there. */
+function onlyWhen(when: Expression, then: Expression): Expression {
+  return { kind: 'case', branches: [{ when, then }], span: then.span };
+}
