@@ -81,11 +81,23 @@ export const finishers: Readonly<Record<string, Finisher>> = {
       (rows) =>
         Json.of(valuesOf(rows).map((value) => valueToJson(argType!, value))),
   },
-  jsonb_object_agg: {
+  // Of NULLs alone it is an empty array, and not NULL.
+  jsonb_agg_strict: {
     skipsNulls: [],
     orderOf: own,
-    bind: (_, __, argTypes) => (rows) => jsonObjectOf(rows, argTypes),
+    bind:
+      (_, __, [argType]) =>
+      (rows) =>
+        Json.of(
+          valuesOf(rows)
+            .filter((value) => value !== null)
+            .map((value) => valueToJson(argType!, value)),
+        ),
   },
+  jsonb_object_agg: members({}),
+  jsonb_object_agg_strict: members({ isStrict: true }),
+  jsonb_object_agg_unique: members({ isUnique: true }),
+  jsonb_object_agg_unique_strict: members({ isStrict: true, isUnique: true }),
   percentile_disc: {
     skipsNulls: [0],
     orderOf: own,
@@ -148,18 +160,43 @@ function isScalar({ kind }: SqlType): boolean {
   return kind !== 'array' && kind !== 'record' && kind !== 'jsonb';
 }
 
-/** Of equal keys the last one in order stays. */
-function jsonObjectOf(rows: OrderedRows, [keyType, valueType]: readonly SqlType[]): SqlValue {
+interface MemberRules {
+  /** Members whose value is NULL, also JSON's, are left out, once their keys have been checked. */
+  readonly isStrict?: boolean;
+  /** Equal keys are an error; else the last one in order stays. */
+  readonly isUnique?: boolean;
+}
+
+function members(rules: MemberRules): Finisher {
+  return {
+    skipsNulls: [],
+    orderOf: own,
+    bind: (_, __, argTypes) => (rows) => jsonObjectOf(rows, argTypes, rules),
+  };
+}
+
+function jsonObjectOf(
+  rows: OrderedRows,
+  [keyType, valueType]: readonly SqlType[],
+  { isStrict = false, isUnique = false }: MemberRules,
+): SqlValue {
   const entries: [string, JsonNode][] = [];
-  rows.each((value) => {
+  rows.each((value, copies) => {
     const key = value(0);
     if (!isScalar(keyType!)) {
       throw failure('key value must be scalar, not array, composite, or json', '22023');
     }
     if (key === null) throw failure('field name must not be null', '22023');
+    if (isUnique && copies > 1) throw failure('duplicate JSON object key value', '22030');
     entries.push([toText(keyType!, key), valueToJson(valueType!, value(1))]);
   });
-  return Json.of(jsonObject(entries));
+  const object = jsonObject(entries);
+  if (isUnique && object.size < entries.length) {
+    throw failure('duplicate JSON object key value', '22030');
+  }
+  if (!isStrict) return Json.of(object);
+  // Of equal keys the last one whose value is not NULL stays.
+  return Json.of(jsonObject(entries.filter(([, value]) => value !== null)));
 }
 
 /** Each text after the first one has its own delimiter before it; NULL is none. */

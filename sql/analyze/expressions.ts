@@ -25,6 +25,7 @@ import { type Aggregates, aggregateCall, misplaced } from './aggregates.ts';
 import { clockCall, isClockCall } from './clock-calls.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType } from './context.ts';
+import { jsonAggregate, jsonConstructor } from './json-constructors.ts';
 import { jsonQuery } from './json-queries.ts';
 import { positional, strayName } from './named-arguments.ts';
 import { arrayConstructor, field, quantified, rowConstructor, subscript } from './nested.ts';
@@ -93,9 +94,12 @@ export function analyzeExpression(place: ExpressionPlace, node: Expression): Exp
     case 'named':
       throw strayName(place.context, node);
     case 'call':
+      if (node.json !== undefined) return jsonAggregate(place, node, node.json);
       return functionCall(place, node);
     case 'json-query':
       return jsonQuery(place, node);
+    case 'json-constructor':
+      return jsonConstructor(place, node);
     case 'star':
       return starValue(place, node);
     case 'parameter':

@@ -133,6 +133,8 @@ export function nameOf(node: Expression): string {
       return node.kind;
     case 'json-query':
       return `json_${node.form}`;
+    case 'json-constructor':
+      return node.form === 'parse' ? 'json' : `json_${node.form === 'query' ? 'array' : node.form}`;
     default:
       return '?column?';
   }

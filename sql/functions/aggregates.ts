@@ -120,9 +120,12 @@ const anyOne: Resolver = (args, name) =>
 const argumentOfExtreme: Resolver = (args, name) =>
   args.length === 2 ? made(name, name, args, resultOf(args[0]!)) : undefined;
 
+const members: Resolver = (args, name) =>
+  args.length === 2 ? made(name, name, args, t('jsonb')) : undefined;
+
 const collected: Resolver = ([arg, ...more], name) => {
   if (arg === undefined || more.length > 0) return undefined;
-  if (name === 'jsonb_agg') return made(name, name, [arg], t('jsonb'));
+  if (name.startsWith('jsonb_agg')) return made(name, name, [arg], t('jsonb'));
   const element = arg.kind === 'array' ? arg.element : arg.kind === 'unknown' ? t('text') : arg;
   return {
     signature: { id: name, name, args: [arg], result: { kind: 'array', element } },
@@ -175,8 +178,11 @@ const table: Readonly<Record<string, Resolver>> = {
   string_agg: joinedTexts,
   array_agg: collected,
   jsonb_agg: collected,
-  jsonb_object_agg: (args, name) =>
-    args.length === 2 ? made(name, name, args, t('jsonb')) : undefined,
+  jsonb_agg_strict: collected,
+  jsonb_object_agg: members,
+  jsonb_object_agg_strict: members,
+  jsonb_object_agg_unique: members,
+  jsonb_object_agg_unique_strict: members,
 };
 
 /** Ordered-set aggregates: their argument is the sort key of WITHIN GROUP. */

@@ -61,7 +61,7 @@ function stripNulls(node: JsonNode, inArrays: boolean): JsonNode {
 }
 
 /** A key of jsonb_build_object and jsonb_object: what the value prints, never NULL. */
-function keyOf(type: SqlType, value: SqlValue): string {
+export function keyOf(type: SqlType, value: SqlValue): string {
   if (value === null)
     throw runtimeError('argument list must have even number of elements', '22023');
   if (type.kind === 'array' || type.kind === 'record' || type.kind === 'jsonb') {

@@ -11,6 +11,7 @@ import { dates } from './dates.ts';
 import { formats } from './formats.ts';
 import { type Evaluate, runtimeError, type ScalarFunction, t } from './function.ts';
 import { jsonFunctions } from './json.ts';
+import { jsonConstructorForms } from './json-constructors.ts';
 import { jsonEdits } from './json-edit.ts';
 import { jsonPathFunctions } from './json-path/functions.ts';
 import { jsonQueryForms } from './json-path/queries.ts';
@@ -58,7 +59,9 @@ const forms: readonly ScalarFunction[] = [
   }),
   form('coalesce', (args) => args.find((arg) => arg !== null) ?? null),
   ...Object.entries(nestedForms).map(([id, evaluate]) => form(id, evaluate)),
-  ...Object.entries(jsonQueryForms).map(([id, evaluate]) => form(id, evaluate, true)),
+  ...Object.entries({ ...jsonQueryForms, ...jsonConstructorForms }).map(([id, evaluate]) =>
+    form(id, evaluate, true),
+  ),
 ];
 
 /** Forms whose comparison depends on the type of their arguments. */

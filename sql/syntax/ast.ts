@@ -52,6 +52,7 @@ export type Expression =
   | NamedArgument
   | CallExpression
   | JsonQueryExpression
+  | JsonConstructor
   | SubqueryExpression
   | QuantifiedExpression
   | ArrayExpression
@@ -183,6 +184,17 @@ export interface CallExpression extends Node {
   readonly filter?: Expression;
   /** OVER: a window, or the name of one of the WINDOW clause. */
   readonly over?: WindowSpec | Identifier;
+  /** Of JSON_OBJECTAGG, whose arguments are key and value, and of JSON_ARRAYAGG. */
+  readonly json?: JsonAggregate;
+}
+
+export interface JsonAggregate {
+  /** FORMAT JSON behind the value. */
+  readonly format?: JsonFormat;
+  /** ABSENT ON NULL, or NULL ON NULL. */
+  readonly absentOnNull: boolean;
+  readonly uniqueKeys: boolean;
+  readonly returning?: JsonReturning;
 }
 
 /** `FORMAT JSON [ENCODING utf8]`; the encoding in lower case. */
@@ -229,6 +241,21 @@ export interface JsonQueryExpression extends Node {
   readonly quotes?: 'keep' | 'omit';
   readonly onEmpty?: JsonBehaviour;
   readonly onError?: JsonBehaviour;
+}
+
+/** JSON_OBJECT, JSON_ARRAY, JSON, JSON_SCALAR, JSON_SERIALIZE (PostgreSQL's documentation, 9.16.1). */
+export interface JsonConstructor extends Node {
+  readonly kind: 'json-constructor';
+  /** `query` is JSON_ARRAY of a query's rows, `parse` is JSON(). */
+  readonly form: 'object' | 'array' | 'query' | 'parse' | 'scalar' | 'serialize';
+  /** Members of an object, items of an array, or the one argument. */
+  readonly members: readonly { readonly key?: Expression; readonly value: JsonInput }[];
+  readonly query?: Query;
+  /** FORMAT JSON behind the query. */
+  readonly format?: JsonFormat;
+  readonly absentOnNull: boolean;
+  readonly uniqueKeys: boolean;
+  readonly returning?: JsonReturning;
 }
 
 /** `name => value`: an argument of a call that says which parameter it is for. */

@@ -33,6 +33,20 @@ export function parseCall(stream: TokenStream, name: QualifiedName, mark: number
     orderBy = parseOrderBy(stream);
     stream.expectOperator(')');
   }
+  return {
+    kind: 'call',
+    name,
+    args,
+    star,
+    distinct,
+    orderBy,
+    ...(withinGroup ? { withinGroup } : {}),
+    ...parseFilterAndOver(stream),
+    span: stream.span(mark),
+  };
+}
+
+export function parseFilterAndOver(stream: TokenStream): Pick<CallExpression, 'filter' | 'over'> {
   let filter: Expression | undefined;
   if (stream.acceptWord('filter')) {
     stream.expectOperator('(');
@@ -46,21 +60,13 @@ export function parseCall(stream: TokenStream, name: QualifiedName, mark: number
       ? parseWindow(stream)
       : stream.identifier('a window');
   return {
-    kind: 'call',
-    name,
-    args,
-    star,
-    distinct,
-    orderBy,
-    ...(withinGroup ? { withinGroup } : {}),
     ...(filter === undefined ? {} : { filter }),
     ...(over === undefined ? {} : { over }),
-    span: stream.span(mark),
   };
 }
 
 /** An expression, or `name => expression`; `:=` is PostgreSQL's older spelling. */
-function parseArgument(stream: TokenStream): Expression {
+export function parseArgument(stream: TokenStream): Expression {
   const mark = stream.mark();
   const isNamed = stream.isOperator('=>', 1) || stream.isOperator(':=', 1);
   if (!isNamed) return parseExpression(stream);

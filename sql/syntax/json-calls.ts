@@ -48,7 +48,7 @@ export function parseJsonInput(stream: TokenStream): JsonInput {
   return format === undefined ? { expression } : { expression, format };
 }
 
-function parseFormat(stream: TokenStream): JsonFormat | undefined {
+export function parseFormat(stream: TokenStream): JsonFormat | undefined {
   if (!stream.acceptWord('format', 'json')) return undefined;
   if (!stream.acceptWord('encoding')) return {};
   const encoding = stream.peek().text.toLowerCase();

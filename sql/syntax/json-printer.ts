@@ -1,5 +1,13 @@
-import type { JsonBehaviour, JsonFormat, JsonInput, JsonQueryExpression } from './ast.ts';
-import { identifier, printExpression, typeName, words } from './printer.ts';
+import type {
+  Expression,
+  JsonAggregate,
+  JsonBehaviour,
+  JsonConstructor,
+  JsonFormat,
+  JsonInput,
+  JsonQueryExpression,
+} from './ast.ts';
+import { identifier, printExpression, query, typeName, words } from './printer.ts';
 
 /** The calls of SQL/JSON as text (the parser: json-calls.ts). */
 
@@ -12,6 +20,55 @@ export function jsonQuery(node: JsonQueryExpression): string {
     behaviours(node),
   );
   return `JSON_${node.form.toUpperCase()}(${inner})`;
+}
+
+export function jsonConstructor(node: JsonConstructor): string {
+  const { form } = node;
+  const members = node.members
+    .map(
+      ({ key, value }) =>
+        (key === undefined ? '' : `${printExpression(key)} : `) + jsonInput(value),
+    )
+    .join(', ');
+  // Without members, and for a query, the grammar has no place for what NULLs and keys do.
+  const hasClauses = node.members.length > 0;
+  const inner = words(
+    node.query === undefined ? members : query(node.query),
+    format(node.format),
+    hasClauses && (form === 'object' || form === 'array') && nulls(node),
+    hasClauses && node.uniqueKeys && 'WITH UNIQUE KEYS',
+    returning(node.returning),
+  );
+  return `${constructorNames[form]}(${inner})`;
+}
+
+const constructorNames: Readonly<Record<JsonConstructor['form'], string>> = {
+  object: 'JSON_OBJECT',
+  array: 'JSON_ARRAY',
+  query: 'JSON_ARRAY',
+  parse: 'JSON',
+  scalar: 'JSON_SCALAR',
+  serialize: 'JSON_SERIALIZE',
+};
+
+/** What stands in the parentheses of JSON_OBJECTAGG and JSON_ARRAYAGG. */
+export function jsonAggregate(
+  args: readonly Expression[],
+  json: JsonAggregate,
+  orderBy: string | false,
+): string {
+  return words(
+    args.map(printExpression).join(' : '),
+    format(json.format),
+    orderBy,
+    nulls(json),
+    json.uniqueKeys && 'WITH UNIQUE KEYS',
+    returning(json.returning),
+  );
+}
+
+function nulls({ absentOnNull }: Pick<JsonAggregate, 'absentOnNull'>): string {
+  return absentOnNull ? 'ABSENT ON NULL' : 'NULL ON NULL';
 }
 
 function jsonInput({ expression, format: as }: JsonInput): string {

@@ -24,7 +24,7 @@ import type {
   WindowSpec,
   WithClause,
 } from './ast.ts';
-import { jsonQuery } from './json-printer.ts';
+import { jsonAggregate, jsonConstructor, jsonQuery } from './json-printer.ts';
 import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 
 /**
@@ -84,6 +84,8 @@ export function printExpression(node: Expression): string {
       return call(node);
     case 'json-query':
       return jsonQuery(node);
+    case 'json-constructor':
+      return jsonConstructor(node);
     case 'subquery':
       return subquery(node);
     case 'array':
@@ -212,12 +214,11 @@ function call(node: CallExpression): string {
   }
   const isValue = word !== undefined && (reserved.has(word) || word === 'current_schema');
   if (isValue && node.args.length === 0) return word;
-  const args = words(
-    node.star && '*',
-    node.distinct && 'DISTINCT',
-    expressions(node.args),
-    node.withinGroup === undefined && orderBy(node.orderBy),
-  );
+  const inOrder = node.withinGroup === undefined && orderBy(node.orderBy);
+  const args =
+    node.json === undefined
+      ? words(node.star && '*', node.distinct && 'DISTINCT', expressions(node.args), inOrder)
+      : jsonAggregate(node.args, node.json, inOrder);
   return words(
     `${qualified(node.name)}(${args})`,
     node.withinGroup && `WITHIN GROUP (${orderBy(node.orderBy)})`,

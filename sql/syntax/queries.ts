@@ -273,6 +273,7 @@ function parseColumnAlias(stream: TokenStream, expression: Expression): Identifi
     return undefined;
   }
   if (stream.acceptWord('as')) return stream.label('a column alias after AS');
+  if (stream.isWord('format', 'json')) return undefined;
   const token = stream.peek();
   const isBare = token.kind === 'quoted' || (token.kind === 'word' && !needsAs.has(token.text));
   return isBare ? stream.label('a column alias') : undefined;

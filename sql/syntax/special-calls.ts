@@ -1,6 +1,7 @@
 import type { CallExpression, Expression, Identifier, TypeName } from './ast.ts';
 import { parseExpression, parseRestricted } from './expressions.ts';
 import { parseJsonQuery } from './json-calls.ts';
+import { parseJsonAggregate, parseJsonConstructor } from './json-constructors.ts';
 import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 import type { TokenStream } from './token-stream.ts';
 
@@ -115,6 +116,15 @@ export function parseSpecialCall(stream: TokenStream, word: string): Expression 
     case 'json_query':
     case 'json_exists':
       return parseJsonQuery(stream, word);
+    case 'json':
+    case 'json_object':
+    case 'json_array':
+    case 'json_scalar':
+    case 'json_serialize':
+      return parseJsonConstructor(stream, word);
+    case 'json_objectagg':
+    case 'json_arrayagg':
+      return parseJsonAggregate(stream, word);
     case 'treat':
     case 'merge_action':
     case 'normalize':

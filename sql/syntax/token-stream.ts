@@ -130,6 +130,7 @@ export class TokenStream {
   canBeAlias(): boolean {
     const token = this.peek();
     if (token.kind === 'quoted') return true;
+    if (this.isWord('format', 'json')) return false;
     return token.kind === 'word' && !reserved.has(token.text) && !functionOrType.has(token.text);
   }
 

@@ -9,6 +9,7 @@ import { toText } from '../../sql/columns/text.ts';
 import { planQuery } from '../../sql/plan/planner.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import { aggregateStatements } from './incremental/statements.ts';
+import { jsonConstructorStatements } from './json-constructor-statements.ts';
 import { jsonPathStatements } from './json-path-statements.ts';
 import { jsonQueryStatements } from './json-query-statements.ts';
 
@@ -153,7 +154,7 @@ describe('JSON paths', () => {
 });
 
 describe('SQL/JSON', () => {
-  test.each(jsonQueryStatements)('%s', async (text) => {
+  test.each([...jsonQueryStatements, ...jsonConstructorStatements])('%s', async (text) => {
     expect(ours(text)).toEqual(await theirs(text));
   });
 });

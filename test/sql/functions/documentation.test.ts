@@ -54,6 +54,27 @@ Each does what PostgreSQL's documentation says, and is compared with PostgreSQL 
 A function gives NULL when an argument is NULL, unless it says "sees NULLs".
 
 ${functionGroups.map(groupText).join('\n')}
+## SQL/JSON
+
+PostgreSQL's documentation, sections 9.16.1, 9.16.3 and 9.21, with all their clauses.
+
+\`\`\`
+JSON_VALUE(document, path PASSING ... RETURNING type ... ON EMPTY ... ON ERROR) → type, or text
+JSON_QUERY(document, path PASSING ... RETURNING type WITH WRAPPER OMIT QUOTES ... ON EMPTY ... ON ERROR) → type, or jsonb
+JSON_EXISTS(document, path PASSING ... ON ERROR) → boolean
+JSON_OBJECT(key: value, ... ABSENT ON NULL WITH UNIQUE KEYS RETURNING type) → type, or jsonb
+JSON_ARRAY(value, ... NULL ON NULL RETURNING type), JSON_ARRAY(query) → type, or jsonb
+JSON(text WITH UNIQUE KEYS), JSON_SCALAR(value) → jsonb
+JSON_SERIALIZE(document RETURNING type) → type, or text
+JSON_OBJECTAGG(key: value ...), JSON_ARRAYAGG(value ORDER BY ... ...) → type, or jsonb
+\`\`\`
+
+The type json is jsonb. So what these make prints as jsonb does, also with RETURNING text or bytea:
+\`{"a": 1}\` where PostgreSQL's json has \`{"a" : 1}\`, keys in jsonb's order, of equal keys the last,
+and JSON_SERIALIZE does not keep the spaces of its text. A path is a text here, of any origin. The
+rows of JSON_ARRAY(query) that are arrays must be of one length. Times among the variables of a path
+are strings.
+
 ## Arguments by name
 
 PostgreSQL's documentation, section 4.3: \`make_interval(days => 3)\`, also of own functions. What has

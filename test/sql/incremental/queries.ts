@@ -28,6 +28,10 @@ export const aggregateQueries: Readonly<Record<string, string>> = {
   'array_agg of arrays':
     'SELECT h, array_agg(ARRAY[id, h] ORDER BY id) FROM t WHERE h IS NOT NULL GROUP BY h',
   jsonb: 'SELECT h, jsonb_agg(v ORDER BY id), jsonb_object_agg(id, n) FROM t GROUP BY h',
+  'into JSON':
+    "SELECT g, JSON_ARRAYAGG(v ORDER BY id RETURNING jsonb), JSON_ARRAYAGG(v ORDER BY id NULL ON NULL RETURNING jsonb), JSON_OBJECTAGG(id: n ABSENT ON NULL WITH UNIQUE KEYS RETURNING jsonb), JSON_OBJECTAGG(id VALUE b RETURNING jsonb) FILTER (WHERE h = 1), JSON_OBJECT(g: count(*), 'n': min(n) ABSENT ON NULL RETURNING jsonb) FROM t WHERE g IS NOT NULL GROUP BY g",
+  'a JSON array of a query':
+    'SELECT id, JSON_ARRAY(SELECT u.v FROM t AS u WHERE u.h = t.h ORDER BY u.id DESC RETURNING jsonb) FROM t',
   'of JSON documents':
     "SELECT JSON_VALUE(j, '$.v' RETURNING int DEFAULT -1 ON EMPTY), JSON_QUERY(j, '$.g'), count(*), sum(JSON_VALUE(j, '$.n' RETURNING numeric)) FROM (SELECT to_jsonb(t) AS j FROM t) AS q WHERE JSON_EXISTS(j, '$ ? (@.id > $least)' PASSING 2 AS least) GROUP BY 1, 2",
   'numeric variance':
