@@ -8,7 +8,10 @@ import type { AssertKind, RegexNode } from './regex-syntax.ts';
  * linear in the text. A reversed program reads the text backwards from the end of a match.
  */
 export type Instruction =
-  | { readonly op: 'set'; readonly test: (code: number) => boolean }
+  /** `isWide`: it may hold for characters beyond ASCII. */
+  | { readonly op: 'set'; readonly test: (code: number) => boolean; readonly isWide: boolean }
+  /** Writes down a border of a group; only in programs that were compiled with `save`. */
+  | { readonly op: 'save'; readonly slot: number }
   /** Goes on at both places. */
   | { readonly op: 'split'; readonly first: number; second: number }
   | { readonly op: 'jump'; to: number }
@@ -20,26 +23,33 @@ export type Program = readonly Instruction[];
 
 const instructionsMax = 20_000;
 
-export function compileRegex(node: RegexNode, ignoreCase: boolean, reversed: boolean): Program {
+export interface CompileOptions {
+  readonly ignoreCase: boolean;
+  readonly reversed: boolean;
+  /** With the borders of groups: slot 2 n and 2 n + 1 for group n. */
+  readonly save: boolean;
+}
+
+export function compileRegex(node: RegexNode, options: CompileOptions): Program {
   const program: Instruction[] = [];
-  emit(program, node, ignoreCase, reversed);
+  emit(program, node, options);
   program.push({ op: 'match' });
   return program;
 }
 
-function emit(
-  program: Instruction[],
-  node: RegexNode,
-  ignoreCase: boolean,
-  reversed: boolean,
-): void {
+function emit(program: Instruction[], node: RegexNode, options: CompileOptions): void {
   if (program.length > instructionsMax) throw invalidRegex('regular expression is too complex');
-  const inner = (part: RegexNode) => emit(program, part, ignoreCase, reversed);
+  const inner = (part: RegexNode) => emit(program, part, options);
   switch (node.kind) {
     case 'empty':
       return;
     case 'set':
-      program.push({ op: 'set', test: setTest(node.set, ignoreCase) });
+      program.push({
+        op: 'set',
+        test: setTest(node.set, options.ignoreCase),
+        isWide:
+          options.ignoreCase || node.set.negated || node.set.ranges.some(([, to]) => to > 127),
+      });
       return;
     case 'assert':
       program.push({ op: 'assert', test: node.test });
@@ -48,9 +58,13 @@ function emit(
       program.push({ op: 'look', node });
       return;
     case 'group':
-      return inner(node.node);
+      if (!options.save) return inner(node.node);
+      program.push({ op: 'save', slot: 2 * node.index });
+      inner(node.node);
+      program.push({ op: 'save', slot: 2 * node.index + 1 });
+      return;
     case 'cat':
-      for (const item of reversed ? node.items.toReversed() : node.items) inner(item);
+      for (const item of options.reversed ? node.items.toReversed() : node.items) inner(item);
       return;
     case 'alt': {
       const jumps: { op: 'jump'; to: number }[] = [];
@@ -122,33 +136,67 @@ export function firstCharacters(program: Program): Uint8Array | undefined {
   return firsts;
 }
 
+/** A text that every match has, at most `lead` characters after its start. */
+export interface RequiredText {
+  readonly text: string;
+  readonly lead: number;
+}
+
+const nothing: RequiredText = { text: '', lead: 0 };
+
 /**
  * Characters that stand together in every match: the longest run of single ones in a sequence, ''
  * where there is none. Holds for matches that tell upper from lower case.
  */
-export function requiredText(node: RegexNode): string {
+export function requiredText(node: RegexNode): RequiredText {
   switch (node.kind) {
     case 'set': {
       const [[from, to] = [0, -1], ...others] = node.set.ranges;
       const isOne = from === to && others.length === 0 && !node.set.negated;
-      return isOne ? String.fromCodePoint(from) : '';
+      return isOne ? { text: String.fromCodePoint(from), lead: 0 } : nothing;
     }
     case 'group':
       return requiredText(node.node);
     case 'repeat':
-      return node.least > 0 ? requiredText(node.node) : '';
+      return node.least > 0 ? requiredText(node.node) : nothing;
     case 'cat': {
-      let longest = '';
-      let run = '';
+      let longest = nothing;
+      let run = nothing;
+      let before = 0;
       for (const item of node.items) {
-        const part = requiredText(item);
-        run = item.kind === 'set' && part !== '' ? run + part : '';
-        for (const found of [run, part]) if (found.length > longest.length) longest = found;
+        const { text, lead } = requiredText(item);
+        const part = { text, lead: before + lead };
+        if (item.kind !== 'set' || text === '') run = nothing;
+        else if (run === nothing) run = part;
+        else run = { text: run.text + text, lead: run.lead };
+        for (const found of [run, part])
+          if (found.text.length > longest.text.length) longest = found;
+        before += mostWidth(item);
       }
       return longest;
     }
     default:
-      return '';
+      return nothing;
+  }
+}
+
+/** The most characters that the node takes; Infinity where there is no limit. */
+function mostWidth(node: RegexNode): number {
+  switch (node.kind) {
+    case 'set':
+      return 1;
+    case 'group':
+      return mostWidth(node.node);
+    case 'repeat': {
+      const width = mostWidth(node.node);
+      return width === 0 || node.most === 0 ? 0 : width * (node.most ?? Number.POSITIVE_INFINITY);
+    }
+    case 'cat':
+      return node.items.reduce((sum, item) => sum + mostWidth(item), 0);
+    case 'alt':
+      return Math.max(...node.items.map(mostWidth));
+    default:
+      return 0;
   }
 }
 

@@ -7,6 +7,8 @@ export interface Range {
   readonly end: number;
 }
 
+const surrogate = /[\ud800-\udfff]/;
+
 /** A text as characters, with what regular expressions found out about it. */
 export class RegexText {
   readonly #text: string;
@@ -32,6 +34,11 @@ export class RegexText {
 
   holds(part: string): boolean {
     return this.#text.includes(part);
+  }
+
+  /** The text itself, where each of its UTF-16 units is a character. */
+  get plain(): string | undefined {
+    return surrogate.test(this.#text) ? undefined : this.#text;
   }
 
   #toCodes(): Int32Array {

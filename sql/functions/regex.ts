@@ -1,5 +1,12 @@
 import { type RegexFlags, regexFlags } from './regex-flags.ts';
-import { compileRegex, firstCharacters, type Program, requiredText } from './regex-program.ts';
+import { OnePass } from './regex-one-pass.ts';
+import {
+  compileRegex,
+  firstCharacters,
+  type Program,
+  type RequiredText,
+  requiredText,
+} from './regex-program.ts';
 import { type ParsedRegex, parseRegex, type RegexNode } from './regex-syntax.ts';
 import { type Range, type RegexText, Threads } from './regex-threads.ts';
 
@@ -19,12 +26,17 @@ export class Regex {
   readonly #programs = new Map<RegexNode, { forward?: Program; backward?: Program }>();
   readonly #threads = new Map<Program, [Threads, Threads]>();
   readonly #firsts: Uint8Array | undefined;
-  readonly #required: string;
+  readonly #required: RequiredText;
+  readonly #onePass: OnePass | undefined;
 
   constructor(pattern: string, flags: RegexFlags) {
     this.#parsed = parseRegex(pattern, flags);
     this.#firsts = firstCharacters(this.#program(this.#parsed.root, false));
-    this.#required = this.#parsed.flags.ignoreCase ? '' : requiredText(this.#parsed.root);
+    const { root, groups, flags: parsed } = this.#parsed;
+    this.#required = parsed.ignoreCase ? { text: '', lead: 0 } : requiredText(root);
+    const { ignoreCase } = parsed;
+    const saving = compileRegex(root, { ignoreCase, reversed: false, save: true });
+    this.#onePass = OnePass.of(saving, groups);
   }
 
   get flags(): RegexFlags {
@@ -36,13 +48,18 @@ export class Regex {
   }
 
   test(text: RegexText): boolean {
+    const quick = this.#quickly(text, 0, false);
+    if (quick !== undefined) return quick !== 'none';
     return this.#search(text, 0, false) !== undefined;
   }
 
   /** The first match at or after character `from`. */
   exec(text: RegexText, from = 0): Match | undefined {
     const { root, groups } = this.#parsed;
-    const found = this.#search(text, from, preference(root) !== 'shorter');
+    const longest = preference(root) !== 'shorter';
+    const quick = this.#quickly(text, from, longest);
+    if (quick !== undefined) return quick === 'none' ? undefined : quick.borders();
+    const found = this.#search(text, from, longest);
     if (found === undefined) return undefined;
     const match: [Range, ...(Range | undefined)[]] = [found];
     for (let group = 0; group < groups; group++) match.push(undefined);
@@ -58,10 +75,10 @@ export class Regex {
     }
     const { ignoreCase } = this.#parsed.flags;
     if (reversed) {
-      programs.backward ??= compileRegex(node, ignoreCase, true);
+      programs.backward ??= compileRegex(node, { ignoreCase, reversed: true, save: false });
       return programs.backward;
     }
-    programs.forward ??= compileRegex(node, ignoreCase, false);
+    programs.forward ??= compileRegex(node, { ignoreCase, reversed: false, save: false });
     return programs.forward;
   }
 
@@ -77,10 +94,42 @@ export class Regex {
     return pair;
   }
 
+  /**
+   * Tries one start after the other from where a match can begin on; `undefined` when there is no
+   * table, or when the starts have read the same characters too often for linear time.
+   */
+  #quickly(text: RegexText, from: number, longest: boolean): OnePass | 'none' | undefined {
+    const onePass = this.#onePass;
+    const plain = onePass === undefined ? undefined : text.plain;
+    if (onePass === undefined || plain === undefined) return undefined;
+    const required = this.#required;
+    const firsts = this.#firsts;
+    let near = -1;
+    let read = 0;
+    let furthest = from;
+    for (let at = from; at <= plain.length; at++) {
+      if (required.text !== '' && at > near) {
+        near = plain.indexOf(required.text, at);
+        if (near < 0) return 'none';
+        at = Math.max(at, near - required.lead);
+      }
+      if (firsts !== undefined) {
+        while (at < plain.length && isZero(firsts, plain.charCodeAt(at))) at++;
+        if (at === plain.length) return 'none';
+      }
+      if (onePass.run(plain, at, longest) >= 0) return onePass;
+      read += onePass.reached - at;
+      furthest = Math.max(furthest, onePass.reached);
+      if (read > 4 * (furthest - from) + 64) return undefined;
+    }
+    return 'none';
+  }
+
   /** Threads stay in the order of their starts, so that the earliest owns each instruction. */
   #search(text: RegexText, from: number, longest: boolean): Range | undefined {
     // Asked once for a text, not for each of its matches.
-    if (from === 0 && this.#required !== '' && !text.holds(this.#required)) return undefined;
+    const required = this.#required.text;
+    if (from === 0 && required !== '' && !text.holds(required)) return undefined;
     const program = this.#program(this.#parsed.root, false);
     let [threads, next] = this.#threadsOf(program, text);
     let best: Range | undefined;
@@ -271,6 +320,8 @@ export class Regex {
     return holds;
   }
 }
+
+const isZero = (firsts: Uint8Array, code: number) => code < 128 && firsts[code] === 0;
 
 type Preference = 'longer' | 'shorter';
 

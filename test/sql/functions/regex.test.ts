@@ -5,6 +5,7 @@ import { MillraceError } from '../../../platform/errors.ts';
 import { regexOf } from '../../../sql/functions/regex.ts';
 import { regexFlags } from '../../../sql/functions/regex-flags.ts';
 import { groupsOf } from '../../../sql/functions/regex-functions.ts';
+import { OnePass } from '../../../sql/functions/regex-one-pass.ts';
 import { requiredText } from '../../../sql/functions/regex-program.ts';
 import { parseRegex } from '../../../sql/functions/regex-syntax.ts';
 import { RegexText } from '../../../sql/functions/regex-threads.ts';
@@ -119,6 +120,10 @@ const written: readonly (readonly [string, string])[] = [
   ['a=1&id=27&b', '(&|^)id=([^&]*)'],
   ['id=27&b', '(&|^)id=([^&]*)'],
   ['a=1&xid=27', '(&|^)id=([^&]*)'],
+  ['ca', 'c|(d|)'],
+  ['cd', 'c(d(e|)|)'],
+  ['c1d', '(c(1(2|))?|d)'],
+  ['ca', 'c(a|$)|(b|)'],
   // The first part has one end or several.
   ['aab', '(a|aa)(ab|b)'],
   ['aab', '(a|aa)??(ab|b)'],
@@ -142,8 +147,8 @@ const quantifier = fc.constantFrom(
   '{0,2}?',
   '{2,}',
 );
-const { pattern } = fc.letrec<{ pattern: string; branch: string; piece: string; atom: string }>(
-  (tie) => ({
+const patternsOf = (character: fc.Arbitrary<string>) =>
+  fc.letrec<{ pattern: string; branch: string; piece: string; atom: string }>((tie) => ({
     pattern: fc.oneof(
       { weight: 3, arbitrary: tie('branch') },
       fc.tuple(tie('branch'), tie('branch')).map((parts) => parts.join('|')),
@@ -160,11 +165,18 @@ const { pattern } = fc.letrec<{ pattern: string; branch: string; piece: string; 
       tie('pattern').map((inner) => `(${inner})`),
       tie('pattern').map((inner) => `(?:${inner})`),
     ),
-  }),
-);
-const source = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '1', ' '), maxLength: 8 });
+  })).pattern;
+const texts = (...units: string[]) => fc.string({ unit: fc.constantFrom(...units), maxLength: 8 });
 
-test(`random expressions (SEED=${seed})`, async () => {
+test.each([
+  ['', patternsOf(character), texts('a', 'b', 'c', '1', ' ')],
+  // Most of these decide by the next character: the table of regex-one-pass.ts.
+  [
+    ' of characters that differ',
+    patternsOf(fc.constantFrom('a', 'b', 'c', '[d1]', '€', '[^abcd1€]')),
+    texts('a', 'b', 'c', 'd', '1', '€', '→', '\u{1f600}'),
+  ],
+])(`random expressions%s (SEED=${seed})`, async (_, pattern, source) => {
   const cases = fc.sample(fc.tuple(source, pattern), { numRuns: 1500, seed });
   const expected = await theirs(cases);
   const differing = (part: (cells: Cells) => Cells) =>
@@ -187,37 +199,47 @@ test('time is linear where backtracking explodes', () => {
     '(.*)(.*)(.*)[bc]',
     '(a*)*[bc]',
     '^(([a-z])+.)+[A-Z]$',
+    // One way to go on at each character, but as far from each start.
+    '[ab]*[cd]',
+    'a(a)*[cd]',
   ]) {
     expect(regexOf(evil).exec(text)).toBeUndefined();
   }
 });
 
 test.each([
-  ['(&|^)channel_id=([^&]*)', 'channel_id='],
-  ['a(bcd)e', 'bcd'],
-  ['ab+cde*', 'cd'],
-  ['(?:abc){2,3}', 'abc'],
-  ['(?:abc)?d', 'd'],
-  ['ab[cd]efg', 'efg'],
-  ['abc|abd', ''],
-  ['[^a](?=bcd)', ''],
-  ['a\\mbc', 'bc'],
-])('every match of %s holds %j', (pattern, expected) => {
-  expect(requiredText(parseRegex(pattern, regexFlags('', false)).root)).toBe(expected);
+  ['(&|^)channel_id=([^&]*)', 'channel_id=', 1],
+  ['a(bcd)e', 'bcd', 1],
+  ['ab+cde*', 'cd', Number.POSITIVE_INFINITY],
+  ['(?:abc){2,3}', 'abc', 0],
+  ['(?:abc)?d', 'd', 3],
+  ['(?:a|bc){0,2}xyz', 'xyz', 4],
+  ['(?:a*){0}xyz', 'xyz', 0],
+  ['ab[cd]efg', 'efg', 3],
+  ['abc|abd', '', 0],
+  ['[^a](?=bcd)', '', 0],
+  ['a\\mbc', 'bc', 1],
+])('every match of %s holds %j at most %d characters after its start', (pattern, text, lead) => {
+  expect(requiredText(parseRegex(pattern, regexFlags('', false)).root)).toEqual({ text, lead });
 });
 
-test('a text that lacks what every match holds is not looked through', () => {
+test('a text is looked through only where what every match holds is near, and by threads only where a table does not do', () => {
   const codes = vi.spyOn(RegexText.prototype, 'codes', 'get');
+  const run = vi.spyOn(OnePass.prototype, 'run');
   try {
+    expect(regexOf('(x*)(x|y)id=').exec(new RegexText('a=1&b=2'))).toBeUndefined();
     expect(regexOf('(&|^)id=([^&]*)').exec(new RegexText('a=1&b=2'))).toBeUndefined();
+    expect(run).not.toHaveBeenCalled();
+    const source = 'https://a.example/?a=1&c=3&id=2';
+    const found = regexOf('(&|^)id=([^&]*)').exec(new RegexText(source));
+    expect(found?.[2]).toEqual({ start: source.length - 1, end: source.length });
+    expect(run.mock.calls.map(([, start]) => start)).toEqual([source.indexOf('&id')]);
     expect(codes).not.toHaveBeenCalled();
-    expect(regexOf('(&|^)id=([^&]*)').exec(new RegexText('a=1&id=2'))?.[2]).toEqual({
-      start: 7,
-      end: 8,
-    });
+    expect(regexOf('(x*)(x|y)id=').exec(new RegexText('xxid='))?.[1]).toEqual({ start: 0, end: 1 });
     expect(codes).toHaveBeenCalled();
   } finally {
     codes.mockRestore();
+    run.mockRestore();
   }
 });
 
