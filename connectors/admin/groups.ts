@@ -85,9 +85,10 @@ function queuesOf({ name, queues }: TopicCreated, queue: number | undefined): nu
 }
 
 function settingsOf(group: WireGroup): Partial<GroupSettings> {
-  const { fifo, broadcast, exclusive, max_attempts, start } = group;
+  const { fifo, broadcast, exclusive, max_attempts, start, lite_quota } = group;
   return {
     ...(exclusive === undefined ? {} : { exclusive }),
+    ...(lite_quota === undefined ? {} : { liteQuota: lite_quota }),
     ...(fifo === undefined ? {} : { fifo }),
     ...(broadcast === undefined ? {} : { broadcast }),
     ...(max_attempts === undefined ? {} : { maxAttempts: max_attempts }),
@@ -103,8 +104,16 @@ function startOf(text: string): GroupSettings['start'] {
 }
 
 function wireGroup(group: GroupCreated): WireGroup {
-  const { name, fifo, broadcast, exclusive = false, maxAttempts, start } = group;
-  return { name, fifo, broadcast, exclusive, max_attempts: maxAttempts, start: String(start) };
+  const { name, fifo, broadcast, exclusive = false, maxAttempts, start, liteQuota } = group;
+  return {
+    name,
+    fifo,
+    broadcast,
+    exclusive,
+    max_attempts: maxAttempts,
+    start: String(start),
+    ...(liteQuota === undefined ? {} : { lite_quota: liteQuota }),
+  };
 }
 
 function wireClient({ clientId, language, kind, group, sinceMs }: ConnectedClient): WireClient {

@@ -22,6 +22,7 @@ message Group {
   optional int32 max_attempts = 4;
   optional string start = 5;
   optional bool exclusive = 6;
+  optional int32 lite_quota = 7;
 }
 message GroupQueue { string topic = 1; int32 queue = 2; int64 offset = 3; int64 end = 4; int64 in_flight = 5; int64 expired = 6; }
 message GroupClient { string client_id = 1; string language = 2; string kind = 3; string group = 4; int64 since_ms = 5; }
@@ -104,6 +105,7 @@ export interface WireGroup {
   readonly fifo?: boolean;
   readonly broadcast?: boolean;
   readonly exclusive?: boolean;
+  readonly lite_quota?: number;
   readonly max_attempts?: number;
   readonly start?: string;
 }

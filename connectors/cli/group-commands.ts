@@ -10,6 +10,7 @@ export interface GroupFlags {
   readonly fifo?: boolean;
   readonly broadcast?: boolean;
   readonly exclusive?: boolean;
+  readonly liteQuota?: number;
   readonly maxAttempts?: number;
   /** `beginning`, `end`, or ms since 1970. */
   readonly start?: string;
@@ -170,12 +171,13 @@ export function clientList(context: CliContext, options: ListOptions): Promise<E
 }
 
 function wireGroup(name: string, flags: GroupFlags): WireGroup {
-  const { fifo, broadcast, exclusive, maxAttempts, start } = flags;
+  const { fifo, broadcast, exclusive, liteQuota, maxAttempts, start } = flags;
   return {
     name,
     ...(fifo === undefined ? {} : { fifo }),
     ...(broadcast === undefined ? {} : { broadcast }),
     ...(exclusive === undefined ? {} : { exclusive }),
+    ...(liteQuota === undefined ? {} : { lite_quota: liteQuota }),
     ...(maxAttempts === undefined ? {} : { max_attempts: maxAttempts }),
     ...(start === undefined ? {} : { start }),
   };

@@ -20,6 +20,7 @@ interface SyncRequest {
   readonly topic?: Named;
   readonly group?: Named;
   readonly lite_topic_set?: readonly string[];
+  readonly version?: number;
   readonly offset_option?: OffsetOption;
 }
 
@@ -39,7 +40,14 @@ export async function syncLiteSubscription(
     throw new MillraceError('INVALID_ARGUMENT', `${action} is nothing to do with lite topics`);
   }
   await consumers.syncLites(
-    { clientId: clientIdOf(call), group, topic: names.topic(request.topic), action, lites },
+    {
+      clientId: clientIdOf(call),
+      group,
+      topic: names.topic(request.topic),
+      action,
+      lites,
+      ...(request.version === undefined ? {} : { version: request.version }),
+    },
     startOf(request.offset_option),
   );
   return encode('SyncLiteSubscriptionResponse', { status: ok });

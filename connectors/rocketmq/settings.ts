@@ -29,7 +29,7 @@ export function answerSettings(
   settings: ClientSettings,
   group: GroupSettings = defaultGroup,
 ): Fields {
-  const { maxAttempts, fifo } = group;
+  const { maxAttempts, fifo, liteQuota = limits.liteSubscriptionsMax } = group;
   const { language, version } = settings.user_agent ?? {};
   const metric = needsMetric(language, version)
     ? { on: true, endpoints: settings.access_point }
@@ -63,7 +63,7 @@ export function answerSettings(
       receive_batch_size: limits.receiveBatchMax,
       // Node's push consumer waits for its long polls when it shuts down.
       long_polling_timeout: fromMillis(language === 'NODE_JS' ? 5000 : 20_000),
-      lite_subscription_quota: limits.liteSubscriptionsMax,
+      lite_subscription_quota: liteQuota,
       max_lite_topic_size: limits.liteTopicBytesMax,
     },
   };

@@ -141,6 +141,8 @@ export interface GroupSettings {
   readonly broadcast: boolean;
   /** A lite topic is one client's at a time, the one that subscribed last. */
   readonly exclusive?: boolean;
+  /** Lite topics that a client subscribes to at most; limits.liteSubscriptionsMax without it. */
+  readonly liteQuota?: number;
   /** Deliveries of a message before it goes to `%DLQ%NAME`. */
   readonly maxAttempts: number;
   /** Where the group begins on a topic: `end` = when the group was made; a number = a time, ms. */

@@ -123,7 +123,15 @@ export function checkGroupName(name: string): void {
   );
 }
 
-function checkSettings({ maxAttempts, start, fifo, broadcast }: GroupSettings): void {
+function checkSettings(settings: GroupSettings): void {
+  const { maxAttempts, start, fifo, broadcast, liteQuota = 1 } = settings;
+  const quotaMax = limits.liteTopicsOfTopicMax;
+  if (!Number.isInteger(liteQuota) || liteQuota < 1 || liteQuota > quotaMax) {
+    throw new MillraceError(
+      'INVALID_ARGUMENT',
+      `a client of a group has 1 to ${quotaMax} lite topics at most, not ${liteQuota}`,
+    );
+  }
   if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > 1000) {
     throw new MillraceError(
       'INVALID_ARGUMENT',

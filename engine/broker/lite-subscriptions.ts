@@ -13,6 +13,8 @@ export interface LiteSync extends Member {
   readonly topic: string;
   readonly action: LiteAction;
   readonly lites: readonly string[];
+  /** Of the client's wishes for the topic: a later one has none that is lower. */
+  readonly version?: number;
 }
 
 /** Tells a client that it has lost a lite topic to another one. */
@@ -39,6 +41,8 @@ export class LiteSubscriptions {
   readonly #owners = new Map<string, string>();
   /** By topic and lite topic. */
   readonly #subscribers = new Map<string, number>();
+  /** By client, then by group and topic: that of the last wish. */
+  readonly #versions = new Map<string, Map<string, number>>();
   #notify: NotifyEvicted = () => undefined;
 
   constructor(groups: Groups, clients: Clients) {
@@ -63,10 +67,17 @@ export class LiteSubscriptions {
   }
 
   /**
-   * Gives those that are new. Throws ILLEGAL_LITE_TOPIC, LITE_SUBSCRIPTION_QUOTA_EXCEEDED; nothing
-   * changes then.
+   * Gives those that are new. A wish that a later one has overtaken changes nothing. Throws
+   * ILLEGAL_LITE_TOPIC, LITE_SUBSCRIPTION_QUOTA_EXCEEDED; nothing changes then.
    */
-  sync({ topic, action, lites, ...member }: LiteSync): readonly string[] {
+  sync({ topic, action, lites, version, ...member }: LiteSync): readonly string[] {
+    const key = keyOf(member.group, topic);
+    const versions = this.#versions.get(member.clientId) ?? new Map<string, number>();
+    if (version !== undefined && version < (versions.get(key) ?? version)) {
+      this.#clients.seen(member.clientId);
+      return [];
+    }
+    const quota = this.#groups.find(member.group)?.liteQuota ?? limits.liteSubscriptionsMax;
     const before = new Set(this.of(member, topic));
     const after = new Set(action === 'PARTIAL_ADD' || action === 'PARTIAL_REMOVE' ? before : []);
     const adds = action === 'PARTIAL_ADD' || action === 'COMPLETE_ADD';
@@ -74,12 +85,14 @@ export class LiteSubscriptions {
       if (adds) checkLiteName(lite);
       if (adds) after.add(lite);
       else after.delete(lite);
-      if (after.size <= limits.liteSubscriptionsMax) continue;
+      // After the quota was lowered a client may still leave some.
+      if (after.size <= quota || !adds) continue;
       throw new MillraceError(
         'LITE_SUBSCRIPTION_QUOTA_EXCEEDED',
-        `a client subscribes to ${limits.liteSubscriptionsMax} lite topics at most`,
+        `a client of group "${member.group}" subscribes to ${quota} lite topics at most`,
       );
     }
+    if (version !== undefined) this.#versions.set(member.clientId, versions.set(key, version));
     // One that is not known yet is, too, to be missed when it does not come again.
     this.#clients.seen(member.clientId);
     const added = [...after].filter((lite) => !before.has(lite));
@@ -123,6 +136,7 @@ export class LiteSubscriptions {
   }
 
   #forget(clientId: string): void {
+    this.#versions.delete(clientId);
     for (const { group, topic, lites } of [...(this.#byClient.get(clientId)?.values() ?? [])]) {
       for (const lite of [...lites]) this.#remove({ clientId, group }, topic, lite);
     }

@@ -37,6 +37,7 @@ export function addGroupCommands(program: Command, context: CliContext, exit: Ex
       .option('--broadcast', 'every client gets every message')
       .option('--exclusive', "a lite topic is one client's at a time, the last that subscribed")
       .option('--no-exclusive', 'lite topics are shared')
+      .option('--lite-quota <count>', 'lite topics that a client subscribes to at most', positive)
       .option('--max-attempts <count>', 'deliveries before a message is dead', positive)
       .option('--start <where>', 'beginning, end, or a time', startPlace)
       .addOption(endpointOption());

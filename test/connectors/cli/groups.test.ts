@@ -47,9 +47,9 @@ test.each([
   ],
   [['dlq', 'redrive', 'g', '--max', '5'], 'Redrive', { group: 'g', max: 5 }],
   [
-    ['group', 'create', 'g', '--exclusive'],
+    ['group', 'create', 'g', '--exclusive', '--lite-quota', '5'],
     'CreateGroup',
-    { group: { name: 'g', exclusive: true }, if_not_exists: false },
+    { group: { name: 'g', exclusive: true, lite_quota: 5 }, if_not_exists: false },
   ],
   [
     ['acl', 'create', 'k', '--secret-key', 'secret', '--grant', 'topic:a=publish', '--grant', 'x'],

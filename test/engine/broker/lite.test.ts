@@ -107,6 +107,45 @@ describe('lite topics', () => {
     expect(await start('x', 'g5', { offset: 99 } as never)).toEqual([]);
   });
 
+  test('a wish that a later one has overtaken changes nothing', async () => {
+    const has = () => [...broker.consumers.lites.of({ group: 'g', clientId: 'x' }, 'chats')];
+    const wish = (version: number, action: LiteAction, ...lites: readonly string[]) => {
+      const of = { clientId: 'x', group: 'g', topic: 'chats' };
+      return broker.consumers.syncLites({ ...of, action, lites, version });
+    };
+    await wish(7, 'COMPLETE_ADD', 'b');
+    await wish(6, 'PARTIAL_ADD', 'a');
+    expect(has()).toEqual(['b']);
+    await wish(8, 'COMPLETE_REMOVE');
+    await wish(7, 'COMPLETE_ADD', 'b');
+    expect(has()).toEqual([]);
+    // The same one again, and one that has none, count.
+    await wish(8, 'COMPLETE_ADD', 'c');
+    await sync('x', 'PARTIAL_ADD', 'd');
+    expect(has()).toEqual(['c', 'd']);
+    // It goes with its client, of which another one may have the name.
+    broker.clients.terminated('x');
+    await wish(1, 'COMPLETE_ADD', 'a');
+    expect(has()).toEqual(['a']);
+  });
+
+  test('a group says how many a client has at most', async () => {
+    await broker.groups.create('g', { ...defaultGroup, liteQuota: 2 }, false);
+    await sync('x', 'COMPLETE_ADD', 'a', 'b');
+    const refused = { code: 'LITE_SUBSCRIPTION_QUOTA_EXCEEDED' };
+    await expect(sync('x', 'PARTIAL_ADD', 'c')).rejects.toMatchObject(refused);
+    await broker.groups.alter('g', { liteQuota: 3 });
+    await sync('x', 'PARTIAL_ADD', 'c');
+    await broker.groups.alter('g', { liteQuota: 1 });
+    await sync('x', 'PARTIAL_REMOVE', 'a');
+    await expect(sync('x', 'PARTIAL_ADD', 'd')).rejects.toMatchObject(refused);
+    for (const liteQuota of [0, 1.5, limits.liteTopicsOfTopicMax + 1]) {
+      await expect(broker.groups.alter('g', { liteQuota })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+    }
+  });
+
   test('of an exclusive group are the last subscriber’s', async () => {
     await broker.groups.create('g', { ...defaultGroup, exclusive: true }, false);
     const evicted: string[] = [];
