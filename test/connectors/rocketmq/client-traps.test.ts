@@ -465,15 +465,17 @@ describe('calls', () => {
 });
 
 describe('a lite client', () => {
-  const sync = (clientId: string, action: string, ...lites: readonly string[]) =>
+  const syncAt = (version: number, clientId: string, action: string, lites: readonly string[]) =>
     unary<Answer>(
       'SyncLiteSubscription',
       {
         ...{ action, topic: { name: 'chats' }, group: { name: 'lite' } },
-        ...{ lite_topic_set: lites, version: 1 },
+        ...{ lite_topic_set: lites, version },
       },
       metadata(clientId),
     );
+  const sync = (clientId: string, action: string, ...lites: readonly string[]) =>
+    syncAt(1, clientId, action, lites);
   const send = (lite: string, id: string) =>
     unary<Answer>('SendMessage', {
       messages: [
@@ -525,6 +527,27 @@ describe('a lite client', () => {
     expect((await send(long, 'm3')).status.code).toBe(40020);
     const many = Array.from({ length: 2001 }, (_, i) => `r${i}`);
     expect((await sync('a', 'PARTIAL_ADD', ...many)).status.code).toBe(42902);
+  });
+
+  test('has the quota of its group, and its wishes are in the order of their versions', async () => {
+    await broker.groups.create('lite', { ...defaultGroup, liteQuota: 2 }, false);
+    const call = client.makeBidiStreamRequest(`${path}Telemetry`, same, same, metadata('a'));
+    call.on('error', () => undefined);
+    const settings = consumer('LITE_PUSH_CONSUMER', 'JAVA');
+    const group = { name: 'lite' };
+    const liteConsumer = { ...settings, subscription: { ...settings.subscription, group } };
+    const told = new Promise<Command>((resolve) =>
+      call.once('data', (bytes: Buffer) => resolve(decode<Command>('TelemetryCommand', bytes))),
+    );
+    call.write(encode('TelemetryCommand', { settings: liteConsumer }));
+    expect((await told).settings?.subscription?.lite_subscription_quota).toBe(2);
+    call.cancel();
+    const has = () => [...broker.consumers.lites.of({ group: 'lite', clientId: 'a' }, 'chats')];
+    await syncAt(5, 'a', 'COMPLETE_ADD', ['new']);
+    await syncAt(4, 'a', 'COMPLETE_ADD', ['old']);
+    expect(has()).toEqual(['new']);
+    await syncAt(6, 'a', 'COMPLETE_ADD', ['newer']);
+    expect(has()).toEqual(['newer']);
   });
 
   test('is told when its lite topic is another one’s', async () => {
