@@ -4,6 +4,7 @@ import type { Relation, RelationColumn } from '../../sql/analyze/catalog.ts';
 import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
 import { constantDefault } from '../../sql/analyze/dml.ts';
 import { foldConstant } from '../../sql/codegen/fold.ts';
+import { sliceBatch } from '../../sql/columns/gather.ts';
 import { typeName } from '../../sql/columns/type-name.ts';
 import type {
   AlterTable,
@@ -16,9 +17,10 @@ import { parseStatement } from '../../sql/syntax/parser.ts';
 import { printExpression, quote } from '../../sql/syntax/printer.ts';
 import { tableConflicts } from '../../sql/syntax/statement-printer.ts';
 import type { RelationAltered } from '../broker/catalogue-record.ts';
-import { type Catalogue, visible, withColumn } from './catalogue.ts';
+import { type Catalogue, type Index, visible, withColumn } from './catalogue.ts';
 import { defineRelation, relationOf } from './definitions.ts';
 import { TableNode } from './nodes.ts';
+import type { Slices } from './slices.ts';
 import { type ColumnOrigin, originOfValue } from './stored-layout.ts';
 
 /**
@@ -74,10 +76,46 @@ export function alterationOf(
   };
 }
 
-/** The altered table takes the place of the one that was; `undefined` where that could not be built. */
-export function alter(
+/** At a start, when no table has its rows yet: the altered table takes the place of what it was. */
+export function alter(catalogue: Catalogue, record: RelationAltered): TableNode | undefined {
+  const altered = alteredTable(catalogue, record);
+  if (altered !== undefined) replace(catalogue, record, altered);
+  return altered;
+}
+
+/**
+ * The same, with rows, in slices: nothing is written into the table meanwhile, until the function that
+ * comes back has been called, which puts it into the catalogue.
+ */
+export async function alterFilled(
   catalogue: Catalogue,
-  { relationId, sql, origins }: Omit<RelationAltered, 'op'>,
+  record: RelationAltered,
+  slices: Slices,
+): Promise<() => void> {
+  const table = catalogue.nodes.get(record.relationId);
+  const altered = alteredTable(catalogue, record);
+  if (altered === undefined || !(table instanceof TableNode)) return () => {};
+  const keys = indexesOf(catalogue, record).map(({ columns }) => columns);
+  for (const columns of keys) altered.indexes.add(columns);
+  for (const rows of table.snapshot()) {
+    for (let from = 0; from < rows.rowCount; from += rowsPerLook) {
+      const count = Math.min(rowsPerLook, rows.rowCount - from);
+      altered.take(sliceBatch(rows, from, count), record.origins);
+      if (slices.isOver) await slices.next();
+    }
+  }
+  return () => {
+    replace(catalogue, record, altered);
+    for (const columns of keys) altered.indexes.drop(columns);
+  };
+}
+
+const rowsPerLook = 512;
+
+/** `undefined` where the table could not be built. */
+function alteredTable(
+  catalogue: Catalogue,
+  { relationId, sql, origins }: RelationAltered,
 ): TableNode | undefined {
   const table = catalogue.nodes.get(relationId);
   if (!(table instanceof TableNode)) return undefined;
@@ -85,16 +123,23 @@ export function alter(
   assert(statement.kind === 'create-relation', 'the text of a table');
   const { name } = table.relation;
   const { relation } = relationOf(catalogue, statement, { relationId, name, sql });
-  const altered = table.altered(relation, sql, origins);
-  catalogue.nodes.set(relationId, altered);
-  for (const index of [...catalogue.indexes.values()]) {
-    if (index.tableId !== relationId) continue;
-    catalogue.addIndex({
+  return table.altered(relation, sql, origins);
+}
+
+function replace(catalogue: Catalogue, record: RelationAltered, altered: TableNode): void {
+  const indexes = indexesOf(catalogue, record);
+  catalogue.nodes.set(record.relationId, altered);
+  for (const index of indexes) catalogue.addIndex(index);
+}
+
+/** The table's indexes as they are from now on. */
+function indexesOf(catalogue: Catalogue, { relationId, origins }: RelationAltered): Index[] {
+  return [...catalogue.indexes.values()]
+    .filter(({ tableId }) => tableId === relationId)
+    .map((index) => ({
       ...index,
       columns: index.columns.map((column) => origins.indexOf(column)),
-    });
-  }
-  return altered;
+    }));
 }
 
 function withAdded(

@@ -61,9 +61,10 @@ export class Checkpointer {
     });
   }
 
-  /** Until no checkpoint is being written; in the same turn none begins. */
-  async settled(): Promise<void> {
+  /** Does it when no checkpoint is being written. */
+  async whenSettled(action: () => void): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
+    action();
   }
 
   /**

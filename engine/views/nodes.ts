@@ -198,18 +198,19 @@ export class TableNode implements RelationNode {
     return this.state.snapshot();
   }
 
-  /** The table with other columns, and its rows. `relation` and `sql` are what it is from now on. */
+  /** The table with other columns, without rows. `relation` and `sql` are what it is from now on. */
   altered(relation: Relation, sql: string, origins: readonly ColumnOrigin[]): TableNode {
     const before: Before = {
       layout: this.layout.altered(relation.columns, origins),
       alterations: this.#alterations + 1,
       fingerprint: alteredFingerprint(this.fingerprint, origins),
     };
-    const next = new TableNode({ relation, sql, topicId: this.topicId }, before);
-    for (const rows of this.snapshot()) {
-      next.state.apply(withOrigins(rows, relation.columns, origins));
-    }
-    return next;
+    return new TableNode({ relation, sql, topicId: this.topicId }, before);
+  }
+
+  /** Rows of what it was. */
+  take(rows: Batch, origins: readonly ColumnOrigin[]): void {
+    this.state.apply(withOrigins(rows, this.relation.columns, origins));
   }
 }
 

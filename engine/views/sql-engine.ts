@@ -5,7 +5,7 @@ import type { Port } from '../../platform/threads.ts';
 import { readScript, type ScriptStatement } from '../../sql/dialects/script.ts';
 import type { KvStore } from '../../storage/kv/kv-store.ts';
 import type { CatalogueRecord, RelationCreated } from '../broker/catalogue-record.ts';
-import { alter } from './altered-tables.ts';
+import { alterFilled } from './altered-tables.ts';
 import { Catalogue } from './catalogue.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { DataflowNode, notCreated } from './dataflow-node.ts';
@@ -24,6 +24,7 @@ import { Sessions } from './sessions.ts';
 import { cutOf } from './sink-cuts.ts';
 import { SinkNode } from './sink-node.ts';
 import { SinkWriter } from './sink-writer.ts';
+import { Slices } from './slices.ts';
 import type { ExecuteOptions, StatementOptions } from './sql-service.ts';
 import { describeStatement, onlyReads } from './statement-description.ts';
 import { Statements } from './statements.ts';
@@ -273,10 +274,10 @@ export class SqlEngine {
         continue;
       }
       if (record.op === 'relation-altered') {
-        // What is being written has the former state; it must not get the new fingerprint.
-        await this.#checkpointer?.settled();
-        alter(this.catalogue, record);
-        this.#checkpointer?.touch();
+        // A checkpoint being written has the former state; it must not get the new fingerprint.
+        const swap = await alterFilled(this.catalogue, record, new Slices(this.clock));
+        await this.#checkpointer!.whenSettled(swap);
+        this.#checkpointer!.touch();
         continue;
       }
       try {

@@ -41,7 +41,10 @@ class Catalogue {
   /** Topics that records say were dropped, as retention has to know. */
   readonly dropped = new Set<number>();
   /** Relations and their changes (engine/views/sql-engine.ts). */
-  #relations: Extract<CatalogueRecord, { op: 'relation-created' | 'relation-renamed' }>[] = [];
+  #relations: Extract<
+    CatalogueRecord,
+    { op: 'relation-created' | 'relation-renamed' | 'relation-altered' }
+  >[] = [];
 
   constructor(systemTopic: SystemTopic, clock: ManualClock) {
     this.topics = new Topics(systemTopic, clock);
@@ -62,7 +65,9 @@ class Catalogue {
       } else if (record.op === 'relation-created') {
         if (record.replaces !== undefined) this.#relations = without([record.replaces]);
         this.#relations.push(record);
-      } else if (record.op === 'relation-renamed') this.#relations.push(record);
+      } else if (record.op === 'relation-renamed' || record.op === 'relation-altered') {
+        this.#relations.push(record);
+      }
     });
   }
 
@@ -245,11 +250,11 @@ async function act(world: World, { kind, n, m }: Action): Promise<void> {
       return;
     case 'rename':
       if (relation === undefined) return;
-      await systemTopic.change(() => ({
-        op: 'relation-renamed',
-        relationId: relation,
-        name: `r${m}`,
-      }));
+      await systemTopic.change(() =>
+        m % 2 === 0
+          ? { op: 'relation-renamed', relationId: relation, name: `r${m}` }
+          : { op: 'relation-altered', relationId: relation, sql: `table ${m}`, origins: [0, null] },
+      );
       return;
     case 'drop relations': {
       const relationIds = catalogue.relationIds.filter((id) => (id + n) % 3 === 0);

@@ -150,6 +150,36 @@ test('a sink writes on into a table that got a column', async () => {
   expect(await twin.engine.run(query)).toEqual([...rows, ['10', '3', 'z']]);
 });
 
+test('a plain view, a renamed column and a unique index go through alterations', async () => {
+  twin = await Twin.open(made);
+  for (const statement of [
+    'CREATE VIEW plain AS SELECT * FROM keyed',
+    'CREATE UNIQUE INDEX by_a ON keyed (a)',
+    'ALTER TABLE keyed RENAME COLUMN c TO cc',
+    'ALTER TABLE keyed ADD COLUMN d int DEFAULT 1',
+    'ALTER TABLE keyed RENAME TO other',
+    'ALTER TABLE other RENAME COLUMN d TO dd',
+    `ALTER TABLE other ADD COLUMN e text DEFAULT 'e'`,
+    `INSERT INTO other VALUES (1, 99, 'w', 7, 8, 'f') ON CONFLICT (a) DO UPDATE SET dd = excluded.dd`,
+  ]) {
+    await twin.both(statement);
+  }
+  const queries = [
+    'SELECT * FROM plain',
+    'SELECT * FROM plain WHERE id = 10',
+    'SELECT * FROM other WHERE a = 1',
+    'SELECT cc, dd, e FROM other',
+    `INSERT INTO other VALUES (1, 98, 'v', 7, 8, 'f')`,
+    `INSERT INTO other VALUES (5, 97, 'u', 2)`,
+  ];
+  for (const isClean of [false, true, false]) {
+    for (const query of queries) {
+      expect(await twin.ours(query), query).toEqual(await twin.theirs(query));
+    }
+    await twin.restart(isClean);
+  }
+});
+
 test('SHOW CREATE TABLE and information_schema tell of the columns as they are', async () => {
   twin = await Twin.open(made);
   const { engine } = twin;
