@@ -65,6 +65,12 @@ export function analyzeMerge(outer: Context, node: Merge): DmlPlan {
       value === 'default' || value.kind === 'literal' ? [] : [{ clause, column, value }],
     ),
   );
+  for (const [clause, { of, condition }] of clauses.entries()) {
+    if (of === 'both') continue;
+    const own = computed.filter((item) => item.clause === clause).map(({ value }) => value);
+    const read = condition === undefined ? own : [...own, condition];
+    checkReads(context, read, of === 'source' ? source.table : target, span);
+  }
   const acting = flags.filter((_, index) => clauses[index]!.action.kind !== 'nothing');
   const never: Expression = { kind: 'literal', literal: { type: 'boolean', value: false }, span };
   const type = needs('source')
@@ -161,6 +167,26 @@ function valuesOf(context: Context, table: Relation, { action, span }: MergeClau
       return [targets[index]!, value];
     }),
   );
+}
+
+/** Throws SQL_SEMANTIC where a clause for rows of one side reads the other. */
+function checkReads(
+  context: Context,
+  expressions: readonly Expression[],
+  side: TableExpression,
+  span: Span,
+): void {
+  if (expressions.length === 0) return;
+  const items = expressions.map((expression) => ({ expression, span }));
+  const select = {
+    kind: 'select',
+    distinct: 'none',
+    items,
+    from: [side],
+    groupBy: [],
+    span,
+  } as const;
+  analyzeSelect(context, select, []);
 }
 
 interface Source {
