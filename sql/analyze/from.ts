@@ -17,6 +17,7 @@ import type {
 import { asBoolean } from './coerce.ts';
 import { type Context, complain, didYouMean, newColumn } from './context.ts';
 import { analyzeExpression } from './expressions.ts';
+import { jsonTableRows } from './json-table.ts';
 import { analyzeQuery } from './query.ts';
 import { checkReadSchema, checkUsable } from './schemas.ts';
 import { combined, emptyScope, relationScope, type Scope, type ScopeColumn } from './scope.ts';
@@ -85,6 +86,11 @@ function analyzeTable(context: Context, table: TableExpression, left: Scope): Fr
     }
     case 'function':
       return analyzeFunction(context, table, left);
+    case 'json-table': {
+      const plan = jsonTableRows(within(context, left), table);
+      const alias = table.alias?.name.name ?? 'json_table';
+      return named(context, plan, plan.fields.length, alias, table.alias);
+    }
     case 'join':
       return renamed(context, table, analyzeJoin(context, table, left));
   }

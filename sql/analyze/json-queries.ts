@@ -5,7 +5,14 @@ import type { JsonOutcome, JsonQueryOptions } from '../functions/json-path/queri
 import { parsePath } from '../functions/json-path/syntax.ts';
 import type { Expr } from '../plan/expr.ts';
 import { columnsOf } from '../plan/expr-tools.ts';
-import type { JsonBehaviour, JsonInput, JsonQueryExpression, Span } from '../syntax/ast.ts';
+import type {
+  Expression,
+  Identifier,
+  JsonBehaviour,
+  JsonInput,
+  JsonQueryExpression,
+  Span,
+} from '../syntax/ast.ts';
 import { coerce, settled, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
@@ -29,10 +36,23 @@ const allowed: Readonly<Record<JsonQueryExpression['form'], readonly JsonBehavio
 };
 
 export function jsonQuery(place: ExpressionPlace, node: JsonQueryExpression): Expr {
+  const document = jsonDocument(place, node.document);
+  const variables = node.passing.map(({ value }) => jsonVariable(place, value));
+  return queryOf(place, node, document, variables);
+}
+
+/** The call over a document and variables that are typed already. */
+export function queryOf(
+  place: ExpressionPlace,
+  node: Omit<JsonQueryExpression, 'document' | 'passing'> & {
+    readonly passing: readonly { readonly name: Identifier }[];
+  },
+  document: Expr,
+  variables: readonly Expr[],
+): Expr {
   const { context } = place;
   const { form, span } = node;
-  const document = jsonDocument(place, node.document);
-  const path = jsonPath(place, node);
+  const path = jsonPath(place, node.path);
   const type = resultType(context, node);
   if (node.quotes === 'omit' && node.wrapper !== undefined && node.wrapper !== 'without') {
     const message = 'SQL/JSON QUOTES behavior must not be specified when WITH WRAPPER is used';
@@ -48,7 +68,6 @@ export function jsonQuery(place: ExpressionPlace, node: JsonQueryExpression): Ex
     onError: onError.outcome,
   };
   const said: Expr = { kind: 'constant', type: text, value: JSON.stringify(options) };
-  const variables = node.passing.map(({ value }) => jsonVariable(place, value));
   const args = [document, path, said, onEmpty.value, onError.value, ...variables];
   return call(`json_${form}`, args, type, span);
 }
@@ -85,10 +104,10 @@ export function formatted(place: ExpressionPlace, { expression, format }: JsonIn
 }
 
 /** A path that is written in the statement is read at once. */
-function jsonPath(place: ExpressionPlace, node: JsonQueryExpression): Expr {
+function jsonPath(place: ExpressionPlace, node: Expression): Expr {
   const { context } = place;
-  const path = analyzeExpression(place, node.path);
-  const { span } = node.path;
+  const path = analyzeExpression(place, node);
+  const { span } = node;
   if (path.type.kind !== 'unknown' && path.type.kind !== 'text') {
     const message = `JSON path expression must be of type jsonpath, not of type ${typeName(path.type)}`;
     throw complain(context, span, message, { sqlState: '42804' });
@@ -110,7 +129,7 @@ export function checkPath(context: Context, path: string, span: Span): void {
 }
 
 /** A variable as jsonb: a text is a string, unless FORMAT JSON says that it is JSON. */
-function jsonVariable(place: ExpressionPlace, input: JsonInput): Expr {
+export function jsonVariable(place: ExpressionPlace, input: JsonInput): Expr {
   const { context } = place;
   const expr = settled(context, formatted(place, input));
   if (expr.type.kind === 'jsonb') return expr;
@@ -118,7 +137,10 @@ function jsonVariable(place: ExpressionPlace, input: JsonInput): Expr {
   return call('to_jsonb:anyelement', [expr], jsonb, input.expression.span);
 }
 
-function resultType(context: Context, { form, returning, span }: JsonQueryExpression): SqlType {
+function resultType(
+  context: Context,
+  { form, returning, span }: Pick<JsonQueryExpression, 'form' | 'returning' | 'span'>,
+): SqlType {
   if (returning === undefined) return defaultTypes[form];
   const { format, typeName: named } = returning;
   if (format !== undefined && form === 'value') {
@@ -155,7 +177,7 @@ interface Behaviour {
 
 function behaviour(
   place: ExpressionPlace,
-  { form }: JsonQueryExpression,
+  { form }: Pick<JsonQueryExpression, 'form'>,
   node: JsonBehaviour | undefined,
   clause: string,
   type: SqlType,

@@ -18,6 +18,7 @@ import { compareValues } from './compare.ts';
 import { addInterval } from './dates.ts';
 import { runtimeError, t } from './function.ts';
 import { pathRows } from './json-path/functions.ts';
+import { jsonTableItems } from './json-path/table.ts';
 import { regexOf } from './regex.ts';
 import { allMatches, groupsOf, splitBy } from './regex-functions.ts';
 import { RegexText } from './regex-threads.ts';
@@ -199,6 +200,7 @@ const byId = new Map<string, Generate>([
   ['unnest', ([value]) => (value as SqlArray).items.map(cellsOf)],
   ['generate_subscripts', subscripts],
   ['hop', hopWindows],
+  ['json_table', jsonTableItems],
 ]);
 
 /** The rows of one call. Throws SQL_RUNTIME, and RESOURCE_LIMIT beyond limits.callRowsMax. */

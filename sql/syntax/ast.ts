@@ -360,7 +360,7 @@ export interface SelectItem extends Node {
   readonly alias?: Identifier;
 }
 
-export type TableExpression = RelationTable | DerivedTable | FunctionTable | JoinTable;
+export type TableExpression = RelationTable | DerivedTable | FunctionTable | JsonTable | JoinTable;
 
 export interface TableAlias extends Node {
   readonly name: Identifier;
@@ -395,6 +395,39 @@ export interface FunctionTable extends Node {
   readonly lateral: boolean;
   readonly alias?: TableAlias;
 }
+
+/** JSON_TABLE: a row for each item that a path gives of a document (SQL:2016, 7.11). */
+export interface JsonTable extends Node {
+  readonly kind: 'json-table';
+  readonly document: JsonInput;
+  readonly path: Expression;
+  readonly pathName?: Identifier;
+  readonly passing: JsonQueryExpression['passing'];
+  readonly columns: readonly JsonTableColumn[];
+  readonly onError?: JsonBehaviour;
+  readonly lateral: boolean;
+  readonly alias?: TableAlias;
+}
+
+/** Paths are texts; without one a column's is the member of its name. */
+export type JsonTableColumn =
+  | { readonly kind: 'ordinality'; readonly name: Identifier }
+  | ({
+      readonly kind: 'value' | 'exists';
+      readonly name: Identifier;
+      readonly typeName: TypeName;
+      readonly format?: JsonFormat;
+      readonly path?: string;
+      /** Of the whole column. */
+      readonly span: Span;
+    } & Pick<JsonQueryExpression, 'wrapper' | 'quotes' | 'onEmpty' | 'onError'>)
+  | {
+      readonly kind: 'nested';
+      readonly path: string;
+      readonly pathName?: Identifier;
+      readonly columns: readonly JsonTableColumn[];
+      readonly span: Span;
+    };
 
 export interface JoinTable extends Node {
   readonly kind: 'join';

@@ -1,5 +1,6 @@
 import type { CallExpression, JoinTable, TableAlias, TableExpression } from './ast.ts';
 import { parseExpression } from './expressions.ts';
+import { parseJsonTable } from './json-table.ts';
 import { valueWords } from './keywords.ts';
 import { parsePrimary } from './primaries.ts';
 import { parseQuery } from './queries.ts';
@@ -104,6 +105,10 @@ function parseTableTerm(stream: TokenStream): TableExpression {
     throw stream.unsupported('ROWS FROM');
   }
   if (stream.isWord('table') && stream.isOperator('(', 1)) throw stream.unsupported('TABLE(...)');
+  if (stream.isWord('json_table') && stream.isOperator('(', 1)) {
+    const table = parseJsonTable(stream);
+    return { ...table, lateral, ...parseTableAlias(stream), span: stream.span(mark) };
+  }
   if (startsCall(stream)) return parseFunctionTable(stream, lateral, mark);
   if (lateral) throw stream.expected('a subquery or a function after LATERAL');
   const name = stream.tableName();

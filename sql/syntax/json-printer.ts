@@ -6,8 +6,10 @@ import type {
   JsonFormat,
   JsonInput,
   JsonQueryExpression,
+  JsonTable,
+  JsonTableColumn,
 } from './ast.ts';
-import { identifier, printExpression, query, typeName, words } from './printer.ts';
+import { identifier, printExpression, query, text, typeName, words } from './printer.ts';
 
 /** The calls of SQL/JSON as text (the parser: json-calls.ts). */
 
@@ -65,6 +67,43 @@ export function jsonAggregate(
     json.uniqueKeys && 'WITH UNIQUE KEYS',
     returning(json.returning),
   );
+}
+
+export function jsonTable(node: JsonTable): string {
+  const inner = words(
+    `${jsonInput(node.document)}, ${printExpression(node.path)}`,
+    node.pathName && `AS ${identifier(node.pathName)}`,
+    passing(node.passing),
+    tableColumns(node.columns),
+    behaviours(node),
+  );
+  return `JSON_TABLE(${inner})`;
+}
+
+function tableColumns(columns: readonly JsonTableColumn[]): string {
+  return `COLUMNS (${columns.map(tableColumn).join(', ')})`;
+}
+
+function tableColumn(column: JsonTableColumn): string {
+  switch (column.kind) {
+    case 'ordinality':
+      return `${identifier(column.name)} FOR ORDINALITY`;
+    case 'nested':
+      return words(
+        `NESTED PATH ${text(column.path)}`,
+        column.pathName && `AS ${identifier(column.pathName)}`,
+        tableColumns(column.columns),
+      );
+    default:
+      return words(
+        `${identifier(column.name)} ${typeName(column.typeName)}`,
+        column.kind === 'exists' && 'EXISTS',
+        format(column.format),
+        column.path !== undefined && `PATH ${text(column.path)}`,
+        shape(column),
+        behaviours(column),
+      );
+  }
 }
 
 function nulls({ absentOnNull }: Pick<JsonAggregate, 'absentOnNull'>): string {

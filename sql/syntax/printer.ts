@@ -24,7 +24,7 @@ import type {
   WindowSpec,
   WithClause,
 } from './ast.ts';
-import { jsonAggregate, jsonConstructor, jsonQuery } from './json-printer.ts';
+import { jsonAggregate, jsonConstructor, jsonQuery, jsonTable } from './json-printer.ts';
 import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
 
 /**
@@ -365,6 +365,8 @@ export function table(node: TableExpression): string {
               .map((field) => `${identifier(field.name)} ${typeName(field.typeName)}`)
               .join(', ')})`,
       );
+    case 'json-table':
+      return words(node.lateral && 'LATERAL', jsonTable(node), alias(node.alias));
     case 'join':
       return words(`(${join(node)})`, alias(node.alias));
   }

@@ -12,6 +12,7 @@ import { aggregateStatements } from './incremental/statements.ts';
 import { jsonConstructorStatements } from './json-constructor-statements.ts';
 import { jsonPathStatements } from './json-path-statements.ts';
 import { jsonQueryStatements } from './json-query-statements.ts';
+import { jsonTableStatements } from './json-table-statements.ts';
 
 /** Expressions and queries without tables, compared with PostgreSQL itself. */
 let postgres: PGlite;
@@ -156,5 +157,14 @@ describe('JSON paths', () => {
 describe('SQL/JSON', () => {
   test.each([...jsonQueryStatements, ...jsonConstructorStatements])('%s', async (text) => {
     expect(ours(text)).toEqual(await theirs(text));
+  });
+
+  test.each(jsonTableStatements)('%s', async (text) => {
+    const sorted = (rows: string[][] | string) => {
+      if (!Array.isArray(rows)) return rows;
+      const shown = rows.map((row) => row.join(' | '));
+      return shown.map((row) => row.replace(/\b(t|f)(?:rue|alse)\b/g, '$1')).toSorted();
+    };
+    expect(sorted(ours(text))).toEqual(sorted(await theirs(text)));
   });
 });

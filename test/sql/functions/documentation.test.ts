@@ -56,7 +56,7 @@ A function gives NULL when an argument is NULL, unless it says "sees NULLs".
 ${functionGroups.map(groupText).join('\n')}
 ## SQL/JSON
 
-PostgreSQL's documentation, sections 9.16.1, 9.16.3 and 9.21, with all their clauses.
+PostgreSQL's documentation, sections 9.16.1, 9.16.3, 9.16.4 and 9.21, with all their clauses.
 
 \`\`\`
 JSON_VALUE(document, path PASSING ... RETURNING type ... ON EMPTY ... ON ERROR) → type, or text
@@ -67,6 +67,7 @@ JSON_ARRAY(value, ... NULL ON NULL RETURNING type), JSON_ARRAY(query) → type, 
 JSON(text WITH UNIQUE KEYS), JSON_SCALAR(value) → jsonb
 JSON_SERIALIZE(document RETURNING type) → type, or text
 JSON_OBJECTAGG(key: value ...), JSON_ARRAYAGG(value ORDER BY ... ...) → type, or jsonb
+JSON_TABLE(document, path PASSING ... COLUMNS (name type PATH path ..., NESTED PATH path COLUMNS (...)) ... ON ERROR) in FROM
 \`\`\`
 
 The type json is jsonb. So what these make prints as jsonb does, also with RETURNING text or bytea:

@@ -32,6 +32,8 @@ export const aggregateQueries: Readonly<Record<string, string>> = {
     "SELECT g, JSON_ARRAYAGG(v ORDER BY id RETURNING jsonb), JSON_ARRAYAGG(v ORDER BY id NULL ON NULL RETURNING jsonb), JSON_OBJECTAGG(id: n ABSENT ON NULL WITH UNIQUE KEYS RETURNING jsonb), JSON_OBJECTAGG(id VALUE b RETURNING jsonb) FILTER (WHERE h = 1), JSON_OBJECT(g: count(*), 'n': min(n) ABSENT ON NULL RETURNING jsonb) FROM t WHERE g IS NOT NULL GROUP BY g",
   'a JSON array of a query':
     'SELECT id, JSON_ARRAY(SELECT u.v FROM t AS u WHERE u.h = t.h ORDER BY u.id DESC RETURNING jsonb) FROM t',
+  'a JSON table':
+    "SELECT t.id, j.n, j.x, j.has, j.k FROM t LEFT JOIN JSON_TABLE(JSON_OBJECT('v': JSON_ARRAY(v, h, NULL NULL ON NULL), 'g': g), '$' PASSING h AS h COLUMNS (has boolean EXISTS PATH '$.g ? (@ == \"a\")', NESTED PATH '$.v[*]' COLUMNS (n FOR ORDINALITY, x int PATH '$ + $h' DEFAULT -1 ON ERROR), NESTED PATH '$.g' COLUMNS (k text PATH '$'))) AS j ON j.n IS DISTINCT FROM 2",
   'of JSON documents':
     "SELECT JSON_VALUE(j, '$.v' RETURNING int DEFAULT -1 ON EMPTY), JSON_QUERY(j, '$.g'), count(*), sum(JSON_VALUE(j, '$.n' RETURNING numeric)) FROM (SELECT to_jsonb(t) AS j FROM t) AS q WHERE JSON_EXISTS(j, '$ ? (@.id > $least)' PASSING 2 AS least) GROUP BY 1, 2",
   'numeric variance':
