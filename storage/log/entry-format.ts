@@ -1,7 +1,7 @@
-import { crc32 } from 'node:zlib';
 import { assert } from '../../platform/assert.ts';
 import { limits } from '../../platform/limits.ts';
 import type { AppendRequest, Entry, EntryKind } from '../store.ts';
+import { checksum } from './checksum.ts';
 
 /**
  * An entry of the commit log: a header of 64 bytes, then the body. Little-endian.
@@ -58,8 +58,12 @@ export interface EntryStamp {
   readonly storeTimeMs: number;
 }
 
-/** Writes header and body at `at`; `target` has room. Returns the entry's length. */
+/**
+ * Writes header and body at `at` of `bytes`, which have room; `target` views the same bytes. Returns
+ * the entry's length.
+ */
 export function encodeEntry(
+  bytes: Uint8Array,
   target: DataView,
   at: number,
   request: AppendRequest,
@@ -81,14 +85,9 @@ export function encodeEntry(
   target.setFloat64(at + 48, stamp.storeTimeMs, true);
   target.setUint32(at + firstIdHashAt, request.firstIdHash, true);
   target.setUint32(at + tagHashAt, request.tagHash, true);
-  const checked = new Uint8Array(target.buffer, target.byteOffset + at + 8, length - 8);
-  checked.set(request.body, entryHeaderBytes - 8);
-  target.setUint32(at + 4, crc32(checked), true);
+  bytes.set(request.body, at + entryHeaderBytes);
+  target.setUint32(at + 4, checksum(bytes, at + 8, at + length), true);
   return length;
-}
-
-function checksum(bytes: Buffer, at: number, length: number): number {
-  return crc32(new Uint8Array(bytes.buffer, bytes.byteOffset + at + 8, length - 8));
 }
 
 /** Total length that the header at `at` claims; 0 when no header of our version begins there. */
@@ -124,7 +123,7 @@ export function decodeHeader(bytes: Buffer, at: number): EntryHeader | undefined
 export function checkedLength(bytes: Buffer, at: number): number {
   const length = claimedLength(bytes, at);
   if (length === 0 || at + length > bytes.length) return 0;
-  return bytes.readUInt32LE(at + 4) === checksum(bytes, at, length) ? length : 0;
+  return bytes.readUInt32LE(at + 4) === checksum(bytes, at + 8, at + length) ? length : 0;
 }
 
 /** The checked entry at `at`, its body a view; `undefined` as for `decodeHeader`. */
@@ -187,6 +186,6 @@ export function withBody(entry: Buffer, body: Uint8Array): Buffer {
   bytes.writeUInt16LE(1, 14);
   bytes.writeUInt32LE(bytes.length, 8);
   bytes.set(body, entryHeaderBytes);
-  bytes.writeUInt32LE(checksum(bytes, 0, bytes.length), 4);
+  bytes.writeUInt32LE(checksum(bytes, 8, bytes.length), 4);
   return bytes;
 }

@@ -59,7 +59,7 @@ export class Slab {
     this.#stamp.commitDistance = this.#length;
     this.#stamp.baseOffset = baseOffset;
     this.#stamp.storeTimeMs = storeTimeMs;
-    const length = encodeEntry(this.#view, this.#length, request, this.#stamp);
+    const length = encodeEntry(this.#bytes, this.#view, this.#length, request, this.#stamp);
     this.#length += length;
     this.#entryCount++;
     return length;

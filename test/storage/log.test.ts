@@ -41,7 +41,7 @@ const viewOf = ({ buffer, byteOffset, length }: Buffer) => new DataView(buffer, 
 describe('formats', () => {
   test('an entry survives, at any place in a buffer', () => {
     const bytes = Buffer.alloc(200, 0xee);
-    const length = encodeEntry(viewOf(bytes), 50, request, stamp);
+    const length = encodeEntry(bytes, viewOf(bytes), 50, request, stamp);
     expect(length).toBe(entryHeaderBytes + 6);
     expect(decodeHeader(bytes, 50)).toEqual({
       ...{ kind: 3, topicId: 0xfffffffe, queueId: 7, count: 65_536, length, ...stamp },
@@ -54,7 +54,7 @@ describe('formats', () => {
 
   test('an entry with any bit changed, or cut anywhere, is none', () => {
     const bytes = Buffer.alloc(entryHeaderBytes + 6);
-    const length = encodeEntry(viewOf(bytes), 0, request, stamp);
+    const length = encodeEntry(bytes, viewOf(bytes), 0, request, stamp);
     for (let bit = 0; bit < 8 * length; bit++) {
       bytes[bit >> 3]! ^= 1 << (bit & 7);
       expect(decodeHeader(bytes, 0), `bit ${bit}`).toBeUndefined();
