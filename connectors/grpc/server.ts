@@ -7,7 +7,6 @@ import { limits } from '../../platform/limits.ts';
 import { systemClock } from '../../platform/system-clock.ts';
 import { type Certificate, selfSignedCertificate } from './certificate.ts';
 import { longDeadlines } from './long-deadlines.ts';
-import { promptAnswers } from './prompt-answers.ts';
 import type { GrpcService } from './service.ts';
 import { SharedPort } from './shared-port.ts';
 
@@ -34,7 +33,7 @@ export class GrpcHost {
       'grpc.max_send_message_length': -1,
       // Counts of calls that nobody reads here: /metrics has ours.
       'grpc.enable_channelz': 0,
-      interceptors: [longDeadlines, promptAnswers],
+      interceptors: [longDeadlines],
     });
     for (const { definition, handlers } of services) this.#server.addService(definition, handlers);
     const names = ['', ...services.map(({ name }) => name)];

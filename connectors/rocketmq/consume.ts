@@ -6,7 +6,6 @@ import { isUnreadable } from '../../engine/broker/unreadable.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MillraceError } from '../../platform/errors.ts';
 import { limits } from '../../platform/limits.ts';
-import { tookAll } from '../grpc/prompt-answers.ts';
 import { clientIdOf, takesBatches } from './client-id.ts';
 import { type Duration, decode, encode, millisOf } from './codec.ts';
 import { deliveredPiece } from './deliver.ts';
@@ -93,8 +92,8 @@ export class ConsumeMethods {
       takesBatches: takesBatches(call),
     });
     call.once('cancelled', () => {
-      // grpc-js says so of calls that went well, too.
-      if (!tookAll(call)) this.#takeBack(member, popped);
+      // grpc-js says so of calls that went well, too: those have written all.
+      if (!call.writableFinished) this.#takeBack(member, popped);
     });
     return popped;
   }

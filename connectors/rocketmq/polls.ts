@@ -51,8 +51,7 @@ export class Polls {
     }
     client.polls.add(left);
     this.#byClient.set(clientId, client);
-    // grpc-js says so at every call's end, once HTTP/2 took its answer or the client left: the call
-    // itself closes before, when it has taken all that was written (grpc/prompt-answers.ts).
+    // grpc-js says so at every call's end: HTTP/2 took all of its answer, or the client left.
     call.once('cancelled', () => {
       left.abort(ended);
       client.polls.delete(left);
