@@ -51,6 +51,7 @@ export function functionRows(
     const message = 'a column definition list is required for functions returning "record"';
     throw complain(context, call.span, message, { sqlState: '42601' });
   }
+  if (populating.test(name) && !ordinality) return populatedRows(place, call);
   if (!isTableFunction(name)) {
     const expr = settled(context, analyzeExpression(place, call));
     const side = subqueries.attached(single, [expr]);
@@ -98,26 +99,55 @@ function recordRows(
   if (arg === undefined || more.length > 0) {
     throw complain(context, call.span, `${nameOf(call)} takes one argument`, { sqlState: '42883' });
   }
-  const jsonb: SqlType = { kind: 'jsonb' };
-  const document = coerce(context, arg, jsonb, 'implicit');
-  const single: Side = { plan: constantsNode([], [[]]), columns: [] };
-  const side = context.statement.subqueries.attached(single, [document]);
-  const over = located(document, side);
-  const isSet = found[1] !== undefined;
-  const items = [{ name: 'value', type: jsonb, nullable: true }];
-  const each = { functionId: 'jsonb_to_recordset:jsonb', args: [over], fields: items };
-  const plan = isSet ? flatMapNode(side.plan, [each]) : side.plan;
-  const value = isSet ? columnExpr(side.plan.fields.length, jsonb) : over;
   const fields = definition.map((field) => ({
     name: field.name.name,
     type: resolveType(context, field.typeName),
   }));
-  const type: SqlType = { kind: 'record', fields };
-  const none: Expr = { kind: 'constant', type, value: null };
+  const none: Expr = { kind: 'constant', type: { kind: 'record', fields }, value: null };
+  return membersAsColumns(context, call, none, arg, found[1] !== undefined);
+}
+
+const populating = /^jsonb?_populate_record(set)?$/;
+
+/** `jsonb_populate_recordset(base, j)`: the columns and what is absent in an object are the base's. */
+function populatedRows(place: ExpressionPlace, call: CallExpression): PlanNode {
+  const { context } = place;
+  const [base, document, ...more] = call.args.map((node) => analyzeExpression(place, node));
+  if (base === undefined || document === undefined || more.length > 0) {
+    const message = `${nameOf(call)} takes two arguments`;
+    throw complain(context, call.span, message, { sqlState: '42883' });
+  }
+  if (base.type.kind !== 'record') {
+    const message = `the first argument of ${nameOf(call)} must be a row, not ${typeName(base.type)}`;
+    throw complain(context, call.span, message, { sqlState: '42804' });
+  }
+  const isSet = populating.exec(nameOf(call))![1] !== undefined;
+  return membersAsColumns(context, call, base, document, isSet);
+}
+
+/** The members of an object, or of each object of an array, as the fields of `base`. */
+function membersAsColumns(
+  context: Context,
+  call: CallExpression,
+  base: Expr,
+  json: Expr,
+  isSet: boolean,
+): PlanNode {
+  const { type } = base;
+  const fields = type.kind === 'record' ? type.fields : [];
+  const jsonb: SqlType = { kind: 'jsonb' };
+  const document = coerce(context, json, jsonb, 'implicit');
+  const single: Side = { plan: constantsNode([], [[]]), columns: [] };
+  const side = context.statement.subqueries.attached(single, [base, document]);
+  const over = located(document, side);
+  const items = [{ name: 'value', type: jsonb, nullable: true }];
+  const each = { functionId: 'jsonb_to_recordset:jsonb', args: [over], fields: items };
+  const plan = isSet ? flatMapNode(side.plan, [each]) : side.plan;
+  const value = isSet ? columnExpr(side.plan.fields.length, jsonb) : over;
   const row: Expr = {
     kind: 'call',
     functionId: 'jsonb_populate_record:anyrecord:jsonb',
-    args: [none, value],
+    args: [located(base, side), value],
     type,
     span: call.span,
   };

@@ -10,7 +10,7 @@ import {
 } from '../columns/json.ts';
 import { valueFromJson, valueToJson } from '../columns/json-value.ts';
 import { toText } from '../columns/text.ts';
-import type { SqlArray, SqlType, SqlValue } from '../columns/types.ts';
+import { type SqlArray, SqlRecord, type SqlType, type SqlValue } from '../columns/types.ts';
 import { define, runtimeError, type ScalarFunction } from './function.ts';
 import { nodeOf, textsOf } from './json-path-steps.ts';
 
@@ -110,11 +110,18 @@ function objectOf(keys: readonly SqlValue[], values: readonly SqlValue[]): SqlVa
   return Json.of(jsonObject(keys.map((key, i) => [key as string, values[i] as string | null])));
 }
 
-/** json_populate_record and the casts of its fields. */
+/** jsonb_populate_record: a member that is absent leaves what the base has. */
 function populated(type: SqlType, base: SqlValue, node: JsonNode): SqlValue {
   if (type.kind !== 'record') throw runtimeError('argument must be a row type', '42804');
-  if (node === null) return base;
-  return valueFromJson(type, node);
+  if (!isObject(node)) throw runtimeError('cannot call populate_composite on a scalar', '22023');
+  if (base === null) return valueFromJson(type, node);
+  const { cells } = base as SqlRecord;
+  return new SqlRecord(
+    type.fields.map((field, index) => {
+      const member = node.get(field.name);
+      return member === undefined ? cells[index]! : valueFromJson(field.type, member);
+    }),
+  );
 }
 
 const twoArrays = ([keys, values]: readonly SqlValue[]) => {
@@ -175,9 +182,11 @@ export const jsonFunctions: readonly ScalarFunction[] = [
     define(`${name}(text[]) jsonb`, ([a]) => objectOfPairs(a as SqlArray)),
     define(`${name}(text[], text[]) jsonb`, twoArrays),
   ]),
-  define(
-    'jsonb_populate_record(anyrecord, jsonb) anyrecord',
-    ([base, json], type) => (json === null ? base! : populated(type, base!, nodeOf(json))),
-    { strict: false },
+  ...['jsonb_populate_record', 'json_populate_record'].map((name) =>
+    define(
+      `${name}(anyrecord, jsonb) anyrecord`,
+      ([base, json], type) => (json === null ? base! : populated(type, base!, nodeOf(json))),
+      { strict: false },
+    ),
   ),
 ];

@@ -168,3 +168,33 @@ describe('SQL/JSON', () => {
     expect(sorted(ours(text))).toEqual(sorted(await theirs(text)));
   });
 });
+
+/** ROW_TYPE is a struct here and a named type there. */
+const populating = [
+  `SELECT * FROM jsonb_populate_recordset(NULL::ROW_TYPE, '[{"a":1,"b":"x"},{"a":2}]')`,
+  `SELECT * FROM jsonb_populate_recordset(ROW(9,'d')::ROW_TYPE, '[{"a":1},{"b":"y"},{"a":null}]')`,
+  `SELECT * FROM json_populate_recordset(NULL::ROW_TYPE, '[{"a": 1, "c": 5}]')`,
+  `SELECT * FROM jsonb_populate_record(ROW(9,'d')::ROW_TYPE, '{"a":1}')`,
+  `SELECT * FROM jsonb_populate_record(ROW(9,'d')::ROW_TYPE, NULL)`,
+  'SELECT * FROM jsonb_populate_record(NULL::ROW_TYPE, NULL)',
+  'SELECT * FROM jsonb_populate_recordset(NULL::ROW_TYPE, NULL)',
+  `SELECT * FROM jsonb_populate_recordset(NULL::ROW_TYPE, '{"a":1}')`,
+  `SELECT * FROM jsonb_populate_recordset(NULL::ROW_TYPE, '[1]')`,
+  `SELECT * FROM jsonb_populate_recordset(NULL::ROW_TYPE, '[{"a":"x"}]')`,
+  `SELECT jsonb_populate_record(ROW(9,'d')::ROW_TYPE, '{"a":1}')`,
+  `SELECT (json_populate_record(ROW(9,'d')::ROW_TYPE, '{"b":"z"}')).b`,
+  `SELECT * FROM jsonb_populate_record(NULL::ROW_TYPE, 'null')`,
+  `SELECT * FROM jsonb_populate_record(NULL, '{"a":1}')`,
+  `SELECT t.v, r.* FROM (VALUES (1, '[{"a":1},{"a":2}]'::jsonb), (2, '[]')) t(v, j), jsonb_populate_recordset(ROW(t.v, 'd')::ROW_TYPE, t.j) r`,
+];
+
+describe('populating rows', () => {
+  beforeAll(() => postgres.exec('CREATE TYPE pair AS (a int, b text)'));
+
+  test.each(populating)('%s', async (text) => {
+    const mine = ours(text.replaceAll('ROW_TYPE', 'struct<a int, b text>'));
+    const expected = await theirs(text.replaceAll('ROW_TYPE', 'pair'));
+    if (!Array.isArray(mine) || !Array.isArray(expected)) return expect(mine).toEqual(expected);
+    expect(mine.map(String).toSorted()).toEqual(expected.map(String).toSorted());
+  });
+});
