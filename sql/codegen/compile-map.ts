@@ -6,7 +6,8 @@ import type { Expr } from '../plan/expr.ts';
 import { positionAt } from '../syntax/position.ts';
 import { compileColumn } from './compile-column.ts';
 import { compileFilter } from './compile-filter.ts';
-import { interpret } from './interpreter.ts';
+import { interpret, rememberRows } from './interpreter.ts';
+import { sharedParts } from './shared-parts.ts';
 
 export interface MapSpec {
   readonly filter?: Expr;
@@ -30,16 +31,19 @@ export interface MapResult {
  *
  * The filter gives the numbers of the rows that stay; plain columns are then gathered, or shared
  * when all rows stay; other outputs run a generated loop where there is one (compile-column.ts),
- * else the interpreter. The filter sees every row, outputs only those that it lets through.
+ * else the interpreter, which computes a text or an array that several parts use once a row. The filter sees every row, outputs only those that it lets through.
  */
 export function compileMap(
   { filter, outputs }: MapSpec,
   mode: 'fail' | 'collect',
   text?: string,
 ): (batch: Batch) => MapResult {
-  const test = filter === undefined ? undefined : compileFilter(filter);
-  const columns = outputs.map(compileOutput);
-  return (batch) => {
+  const given = filter === undefined ? outputs : [filter, ...outputs];
+  const { exprs, repeated } = sharedParts(given);
+  const forget = rememberRows(repeated);
+  const test = filter === undefined ? undefined : compileFilter(exprs[0]!);
+  const columns = exprs.slice(given.length - outputs.length).map(compileOutput);
+  const map = (batch: Batch): MapResult => {
     const errors: RowFailure[] = [];
     const failed = new Set<number>();
     const onError = (row: number, error: unknown, expr: Expr) => {
@@ -63,6 +67,14 @@ export function compileMap(
     const result = finish(batch, results, rows, count);
     if (errors.length === filtered) return { batch: result, errors };
     return { batch: without(result, rows, failed), errors };
+  };
+  if (repeated.length === 0) return map;
+  return (batch) => {
+    try {
+      return map(batch);
+    } finally {
+      forget();
+    }
   };
 }
 

@@ -28,6 +28,37 @@ export function evaluatorOf(expr: Expr): Evaluator {
   return evaluator;
 }
 
+/**
+ * Keeps the values of these expressions for the rows of the batch at hand; to be called before
+ * what holds them is evaluated, parts first. Returns what forgets them.
+ */
+export function rememberRows(exprs: readonly Expr[]): () => void {
+  const forgets = exprs.map((expr) => {
+    const compute = makeEvaluator(expr);
+    let known: Batch | undefined;
+    let values: (SqlValue | undefined)[] = [];
+    evaluators.set(expr, (batch, row) => {
+      if (batch !== known) {
+        known = batch;
+        values = new Array(batch.rowCount);
+      }
+      let value = values[row];
+      if (value === undefined) {
+        value = compute(batch, row);
+        values[row] = value;
+      }
+      return value;
+    });
+    return () => {
+      known = undefined;
+      values = [];
+    };
+  });
+  return () => {
+    for (const forget of forgets) forget();
+  };
+}
+
 function makeEvaluator(expr: Expr): Evaluator {
   switch (expr.kind) {
     case 'column': {
@@ -82,6 +113,10 @@ function callEvaluator(expr: CallExpr): Evaluator {
     default: {
       const argTypes = expr.args.map((arg) => arg.type);
       const apply = functionOf(expr.functionId, argTypes, expr.type);
+      if (args.length === 2) {
+        const [first, second] = args as [Evaluator, Evaluator];
+        return (batch, row) => apply([first(batch, row), second(batch, row)]);
+      }
       return (batch, row) => {
         const values: SqlValue[] = [];
         for (const arg of args) values.push(arg(batch, row));

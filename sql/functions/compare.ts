@@ -134,16 +134,17 @@ export const comparableKinds: readonly TypeKind[] = [
 /** `=:integer`, `<:text` and so on. */
 export const comparisons: readonly ScalarFunction[] = Object.entries(comparisonTests).flatMap(
   ([symbol, test]) => [
-    ...comparableKinds.map((kind) =>
-      strict(
+    ...comparableKinds.map((kind) => {
+      const type = t(kind);
+      return strict(
         `${symbol}:${kind}`,
         symbol,
         [kind, kind],
         'boolean',
-        ([a, b]) => test(compareValues(t(kind), a!, b!)),
+        ([a, b]) => test(compareValues(type, a!, b!)),
         false,
-      ),
-    ),
+      );
+    }),
     ...['anyarray', 'anyrecord'].map((kind) =>
       define(`${symbol}(${kind}, ${kind}) boolean`, ([a, b], _, [type]) =>
         test(compareValues(type!, a!, b!)),
