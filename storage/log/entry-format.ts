@@ -1,7 +1,9 @@
+import { crc32 } from 'node:zlib';
 import { assert } from '../../platform/assert.ts';
 import { limits } from '../../platform/limits.ts';
 import type { AppendRequest, Entry, EntryKind } from '../store.ts';
 import { checksum } from './checksum.ts';
+import { crcOfTwoWords, joinedCrc } from './crc-chain.ts';
 
 /**
  * An entry of the commit log: a header of 64 bytes, then the body. Little-endian.
@@ -135,19 +137,49 @@ export function decodeEntry(
 ): Entry | undefined {
   const length = checkedLength(bytes, at);
   if (length === 0) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return uncheckedEntry(bytes, view, at, partition, position);
+}
+
+/** The entry at `at`, which was checked, or is yet to be with others; its body a view. */
+export function uncheckedEntry(
+  bytes: Buffer,
+  view: DataView,
+  at: number,
+  partition: number,
+  position: number,
+): Entry {
+  const length = view.getUint32(at + 8, true);
   return {
-    kind: bytes[at + 13] as EntryKind,
-    topicId: bytes.readUInt32LE(at + 28),
-    queueId: bytes.readUInt32LE(at + 32),
-    baseOffset: bytes.readDoubleLE(at + 40),
-    count: bytes.readUInt32LE(at + 36),
-    storeTimeMs: bytes.readDoubleLE(at + 48),
+    kind: view.getUint8(at + 13) as EntryKind,
+    topicId: view.getUint32(at + 28, true),
+    queueId: view.getUint32(at + 32, true),
+    baseOffset: view.getFloat64(at + 40, true),
+    count: view.getUint32(at + 36, true),
+    storeTimeMs: view.getFloat64(at + 48, true),
     partition,
     position,
     length,
-    isThinned: bytes.readUInt16LE(at + 14) === 1,
+    isThinned: view.getUint16(at + 14, true) === 1,
     body: bodyOf(bytes, at, length),
   };
+}
+
+/**
+ * Whether `bytes` are whole entries back to back that pass their checks. One call of `crc32` for all
+ * of them: what is wrong with one entry shows as surely as in its own check, for the rest of the way
+ * changes no difference to none; of several, one case in 2^32 does not.
+ */
+export function areIntact(bytes: Buffer, view: DataView): boolean {
+  let crc = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const length = claimedLength(bytes, at);
+    if (length === 0 || at + length > bytes.length) return false;
+    const own = view.getInt32(at + 4, true);
+    crc = joinedCrc(crcOfTwoWords(crc, entryMagicNumber, own), own, length - 8);
+    at += length;
+  }
+  return crc >>> 0 === crc32(bytes);
 }
 
 /** The entry at `at`, whose header was decoded already. */

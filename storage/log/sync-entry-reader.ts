@@ -1,7 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts';
 import type { FileHandle, Fs } from '../../platform/fs.ts';
 import type { Entry } from '../store.ts';
-import { decodeEntry } from './entry-format.ts';
+import { areIntact, decodeEntry, uncheckedEntry } from './entry-format.ts';
 import { PositionMap } from './position-map.ts';
 import { decodeRuns, decodeSegmentFooter, segmentFooterBytes } from './segment-footer.ts';
 import {
@@ -75,9 +75,13 @@ export class SyncEntryReader {
     const length = map.offsetFrom(end) - from;
     const buffer = Buffer.allocUnsafeSlow(length);
     const bytes = buffer.subarray(0, readFully(file, buffer, from));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const isChecked = bytes.length === length && areIntact(bytes, view);
     for (let local = 0; local < length; ) {
       const at = map.positionOf(from + local);
-      const entry = decodeEntry(bytes, local, this.#partition, at);
+      const entry = isChecked
+        ? uncheckedEntry(bytes, view, local, this.#partition, at)
+        : decodeEntry(bytes, local, this.#partition, at);
       if (entry === undefined) {
         throw new MillraceError(
           'CORRUPTION',

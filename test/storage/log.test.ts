@@ -17,6 +17,7 @@ import {
   encodeSegmentHeader,
   parseSegmentFileName,
   segmentFileName,
+  segmentHeaderBytes,
 } from '../../storage/log/segment-format.ts';
 import { SyncEntryReader } from '../../storage/log/sync-entry-reader.ts';
 import { type Appended, entryKinds } from '../../storage/store.ts';
@@ -153,6 +154,24 @@ describe(`a partition (seed ${seed})`, () => {
     expect(again.durableEnd).toBe(log.durableEnd);
     await check(again);
     await again.close();
+  });
+
+  test('a range names the entry that is damaged among intact ones', async () => {
+    const fs = new MemoryFs();
+    const log = await open(fs);
+    const placed = Array.from({ length: 9 }, (_, i) => log.append(...small(Buffer.of(i), i)));
+    await log.durable(undefined);
+    const [name] = await fs.list(directory);
+    const file = await fs.open(`${directory}/${name}`, 'write');
+    const at = segmentHeaderBytes + placed[5]!.position + entryHeaderBytes;
+    await file.write(Buffer.of(99), at);
+    const reader = new SyncEntryReader(fs, directory, 0);
+    const message = `the entry at position ${placed[5]!.position} fails its check`;
+    expect(() => reader.readRange(0, log.durableEnd)).toThrow(message);
+    expect(reader.readRange(0, placed[5]!.position).length).toBe(5);
+    await reader.close();
+    await file.close();
+    await log.close();
   });
 
   test('one commit carries what was appended together, the next what came meanwhile', async () => {
