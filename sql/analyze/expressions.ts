@@ -25,6 +25,7 @@ import { type Aggregates, aggregateCall, misplaced } from './aggregates.ts';
 import { clockCall, isClockCall } from './clock-calls.ts';
 import { asBoolean, coerce, coerceAll, typedConstant } from './coerce.ts';
 import { type Context, complain, resolveType } from './context.ts';
+import { hypotheticalSet, isHypotheticalSet } from './hypothetical-sets.ts';
 import { jsonAggregate, jsonConstructor } from './json-constructors.ts';
 import { jsonQuery } from './json-queries.ts';
 import { positional, strayName } from './named-arguments.ts';
@@ -327,6 +328,7 @@ function functionCall(place: ExpressionPlace, written: CallExpression): Expr {
         : `window functions are not allowed in ${place.clause}`;
     throw complain(context, node.span, message, { sqlState: isInAggregate ? '42803' : '42P20' });
   }
+  if (isHypotheticalSet(node)) return analyzeExpression(place, hypotheticalSet(place, node));
   if (isAggregateName(name)) return aggregateCall(place, node);
   if (name === 'grouping') {
     if (place.aggregates === undefined) throw misplaced(context, node, place.clause);

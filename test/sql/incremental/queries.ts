@@ -52,6 +52,12 @@ export const aggregateQueries: Readonly<Record<string, string>> = {
   percentile_disc:
     'SELECT g, percentile_disc(0.3) WITHIN GROUP (ORDER BY at), percentile_disc(ARRAY[0.1, NULL, 0.9]) WITHIN GROUP (ORDER BY v DESC) FROM t GROUP BY g',
   mode: 'SELECT g, mode() WITHIN GROUP (ORDER BY v), mode() WITHIN GROUP (ORDER BY h DESC) FROM t GROUP BY g',
+  'hypothetical sets':
+    'SELECT g, rank(3) WITHIN GROUP (ORDER BY v), dense_rank(3) WITHIN GROUP (ORDER BY v DESC), percent_rank(2, NULL) WITHIN GROUP (ORDER BY h, n DESC NULLS LAST), cume_dist(1.5) WITHIN GROUP (ORDER BY n NULLS FIRST) FROM t GROUP BY g',
+  'hypothetical sets of some rows':
+    "SELECT g, rank(2) WITHIN GROUP (ORDER BY 12 / v) FILTER (WHERE v <> 0), dense_rank(NULL, 'b') WITHIN GROUP (ORDER BY v, g) FILTER (WHERE b), percent_rank(0) WITHIN GROUP (ORDER BY d) FILTER (WHERE h > 1), cume_dist(2) WITHIN GROUP (ORDER BY v) FILTER (WHERE b) FROM t GROUP BY GROUPING SETS ((g), ())",
+  'hypothetical sets of a row outside':
+    'SELECT id, (SELECT rank(t.v) WITHIN GROUP (ORDER BY u.v) FROM t AS u WHERE u.h = t.h) FROM t',
   'interval sums':
     "SELECT g, sum(at - timestamp '1970-01-02'), min(at - timestamp '1970-01-02') FROM t GROUP BY g",
   'expressions, ordinals, names':
