@@ -39,8 +39,9 @@ export function tableCallValue(place: ExpressionPlace, node: CallExpression): Ex
  */
 export function functionRows(
   context: Context,
-  { call: written, definition, ordinality = false }: FunctionTable,
+  { call: written, rowsFrom = [], definition, ordinality = false }: FunctionTable,
 ): PlanNode {
+  if (rowsFrom.length > 0) return sideBySide(context, [written, ...rowsFrom], ordinality);
   const call = positional(context, written);
   const place: ExpressionPlace = { context, scope: emptyScope, clause: 'functions in FROM' };
   const single: Side = { plan: constantsNode([], [[]]), columns: [] };
@@ -59,15 +60,39 @@ export function functionRows(
     const outputs = [located(expr, side), ...(ordinality ? [first] : [])];
     return mapNode(side.plan, [name, 'ordinality'].slice(0, outputs.length), outputs);
   }
-  const args = call.args.map((arg) => analyzeExpression(place, arg));
-  const side = subqueries.attached(single, args);
-  const over = args.map((arg) => located(arg, side));
-  const sets = name === 'unnest' ? over.map((arg) => [arg]) : [over];
-  const plan = flatMapNode(
-    side.plan,
-    sets.map((some) => tableCall(context, call, some)),
+  return calledRows(
+    context,
+    [{ call, args: call.args.map((arg) => analyzeExpression(place, arg)) }],
     ordinality,
   );
+}
+
+interface GivenCall {
+  readonly call: CallExpression;
+  readonly args: readonly Expr[];
+  /** The name of its one column, where that is not the function's own. */
+  readonly column?: string;
+}
+
+/** The rows of table functions side by side. */
+function calledRows(context: Context, given: readonly GivenCall[], ordinality: boolean): PlanNode {
+  const { subqueries } = context.statement;
+  const single: Side = { plan: constantsNode([], [[]]), columns: [] };
+  const side = subqueries.attached(
+    single,
+    given.flatMap(({ args }) => args),
+  );
+  const calls = given.flatMap(({ call, args, column }) => {
+    const over = args.map((arg) => located(arg, side));
+    const sets = nameOf(call) === 'unnest' ? over.map((arg) => [arg]) : [over];
+    const made = sets.map((some) => tableCall(context, call, some));
+    if (column === undefined) return made;
+    return made.map(({ fields: [field], ...rest }) => ({
+      ...rest,
+      fields: [{ ...field!, name: column }],
+    }));
+  });
+  const plan = flatMapNode(side.plan, calls, ordinality);
   const first = side.plan.fields.length;
   const made = plan.fields.slice(first);
   const outputs = made.map(({ type }, index): Expr => {
@@ -79,6 +104,33 @@ export function functionRows(
     made.map((field) => field.name),
     outputs,
   );
+}
+
+/** ROWS FROM: a function that is none of tables gives one row. */
+function sideBySide(
+  context: Context,
+  calls: readonly CallExpression[],
+  ordinality: boolean,
+): PlanNode {
+  const place: ExpressionPlace = { context, scope: emptyScope, clause: 'functions in FROM' };
+  const given = calls.map((written): GivenCall => {
+    const call = positional(context, written);
+    const name = nameOf(call);
+    if (recordFunctions.test(name) || populating.test(name)) {
+      throw unsupported(context, call.span, `${name} in ROWS FROM`);
+    }
+    if (isTableFunction(name)) {
+      return { call, args: call.args.map((arg) => analyzeExpression(place, arg)) };
+    }
+    const value = settled(context, analyzeExpression(place, call));
+    if (value.type.kind === 'array') throw unsupported(context, call.span, `${name} in ROWS FROM`);
+    const { span } = call;
+    const type: SqlType = { kind: 'array', element: value.type };
+    const items: Expr = { kind: 'call', functionId: 'array', args: [value], type, span };
+    const unnest = { ...call, name: { parts: [{ name: 'unnest', quoted: false, span }], span } };
+    return { call: unnest, args: [items], column: name };
+  });
+  return calledRows(context, given, ordinality);
 }
 
 const recordFunctions = /^jsonb?_to_record(set)?$/;

@@ -388,6 +388,8 @@ export interface FieldDefinition {
 export interface FunctionTable extends Node {
   readonly kind: 'function';
   readonly call: CallExpression;
+  /** `ROWS FROM (f(...), g(...))`: the functions after the first; their rows side by side. */
+  readonly rowsFrom?: readonly CallExpression[];
   /** `AS alias (a int, b text)`: what the records of the function are made of. */
   readonly definition?: readonly FieldDefinition[];
   /** WITH ORDINALITY: one more column, the row's number. */

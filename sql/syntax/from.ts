@@ -102,7 +102,7 @@ function parseTableTerm(stream: TokenStream): TableExpression {
     return { ...table, ...parseTableAlias(stream) };
   }
   if (stream.isWord('rows', 'from') && stream.isOperator('(', 2)) {
-    throw stream.unsupported('ROWS FROM');
+    return parseRowsFrom(stream, lateral, mark);
   }
   if (stream.isWord('table') && stream.isOperator('(', 1)) throw stream.unsupported('TABLE(...)');
   if (stream.isWord('json_table') && stream.isOperator('(', 1)) {
@@ -127,12 +127,38 @@ function startsCall(stream: TokenStream): boolean {
   return (kind === 'word' || kind === 'quoted') && stream.isOperator('(', ahead);
 }
 
-function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number): TableExpression {
+function parseRowsFrom(stream: TokenStream, lateral: boolean, mark: number): TableExpression {
+  stream.expectWord('rows');
+  stream.expectWord('from');
+  const [call, ...rowsFrom] = stream.list(() => {
+    const one = parseTableCall(stream);
+    if (stream.isWord('as')) throw stream.unsupported('column definitions in ROWS FROM');
+    return one;
+  });
+  const ordinality = stream.acceptWord('with', 'ordinality');
+  return {
+    kind: 'function',
+    call: call!,
+    rowsFrom,
+    ...(ordinality ? { ordinality } : {}),
+    lateral,
+    ...parseTableAlias(stream),
+    span: stream.span(mark),
+  };
+}
+
+function parseTableCall(stream: TokenStream): CallExpression {
+  const mark = stream.mark();
   const call = parsePrimary(stream);
   if (call.kind !== 'call') throw stream.unsupported('this function in FROM', mark);
   if (call.over !== undefined || call.filter !== undefined) {
     throw stream.syntaxError('FILTER and OVER may not stand in FROM', undefined, mark);
   }
+  return call;
+}
+
+function parseFunctionTable(stream: TokenStream, lateral: boolean, mark: number): TableExpression {
+  const call = parseTableCall(stream);
   const ordinality = stream.acceptWord('with', 'ordinality');
   const hasAs = stream.isWord('as');
   const isDefinition = (open: number) =>

@@ -357,7 +357,9 @@ export function table(node: TableExpression): string {
     case 'function':
       return words(
         node.lateral && 'LATERAL',
-        call(node.call),
+        node.rowsFrom === undefined
+          ? call(node.call)
+          : `ROWS FROM (${[node.call, ...node.rowsFrom].map(call).join(', ')})`,
         node.ordinality === true && 'WITH ORDINALITY',
         node.definition === undefined
           ? alias(node.alias)

@@ -11,6 +11,13 @@ export const tableFunctionQueries: Readonly<Record<string, string>> = {
   series_dates: `SELECT d::date FROM generate_series('2024-02-27'::date, '2024-03-01'::date, '1 day') d`,
   unnest: "SELECT x FROM unnest(ARRAY['a', NULL, 'c']) AS x",
   unnest_two: 'SELECT * FROM unnest(ARRAY[1, 2, 3], ARRAY[true, false]) AS x(a, b)',
+  rows_from:
+    'SELECT t.id, x.* FROM t, ROWS FROM (generate_series(1, t.v), unnest(ARRAY[t.g, NULL]), abs(t.id - 3)) WITH ORDINALITY AS x',
+  rows_from_named:
+    "SELECT a, b, c, d FROM ROWS FROM (unnest(ARRAY[1, 2], ARRAY['x', 'y', 'z']), upper('q')) WITH ORDINALITY AS x(a, b, c, d)",
+  rows_from_one: 'SELECT i FROM ROWS FROM (generate_series(1, 3)) AS i',
+  rows_from_left:
+    'SELECT t.id, x.i, x.k FROM t LEFT JOIN LATERAL ROWS FROM (generate_series(t.v, 3), generate_series(1, 2)) AS x(i, k) ON x.i = x.k + 1',
   ordinality: `SELECT t.id, x.v, x.ordinality FROM t, unnest(ARRAY[t.g, 'z']) WITH ORDINALITY AS x(v)`,
   ordinality_named: `SELECT * FROM generate_series(3, 5) WITH ORDINALITY AS x`,
   ordinality_scalar: `SELECT * FROM upper('a') WITH ORDINALITY AS x(a, b)`,
