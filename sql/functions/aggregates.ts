@@ -177,13 +177,25 @@ const table: Readonly<Record<string, Resolver>> = {
   arg_max: argumentOfExtreme,
   string_agg: joinedTexts,
   array_agg: collected,
-  jsonb_agg: collected,
-  jsonb_agg_strict: collected,
-  jsonb_object_agg: members,
-  jsonb_object_agg_strict: members,
-  jsonb_object_agg_unique: members,
-  jsonb_object_agg_unique_strict: members,
+  ...bothJsonNames({
+    agg: collected,
+    agg_strict: collected,
+    object_agg: members,
+    object_agg_strict: members,
+    object_agg_unique: members,
+    object_agg_unique_strict: members,
+  }),
 };
+
+/** json is jsonb here. */
+function bothJsonNames(resolvers: Readonly<Record<string, Resolver>>): Record<string, Resolver> {
+  return Object.fromEntries(
+    Object.entries(resolvers).flatMap(([name, resolve]): [string, Resolver][] => [
+      [`jsonb_${name}`, resolve],
+      [`json_${name}`, (args) => resolve(args, `jsonb_${name}`)],
+    ]),
+  );
+}
 
 /** Ordered-set aggregates: their argument is the sort key of WITHIN GROUP. */
 const orderedSets: Readonly<Record<string, Resolver>> = {

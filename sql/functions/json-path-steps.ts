@@ -55,12 +55,12 @@ export const jsonSteps: readonly ScalarFunction[] = [
   define('->(jsonb, integer) jsonb', ([a, index]) => jsonOf(itemOrSelf(a, index as number))),
   define('->>(jsonb, text) text', ([a, key]) => textOf(member(nodeOf(a), key as string))),
   define('->>(jsonb, integer) text', ([a, index]) => textOf(itemOrSelf(a, index as number))),
-  ...['#>', 'jsonb_extract_path'].map((name) =>
+  ...['#>', 'jsonb_extract_path', 'json_extract_path'].map((name) =>
     define(`${name}(jsonb, ${name === '#>' ? 'text[]' : 'VARIADIC text'}) jsonb`, ([a, ...path]) =>
       jsonOf(reached(nodeOf(a), pathOf(name, path))),
     ),
   ),
-  ...['#>>', 'jsonb_extract_path_text'].map((name) =>
+  ...['#>>', 'jsonb_extract_path_text', 'json_extract_path_text'].map((name) =>
     define(`${name}(jsonb, ${name === '#>>' ? 'text[]' : 'VARIADIC text'}) text`, ([a, ...path]) =>
       textOf(reached(nodeOf(a), pathOf(name, path))),
     ),
