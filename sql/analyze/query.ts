@@ -66,6 +66,10 @@ export function withTables(outer: Context, { tables, recursive }: WithClause): C
     const common = recursive
       ? analyzeRecursive(context, table, (inside, side) => analyzeBody(inside, unwrapped(side)))
       : undefined;
+    const clause = table.search ?? table.cycle;
+    if (common === undefined && clause !== undefined) {
+      throw complain(context, clause.span, 'WITH query is not recursive', { sqlState: '42601' });
+    }
     const plan = common ?? analyzeCommonTable(context, table);
     context = { ...context, commonTables: [...context.commonTables, plan] };
   }

@@ -5,6 +5,7 @@ import { iterationNode, recursiveNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import type { CommonTable, QueryBody, Span } from '../syntax/ast.ts';
 import { type CommonPlan, type Context, complain, newColumn } from './context.ts';
+import { tracedBase, tracedStep, tracesOf } from './search-cycle.ts';
 import { typed } from './set-operation.ts';
 
 /**
@@ -22,15 +23,20 @@ export function analyzeRecursive(
   const isPlain =
     query.orderBy.length === 0 && query.limit === undefined && query.offset === undefined;
   if (body.kind !== 'set' || body.operator !== 'union' || query.with.length > 0) return undefined;
-  const base = analyzeSide(context, body.left);
-  if (names.length > base.fields.length) {
+  const first = analyzeSide(context, body.left);
+  if (names.length > first.fields.length) {
     throw complain(
       context,
-      names[base.fields.length]!.span,
-      `WITH query "${name.name}" has ${base.fields.length} columns available but ${names.length} columns specified`,
+      names[first.fields.length]!.span,
+      `WITH query "${name.name}" has ${first.fields.length} columns available but ${names.length} columns specified`,
       { sqlState: '42P10' },
     );
   }
+  const columns = first.fields.map((field, index) => names[index]?.name ?? field.name);
+  const traces = tracesOf(context, table, columns);
+  const left = traces.length === 0 ? body.left : tracedBase(table, columns, traces);
+  const right = traces.length === 0 ? body.right : tracedStep(context, table, columns, traces);
+  const base = traces.length === 0 ? first : analyzeSide(context, left);
   const fields = base.fields.map((field, index): Field => {
     return { ...field, name: names[index]?.name ?? field.name, nullable: true };
   });
@@ -43,7 +49,7 @@ export function analyzeRecursive(
     onUse: (span) => uses.push(span),
   };
   const inside = { ...context, commonTables: [...context.commonTables, itself] };
-  const step = analyzeSide(inside, body.right);
+  const step = analyzeSide(inside, right);
   const [, second] = uses;
   if (uses.length === 0) return undefined;
   if (second !== undefined) {

@@ -495,6 +495,24 @@ export interface CommonTable extends Node {
   readonly name: Identifier;
   readonly columns: readonly Identifier[];
   readonly query: Query;
+  readonly search?: SearchClause;
+  readonly cycle?: CycleClause;
+}
+
+/** `SEARCH DEPTH FIRST BY a, b SET c`: a column to sort by, so that rows come in this order. */
+export interface SearchClause extends Node {
+  readonly order: 'depth' | 'breadth';
+  readonly by: readonly Identifier[];
+  readonly set: Identifier;
+}
+
+/** `CYCLE a, b SET c [TO v DEFAULT w] USING d`: no row is followed that was met on its own path. */
+export interface CycleClause extends Node {
+  readonly columns: readonly Identifier[];
+  readonly mark: Identifier;
+  /** Of rows that close a cycle and of the others; true and false where the text does not say. */
+  readonly values?: { readonly met: Expression; readonly otherwise: Expression };
+  readonly path: Identifier;
 }
 
 export interface Query extends Node {

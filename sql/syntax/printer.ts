@@ -273,7 +273,16 @@ export function withClause({ tables, recursive }: WithClause): string {
 }
 
 export function commonTable(item: CommonTable): string {
-  return `${identifier(item.name)}${identifiers(item.columns)} AS (${query(item.query)})`;
+  const { search, cycle } = item;
+  const list = (names: readonly Identifier[]) => names.map(identifier).join(', ');
+  return words(
+    `${identifier(item.name)}${identifiers(item.columns)} AS (${query(item.query)})`,
+    search && `SEARCH ${search.order} FIRST BY ${list(search.by)} SET ${identifier(search.set)}`,
+    cycle && `CYCLE ${list(cycle.columns)} SET ${identifier(cycle.mark)}`,
+    cycle?.values &&
+      `TO ${printExpression(cycle.values.met)} DEFAULT ${printExpression(cycle.values.otherwise)}`,
+    cycle && `USING ${identifier(cycle.path)}`,
+  );
 }
 
 export function query(node: Query): string {

@@ -18,6 +18,7 @@ import { parseExpression, parseSigned } from './expressions.ts';
 import { parseTable } from './from.ts';
 import { parseGroupBy } from './grouping.ts';
 import { needsAs } from './keywords.ts';
+import { parseCycle, parseSearch } from './search-cycle.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseWindowClause } from './windows.ts';
 
@@ -104,10 +105,16 @@ export function parseCommonQuery(
   }
   const query = parseQuery(stream);
   stream.expectOperator(')');
-  if (stream.isOneOf('search', 'cycle')) {
-    throw stream.unsupported(stream.peek().text.toUpperCase());
-  }
-  return { name, columns, query, span: stream.span(mark) };
+  const search = parseSearch(stream);
+  const cycle = parseCycle(stream);
+  return {
+    name,
+    columns,
+    query,
+    ...(search === undefined ? {} : { search }),
+    ...(cycle === undefined ? {} : { cycle }),
+    span: stream.span(mark),
+  };
 }
 
 /** UNION and EXCEPT bind alike and to the left, INTERSECT tighter. */

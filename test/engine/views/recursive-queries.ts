@@ -19,6 +19,11 @@ export const recursiveQueries: Readonly<Record<string, string>> = {
     (SELECT FROM t WHERE t.v > e.b)) SELECT count(*) AS c FROM r`,
   both: `WITH RECURSIVE r(x) AS (SELECT id FROM t WHERE v > 4 UNION SELECT s.v::int FROM r JOIN s ON s.id = r.x
     WHERE s.v IS NOT NULL) SELECT r.x, t.g FROM r LEFT JOIN t ON t.id = r.x`,
+  cycle: `WITH RECURSIVE r(x, y) AS (SELECT a, b FROM e WHERE a < 2 UNION ALL SELECT e.* FROM r JOIN e ON r.y = e.a)
+    SEARCH DEPTH FIRST BY x, y SET o CYCLE x SET c TO 'yes' DEFAULT 'no' USING p
+    SELECT x, c, count(*) AS n, max(cardinality(p)) AS m, min(o)::text AS o FROM r GROUP BY x, c`,
+  breadth: `WITH RECURSIVE r AS (SELECT a, b FROM e WHERE a = 0 UNION SELECT e.a, e.b FROM e, r AS q WHERE q.b = e.a AND e.a < e.b)
+    SEARCH BREADTH FIRST BY a, b SET o SELECT a, b, o::text AS o FROM r`,
   filtered: `SELECT y FROM (WITH RECURSIVE r(x, y) AS (SELECT a, b FROM e UNION
     SELECT r.x, e.b FROM r JOIN e ON r.y = e.a) SELECT * FROM r) z WHERE x = 2`,
 };
