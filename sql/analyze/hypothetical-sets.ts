@@ -40,7 +40,7 @@ export function hypotheticalSet(place: ExpressionPlace, node: CallExpression): E
         .concat(sortsBefore(at, item, value))
         .reduce((all, part) => at.binary('and', all, part)),
     )
-    .reduce((any, part) => at.binary('or', any, part));
+    .reduce((some, part) => at.binary('or', some, part));
   const count = (filter?: Expression) =>
     at.count(filter === undefined ? node.filter : both(filter));
   const both = (filter: Expression) =>
