@@ -1,23 +1,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TextPostgres } from '../../postgres-text.ts';
-import { type Engine, openEngine } from './harness.ts';
+import { Twin } from './twin.ts';
 
 /** NaN and the infinities of numeric in tables and views: what PostgreSQL says after every change. */
 
-let postgres: TextPostgres;
-let engine: Engine;
-beforeAll(async () => {
-  postgres = await TextPostgres.open();
-  engine = await openEngine();
-}, 60_000);
-afterAll(async () => {
-  await engine.close();
-  await postgres.close();
-});
+const tables = [
+  'CREATE TABLE t (id int PRIMARY KEY, g int, n numeric, p numeric(10, 2), w numeric(25, 2))',
+  'CREATE TABLE u (n numeric, name text)',
+];
 
-const tables = `
-  CREATE TABLE t (id int PRIMARY KEY, g int, n numeric, p numeric(10, 2), w numeric(25, 2));
-  CREATE TABLE u (n numeric, name text)`;
+let twin: Twin;
+beforeAll(async () => {
+  twin = await Twin.open(tables);
+}, 60_000);
+afterAll(() => twin.close());
 
 const queries: Readonly<Record<string, string>> = {
   stored: 'SELECT id, n, p, w FROM t',
@@ -57,32 +52,17 @@ const changes = [
   `DELETE FROM t WHERE n < 0`,
 ];
 
-async function compare(when: string): Promise<void> {
-  const sorted = (rows: unknown) => (rows as string[][]).map((row) => row.join('|')).sort();
-  for (const [name, query] of Object.entries(queries)) {
-    const theirs = await postgres.run(query);
-    if (!('rows' in theirs)) throw new Error(`${name}: ${theirs.message}`);
-    const expected = sorted(theirs.rows);
-    const view = await engine.run(`SELECT * FROM ${name}`);
-    expect([when, name, sorted(view)]).toEqual([when, name, expected]);
-    expect([when, query, sorted(await engine.run(query))]).toEqual([when, query, expected]);
-  }
-}
-
 test('views and queries over NaN and infinities, under changes and over restarts', async () => {
-  await postgres.run(tables);
-  await engine.run(tables);
   for (const [name, query] of Object.entries(queries)) {
-    await engine.run(`CREATE MATERIALIZED VIEW ${name} AS ${query}`);
+    expect(await twin.view(name, query), query).toBe(true);
   }
   for (const [number, change] of changes.entries()) {
-    await postgres.run(change);
-    await engine.run(change);
-    await compare(change);
+    await twin.both(change);
+    await twin.check(change, 'views and queries');
     if (number % 3 !== 2) continue;
-    engine = await engine.restart();
-    expect(engine.report).toMatchObject({ type: 'ready', filled: 0, replayed: 0 });
-    await compare(`a restart after ${change}`);
+    await twin.restart(true);
+    expect(twin.engine.report).toMatchObject({ type: 'ready', filled: 0, replayed: 0 });
+    await twin.check(`a restart after ${change}`, 'views and queries');
   }
 }, 120_000);
 
@@ -119,12 +99,5 @@ test.each([
   "SELECT ARRAY[1, 'NaN', 'Infinity']::numeric[], ARRAY['NaN'::numeric] = ARRAY['NaN'::numeric]",
   "SELECT to_char('NaN'::numeric, '999'), to_char('Infinity'::numeric, '9.99EEEE'), to_char('-Infinity'::numeric, '999999999')",
 ])('%s', async (query) => {
-  const theirs = await postgres.run(query);
-  let ours: unknown;
-  try {
-    ours = await engine.run(query);
-  } catch (error) {
-    ours = (error as { sqlState?: string }).sqlState;
-  }
-  expect(ours).toEqual('rows' in theirs ? theirs.rows : theirs.sqlState);
+  expect(await twin.ours(query)).toEqual(await twin.theirs(query));
 });

@@ -30,6 +30,11 @@ export class Twin {
     await this.engine.run(statement);
   }
 
+  /** Whether PostgreSQL accepts the statement, which it has then run. */
+  async isAccepted(statement: string): Promise<boolean> {
+    return !('sqlState' in (await this.#postgres.run(statement)));
+  }
+
   /** True when both accept it; else both must give the same SQLSTATE. */
   async view(name: string, query: string): Promise<boolean> {
     const theirs = await this.#postgres.run(`CREATE VIEW ${name} AS ${query}`);

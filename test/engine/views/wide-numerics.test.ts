@@ -1,27 +1,22 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
-import { TextPostgres } from '../../postgres-text.ts';
 import { seedOr } from '../../random-seed.ts';
-import { type Engine, openEngine } from './harness.ts';
+import { Twin } from './twin.ts';
 
 /** Numerics beyond 38 digits in tables and views: what PostgreSQL says after every change. */
 
 const seed = seedOr(20261127);
 
-let postgres: TextPostgres;
-let engine: Engine;
-beforeAll(async () => {
-  postgres = await TextPostgres.open();
-  engine = await openEngine();
-}, 60_000);
-afterAll(async () => {
-  await engine.close();
-  await postgres.close();
-});
+const tables = [
+  'CREATE TABLE t (n numeric PRIMARY KEY, id int, g int, p numeric(60, 20), q numeric(48, 45), d double precision)',
+  'CREATE TABLE u (n numeric, name text)',
+];
 
-const tables = `
-  CREATE TABLE t (n numeric PRIMARY KEY, id int, g int, p numeric(60, 20), q numeric(48, 45), d double precision);
-  CREATE TABLE u (n numeric, name text)`;
+let twin: Twin;
+beforeAll(async () => {
+  twin = await Twin.open(tables);
+}, 60_000);
+afterAll(() => twin.close());
 
 const queries: Readonly<Record<string, string>> = {
   stored: 'SELECT * FROM t',
@@ -47,20 +42,9 @@ const queries: Readonly<Record<string, string>> = {
     sum(n) OVER (PARTITION BY g ORDER BY id, n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM t`,
   listed:
     'SELECT g, array_agg(n ORDER BY n) AS ns, percentile_disc(0.5) WITHIN GROUP (ORDER BY n) AS m FROM t GROUP BY g',
-  as_other: 'SELECT id, to_jsonb(n) AS j, n::text AS s, row(n, p) AS r, p::float8 AS f FROM t',
+  as_other:
+    'SELECT id, to_jsonb(n) AS j, n::text AS s, row(n, p)::text AS r, p::float8 AS f FROM t',
 };
-
-async function compare(when: string): Promise<void> {
-  const sorted = (rows: unknown) => (rows as string[][]).map((row) => row.join('|')).sort();
-  for (const [name, query] of Object.entries(queries)) {
-    const theirs = await postgres.run(query);
-    if (!('rows' in theirs)) throw new Error(`${name}: ${theirs.message}`);
-    const expected = sorted(theirs.rows);
-    const view = await engine.run(`SELECT * FROM ${name}`);
-    expect([when, name, sorted(view)]).toEqual([when, name, expected]);
-    expect([when, query, sorted(await engine.run(query))]).toEqual([when, query, expected]);
-  }
-}
 
 /** Of any length, short as often as long, and often equal to one another but for zeros. */
 function numeric(random: SeededRandom, whole: number, fraction: number): string {
@@ -101,37 +85,35 @@ function change(random: SeededRandom, number: number): string {
 
 test(`views and queries over wide numerics, under changes and over restarts (SEED=${seed})`, async () => {
   const random = new SeededRandom(seed);
-  await postgres.run(tables);
-  await engine.run(tables);
   for (const [name, query] of Object.entries(queries)) {
-    await engine.run(`CREATE MATERIALIZED VIEW ${name} AS ${query}`);
+    expect(await twin.view(name, query), query).toBe(true);
   }
   for (let number = 0; number < 30; number++) {
     const statement = change(random, number);
     // A row twice, or an update onto another row: theirs fails, and ours may not.
-    if ('sqlState' in (await postgres.run(statement))) continue;
-    await engine.run(statement);
-    await compare(statement);
+    if (!(await twin.isAccepted(statement))) continue;
+    await twin.engine.run(statement);
+    await twin.check(statement, 'views and queries');
     if (number % 8 !== 7) continue;
-    engine = await engine.restart();
-    expect(engine.report).toMatchObject({ type: 'ready', filled: 0, replayed: 0 });
-    await compare(`a restart after ${statement}`);
+    await twin.restart(true);
+    expect(twin.engine.report).toMatchObject({ type: 'ready', filled: 0, replayed: 0 });
+    await twin.check(`a restart after ${statement}`, 'views and queries');
   }
 }, 240_000);
 
 test('messages bring them, as numbers and as texts', async () => {
-  await engine.run(`CREATE TOPIC amounts;
+  await twin.engine.run(`CREATE TOPIC amounts;
     CREATE SOURCE amounts (id int, n numeric, p numeric(60, 20)) WITH (topic = 'amounts', format = 'json');
     CREATE MATERIALIZED VIEW total AS SELECT count(*) AS c, sum(n) AS n, max(p) AS p FROM amounts`);
   const digits = '1234567890'.repeat(5);
-  await engine.publish('amounts', [
+  await twin.engine.publish('amounts', [
     `{"id":1,"n":${digits}.25,"p":${digits.slice(0, 40)}}`,
     '{"id":2,"n":1e-60,"p":null}',
     `{"id":3,"n":1e200000,"p":1}`,
     `{"id":4,"n":"-${digits}","p":7}`,
   ]);
   const sum = `0.25${'0'.repeat(57)}1`;
-  expect(await engine.run('SELECT * FROM total')).toEqual([
+  expect(await twin.engine.run('SELECT * FROM total')).toEqual([
     ['3', sum, `${digits.slice(0, 40)}.${'0'.repeat(20)}`],
   ]);
 });
@@ -195,10 +177,5 @@ test.each([
   'SELECT 12345e40 = 123450e39, 1e50 < 1e51, 1.0::numeric(60, 50) = 1',
   'SELECT count(DISTINCT x) FROM unnest(ARRAY[1, 1.0::numeric(60, 50), 1e50, 1e50::numeric(90, 30)]) x',
 ])('%s', async (sql) => {
-  const theirs = await postgres.run(sql);
-  const ours = await engine.run(sql).then(
-    (rows) => ({ rows }),
-    (error) => ({ sqlState: error.sqlState }),
-  );
-  expect(ours).toEqual('rows' in theirs ? { rows: theirs.rows } : { sqlState: theirs.sqlState });
+  expect(await twin.ours(sql)).toEqual(await twin.theirs(sql));
 });
