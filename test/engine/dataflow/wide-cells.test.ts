@@ -4,6 +4,7 @@ import { cellsEqual, hashRows } from '../../../engine/dataflow/hashing.ts';
 import { compareCells, compareExact } from '../../../engine/dataflow/ordering.ts';
 import { RowTable } from '../../../engine/dataflow/row-table.ts';
 import { SeededRandom } from '../../../platform/seeded-random.ts';
+import type { Batch } from '../../../sql/columns/batch.ts';
 import { batchOf } from '../../../sql/columns/builder.ts';
 import { compareDecimals, decimalToText } from '../../../sql/columns/decimal.ts';
 import { compacted, concatenated, gatherBatch, sliceBatch } from '../../../sql/columns/gather.ts';
@@ -117,4 +118,28 @@ test(`parts of batches, put together, are what they were (SEED=${seed})`, () => 
     const expected = [...rows, ...[...indices].map((index) => rows[index]!)];
     expect(texts(rowsOf(joined))).toEqual(texts(expected));
   }
+});
+
+test('digits that only an older snapshot still has are not overwritten', () => {
+  const table = new RowTable(fields);
+  const wide = (digit: bigint): Decimal => ({ unscaled: digit * (10n ** 60n + 1n), scale: 0 });
+  const plain: Decimal = { unscaled: 7n, scale: 0 };
+  const values = [wide(1n), wide(2n), plain, wide(3n)];
+  const rows = batchOf(
+    fields,
+    values.map((item) => [item]),
+  );
+  const shown = (snapshot: Iterable<Batch>) => [...snapshot].flatMap((part) => texts(rowsOf(part)));
+  const some = (...indexes: readonly number[]) => texts(indexes.map((index) => [values[index]]));
+  table.insert(rows, 0, 1);
+  const gone = table.insert(rows, 1, 1);
+  const oldest = table.snapshot();
+  table.remove(gone);
+  expect(table.insert(rows, 2, 1)).toBe(gone);
+  const older = table.snapshot();
+  // A copy of a copy knows only where the last digits end that it has itself.
+  table.insert(rows, 3, 1);
+  expect(shown(oldest)).toEqual(some(0, 1));
+  expect(shown(older)).toEqual(some(0, 2));
+  expect(shown(table.snapshot())).toEqual(some(0, 2, 3));
 });
