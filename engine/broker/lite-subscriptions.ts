@@ -3,6 +3,7 @@ import { limits } from '../../platform/limits.ts';
 import type { Clients } from './clients.ts';
 import type { Groups } from './groups.ts';
 import { checkLiteName } from './lite-topics.ts';
+import { LiteVersions } from './lite-versions.ts';
 import type { Member } from './pop-request.ts';
 
 /** A client's wish (reference rocketmq-v2, 1.20). */
@@ -41,8 +42,8 @@ export class LiteSubscriptions {
   readonly #owners = new Map<string, string>();
   /** By topic and lite topic. */
   readonly #subscribers = new Map<string, number>();
-  /** By client, then by group and topic: that of the last wish. */
-  readonly #versions = new Map<string, Map<string, number>>();
+  /** By client, then by group and topic. */
+  readonly #versions = new Map<string, Map<string, LiteVersions>>();
   #notify: NotifyEvicted = () => undefined;
 
   constructor(groups: Groups, clients: Clients) {
@@ -67,32 +68,37 @@ export class LiteSubscriptions {
   }
 
   /**
-   * Gives those that are new. A wish that a later one has overtaken changes nothing. Throws
-   * ILLEGAL_LITE_TOPIC, LITE_SUBSCRIPTION_QUOTA_EXCEEDED; nothing changes then.
+   * Gives those that are new. What a wish says of a lite topic of which a later one has said something
+   * changes nothing. Throws ILLEGAL_LITE_TOPIC, LITE_SUBSCRIPTION_QUOTA_EXCEEDED; nothing changes then.
    */
   sync({ topic, action, lites, version, ...member }: LiteSync): readonly string[] {
     const key = keyOf(member.group, topic);
-    const versions = this.#versions.get(member.clientId) ?? new Map<string, number>();
-    if (version !== undefined && version < (versions.get(key) ?? version)) {
-      this.#clients.seen(member.clientId);
-      return [];
-    }
+    const versions = this.#versions.get(member.clientId)?.get(key) ?? new LiteVersions();
+    const counts = (lite: string) => version === undefined || versions.counts(version, lite);
+    const isPartial = action === 'PARTIAL_ADD' || action === 'PARTIAL_REMOVE';
+    const adds = action === 'PARTIAL_ADD' || action === 'COMPLETE_ADD';
     const quota = this.#groups.find(member.group)?.liteQuota ?? limits.liteSubscriptionsMax;
     const before = new Set(this.of(member, topic));
-    const after = new Set(action === 'PARTIAL_ADD' || action === 'PARTIAL_REMOVE' ? before : []);
-    const adds = action === 'PARTIAL_ADD' || action === 'COMPLETE_ADD';
-    for (const lite of lites) {
-      if (adds) checkLiteName(lite);
-      if (adds) after.add(lite);
-      else after.delete(lite);
-      // After the quota was lowered a client may still leave some.
-      if (after.size <= quota || !adds) continue;
+    const after = new Set([...before].filter((lite) => isPartial || !counts(lite)));
+    if (adds) for (const lite of lites) checkLiteName(lite);
+    const said = lites.filter(counts);
+    for (const lite of said) {
+      if (!adds) after.delete(lite);
+      // After the quota was lowered a client keeps what it has, and may leave some.
+      if (!adds || after.has(lite)) continue;
+      after.add(lite);
+      if (after.size <= quota) continue;
       throw new MillraceError(
         'LITE_SUBSCRIPTION_QUOTA_EXCEEDED',
         `a client of group "${member.group}" subscribes to ${quota} lite topics at most`,
       );
     }
-    if (version !== undefined) this.#versions.set(member.clientId, versions.set(key, version));
+    if (version !== undefined) {
+      if (isPartial) versions.said(version, said);
+      else versions.completed(version);
+      const ofClient = this.#versions.get(member.clientId) ?? new Map<string, LiteVersions>();
+      this.#versions.set(member.clientId, ofClient.set(key, versions));
+    }
     // One that is not known yet is, too, to be missed when it does not come again.
     this.#clients.seen(member.clientId);
     const added = [...after].filter((lite) => !before.has(lite));

@@ -123,6 +123,20 @@ describe('lite topics', () => {
     await wish(8, 'COMPLETE_ADD', 'c');
     await sync('x', 'PARTIAL_ADD', 'd');
     expect(has()).toEqual(['c', 'd']);
+    // What it says of others counts all the same, and what later ones said of these does.
+    await wish(12, 'PARTIAL_ADD', 'b');
+    await wish(11, 'PARTIAL_ADD', 'a', 'b');
+    expect(has()).toEqual(['c', 'd', 'b', 'a']);
+    await wish(14, 'PARTIAL_REMOVE', 'a', 'e');
+    await wish(13, 'PARTIAL_ADD', 'a', 'e', 'f');
+    expect(has()).toEqual(['c', 'd', 'b', 'f']);
+    await wish(16, 'PARTIAL_ADD', 'g');
+    await wish(17, 'PARTIAL_REMOVE', 'c');
+    await wish(15, 'COMPLETE_ADD', 'a', 'c');
+    expect(has()).toEqual(['g', 'a']);
+    await wish(14, 'PARTIAL_REMOVE', 'a');
+    await wish(15, 'COMPLETE_REMOVE');
+    expect(has()).toEqual(['g']);
     // It goes with its client, of which another one may have the name.
     broker.clients.terminated('x');
     await wish(1, 'COMPLETE_ADD', 'a');
@@ -137,6 +151,8 @@ describe('lite topics', () => {
     await broker.groups.alter('g', { liteQuota: 3 });
     await sync('x', 'PARTIAL_ADD', 'c');
     await broker.groups.alter('g', { liteQuota: 1 });
+    expect([...broker.consumers.lites.of({ group: 'g', clientId: 'x' }, 'chats')]).toHaveLength(3);
+    await sync('x', 'PARTIAL_ADD', 'b', 'c');
     await sync('x', 'PARTIAL_REMOVE', 'a');
     await expect(sync('x', 'PARTIAL_ADD', 'd')).rejects.toMatchObject(refused);
     for (const liteQuota of [0, 1.5, limits.liteTopicsOfTopicMax + 1]) {
