@@ -1,15 +1,10 @@
-import type {
-  BinaryExpression,
-  CallExpression,
-  Expression,
-  OrderItem,
-  Span,
-} from '../syntax/ast.ts';
+import type { CallExpression, Expression, OrderItem } from '../syntax/ast.ts';
 import { columnsRead, unknown } from './aggregates.ts';
 import { coerceAll } from './coerce.ts';
 import { complain } from './context.ts';
 import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
 import { columnsIn } from './scope.ts';
+import { type Written, writtenAt } from './written.ts';
 
 const names: ReadonlySet<string> = new Set(['rank', 'dense_rank', 'percent_rank', 'cume_dist']);
 
@@ -30,7 +25,7 @@ export function isHypotheticalSet(node: CallExpression): boolean {
 export function hypotheticalSet(place: ExpressionPlace, node: CallExpression): Expression {
   check(place, node);
   const { span } = node;
-  const at = ast(span);
+  const at = writtenAt(span);
   const keys = node.orderBy.map((item, index) => ({ item, value: node.args[index]! }));
   const before = keys
     .map(({ item, value }, index) =>
@@ -42,7 +37,7 @@ export function hypotheticalSet(place: ExpressionPlace, node: CallExpression): E
     )
     .reduce((some, part) => at.binary('or', some, part));
   const count = (filter?: Expression) =>
-    at.count(filter === undefined ? node.filter : both(filter));
+    countOf(at, filter === undefined ? node.filter : both(filter));
   const both = (filter: Expression) =>
     node.filter === undefined ? filter : at.binary('and', node.filter, filter);
   const double = (operand: Expression) => at.cast(operand, 'double precision');
@@ -50,8 +45,8 @@ export function hypotheticalSet(place: ExpressionPlace, node: CallExpression): E
     case 'rank':
       return at.binary('+', at.integer(1), count(before));
     case 'dense_rank': {
-      const row: Expression = { kind: 'row', items: node.orderBy.map((i) => i.expression), span };
-      return at.binary('+', at.integer(1), at.count(both(before), row));
+      const row = at.row(node.orderBy.map(({ expression }) => expression));
+      return at.binary('+', at.integer(1), countOf(at, both(before), row));
     }
     case 'percent_rank': {
       const some = at.call('nullif', [count(), at.integer(0)]);
@@ -87,71 +82,22 @@ function check(place: ExpressionPlace, node: CallExpression): void {
   );
 }
 
-type Ast = ReturnType<typeof ast>;
-
-function ast(span: Span) {
-  const binary = (operator: string, left: Expression, right: Expression): BinaryExpression => ({
-    kind: 'binary',
-    operator,
-    operatorSpan: span,
-    left,
-    right,
-    span,
-  });
-  const call = (name: string, args: readonly Expression[]): CallExpression => ({
-    kind: 'call',
-    name: { parts: [{ name, quoted: false, span }], span },
-    args,
-    star: false,
-    distinct: false,
-    orderBy: [],
-    span,
-  });
+/** Of rows, or of different values. */
+function countOf(at: Written, filter: Expression | undefined, value?: Expression): Expression {
   return {
-    binary,
-    call,
-    integer: (value: number): Expression => ({
-      kind: 'literal',
-      literal: { type: 'integer', text: String(value) },
-      span,
-    }),
-    cast: (operand: Expression, name: string): Expression => ({
-      kind: 'cast',
-      operand,
-      typeName: { name, modifiers: [], arrayDepth: 0, span },
-      span,
-    }),
-    isNull: (operand: Expression, negated = false): Expression => ({
-      kind: 'is',
-      test: 'null',
-      negated,
-      operand,
-      span,
-    }),
-    isSame: (operand: Expression, right: Expression): Expression => ({
-      kind: 'is',
-      test: 'distinct',
-      negated: true,
-      operand,
-      right,
-      span,
-    }),
-    /** Of rows, or of different values. */
-    count: (filter: Expression | undefined, value?: Expression): CallExpression => ({
-      ...call('count', value === undefined ? [] : [value]),
-      star: value === undefined,
-      distinct: value !== undefined,
-      ...(filter === undefined ? {} : { filter }),
-    }),
+    ...at.call('count', value === undefined ? [] : [value]),
+    star: value === undefined,
+    distinct: value !== undefined,
+    ...(filter === undefined ? {} : { filter }),
   };
 }
 
-function isPeer(at: Ast, { expression }: OrderItem, value: Expression): Expression {
+function isPeer(at: Written, { expression }: OrderItem, value: Expression): Expression {
   return at.isSame(expression, value);
 }
 
 /** Where it is not true it is false or NULL, and `and`, `or` and FILTER take both alike. */
-function sortsBefore(at: Ast, item: OrderItem, value: Expression): Expression {
+function sortsBefore(at: Written, item: OrderItem, value: Expression): Expression {
   const { expression, descending } = item;
   const nullsFirst = item.nullsFirst ?? descending;
   const isLess = at.binary(descending ? '>' : '<', expression, value);

@@ -3,7 +3,6 @@ import { columnExpr } from '../plan/expr-tools.ts';
 import { mapNode } from '../plan/nodes.ts';
 import type {
   Expression,
-  Identifier,
   Merge,
   MergeClause,
   Select,
@@ -28,6 +27,7 @@ import { analyzeExpression } from './expressions.ts';
 import { withTables } from './query.ts';
 import { emptyScope } from './scope.ts';
 import { analyzeSelect } from './select.ts';
+import { writtenAt } from './written.ts';
 
 /** What a clause puts into each column of the table; absent columns stay, or of a new row are the default. */
 type Values = ReadonlyMap<number, Expression | 'default'>;
@@ -44,16 +44,17 @@ export function analyzeMerge(outer: Context, node: Merge): DmlPlan {
   const { span, clauses } = node;
   const { known, target } = targetTable(node.table, node.alias);
   const keyed = table.columns[table.primaryKey[0] ?? table.columns.length - 1]!;
-  const isThere = notNull(columnOf(known, keyed.name, span));
+  const at = writtenAt(span);
+  const isThere = at.isNull(at.column(known, keyed.name), true);
   const needs = (of: MergeClause['of']) => clauses.some((clause) => clause.of === of);
   const source: Source = needs('target') ? marked(context, node.source) : { table: node.source };
-  const hasSource = source.mark === undefined ? undefined : notNull(source.mark);
+  const hasSource = source.mark === undefined ? undefined : at.isNull(source.mark, true);
   const tests = clauses.map(({ of, condition }) => {
     const sides = [
-      of === 'source' ? not(isThere) : isThere,
+      of === 'source' ? at.not(isThere) : isThere,
       ...(of === 'source' || hasSource === undefined
         ? []
-        : [of === 'target' ? not(hasSource) : hasSource]),
+        : [of === 'target' ? at.not(hasSource) : hasSource]),
     ];
     return [...sides, ...(condition === undefined ? [] : [condition])].reduce(both);
   });
@@ -72,7 +73,6 @@ export function analyzeMerge(outer: Context, node: Merge): DmlPlan {
     checkReads(context, read, of === 'source' ? source.table : target, span);
   }
   const acting = flags.filter((_, index) => clauses[index]!.action.kind !== 'nothing');
-  const never: Expression = { kind: 'literal', literal: { type: 'boolean', value: false }, span };
   const type = needs('source')
     ? needs('target')
       ? 'full'
@@ -84,14 +84,17 @@ export function analyzeMerge(outer: Context, node: Merge): DmlPlan {
     kind: 'select',
     distinct: 'none',
     items: [
-      ...table.columns.map(({ name }) => columnOf(known, name, span)),
+      ...table.columns.map(({ name }) => at.column(known, name)),
       ...flags,
       ...computed.map(({ clause, value }) => onlyWhen(flags[clause]!, value)),
     ].map((expression) => ({ expression, span })),
     from: [
       { kind: 'join', type, natural: false, left: target, right: source.table, on: node.on, span },
     ],
-    where: acting.reduceRight<Expression>((rest, flag) => either(flag, rest), never),
+    where: acting.reduceRight<Expression>(
+      (rest, flag) => at.binary('or', flag, rest),
+      at.boolean(false),
+    ),
     groupBy: [],
     span,
   };
@@ -189,6 +192,8 @@ function checkReads(
   analyzeSelect(context, select, []);
 }
 
+const markName = '$source';
+
 interface Source {
   readonly table: TableExpression;
   /** Absent where each row has a row of the source. */
@@ -202,68 +207,37 @@ function marked(context: Context, table: TableExpression): Source {
     table.alias?.name ?? (table.kind === 'relation' ? table.name.parts.at(-1) : undefined);
   if (name === undefined) throw unsupported(context, span, 'a source of MERGE without a name');
   const star: Expression = { kind: 'star', relation: [], span };
-  const there: Expression = { kind: 'literal', literal: { type: 'boolean', value: true }, span };
-  const alias: Identifier = { name: markName, quoted: true, span };
+  const at = writtenAt(span);
   const body: Select = {
     kind: 'select',
     distinct: 'none',
     items: [
       { expression: star, span },
-      { expression: there, alias, span },
+      { expression: at.boolean(true), alias: at.name(markName), span },
     ],
     from: [table],
     groupBy: [],
     span,
   };
-  const query = { kind: 'query', with: [], recursive: false, body, orderBy: [], span } as const;
+  const query = at.query(body);
   return {
     table: { kind: 'derived', query, lateral: false, alias: { name, columns: [], span }, span },
-    mark: columnOf(name, markName, span),
+    mark: at.column(name, markName),
   };
-}
-
-const markName = '$source';
-
-function columnOf(relation: Identifier, name: string, span: Span): Expression {
-  return { kind: 'column', parts: [relation, { name, quoted: true, span }], span };
-}
-
-function notNull(operand: Expression): Expression {
-  return { kind: 'is', test: 'null', negated: true, operand, span: operand.span };
-}
-
-function not(operand: Expression): Expression {
-  return { kind: 'unary', operator: 'not', operand, span: operand.span };
-}
-
-function both(left: Expression, right: Expression): Expression {
-  return {
-    kind: 'binary',
-    operator: 'and',
-    operatorSpan: right.span,
-    left,
-    right,
-    span: right.span,
-  };
-}
-
-function either(left: Expression, right: Expression): Expression {
-  return { kind: 'binary', operator: 'or', operatorSpan: left.span, left, right, span: left.span };
 }
 
 /** True where the test holds and none of those before it does. */
 function firstOf(before: readonly Expression[], test: Expression, span: Span): Expression {
-  const truth = (value: boolean): Expression => {
-    return { kind: 'literal', literal: { type: 'boolean', value }, span };
-  };
-  const branches = [
-    ...before.map((when) => ({ when, then: truth(false) })),
-    { when: test, then: truth(true) },
-  ];
-  return { kind: 'case', branches, otherwise: truth(false), span };
+  const at = writtenAt(span);
+  const others = before.map((when) => ({ when, then: at.boolean(false) }));
+  return at.choice([...others, { when: test, then: at.boolean(true) }], at.boolean(false));
+}
+
+function both(left: Expression, right: Expression): Expression {
+  return writtenAt(right.span).binary('and', left, right);
 }
 
 /** Other rows do not compute it: it may fail there. */
 function onlyWhen(when: Expression, then: Expression): Expression {
-  return { kind: 'case', branches: [{ when, then }], span: then.span };
+  return writtenAt(then.span).choice([{ when, then }]);
 }

@@ -1,9 +1,9 @@
 import type {
+  ColumnExpression,
   CommonTable,
   DerivedTable,
   Expression,
   Identifier,
-  Query,
   QueryBody,
   RelationTable,
   Select,
@@ -13,6 +13,7 @@ import type {
   TableExpression,
 } from '../syntax/ast.ts';
 import { type Context, complain } from './context.ts';
+import { writtenAt } from './written.ts';
 
 /**
  * SEARCH and CYCLE of a recursive query (SQL:2016, 7.18; PostgreSQL's documentation, 7.8.2.1 and
@@ -34,6 +35,11 @@ export interface Trace {
 }
 
 const rowAlias = ' row';
+
+function ofRow(span: Span, name: string): ColumnExpression {
+  const at = writtenAt(span);
+  return at.column(at.name(rowAlias), name);
+}
 
 export function tracesOf(
   context: Context,
@@ -61,37 +67,37 @@ export function tracesOf(
   differ(search?.set, cycle?.path, 'search sequence column name and cycle path column name');
   if (search !== undefined) {
     check(search.by, 'search');
-    const at = ast(search.span);
-    const row = search.by.map(({ name }) => at.column(rowAlias, name));
-    const before = at.column(rowAlias, search.set.name);
+    const at = writtenAt(search.span);
+    const row = search.by.map(({ name }) => ofRow(search.span, name));
+    const before = ofRow(search.span, search.set.name);
     const isDepth = search.order === 'depth';
     traces.push({
       name: search.set.name,
-      first: isDepth ? at.path(row) : at.row([at.cast(at.integer(0), 'bigint'), ...row]),
+      first: isDepth ? at.array([at.row(row)]) : at.row([at.cast(at.integer(0), 'bigint'), ...row]),
       next: isDepth
-        ? at.binary('||', before, at.path(row))
+        ? at.binary('||', before, at.array([at.row(row)]))
         : at.row([at.binary('+', at.field(before, 'f1'), at.integer(1)), ...row]),
     });
   }
   if (cycle !== undefined) {
     check(cycle.columns, 'cycle');
-    const at = ast(cycle.span);
-    const row = cycle.columns.map(({ name }) => at.column(rowAlias, name));
-    const path = at.column(rowAlias, cycle.path.name);
+    const at = writtenAt(cycle.span);
+    const row = cycle.columns.map(({ name }) => ofRow(cycle.span, name));
+    const path = ofRow(cycle.span, cycle.path.name);
     const met = cycle.values?.met ?? at.boolean(true);
     const otherwise = cycle.values?.otherwise ?? at.boolean(false);
-    const either = (when: Expression): Expression => at.either(when, met, otherwise);
+    const either = (when: Expression): Expression => at.choice([{ when, then: met }], otherwise);
     traces.push(
       {
         name: cycle.mark.name,
         first: either(at.boolean(false)),
-        next: either(at.isIn(at.row(row), path)),
-        goesOn: at.binary('<>', at.column(rowAlias, cycle.mark.name), met),
+        next: either(at.isAny(at.row(row), path)),
+        goesOn: at.binary('<>', ofRow(cycle.span, cycle.mark.name), met),
       },
       {
         name: cycle.path.name,
-        first: at.path(row),
-        next: at.binary('||', path, at.path(row)),
+        first: at.array([at.row(row)]),
+        next: at.binary('||', path, at.array([at.row(row)])),
       },
     );
   }
@@ -128,10 +134,10 @@ export function tracedStep(
       '0A000',
     );
   }
-  const alias = itself.alias?.name.name ?? name;
-  const at = ast(itself.span);
+  const alias = itself.alias?.name ?? table.name;
+  const at = writtenAt(itself.span);
   const before = traces.map((trace) => at.column(alias, trace.name));
-  const items = right.items.map((item) => withoutTraces(item, alias, before));
+  const items = right.items.map((item) => withoutTraces(item, alias.name, before));
   const step: Select = {
     ...right,
     items: [...items, ...before.map((column) => ({ expression: column, span: itself.span }))],
@@ -151,11 +157,10 @@ function around(
   where: readonly Expression[],
 ): Select {
   const { span } = body;
-  const at = ast(span);
-  const query: Query = { kind: 'query', with: [], recursive: false, body, orderBy: [], span };
+  const at = writtenAt(span);
   const from: DerivedTable = {
     kind: 'derived',
-    query,
+    query: at.query(body),
     lateral: false,
     alias: { name: at.name(rowAlias), columns: inside.map(at.name), span },
     span,
@@ -164,7 +169,7 @@ function around(
     kind: 'select',
     distinct: 'none',
     items: [
-      ...columns.map((name) => ({ expression: at.column(rowAlias, name), span })),
+      ...columns.map((name) => ({ expression: ofRow(span, name), span })),
       ...values.map(({ name, value }) => ({ expression: value, alias: at.name(name), span })),
     ],
     from: [from],
@@ -178,7 +183,7 @@ function around(
 function withoutTraces(
   item: SelectItem,
   alias: string,
-  traces: readonly Extract<Expression, { kind: 'column' }>[],
+  traces: readonly ColumnExpression[],
 ): SelectItem {
   const { expression } = item;
   if (expression.kind !== 'star' || expression.operand !== undefined) return item;
@@ -194,67 +199,4 @@ function relationsOf(table: TableExpression, name: string): RelationTable[] {
   if (table.kind !== 'relation') return [];
   const [first, ...more] = table.name.parts;
   return more.length === 0 && first!.name === name ? [table] : [];
-}
-
-function ast(span: Span) {
-  const name = (text: string): Identifier => ({ name: text, quoted: true, span });
-  const row = (items: readonly Expression[]): Expression => ({ kind: 'row', items, span });
-  return {
-    name,
-    row,
-    column: (relation: string, column: string): Extract<Expression, { kind: 'column' }> => ({
-      kind: 'column',
-      parts: [name(relation), name(column)],
-      span,
-    }),
-    path: (items: readonly Expression[]): Expression => ({
-      kind: 'array',
-      items: [row(items)],
-      span,
-    }),
-    field: (operand: Expression, field: string): Expression => ({
-      kind: 'field',
-      operand,
-      name: name(field),
-      span,
-    }),
-    integer: (value: number): Expression => ({
-      kind: 'literal',
-      literal: { type: 'integer', text: String(value) },
-      span,
-    }),
-    boolean: (value: boolean): Expression => ({
-      kind: 'literal',
-      literal: { type: 'boolean', value },
-      span,
-    }),
-    cast: (operand: Expression, type: string): Expression => ({
-      kind: 'cast',
-      operand,
-      typeName: { name: type, modifiers: [], arrayDepth: 0, span },
-      span,
-    }),
-    binary: (operator: string, left: Expression, right: Expression): Expression => ({
-      kind: 'binary',
-      operator,
-      operatorSpan: span,
-      left,
-      right,
-      span,
-    }),
-    isIn: (operand: Expression, array: Expression): Expression => ({
-      kind: 'quantified',
-      form: 'any',
-      operand,
-      operator: '=',
-      array,
-      span,
-    }),
-    either: (when: Expression, then: Expression, otherwise: Expression): Expression => ({
-      kind: 'case',
-      branches: [{ when, then }],
-      otherwise,
-      span,
-    }),
-  };
 }

@@ -13,6 +13,7 @@ import { analyzeExpression, type ExpressionPlace } from './expressions.ts';
 import { positional } from './named-arguments.ts';
 import { fieldAt } from './nested.ts';
 import { emptyScope } from './scope.ts';
+import { writtenAt } from './written.ts';
 
 /** A set-returning function in the select list. */
 export function tableCallValue(place: ExpressionPlace, node: CallExpression): Expr {
@@ -127,8 +128,7 @@ function sideBySide(
     const { span } = call;
     const type: SqlType = { kind: 'array', element: value.type };
     const items: Expr = { kind: 'call', functionId: 'array', args: [value], type, span };
-    const unnest = { ...call, name: { parts: [{ name: 'unnest', quoted: false, span }], span } };
-    return { call: unnest, args: [items], column: name };
+    return { call: writtenAt(span).call('unnest', []), args: [items], column: name };
   });
   return calledRows(context, given, ordinality);
 }
