@@ -1,10 +1,9 @@
 import { assert } from '../../platform/assert.ts';
 import { MillraceError } from '../../platform/errors.ts';
-import type { Relation } from '../../sql/analyze/catalog.ts';
-import { type Context, complain, didYouMean, unsupported } from '../../sql/analyze/context.ts';
+import { type Context, complain, unsupported } from '../../sql/analyze/context.ts';
 import { findTable } from '../../sql/analyze/dml.ts';
 import { Parameters } from '../../sql/analyze/parameters.ts';
-import { checkSchemas, isInOwnSchema } from '../../sql/analyze/schemas.ts';
+import { checkSchemas } from '../../sql/analyze/schemas.ts';
 import { defineFunction } from '../../sql/analyze/sql-functions.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import { typeName } from '../../sql/columns/type-name.ts';
@@ -14,14 +13,12 @@ import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext } from '../../sql/plan/planner.ts';
 import type {
   AlterTable,
-  AlterTopic,
   ChangingWith,
   CreateFunction,
   CreateIndex,
   CreateRelation,
   CreateSink,
   CreateTableAs,
-  CreateTopic,
   CreateView,
   Drop,
   QualifiedName,
@@ -38,18 +35,19 @@ import { alterationOf } from './altered-tables.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkName, withReturned } from './changing-with.ts';
 import { checkPresentRows } from './constraints.ts';
-import { checkOptions, defineIndex, defineRelation, defineView } from './definitions.ts';
+import { defineIndex, defineRelation, defineView } from './definitions.ts';
 import { type DmlRun, runDml } from './dml.ts';
+import { droppedBy } from './drops.ts';
 import { explain, explainFields } from './explain.ts';
 import { TableNode } from './nodes.ts';
 import { QueryBudget } from './query-budget.ts';
-import { checkReplacement, noIndex, renameOf, replacedView } from './renames.ts';
+import { checkReplacement, renameOf, replacedView } from './renames.ts';
 import type { Answer } from './result-streams.ts';
 import type { Session } from './session.ts';
-import { describeFields, describeRelation, describeTopic, noTopic, show } from './show.ts';
+import { describeFields, describeRelation, describeTopic, show } from './show.ts';
 import { defineSink } from './sink-definition.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { retentionOf, retentionOptions } from './topic-options.ts';
+import { alterTopic, createTopic, dropTopics } from './topic-statements.ts';
 
 /** Runs the statements of a text one after another. */
 export class Statements {
@@ -97,15 +95,19 @@ export class Statements {
       case 'query':
         return this.#query(statement, script, answer, this.#bounds(answer, session, parameters));
       case 'create-topic':
-        return this.#createTopic(context, statement, answer);
+        await createTopic(this.#engine, context, statement);
+        return answer.done('CREATE TOPIC');
       case 'alter-topic':
-        return this.#alterTopic(context, statement, answer);
+        await alterTopic(this.#engine, context, statement);
+        return answer.done('ALTER TOPIC');
       case 'create-relation':
         return this.#createRelation(context, statement, script, answer);
       case 'create-view':
         return this.#createView(context, statement, script, answer);
       case 'drop':
-        return this.#drop(context, statement, answer);
+        if (statement.object !== 'topic') return this.#drop(context, statement, answer);
+        await dropTopics(this.#engine, context, statement);
+        return answer.done('DROP TOPIC');
       case 'create-table-as':
         return this.#createTableAs(
           statement,
@@ -242,67 +244,14 @@ export class Statements {
     const { catalogue } = this.#engine;
     checkName(context, catalogue, node);
     let reply = () => {};
-    const held: Answer = {
-      progress: answer.progress,
-      get isCancelled() {
-        return answer.isCancelled;
-      },
-      done: answer.done,
-      rows: (...rows) => {
-        reply = () => answer.rows(...rows);
-      },
-    };
+    const held = quietly(answer, (...rows) => {
+      reply = () => answer.rows(...rows);
+    });
     await runDml(this.#engine, node.change, script, bounds, async (returned) => {
       const inside = withReturned(context, catalogue, node, returned);
       await this.#query(node.query, script, held, bounds, inside);
     });
     reply();
-  }
-
-  async #createTopic(context: Context, node: CreateTopic, answer: Answer): Promise<void> {
-    checkOptions(context, node.options, ['queues', 'type', ...retentionOptions]);
-    const given = (option: string) => node.options.find(({ name }) => name === option)?.value;
-    await this.#engine.client.propose({
-      op: 'create-topic',
-      name: node.name.name,
-      queues: Number(given('queues') ?? 4),
-      messageType: String(given('type') ?? 'mixed').toUpperCase(),
-      ifNotExists: node.ifNotExists,
-      retention: retentionOf(context, node.options, {}),
-    });
-    answer.done('CREATE TOPIC');
-  }
-
-  async #alterTopic(context: Context, node: AlterTopic, answer: Answer): Promise<void> {
-    const { catalogue, client } = this.#engine;
-    const { name } = node.name;
-    const topic = catalogue.topics.get(name);
-    if (topic === undefined) throw noTopic(context, name, node.name.span, catalogue);
-    if ('options' in node.change) {
-      const { options } = node.change;
-      checkOptions(context, options, ['queues', ...retentionOptions]);
-      const queues = options.find((option) => option.name === 'queues');
-      if (queues !== undefined) {
-        await client.propose({ op: 'grow-topic', name, queues: Number(queues.value) });
-      }
-      if (options.length > (queues === undefined ? 0 : 1)) {
-        const retention = retentionOf(context, options, topic);
-        await client.propose({ op: 'alter-topic', topicId: topic.topicId, retention });
-      }
-    } else {
-      const { queue, partition } = node.change;
-      const number = /^p(\d{1,5})$/.exec(partition.name)?.[1];
-      if (number === undefined) {
-        const message = `"${partition.name}" is not a partition`;
-        throw complain(context, partition.span, message, {
-          sqlState: '42602',
-          hint: 'Partitions are called p0, p1 and so on.',
-        });
-      }
-      const place = { queueId: Number(queue), partition: Number(number) };
-      await client.propose({ op: 'move-queue', name, ...place });
-    }
-    answer.done('ALTER TOPIC');
   }
 
   async #createRelation(
@@ -479,94 +428,21 @@ export class Statements {
   }
 
   async #drop(context: Context, node: Drop, answer: Answer): Promise<void> {
-    const tag = `DROP ${node.object.toUpperCase()}`;
-    if (node.object === 'topic') return this.#dropTopics(context, node, answer);
-    const { catalogue } = this.#engine;
-    const ids = new Set<number>();
-    // With IF EXISTS, what is in a schema that is not there does not exist either.
-    const names = node.names.filter(isInOwnSchema);
-    if (node.object === 'index') {
-      for (const name of names) {
-        const index = catalogue.findIndex(name.parts.at(-1)!.name);
-        if (index !== undefined) ids.add(index.id);
-        else if (!node.ifExists) throw noIndex(context, name, catalogue);
-      }
-    }
-    if (node.object === 'function') {
-      for (const { parts, span } of names) {
-        const found = catalogue.findFunction(parts.at(-1)!.name);
-        if (found === undefined && !node.ifExists) {
-          const message = `function "${parts.at(-1)!.name}" does not exist`;
-          throw complain(context, span, message, { sqlState: '42883' });
-        }
-        if (found === undefined) continue;
-        ids.add(found.id);
-        if (node.cascade) for (const id of catalogue.dependants(found.id)) ids.add(id);
-      }
-    }
-    const isRelation = node.object !== 'index' && node.object !== 'function';
-    for (const name of isRelation ? names : []) {
-      const last = name.parts.at(-1)!.name;
-      const relation: Relation | undefined =
-        node.object === 'sink' ? catalogue.findSink(last) : catalogue.find(last);
-      if (relation === undefined && node.ifExists) continue;
-      if (relation?.kind !== node.object)
-        throw notA(context, name, node.object, relation, catalogue);
-      ids.add(relation.id);
-      const dependants = catalogue.dependants(relation.id);
-      if (node.cascade) for (const id of dependants) ids.add(id);
-    }
-    for (const id of ids) {
-      const left = catalogue.dependants(id).filter((dependant) => !ids.has(dependant));
-      if (left.length === 0) continue;
-      throw complain(
-        context,
-        node.span,
-        `cannot drop "${catalogue.nameOf(id)}" because ${left.map((other) => `"${catalogue.nameOf(other)}"`).join(', ')} depend on it`,
-        { code: 'DEPENDENCY', sqlState: '2BP01', hint: 'Use DROP ... CASCADE to drop them too.' },
-      );
-    }
-    for (const index of catalogue.indexes.values()) {
-      if (ids.has(index.tableId)) ids.add(index.id);
-    }
-    if (ids.size > 0) {
-      await this.#engine.client.propose({ op: 'drop-relations', relationIds: [...ids] });
-    }
-    answer.done(tag);
-  }
-
-  async #dropTopics(context: Context, node: Drop, answer: Answer): Promise<void> {
     const { catalogue, client } = this.#engine;
-    for (const { parts, span } of node.names) {
-      const name = parts[0]!.name;
-      const topic = catalogue.topics.get(name);
-      if (topic === undefined && node.ifExists) continue;
-      if (topic === undefined) throw noTopic(context, name, span, catalogue);
-      const reader = [...catalogue.nodes.values()].find(
-        (item) => item.topicId === topic.topicId || item.targetTopicId === topic.topicId,
-      );
-      if (reader !== undefined) {
-        throw complain(
-          context,
-          span,
-          `cannot drop topic "${name}" because "${reader.relation.name}" depends on it`,
-          { code: 'DEPENDENCY', sqlState: '2BP01', hint: `Drop "${reader.relation.name}" first.` },
-        );
-      }
-      await client.propose({ op: 'drop-topic', topicId: topic.topicId });
-    }
-    answer.done('DROP TOPIC');
+    const relationIds = droppedBy(context, catalogue, node);
+    if (relationIds.length > 0) await client.propose({ op: 'drop-relations', relationIds });
+    answer.done(`DROP ${node.object.toUpperCase()}`);
   }
 }
 
-/** For a statement whose result nobody is shown. */
-function quietly(answer: Answer): Answer {
+/** For a statement whose result nobody is shown, or nobody yet. */
+function quietly(answer: Answer, rows: Answer['rows'] = () => {}): Answer {
   return {
     progress: answer.progress,
     get isCancelled() {
       return answer.isCancelled;
     },
-    rows: () => {},
+    rows,
     done: () => {},
   };
 }
@@ -614,26 +490,5 @@ function newName(
     code: 'ALREADY_EXISTS',
     sqlState: '42P07',
     hint: 'Use IF NOT EXISTS, or drop it first.',
-  });
-}
-
-function notA(
-  context: Context,
-  { parts, span }: QualifiedName,
-  kind: string,
-  found: Relation | undefined,
-  catalogue: Catalogue,
-): MillraceError {
-  const { name } = parts.at(-1)!;
-  if (found === undefined) {
-    return complain(context, span, `${kind} "${name}" does not exist`, {
-      code: 'NOT_FOUND',
-      sqlState: '42P01',
-      hint: didYouMean(name, catalogue.names()),
-    });
-  }
-  return complain(context, span, `"${name}" is not a ${kind}`, {
-    sqlState: '42809',
-    hint: `Use DROP ${found.kind.toUpperCase()} to remove it.`,
   });
 }
