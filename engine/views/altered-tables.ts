@@ -6,15 +6,10 @@ import { constantDefault } from '../../sql/analyze/dml.ts';
 import { foldConstant } from '../../sql/codegen/fold.ts';
 import { sliceBatch } from '../../sql/columns/gather.ts';
 import { typeName } from '../../sql/columns/type-name.ts';
-import type {
-  AlterTable,
-  ColumnDefinition,
-  Expression,
-  Identifier,
-  Span,
-} from '../../sql/syntax/ast.ts';
+import type { Expression, Identifier, Span } from '../../sql/syntax/ast.ts';
 import { parseStatement } from '../../sql/syntax/parser.ts';
 import { printExpression, quote } from '../../sql/syntax/printer.ts';
+import type { AlterTable, ColumnDefinition } from '../../sql/syntax/statement-ast.ts';
 import { tableConflicts } from '../../sql/syntax/statement-printer.ts';
 import type { RelationAltered } from '../broker/catalogue-record.ts';
 import { type Catalogue, type Index, visible, withColumn } from './catalogue.ts';

@@ -3,7 +3,7 @@ import { type Context, complain, unsupported } from '../../sql/analyze/context.t
 import type { Batch } from '../../sql/columns/batch.ts';
 import { valueAt } from '../../sql/columns/read.ts';
 import type { SqlValue } from '../../sql/columns/types.ts';
-import type { ChangingWith } from '../../sql/syntax/ast.ts';
+import type { ChangingWith } from '../../sql/syntax/statement-ast.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { DmlResult } from './dml.ts';
 

@@ -22,16 +22,16 @@ import type { SqlType } from '../../sql/columns/types.ts';
 import { columnsOf } from '../../sql/plan/expr-tools.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, planQuery } from '../../sql/plan/planner.ts';
+import type { Identifier } from '../../sql/syntax/ast.ts';
+import { parseStatement } from '../../sql/syntax/parser.ts';
 import type {
   ColumnDefinition,
   CreateIndex,
   CreateRelation,
   CreateView,
-  Identifier,
   TableConflict,
   WithOption,
-} from '../../sql/syntax/ast.ts';
-import { parseStatement } from '../../sql/syntax/parser.ts';
+} from '../../sql/syntax/statement-ast.ts';
 import type { RelationCreated } from '../broker/catalogue-record.ts';
 import { metadataKinds, metadataType } from '../formats/metadata.ts';
 import { type Catalogue, type Index, type PlainView, TrackingCatalog } from './catalogue.ts';

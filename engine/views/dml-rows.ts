@@ -4,7 +4,7 @@ import type { DmlPlan } from '../../sql/analyze/dml.ts';
 import { compileMap } from '../../sql/codegen/compile-map.ts';
 import type { Batch, Column } from '../../sql/columns/batch.ts';
 import { concatenated, gatherBatch } from '../../sql/columns/gather.ts';
-import type { Insert, MergeAction } from '../../sql/syntax/ast.ts';
+import type { Insert, MergeAction } from '../../sql/syntax/statement-ast.ts';
 import { cellsEqual } from '../dataflow/hashing.ts';
 import { compareCells } from '../dataflow/ordering.ts';
 import { KeySet } from './key-set.ts';

@@ -17,7 +17,7 @@ import { concatenated } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext, optimized } from '../../sql/plan/planner.ts';
-import type { Delete, Insert, Merge, Update } from '../../sql/syntax/ast.ts';
+import type { Delete, Insert, Merge, Update } from '../../sql/syntax/statement-ast.ts';
 import { encodeRows } from '../formats/row-block.ts';
 import { type RunOptions, runOnce } from './ad-hoc.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';

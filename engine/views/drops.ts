@@ -2,7 +2,8 @@ import type { MillraceError } from '../../platform/errors.ts';
 import type { Relation } from '../../sql/analyze/catalog.ts';
 import { type Context, complain, didYouMean } from '../../sql/analyze/context.ts';
 import { isInOwnSchema } from '../../sql/analyze/schemas.ts';
-import type { Drop, QualifiedName } from '../../sql/syntax/ast.ts';
+import type { QualifiedName } from '../../sql/syntax/ast.ts';
+import type { Drop } from '../../sql/syntax/statement-ast.ts';
 import type { Catalogue } from './catalogue.ts';
 import { noIndex } from './renames.ts';
 

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../platform/errors.ts';
-import type { Statement } from '../../sql/syntax/ast.ts';
+import type { Statement } from '../../sql/syntax/statement-ast.ts';
 import type { SqlService, StatementClass } from './sql-service.ts';
 
 const order: readonly StatementClass[] = ['read', 'write', 'admin'];

@@ -1,7 +1,7 @@
 import { limits } from '../../platform/limits.ts';
 import { type Context, complain } from '../../sql/analyze/context.ts';
 import { dialects, nativeDialect } from '../../sql/dialects/traits.ts';
-import type { SetVariable } from '../../sql/syntax/ast.ts';
+import type { SetVariable } from '../../sql/syntax/statement-ast.ts';
 
 interface Setting {
   readonly value: string;

@@ -6,7 +6,7 @@ import { columnExpr } from '../../sql/plan/expr-tools.ts';
 import { mapNode } from '../../sql/plan/nodes.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { optimized, planQuery } from '../../sql/plan/planner.ts';
-import type { CreateSink } from '../../sql/syntax/ast.ts';
+import type { CreateSink } from '../../sql/syntax/statement-ast.ts';
 import { type Catalogue, TrackingCatalog } from './catalogue.ts';
 import { checkOptions } from './definitions.ts';
 import { hiddenKey, TableNode } from './nodes.ts';

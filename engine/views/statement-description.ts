@@ -2,7 +2,7 @@ import { Parameters } from '../../sql/analyze/parameters.ts';
 import { batchOf } from '../../sql/columns/builder.ts';
 import type { ScriptStatement } from '../../sql/dialects/script.ts';
 import { newContext } from '../../sql/plan/planner.ts';
-import type { Statement } from '../../sql/syntax/ast.ts';
+import type { Statement } from '../../sql/syntax/statement-ast.ts';
 import { planAdHoc } from './ad-hoc-plan.ts';
 import type { Catalogue } from './catalogue.ts';
 import { withReturned } from './changing-with.ts';

@@ -11,6 +11,9 @@ import type { Field, SqlValue } from '../../sql/columns/types.ts';
 import { asTranslated, type ScriptStatement } from '../../sql/dialects/script.ts';
 import type { QueryPlan } from '../../sql/plan/physical.ts';
 import { newContext } from '../../sql/plan/planner.ts';
+import type { QualifiedName, Query } from '../../sql/syntax/ast.ts';
+import { parseStatement } from '../../sql/syntax/parser.ts';
+import { quote } from '../../sql/syntax/printer.ts';
 import type {
   AlterTable,
   ChangingWith,
@@ -21,13 +24,9 @@ import type {
   CreateTableAs,
   CreateView,
   Drop,
-  QualifiedName,
-  Query,
   Rename,
   Statement,
-} from '../../sql/syntax/ast.ts';
-import { parseStatement } from '../../sql/syntax/parser.ts';
-import { quote } from '../../sql/syntax/printer.ts';
+} from '../../sql/syntax/statement-ast.ts';
 import { exactKey } from '../formats/keyed-rows.ts';
 import { runOnce } from './ad-hoc.ts';
 import { planAdHoc } from './ad-hoc-plan.ts';

@@ -2,7 +2,7 @@ import { assert } from '../../platform/assert.ts';
 import type { Batch } from '../../sql/columns/batch.ts';
 import { gather, gatherBatch } from '../../sql/columns/gather.ts';
 import type { Field } from '../../sql/columns/types.ts';
-import type { TableConflict } from '../../sql/syntax/ast.ts';
+import type { TableConflict } from '../../sql/syntax/statement-ast.ts';
 import { indexed } from '../dataflow/arrangement.ts';
 import { gatherStored } from '../dataflow/gather-stored.ts';
 import { hashRows } from '../dataflow/hashing.ts';

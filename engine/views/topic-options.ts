@@ -1,5 +1,5 @@
 import { type Context, complain } from '../../sql/analyze/context.ts';
-import type { WithOption } from '../../sql/syntax/ast.ts';
+import type { WithOption } from '../../sql/syntax/statement-ast.ts';
 import type { FlushMode } from '../../storage/store.ts';
 import type { TopicRetention } from '../broker/catalogue-record.ts';
 

@@ -1,5 +1,5 @@
 import { type Context, complain } from '../../sql/analyze/context.ts';
-import type { AlterTopic, CreateTopic, Drop } from '../../sql/syntax/ast.ts';
+import type { AlterTopic, CreateTopic, Drop } from '../../sql/syntax/statement-ast.ts';
 import { checkOptions } from './definitions.ts';
 import { noTopic } from './show.ts';
 import type { SqlEngine } from './sql-engine.ts';

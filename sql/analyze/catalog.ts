@@ -1,5 +1,6 @@
 import type { Field, SqlValue } from '../columns/types.ts';
-import type { Expression, Query, TableConflict } from '../syntax/ast.ts';
+import type { Expression, Query } from '../syntax/ast.ts';
+import type { TableConflict } from '../syntax/statement-ast.ts';
 import type { SqlFunction } from './sql-functions.ts';
 
 /** Relations as the analyzer sees them; `engine/views` implements it. */

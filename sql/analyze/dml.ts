@@ -6,23 +6,25 @@ import { columnExpr, mapColumns, unplaced } from '../plan/expr-tools.ts';
 import { constantsNode, mapNode } from '../plan/nodes.ts';
 import type { PlanNode } from '../plan/physical.ts';
 import type {
-  Assignment,
-  Delete,
   Expression,
   Identifier,
-  Insert,
-  MergeAction,
   QualifiedName,
   Query,
   RelationTable,
-  RowAssignment,
   Select,
   SelectItem,
   Span,
   SubqueryExpression,
   TableExpression,
-  Update,
 } from '../syntax/ast.ts';
+import type {
+  Assignment,
+  Delete,
+  Insert,
+  MergeAction,
+  RowAssignment,
+  Update,
+} from '../syntax/statement-ast.ts';
 import type { Relation } from './catalog.ts';
 import { asBoolean, coerce, settled } from './coerce.ts';
 import { type Context, complain, didYouMean } from './context.ts';

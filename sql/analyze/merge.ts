@@ -1,14 +1,8 @@
 import type { Expr } from '../plan/expr.ts';
 import { columnExpr } from '../plan/expr-tools.ts';
 import { mapNode } from '../plan/nodes.ts';
-import type {
-  Expression,
-  Merge,
-  MergeClause,
-  Select,
-  Span,
-  TableExpression,
-} from '../syntax/ast.ts';
+import type { Expression, Select, Span, TableExpression } from '../syntax/ast.ts';
+import type { Merge, MergeClause } from '../syntax/statement-ast.ts';
 import type { Relation } from './catalog.ts';
 import { type Context, complain, unsupported } from './context.ts';
 import {

@@ -13,8 +13,8 @@ import type {
   Query,
   QueryBody,
   Values,
-  WithClause,
 } from '../syntax/ast.ts';
+import type { WithClause } from '../syntax/statement-ast.ts';
 import { coerce, coerceAll, settled } from './coerce.ts';
 import { type CommonPlan, type Context, complain, unsupported } from './context.ts';
 import { analyzeExpression } from './expressions.ts';

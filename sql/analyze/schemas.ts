@@ -1,4 +1,5 @@
-import type { QualifiedName, Span, Statement } from '../syntax/ast.ts';
+import type { QualifiedName, Span } from '../syntax/ast.ts';
+import type { Statement } from '../syntax/statement-ast.ts';
 import type { Relation } from './catalog.ts';
 import { type Context, complain } from './context.ts';
 

@@ -1,8 +1,9 @@
 import type { SqlType } from '../columns/types.ts';
 import type { Expr } from '../plan/expr.ts';
 import { mapColumns, unplaced } from '../plan/expr-tools.ts';
-import type { CreateFunction, Expression, Identifier, Span } from '../syntax/ast.ts';
+import type { Expression, Identifier, Span } from '../syntax/ast.ts';
 import { parseStatement } from '../syntax/parser.ts';
+import type { CreateFunction } from '../syntax/statement-ast.ts';
 import { coerce } from './coerce.ts';
 import { type Context, complain, resolveType, unsupported } from './context.ts';
 import { analyzeExpression } from './expressions.ts';

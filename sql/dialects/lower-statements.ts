@@ -1,4 +1,5 @@
-import type { ColumnDefinition, Identifier, Query, Statement } from '../syntax/ast.ts';
+import type { Identifier, Query } from '../syntax/ast.ts';
+import type { ColumnDefinition, Statement } from '../syntax/statement-ast.ts';
 import {
   identifier,
   isTree,

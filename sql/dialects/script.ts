@@ -1,6 +1,6 @@
 import { MillraceError } from '../../platform/errors.ts';
-import type { Statement } from '../syntax/ast.ts';
 import { parseStatement, parseStatements } from '../syntax/parser.ts';
+import type { Statement } from '../syntax/statement-ast.ts';
 import { foreignStatements, foreignTokens } from './foreign-tokens.ts';
 import { type DialectTraits, dialects } from './traits.ts';
 import { translate } from './translate.ts';

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { MillraceError } from '../../platform/errors.ts';
-import type { Statement } from '../syntax/ast.ts';
 import { positionAt } from '../syntax/position.ts';
+import type { Statement } from '../syntax/statement-ast.ts';
 import { printStatement } from '../syntax/statement-printer.ts';
 import { Account } from './account.ts';
 import { foreignTokens } from './foreign-tokens.ts';

@@ -1,5 +1,6 @@
-import type { AlterTopic, Identifier } from './ast.ts';
+import type { Identifier } from './ast.ts';
 import { parseOptionList } from './options.ts';
+import type { AlterTopic } from './statement-ast.ts';
 import { parseTopicName } from './statements.ts';
 import type { TokenStream } from './token-stream.ts';
 

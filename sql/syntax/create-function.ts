@@ -1,4 +1,5 @@
-import type { CreateFunction, TypeName } from './ast.ts';
+import type { TypeName } from './ast.ts';
+import type { CreateFunction } from './statement-ast.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseTypeName } from './type-names.ts';
 

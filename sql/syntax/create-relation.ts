@@ -1,18 +1,16 @@
+import type { Expression, Identifier, QualifiedName } from './ast.ts';
+import { parseExpression, parseRestricted } from './expressions.ts';
+import { parseOptions } from './options.ts';
+import { parseQuery } from './queries.ts';
 import type {
   CheckDefinition,
   ColumnDefinition,
   CreateRelation,
   CreateTableAs,
-  Expression,
-  Identifier,
-  QualifiedName,
   TableConflict,
   UniqueDefinition,
   WatermarkDefinition,
-} from './ast.ts';
-import { parseExpression, parseRestricted } from './expressions.ts';
-import { parseOptions } from './options.ts';
-import { parseQuery } from './queries.ts';
+} from './statement-ast.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseTypeName } from './type-names.ts';
 

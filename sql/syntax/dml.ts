@@ -1,21 +1,18 @@
-import type {
-  Assignment,
-  Delete,
-  Expression,
-  Identifier,
-  Insert,
-  Merge,
-  RowAssignment,
-  SelectItem,
-  TableExpression,
-  Truncate,
-  Update,
-  WithClause,
-} from './ast.ts';
+import type { Expression, Identifier, SelectItem, TableExpression } from './ast.ts';
 import { parseExpression } from './expressions.ts';
 import { parseTable } from './from.ts';
 import { parseMerge } from './merge.ts';
 import { parseDefault, parseQuery, parseSelectItem } from './queries.ts';
+import type {
+  Assignment,
+  Delete,
+  Insert,
+  Merge,
+  RowAssignment,
+  Truncate,
+  Update,
+  WithClause,
+} from './statement-ast.ts';
 import type { TokenStream } from './token-stream.ts';
 
 /** A change of rows behind the WITH clause that begins at `mark`. */

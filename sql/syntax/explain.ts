@@ -1,4 +1,4 @@
-import type { Explain, Statement } from './ast.ts';
+import type { Explain, Statement } from './statement-ast.ts';
 import type { TokenStream } from './token-stream.ts';
 
 const forms = ['incremental', 'logical', 'code'] as const;

@@ -1,8 +1,8 @@
-import type { Merge, MergeAction, MergeClause } from './ast.ts';
 import { parseAlias, parseAssignments, parseTargetColumn } from './dml.ts';
 import { parseExpression } from './expressions.ts';
 import { parseTable } from './from.ts';
 import { parseDefault } from './queries.ts';
+import type { Merge, MergeAction, MergeClause } from './statement-ast.ts';
 import type { TokenStream } from './token-stream.ts';
 
 /**

@@ -1,7 +1,8 @@
-import type { AlterTable, ColumnChange, CreateIndex, CreateSink, Query, Rename } from './ast.ts';
+import type { Query } from './ast.ts';
 import { parseColumn } from './create-relation.ts';
 import { parseOptions } from './options.ts';
 import { parseQuery } from './queries.ts';
+import type { AlterTable, ColumnChange, CreateIndex, CreateSink, Rename } from './statement-ast.ts';
 import { parseTopicName } from './statements.ts';
 import type { TokenStream } from './token-stream.ts';
 

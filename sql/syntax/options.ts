@@ -1,4 +1,4 @@
-import type { WithOption } from './ast.ts';
+import type { WithOption } from './statement-ast.ts';
 import type { TokenStream } from './token-stream.ts';
 
 /** `WITH (name = value, ...)`. */

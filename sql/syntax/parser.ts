@@ -1,6 +1,7 @@
-import type { Expression, Statement } from './ast.ts';
+import type { Expression } from './ast.ts';
 import { checkDepth } from './depth.ts';
 import { parseExpression as expression } from './expressions.ts';
+import type { Statement } from './statement-ast.ts';
 import { parseOne } from './statements.ts';
 import { TokenStream } from './token-stream.ts';
 

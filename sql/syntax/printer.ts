@@ -22,10 +22,10 @@ import type {
   TypeName,
   WindowFrame,
   WindowSpec,
-  WithClause,
 } from './ast.ts';
 import { jsonAggregate, jsonConstructor, jsonQuery, jsonTable } from './json-printer.ts';
 import { columnNameOnly, functionOrType, reserved } from './keywords.ts';
+import type { WithClause } from './statement-ast.ts';
 
 /**
  * Expressions and queries as text, every compound expression in parentheses, so that no rule of

@@ -12,13 +12,13 @@ import type {
   StarExpression,
   TableExpression,
   Values,
-  WithClause,
 } from './ast.ts';
 import { parseExpression, parseSigned } from './expressions.ts';
 import { parseTable } from './from.ts';
 import { parseGroupBy } from './grouping.ts';
 import { needsAs } from './keywords.ts';
 import { parseCycle, parseSearch } from './search-cycle.ts';
+import type { WithClause } from './statement-ast.ts';
 import type { TokenStream } from './token-stream.ts';
 import { parseWindowClause } from './windows.ts';
 

@@ -1,5 +1,5 @@
-import type { Describe, SetVariable, Show } from './ast.ts';
 import { parseOptionValue } from './options.ts';
+import type { Describe, SetVariable, Show } from './statement-ast.ts';
 import { parseTopicName } from './statements.ts';
 import type { TokenStream } from './token-stream.ts';
 

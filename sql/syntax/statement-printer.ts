@@ -1,26 +1,4 @@
-import type {
-  Assignment,
-  ChangingWith,
-  CheckDefinition,
-  ColumnChange,
-  ColumnDefinition,
-  CreateRelation,
-  CreateTableAs,
-  CreateView,
-  Delete,
-  Expression,
-  Identifier,
-  Insert,
-  Merge,
-  MergeAction,
-  MergeClause,
-  RowAssignment,
-  SelectItem,
-  Statement,
-  TableExpression,
-  Update,
-  WithOption,
-} from './ast.ts';
+import type { Expression, Identifier, SelectItem, TableExpression } from './ast.ts';
 import {
   commonTable,
   identifier,
@@ -36,6 +14,25 @@ import {
   withClause,
   words,
 } from './printer.ts';
+import type {
+  Assignment,
+  ChangingWith,
+  CheckDefinition,
+  ColumnChange,
+  ColumnDefinition,
+  CreateRelation,
+  CreateTableAs,
+  CreateView,
+  Delete,
+  Insert,
+  Merge,
+  MergeAction,
+  MergeClause,
+  RowAssignment,
+  Statement,
+  Update,
+  WithOption,
+} from './statement-ast.ts';
 
 /** A statement as text that parses to the same tree, spans apart (printer.ts). */
 export function printStatement(statement: Statement): string {

@@ -1,16 +1,5 @@
 import { parseAlterTopic } from './alter-topic.ts';
-import type {
-  ChangingWith,
-  CommonTable,
-  CreateTopic,
-  CreateView,
-  Drop,
-  Identifier,
-  QualifiedName,
-  SelectItem,
-  Statement,
-  TableExpression,
-} from './ast.ts';
+import type { CommonTable, Identifier, QualifiedName, SelectItem, TableExpression } from './ast.ts';
 import { parseCreateFunction } from './create-function.ts';
 import { parseCreateRelation } from './create-relation.ts';
 import {
@@ -27,6 +16,7 @@ import { parseAlter, parseCreateIndex, parseCreateSink } from './objects.ts';
 import { parseOptions } from './options.ts';
 import { parseCommonName, parseCommonQuery, parseQuery, queryBehind } from './queries.ts';
 import { parseDescribe, parseReset, parseSet, parseShow } from './settings.ts';
+import type { ChangingWith, CreateTopic, CreateView, Drop, Statement } from './statement-ast.ts';
 import type { TokenStream } from './token-stream.ts';
 
 export function parseOne(stream: TokenStream): Statement {
