@@ -86,7 +86,8 @@ function filling(node: TableNode, rows: Batch): Change {
   const scratch = new TableState(columns, node.key, [], onConflict);
   scratch.apply(old);
   scratch.apply({ ...rows, weights: new Int32Array(rows.rowCount).fill(1) });
-  const put = concatenatedOr(empty(rows), concatenated([...scratch.snapshot()]));
+  const filled = [...scratch.snapshot()];
+  const put = filled.length === 0 ? empty(rows) : concatenated(filled);
   return { removed: empty(rows), put, gone: old, shown: put, replaces: false };
 }
 

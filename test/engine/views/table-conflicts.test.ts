@@ -55,6 +55,7 @@ test('messages whose key is there do what the table says', async () => {
   expect(await rowsOf(engine)).toEqual(expected);
   engine = await engine.restart();
   expect(await rowsOf(engine)).toEqual(expected);
+  expect(await engine.run('INSERT INTO own SELECT 7, 7, NULL, 7 WHERE false')).toBe('INSERT 0 0');
   await engine.publish('m', ['{"k":2,"a":9}']);
   expect((await rowsOf(engine)).filled).toContainEqual(['2', '9', 'y']);
   expect((await rowsOf(engine)).first).toContainEqual(['2', '2', 'y']);
