@@ -64,6 +64,7 @@ export async function restore(options: Options): Promise<Restored> {
   const checkpoint = await loadCheckpoint(kv);
   const saved = new Map(checkpoint?.relations);
   const missing: RelationNode[] = [];
+  const alterations = alterationsOf(records);
   /** Their state is that of what they become. */
   const altered: number[] = [];
   for (const record of records) {
@@ -95,8 +96,8 @@ export async function restore(options: Options): Promise<Restored> {
     const failure = made instanceof SinkNode && SinkNode.failureOf(saved.get(id));
     if (failure) {
       made.stop(failure);
-    } else if (isSaved(made, alterationsOf(records, id), checkpoint, missing)) {
-      if (alterationsOf(records, id).length > 0) {
+    } else if (isSaved(made, alterations.get(id) ?? [], checkpoint, missing)) {
+      if (alterations.has(id)) {
         altered.push(id);
         continue;
       }
@@ -209,11 +210,18 @@ async function replayAll(
 }
 
 /** State counts only when all that it was made from counts too. */
-/** How the columns of a relation changed later. */
-function alterationsOf(records: readonly RelationRecord[], id: number): readonly RelationAltered[] {
-  return records.flatMap((record) =>
-    record.op === 'relation-altered' && record.relationId === id ? [record] : [],
-  );
+/** How the columns of relations changed later, by relation id. */
+function alterationsOf(
+  records: readonly RelationRecord[],
+): ReadonlyMap<number, readonly RelationAltered[]> {
+  const alterations = new Map<number, RelationAltered[]>();
+  for (const record of records) {
+    if (record.op !== 'relation-altered') continue;
+    const earlier = alterations.get(record.relationId);
+    if (earlier === undefined) alterations.set(record.relationId, [record]);
+    else earlier.push(record);
+  }
+  return alterations;
 }
 
 function isSaved(
