@@ -60,6 +60,8 @@ test('MERGE', async () => {
     expect(await twin.change(statement), statement).toEqual(theirs);
     await twin.check(statement, 'views and queries');
   }
+  await twin.restart(false);
+  await twin.check('a crash after all merges', 'views and queries');
   expect(
     await twin.engine.run(`MERGE INTO k USING s ON k.a = s.a WHEN MATCHED THEN DELETE`),
   ).toMatch(/^MERGE [1-9]$/);
