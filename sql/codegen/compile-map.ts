@@ -31,7 +31,8 @@ export interface MapResult {
  *
  * The filter gives the numbers of the rows that stay; plain columns are then gathered, or shared
  * when all rows stay; other outputs run a generated loop where there is one (compile-column.ts),
- * else the interpreter, which computes a text or an array that several parts use once a row. The filter sees every row, outputs only those that it lets through.
+ * else the interpreter, which computes a text or an array that several parts use once a row. The
+ * filter sees every row, outputs only those that it lets through.
  */
 export function compileMap(
   { filter, outputs }: MapSpec,

@@ -9,8 +9,9 @@ import { emitNumbers, emitShift } from './emit-numbers.ts';
  * numbered, constants are hoisted into the array `K`: no user text enters the source.
  *
  * A value of type bigint, timestamp or time is a double here, a numeric a double and its scale. A
- * row on which one is not exact (beyond 2^53, a numeric that is wide, NaN or infinite), or a result leaves its range, calls `slow(row, i)`:
- * the interpreter decides such rows, so generated code never rounds and never raises an error.
+ * row on which one is not exact (beyond 2^53, a numeric that is wide, NaN or infinite), or a result
+ * leaves its range, calls `slow(row, i)`: the interpreter decides such rows, so generated code never
+ * rounds and never raises an error.
  * Parts that have no rule here are interpreted by `evaluate(expression, row)`, which gives
  * `undefined` on an error.
  */

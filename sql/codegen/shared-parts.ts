@@ -41,7 +41,8 @@ function partsOf(expr: Expr): readonly Expr[] {
 
 function overParts(expr: Expr, part: (expr: Expr) => Expr): Expr {
   if (expr.kind === 'call') return { ...expr, args: expr.args.map(part) };
-  if (expr.kind !== 'case') return expr;
+  // A copy: what a map remembers of it is that map's alone.
+  if (expr.kind !== 'case') return { ...expr };
   const branches = expr.branches.map(({ when, then }) => ({ when: part(when), then: part(then) }));
   return { ...expr, branches, otherwise: part(expr.otherwise) };
 }

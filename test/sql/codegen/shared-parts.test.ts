@@ -1,9 +1,12 @@
 import { expect, test, vi } from 'vitest';
 import { compileMap } from '../../../sql/codegen/compile-map.ts';
+import { interpret } from '../../../sql/codegen/interpreter.ts';
 import { sharedParts } from '../../../sql/codegen/shared-parts.ts';
+import type { Column } from '../../../sql/columns/batch.ts';
 import { batchOf } from '../../../sql/columns/builder.ts';
 import { rowsOf } from '../../../sql/columns/read.ts';
 import { Regex } from '../../../sql/functions/regex.ts';
+import type { Expr } from '../../../sql/plan/expr.ts';
 import { analyzed } from '../functions/postgres.ts';
 import { fields } from '../functions/samples.ts';
 
@@ -60,3 +63,21 @@ test('0 and -0 stay two constants', () => {
   expect([zero, minus]).toEqual(zeros);
   expect(zero).not.toBe(minus);
 });
+
+test('what a map remembers is its own: others have the same expressions', () => {
+  const text = analyzed('t1');
+  const map = compileMap({ outputs: [call('upper', text), call('lower', text)] }, 'fail');
+  const batch = withTexts('a');
+  map(batch);
+  const other = { ...withTexts('b') };
+  const column = batch.columns.findIndex((_, index) => fields[index]!.name === 't1');
+  const evaluate = () => interpret(text, batch, 0);
+  expect(evaluate()).toBe('a');
+  (batch.columns as Column[])[column] = other.columns[column]!;
+  expect(evaluate()).toBe('b');
+});
+
+function call(name: string, arg: Expr): Expr {
+  const made = analyzed(`${name}(t1)`);
+  return made.kind === 'call' ? { ...made, args: [arg] } : made;
+}
