@@ -48,8 +48,9 @@ export class ReadAhead {
     if (known?.segment === segment && known.offset <= offset && known.end >= offset + length) {
       return known;
     }
-    const isNear = this.#segment === segment && Math.abs(offset - this.#end) < aheadBytes;
-    if (!isNear || until - offset <= length) return undefined;
+    const gap = offset - this.#end;
+    const isNext = this.#segment === segment && gap >= 0 && gap < aheadBytes;
+    if (!isNext || until - offset <= length) return undefined;
     const end = Math.min(offset + aheadBytes, until);
     const bytes = segment.read(offset, end - offset);
     const piece = { segment, offset, end, bytes };

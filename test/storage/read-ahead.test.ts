@@ -30,13 +30,15 @@ async function filled(fs: MemoryFs, count: number) {
   await writer.close();
   const log = await open(fs);
   let reads = 0;
+  let bytes = 0;
   const segment = log.segmentAt(0);
   const read = segment.read.bind(segment);
   segment.read = (offset, length) => {
     reads++;
+    bytes += length;
     return read(offset, length);
   };
-  return { log, places, reads: () => reads };
+  return { log, places, reads: () => reads, bytes: () => bytes };
 }
 
 test('entries one after the other are read from the file many at a time', async () => {
@@ -48,6 +50,13 @@ test('entries one after the other are read from the file many at a time', async 
     expect(entry!.body.buffer.byteLength).toBe(length);
   }
   expect(reads()).toBeLessThan(5);
+  await log.close();
+});
+
+test('backwards nothing is read that is not asked for', async () => {
+  const { log, places, bytes } = await filled(new MemoryFs(), 100);
+  for (const { position, length } of places.toReversed()) await log.read(position, length);
+  expect(bytes()).toBe(100 * places[0]!.length);
   await log.close();
 });
 
