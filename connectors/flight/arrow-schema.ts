@@ -28,9 +28,9 @@ const arrowDigitsMax = 38;
 
 /**
  * Types that travel as PostgreSQL's text, in Utf8. A numeric without precision: every value has its
- * own scale and Decimal128 has one for the column; one whose declared digits Decimal128 has not.
- * So a numeric of any length that a column may hold is sent whole. Arrays: a PostgreSQL array may have any number of
- * dimensions and bounds, a List has one. char, uuid, jsonb and records: as drivers of PostgreSQL show.
+ * own scale and Decimal128 has one for the column; one whose declared digits Decimal128 has not. So a
+ * numeric of any length that a column may hold is sent whole. Arrays: a PostgreSQL array may have any
+ * number of dimensions and bounds, a List has one. char, uuid, jsonb and records: as drivers of PostgreSQL show.
  */
 export function goesAsText(type: SqlType): boolean {
   switch (type.kind) {
