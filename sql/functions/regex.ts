@@ -27,16 +27,15 @@ export class Regex {
   readonly #threads = new Map<Program, [Threads, Threads]>();
   readonly #firsts: Uint8Array | undefined;
   readonly #required: RequiredText;
-  readonly #onePass: OnePass | undefined;
+  /** For an expression that is used again: making it takes longer than all else. `null`: has none. */
+  #onePass: OnePass | null | undefined;
+  #isUsed = false;
 
   constructor(pattern: string, flags: RegexFlags) {
     this.#parsed = parseRegex(pattern, flags);
     this.#firsts = firstCharacters(this.#program(this.#parsed.root, false));
-    const { root, groups, flags: parsed } = this.#parsed;
+    const { root, flags: parsed } = this.#parsed;
     this.#required = parsed.ignoreCase ? { text: '', lead: 0 } : requiredText(root);
-    const { ignoreCase } = parsed;
-    const saving = compileRegex(root, { ignoreCase, reversed: false, save: true });
-    this.#onePass = OnePass.of(saving, groups);
   }
 
   get flags(): RegexFlags {
@@ -82,6 +81,20 @@ export class Regex {
     return programs.forward;
   }
 
+  #tableIfUsed(): OnePass | null {
+    if (!this.#isUsed) {
+      this.#isUsed = true;
+      return null;
+    }
+    if (this.#onePass === undefined) {
+      const { root, groups, flags } = this.#parsed;
+      const { ignoreCase } = flags;
+      const saving = compileRegex(root, { ignoreCase, reversed: false, save: true });
+      this.#onePass = OnePass.of(saving, groups) ?? null;
+    }
+    return this.#onePass;
+  }
+
   /** Two sets of threads, kept for the next time; no program runs inside itself. */
   #threadsOf(program: Program, text: RegexText): [Threads, Threads] {
     let pair = this.#threads.get(program);
@@ -99,9 +112,9 @@ export class Regex {
    * table, or when the starts have read the same characters too often for linear time.
    */
   #quickly(text: RegexText, from: number, longest: boolean): OnePass | 'none' | undefined {
-    const onePass = this.#onePass;
-    const plain = onePass === undefined ? undefined : text.plain;
-    if (onePass === undefined || plain === undefined) return undefined;
+    const onePass = this.#tableIfUsed();
+    const plain = onePass === null ? undefined : text.plain;
+    if (onePass === null || plain === undefined) return undefined;
     const required = this.#required;
     const firsts = this.#firsts;
     let near = -1;
